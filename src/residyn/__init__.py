@@ -1,0 +1,1 @@
+"""residyn: the residual stream of a transformer as a dynamical system over depth."""

@@ -1,0 +1,231 @@
+"""The data contract: dimensions, coordinates and attributes of states, transitions and results.
+
+states       (sample, sublayer, unit)   float32, the residual stream before a sublayer reads it
+transitions  one fewer than sublayers, each of a kind: "within" | "cross" | "block"
+results      states' dimensions and "transition", with the provenance attributes of `PROVENANCE`
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from residyn.errors import DataError
+
+SAMPLE, SUBLAYER, UNIT, TRANSITION = "sample", "sublayer", "unit", "transition"
+STATE_DIMS = (SAMPLE, SUBLAYER, UNIT)
+FORMAT_VERSION = 1
+
+SiteName = Literal["attn", "mlp", "block", "out"]
+SITES: tuple[SiteName, ...] = ("attn", "mlp", "block", "out")
+
+STATES_PROVENANCE = ("model", "capture_dtype", "states_hash", "distinct_last_tokens", "tie_fraction", "sites")
+"""Attributes of states that every result made of them keeps, where they are known."""
+
+
+class Sublayer(NamedTuple):
+    """One place on the depth axis: the state that sublayer `site` of layer `layer` reads."""
+
+    layer: int
+    site: str
+
+    @property
+    def label(self) -> str:
+        return f"{self.layer}.{self.site}"
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where one state is read: the input or output of a module, named by its path from the base model."""
+
+    layer: int
+    site: str
+    module: str
+    where: Literal["input", "output"]
+
+
+@dataclass(frozen=True)
+class SiteMap:
+    """Where a model's residual stream is read, and which modules write to it.
+
+    `arrangement` is "sequential" (attention, then MLP: two states a layer), "post-norm" (the same, with the
+    norm on the stream itself, after each addition) or "parallel" (attention and MLP add at once: one state a
+    layer). `attn_write` and `mlp_write` name, inside a block, the modules whose output is added; `scale` is
+    what both are multiplied by before the addition.
+    """
+
+    family: str
+    arrangement: Literal["sequential", "post-norm", "parallel"]
+    blocks: str
+    sites: tuple[Site, ...]
+    attn_write: str
+    mlp_write: str
+    scale: float = 1.0
+
+    @property
+    def sublayers(self) -> tuple[Sublayer, ...]:
+        return tuple(Sublayer(site.layer, site.site) for site in self.sites)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> SiteMap:
+        fields = json.loads(text)
+        return cls(**{**fields, "sites": tuple(Site(**site) for site in fields["sites"])})
+
+
+def label_states(
+    data: Any,
+    sublayers: Sequence[Sublayer],
+    *,
+    sample: Sequence[Hashable] | np.ndarray | None = None,
+    sample_coords: Mapping[str, Sequence[Any] | np.ndarray] | None = None,
+    attrs: Mapping[str, Any] | None = None,
+) -> xr.DataArray:
+    """Label an array (numpy or dask) of shape (n_samples, n_sublayers, n_units) as states.
+
+    `sample` names the rows (default 0 … n−1); `sample_coords` are further coordinates along them, such as
+    `text_id`, `n_tokens`, `last_token`. Raises DataError where a shape does not fit.
+    """
+    if data.ndim != 3:
+        raise DataError(
+            f"States need three dimensions {STATE_DIMS}, got an array of shape {data.shape}. "
+            "Stack the states of one sample as (sublayer, unit) first."
+        )
+    if data.shape[1] != len(sublayers):
+        raise DataError(
+            f"The array of shape {data.shape} has {data.shape[1]} sublayers on its second axis, "
+            f"but {len(sublayers)} sublayers were named. Name one (layer, site) per state."
+        )
+    labels = [s.label for s in sublayers]
+    if len(set(labels)) != len(labels):
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        raise DataError(f"Each sublayer is named once; these came twice: {', '.join(twice)}.")
+    unknown = sorted({s.site for s in sublayers} - set(SITES))
+    if unknown:
+        raise DataError(f"A site is one of {', '.join(SITES)}; got {', '.join(map(repr, unknown))}.")
+    coords: dict[str, Any] = {
+        SAMPLE: np.arange(data.shape[0]) if sample is None else np.asarray(sample),
+        SUBLAYER: np.array(labels),
+        UNIT: np.arange(data.shape[2]),
+        "layer": (SUBLAYER, np.array([s.layer for s in sublayers], dtype=np.int64)),
+        "site": (SUBLAYER, np.array([s.site for s in sublayers])),
+    }
+    for name, values in (sample_coords or {}).items():
+        coords[name] = (SAMPLE, np.asarray(values))
+    states = xr.DataArray(data, dims=STATE_DIMS, coords=coords, name="states")
+    states.attrs = {
+        "quantity": "residual stream",
+        "units": "activation",
+        "n_samples": int(data.shape[0]),
+        **(attrs or {}),
+    }
+    return states
+
+
+def from_array(array: Any, layers: Sequence[int], sites: Sequence[str], **attrs: Any) -> xr.DataArray:
+    """States captured by another tool, or a recording of neurons, as residyn's labelled states.
+
+    `array` is (n_samples, n_sublayers, n_units), numpy or dask; `layers` and `sites` name its second axis,
+    e.g. layers=[0, 0, 1, 1], sites=["attn", "mlp", "attn", "mlp"]. Further keywords become attributes.
+    Raises DataError where the shapes do not fit or a site is not one of "attn", "mlp", "block", "out".
+    """
+    if len(layers) != len(sites):
+        raise DataError(
+            f"layers and sites name the same axis; got {len(layers)} layers and {len(sites)} sites."
+        )
+    sublayers = [Sublayer(int(layer), str(site)) for layer, site in zip(layers, sites, strict=True)]
+    return label_states(array, sublayers, attrs=attrs)
+
+
+def check_states(states: xr.DataArray) -> None:
+    """Raise DataError unless `states` follows the data contract."""
+    if not isinstance(states, xr.DataArray) or states.dims != STATE_DIMS:
+        came = getattr(states, "dims", type(states).__name__)
+        raise DataError(
+            f"Expected states with dimensions {STATE_DIMS}, got {came}. "
+            "Use residyn.open_states(DIR) or residyn.from_array(array, layers=..., sites=...)."
+        )
+    missing = [name for name in ("layer", "site") if name not in states.coords]
+    if missing:
+        raise DataError(
+            f"States lack the coordinate {' and '.join(map(repr, missing))} along 'sublayer'. "
+            "Use residyn.from_array(array, layers=..., sites=...)."
+        )
+
+
+def sublayers_of(states: xr.DataArray) -> list[Sublayer]:
+    """The sublayers of states or of a per-sublayer result, in order of depth."""
+    return [
+        Sublayer(int(n), str(s)) for n, s in zip(states["layer"].values, states["site"].values, strict=True)
+    ]
+
+
+def transition_kind(before: Sublayer, after: Sublayer) -> str:
+    """Which part of the network lies between two successive states.
+
+    "within": attention wrote it (n.attn→n.mlp); "cross": an MLP wrote it (n.mlp→n+1.attn or →n.out);
+    "block": a whole block or more (parallel blocks, or sublayers left out in between).
+    """
+    if before.site == "attn" and after == Sublayer(before.layer, "mlp"):
+        return "within"
+    if before.site == "mlp" and after in (Sublayer(before.layer + 1, "attn"), Sublayer(before.layer, "out")):
+        return "cross"
+    return "block"
+
+
+def transition_coords(states: xr.DataArray) -> dict[str, Any]:
+    """Coordinates of the transitions between successive sublayers: label, kind, and the layer they leave."""
+    places = sublayers_of(states)
+    if len(places) < 2:
+        raise DataError(f"A transition needs two sublayers; these states have {len(places)}.")
+    pairs = list(itertools.pairwise(places))
+    return {
+        TRANSITION: np.array([f"{a.label}→{b.label}" for a, b in pairs]),
+        "kind": (TRANSITION, np.array([transition_kind(a, b) for a, b in pairs])),
+        "from_layer": (TRANSITION, np.array([a.layer for a, _ in pairs], dtype=np.int64)),
+    }
+
+
+def label_result(
+    data: Any,
+    dims: Iterable[str],
+    coords: Mapping[str, Any],
+    *,
+    quantity: str,
+    units: str,
+    definition: str,
+    source: str,
+    states: xr.DataArray,
+    parameters: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    **notes: Any,
+) -> xr.DataArray:
+    """Label computed numbers as a result, with what is needed to trust and repeat them.
+
+    `quantity` is the result's name; `units`, `definition` and `source` (paper panel or reference) say what it
+    is; provenance is taken over from `states`; `notes` are further attributes, such as counts of constant
+    units. Attributes that are mappings are kept as JSON text, because a stored array keeps plain values.
+    """
+    attrs: dict[str, Any] = {
+        "quantity": quantity,
+        "units": units,
+        "definition": definition,
+        "source": source,
+        "parameters": json.dumps(dict(parameters or {}), sort_keys=True),
+        "n_samples": int(states.sizes[SAMPLE]),
+        "residyn_version": version("residyn"),
+    }
+    if seed is not None:
+        attrs["seed"] = seed
+    attrs.update({name: states.attrs[name] for name in STATES_PROVENANCE if name in states.attrs})
+    attrs.update(notes)
+    return xr.DataArray(data, dims=tuple(dims), coords=dict(coords), name=quantity, attrs=attrs)
