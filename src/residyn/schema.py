@@ -43,12 +43,19 @@ class Sublayer(NamedTuple):
 
 @dataclass(frozen=True)
 class Site:
-    """Where one state is read: the input or output of a module, named by its path from the base model."""
+    """Where one state is read, and what is added to it before the next one.
+
+    `module` is a path from the base model, and `where` says whether the state is that module's input or its
+    output. `writes` are the paths of the modules whose outputs are added to this state; `norm`, in models that
+    normalise the stream itself, is the path of the norm that the sum then passes through.
+    """
 
     layer: int
     site: str
     module: str
     where: Literal["input", "output"]
+    writes: tuple[str, ...] = ()
+    norm: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,8 @@ class SiteMap:
     @classmethod
     def from_json(cls, text: str) -> SiteMap:
         fields = json.loads(text)
-        return cls(**{**fields, "sites": tuple(Site(**site) for site in fields["sites"])})
+        sites = tuple(Site(**{**site, "writes": tuple(site["writes"])}) for site in fields["sites"])
+        return cls(**{**fields, "sites": sites})
 
 
 def label_states(
@@ -139,9 +147,7 @@ def from_array(array: Any, layers: Sequence[int], sites: Sequence[str], **attrs:
     Raises DataError where the shapes do not fit or a site is not one of "attn", "mlp", "block", "out".
     """
     if len(layers) != len(sites):
-        raise DataError(
-            f"layers and sites name the same axis; got {len(layers)} layers and {len(sites)} sites."
-        )
+        raise DataError(f"layers and sites name the same axis; got {len(layers)} layers and {len(sites)} sites.")
     sublayers = [Sublayer(int(layer), str(site)) for layer, site in zip(layers, sites, strict=True)]
     return label_states(array, sublayers, attrs=attrs)
 
@@ -164,9 +170,7 @@ def check_states(states: xr.DataArray) -> None:
 
 def sublayers_of(states: xr.DataArray) -> list[Sublayer]:
     """The sublayers of states or of a per-sublayer result, in order of depth."""
-    return [
-        Sublayer(int(n), str(s)) for n, s in zip(states["layer"].values, states["site"].values, strict=True)
-    ]
+    return [Sublayer(int(n), str(s)) for n, s in zip(states["layer"].values, states["site"].values, strict=True)]
 
 
 def transition_kind(before: Sublayer, after: Sublayer) -> str:

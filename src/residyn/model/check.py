@@ -1,0 +1,217 @@
+"""Numeric proof, on the model's own weights, that the sites are what they are said to be.
+
+`find_sites` proves what capture needs and refuses the rest; `check_model` runs every probe and reports each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import nn
+
+from residyn.errors import ModelError
+from residyn.model.discovery import discover_sites
+from residyn.model.hooks import Tap, collect, run
+from residyn.model.sites import Layout, layout_of, map_sites
+from residyn.schema import Site, SiteMap
+
+if TYPE_CHECKING:
+    from residyn.model.loading import LoadedModel
+
+PROBE_TOKENS = 12
+_LIMIT = 1e-5
+Status = Literal["pass", "fail", "unresolved"]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One thing that must hold: the largest relative error seen, the limit, and what was compared.
+
+    "unresolved" means that the model's number format is too coarse to tell: the write is smaller than the
+    rounding of the stream it is added to.
+    """
+
+    name: str
+    statement: str
+    error: float
+    limit: float
+    status: Status
+
+
+@dataclass(frozen=True)
+class Check:
+    """The sites of a model, how they were found ("table", "structure" or "user"), and every probe."""
+
+    model: str
+    how: str
+    sites: SiteMap
+    probes: tuple[Probe, ...]
+
+    @property
+    def passed(self) -> bool:
+        return all(probe.status != "fail" for probe in self.probes)
+
+    def describe(self) -> dict[str, Any]:
+        return {**asdict(self), "passed": self.passed}
+
+
+def find_sites(model: LoadedModel, layout: Layout | None = None) -> SiteMap:
+    """The sites of a loaded model, proved on its weights by two passes of a few random tokens.
+
+    `layout` overrules the table; a family the table does not know is searched by structure. Raises ModelError
+    where the identities mid − pre = attention's write and next − mid = MLP's write do not hold, or where a
+    later token moves an earlier state.
+    """
+    sites, _ = _locate(model, layout)
+    for probe in (*_identities(model, sites), _causality(model, sites)):
+        if probe.status == "fail":
+            raise ModelError(
+                f"The residual stream of {model.name} cannot be trusted: {probe.name} failed. "
+                f"Wanted: {probe.statement}, to {probe.limit:.0e}; came: {probe.error:.2e}. "
+                f"`residyn check {model.name}` shows every probe; a map of sites can be given for a model "
+                "whose modules differ from its family's."
+            )
+    return sites
+
+
+def check_model(model: LoadedModel, layout: Layout | None = None) -> Check:
+    """Every probe on a loaded model: identities, parity with Hugging Face, causality, batching, padding.
+
+    Raises ModelError only where no map of sites can be made at all; a probe that fails is reported.
+    """
+    sites, how = _locate(model, layout)
+    probes = (
+        *_identities(model, sites),
+        _parity(model, sites),
+        _causality(model, sites),
+        _batching(model, sites),
+        _padding(model, sites),
+    )
+    return Check(model.name, how, sites, probes)
+
+
+def _locate(model: LoadedModel, layout: Layout | None) -> tuple[SiteMap, str]:
+    config = model.module.config
+    if layout is not None:
+        return map_sites(model.module, layout, config.model_type), "user"
+    known = layout_of(config)
+    if known is not None:
+        return map_sites(model.module, known, config.model_type), "table"
+    return discover_sites(model.module, config, _tokens(model, 1)), "structure"
+
+
+def taps_of(sites: Sequence[Site]) -> list[Tap]:
+    """Where each site's state is read."""
+    return [Tap(site.module, site.where) for site in sites]
+
+
+def _tokens(model: LoadedModel, rows: int, seed: int = 0) -> torch.Tensor:
+    """Random token ids (rows, PROBE_TOKENS), the same for the same model."""
+    embedding = model.module.get_input_embeddings()
+    size = int(embedding.weight.shape[0]) if isinstance(embedding, nn.Embedding) else 256
+    draw = torch.Generator().manual_seed(seed)
+    return torch.randint(0, size, (rows, PROBE_TOKENS), generator=draw).to(model.module.device)
+
+
+def _relative(difference: torch.Tensor, reference: torch.Tensor) -> float:
+    """Largest ‖difference‖ / ‖reference‖ over vectors; a reference of zero counts as different if it differs."""
+    errors = difference.double().norm(dim=-1) / reference.double().norm(dim=-1).clamp_min(1e-300)
+    return float(errors.max())
+
+
+def _probe(name: str, statement: str, error: float, limit: float) -> Probe:
+    return Probe(name, statement, error, limit, "pass" if error <= limit else "fail")
+
+
+def _rounding(tensor: torch.Tensor) -> float:
+    """How far two ways of computing the same states may differ in this number format."""
+    return max(_LIMIT, 8 * torch.finfo(tensor.dtype).eps)
+
+
+def _identities(model: LoadedModel, sites: SiteMap) -> list[Probe]:
+    """Stream + scale · writes = next state, at every site, relative to what was written."""
+    ids = _tokens(model, 1)
+    ends = [Tap(f"{sites.blocks}.{sites.sites[-1].layer}", "output")]
+    writes = {path for site in sites.sites for path in site.writes}
+    norms = {site.norm for site in sites.sites if site.norm}
+    extra = [Tap(path, "output") for path in sorted(writes)] + [Tap(path, "input") for path in sorted(norms)]
+    taps = taps_of(sites.sites) + ends + extra
+    tensors = collect(model.module, taps, ids)
+    at = dict(zip(taps, tensors, strict=True))
+    states = tensors[: len(sites.sites) + 1]
+
+    worst: dict[str, tuple[float, float]] = {}
+    for index, site in enumerate(sites.sites):
+        before = states[index]
+        after = at[Tap(site.norm, "input")] if site.norm else states[index + 1]
+        written = sum((at[Tap(path, "output")] for path in site.writes), torch.zeros_like(before))
+        if sites.scale != 1.0:
+            written = written * sites.scale
+        # The sum is made in the model's own number format, so that rounding is the same on both sides.
+        error = _relative(after - (before + written), written)
+        room = _relative(after, written) * torch.finfo(before.dtype).eps
+        if error >= worst.get(site.site, (-1.0, 0.0))[0]:
+            worst[site.site] = (error, room)
+    statements = {
+        "attn": "state before the MLP − state before attention = what attention added",
+        "mlp": "next layer's state − state before the MLP = what the MLP added",
+        "block": "next layer's state − state = what attention and MLP added together",
+    }
+    return [_identity(site, statements[site], error, room) for site, (error, room) in worst.items()]
+
+
+def _identity(site: str, statement: str, error: float, room: float) -> Probe:
+    limit = max(_LIMIT, 4 * room)
+    if limit > 0.1 and error <= limit:
+        return Probe(f"identity ({site})", statement, error, limit, "unresolved")
+    return _probe(f"identity ({site})", statement, error, min(limit, 0.1))
+
+
+def _parity(model: LoadedModel, sites: SiteMap) -> Probe:
+    """The states at block inputs against Hugging Face's own output_hidden_states."""
+    ids = _tokens(model, 1)
+    entering = [site for site in sites.sites if site.site in ("attn", "block")]
+    ours = collect(model.module, taps_of(entering), ids)
+    theirs = run(model.module, ids, output_hidden_states=True, return_dict=True).hidden_states
+    # Its last entry has gone through the final norm and is no state of the stream.
+    error = max(_relative(a - b, b) for a, b in zip(ours, theirs[: len(ours)], strict=True))
+    return _probe("parity", "states at block inputs = Hugging Face's hidden_states", error, _LIMIT)
+
+
+def _causality(model: LoadedModel, sites: SiteMap) -> Probe:
+    """Changing the last token must move no earlier state."""
+    ids = _tokens(model, 1)
+    changed = ids.clone()
+    changed[0, -1] = (ids[0, -1] + 1) % (int(ids.max()) + 1)
+    taps = taps_of(sites.sites)
+    pairs = zip(collect(model.module, taps, ids), collect(model.module, taps, changed), strict=True)
+    error = max(_relative((b - a)[:, :-1], a[:, :-1]) for a, b in pairs)
+    return _probe("causality", "a changed last token moves no earlier state", error, _LIMIT)
+
+
+def _batching(model: LoadedModel, sites: SiteMap) -> Probe:
+    """A text's states do not depend on what else is in its batch."""
+    ids = _tokens(model, 4)
+    taps = taps_of(sites.sites)
+    together = collect(model.module, taps, ids)
+    error = 0.0
+    for row in range(len(ids)):
+        alone = collect(model.module, taps, ids[row : row + 1])
+        error = max(error, *(_relative(a[row] - b[0], b[0]) for a, b in zip(together, alone, strict=True)))
+    return _probe("batching", "states in a batch = states alone", error, _rounding(together[0]))
+
+
+def _padding(model: LoadedModel, sites: SiteMap) -> Probe:
+    """A text padded on the right, with its mask, has the states it has alone."""
+    ids = _tokens(model, 2)
+    short = PROBE_TOKENS - 5
+    mask = torch.ones_like(ids)
+    mask[1, short:] = 0
+    taps = taps_of(sites.sites)
+    padded = collect(model.module, taps, ids, attention_mask=mask)
+    alone = collect(model.module, taps, ids[1:, :short])
+    error = max(_relative(a[1, short - 1] - b[0, -1], b[0, -1]) for a, b in zip(padded, alone, strict=True))
+    return _probe("padding", "last state, padded on the right = last state, unpadded", error, _rounding(padded[0]))

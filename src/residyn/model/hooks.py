@@ -1,0 +1,138 @@
+"""The only hook registrations: reading the stream while a model runs, and always letting go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import nn
+
+from residyn.errors import ModelError
+
+End = Literal["input", "output"]
+
+
+class Tap(NamedTuple):
+    """One end of a module: the tensor that enters it or the one that leaves it."""
+
+    module: str
+    where: End
+
+    def __str__(self) -> str:
+        return f"{self.where} of {self.module}"
+
+
+class _PassIsDone(Exception):
+    """Raised inside the last hook: nothing after it is needed."""
+
+
+def entering(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> torch.Tensor | None:
+    """The stream among a module's arguments: its first tensor, or the one named hidden_states."""
+    if args and isinstance(args[0], torch.Tensor):
+        return args[0]
+    named = kwargs.get("hidden_states")
+    if isinstance(named, torch.Tensor):
+        return named
+    return next((value for value in kwargs.values() if isinstance(value, torch.Tensor)), None)
+
+
+def leaving(output: Any) -> torch.Tensor | None:
+    """The tensor a module returns; of a tuple, the first (attention weights and router scores follow it)."""
+    if isinstance(output, tuple | list) and output:
+        output = output[0]
+    return output if isinstance(output, torch.Tensor) else None
+
+
+def find_module(root: nn.Module, path: str) -> nn.Module:
+    """The submodule at a dotted path; the empty path is the model itself. Raises ModelError."""
+    try:
+        return root.get_submodule(path)
+    except AttributeError:
+        raise ModelError(
+            f"{type(root).__name__} has no module {path!r}, which the map of sites names. "
+            "Look at `residyn check MODEL`, and give a map of this model's own modules."
+        ) from None
+
+
+@contextmanager
+def read(
+    root: nn.Module,
+    taps: Sequence[Tap],
+    on_state: Callable[[int, torch.Tensor], None],
+    *,
+    stop: bool = False,
+    strict: bool = True,
+) -> Iterator[None]:
+    """While the context is open, every pass through `root` hands tap i's tensor to `on_state(i, tensor)`.
+
+    The tensor is the model's own, and may be changed in place further on: whoever keeps it copies it. With
+    `stop` the pass ends as soon as every tap was read once; run it through `run`, which expects that. Where a
+    module takes or returns no tensor, `strict` raises ModelError, and otherwise it is passed over. Hooks are
+    removed whatever happens inside.
+    """
+    waiting = set(range(len(taps)))
+
+    def seen(index: int, tensor: torch.Tensor | None) -> None:
+        if tensor is None:
+            if not strict:
+                return
+            raise ModelError(
+                f"No tensor was found at the {taps[index]}: the residual stream does not pass there. "
+                "Give a map of this model's own modules."
+            )
+        on_state(index, tensor)
+        waiting.discard(index)
+        if stop and not waiting:
+            waiting.update(range(len(taps)))
+            raise _PassIsDone
+
+    def before(index: int) -> Callable[..., None]:
+        return lambda _module, args, kwargs: seen(index, entering(args, kwargs))
+
+    def after(index: int) -> Callable[..., None]:
+        return lambda _module, _args, output: seen(index, leaving(output))
+
+    with ExitStack() as stack:
+        for index, tap in enumerate(taps):
+            module = find_module(root, tap.module)
+            handle = (
+                module.register_forward_pre_hook(before(index), with_kwargs=True)
+                if tap.where == "input"
+                else module.register_forward_hook(after(index))
+            )
+            stack.callback(handle.remove)
+        yield
+
+
+@torch.inference_mode()
+def run(root: nn.Module, input_ids: torch.Tensor, **kwargs: Any) -> Any:
+    """One forward pass without gradients or cache; None where a `read(..., stop=True)` ended it early."""
+    try:
+        return root(input_ids=input_ids, use_cache=False, **kwargs)
+    except _PassIsDone:
+        return None
+
+
+def collect(root: nn.Module, taps: Sequence[Tap], input_ids: torch.Tensor, **kwargs: Any) -> list[torch.Tensor]:
+    """Copies of the tensors at the taps, (batch, token, unit) each, of one pass over `input_ids` (batch, token).
+
+    Taps that the pass does not reach raise ModelError.
+    """
+    found: dict[int, torch.Tensor] = {}
+
+    def keep(index: int, tensor: torch.Tensor) -> None:
+        # Some blocks flatten batch and token for their MLP; and a later addition may be done in place.
+        found[index] = tensor.detach().clone().reshape(*input_ids.shape, -1)
+
+    with read(root, taps, keep, stop=True):
+        run(root, input_ids, **kwargs)
+    missing = [str(tap) for index, tap in enumerate(taps) if index not in found]
+    if missing:
+        raise ModelError(
+            f"The pass of {type(root).__name__} never reached the {', the '.join(missing[:3])}"
+            f"{f' and {len(missing) - 3} more' if len(missing) > 3 else ''}. "
+            "Give a map of modules that this model calls."
+        )
+    return [found[index] for index in range(len(taps))]

@@ -1,0 +1,118 @@
+"""Tiny random models: one entry per family and block form of the table of sites."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModel
+
+VOCABULARY = 96
+LAYERS = 3
+UNITS = 32
+
+
+@dataclass(frozen=True)
+class Family:
+    model_type: str
+    parallel: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+_LLAMA = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": UNITS,
+    "intermediate_size": 48,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 64,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+_HEADS = {**_LLAMA, "head_dim": 8}
+_FULL = {**_LLAMA, "num_key_value_heads": 4}
+_GPT2 = {"vocab_size": VOCABULARY, "n_embd": UNITS, "n_layer": LAYERS, "n_head": 4, "n_positions": 64}
+_SPECIALS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+_GPTJ = {**_GPT2, **_SPECIALS, "rotary_dim": 4}
+_NEO = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": UNITS,
+    "num_layers": LAYERS,
+    "num_heads": 4,
+    "attention_types": [[["global", "local", "global"], 1]],
+    "window_size": 4,
+    "max_position_embeddings": 64,
+    **_SPECIALS,
+}
+_OPT = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": UNITS,
+    "ffn_dim": 48,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 64,
+    "word_embed_proj_dim": UNITS,
+}
+_BLOOM = {"vocab_size": VOCABULARY, "hidden_size": UNITS, "n_layer": LAYERS, "n_head": 4, **_SPECIALS}
+_MPT = {"vocab_size": VOCABULARY, "d_model": UNITS, "n_layers": LAYERS, "n_heads": 4, "max_seq_len": 64}
+_FALCON = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": UNITS,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": 4,
+    **_SPECIALS,
+}
+_EXPERTS = {"num_experts_per_tok": 2}
+
+FAMILIES: dict[str, Family] = {
+    "llama": Family("llama", options=_LLAMA),
+    "mistral": Family("mistral", options={**_LLAMA, "sliding_window": 6}),
+    "qwen2": Family("qwen2", options=_LLAMA),
+    "qwen3": Family("qwen3", options=_HEADS),
+    "smollm3": Family("smollm3", options=_LLAMA),
+    "granite": Family("granite", options={**_LLAMA, "residual_multiplier": 0.22, "embedding_multiplier": 12.0}),
+    "gemma": Family("gemma", options=_HEADS),
+    "gemma2": Family("gemma2", options={**_HEADS, "sliding_window": 6}),
+    "gemma3": Family("gemma3_text", options={**_HEADS, "sliding_window": 6}),
+    "phi3": Family("phi3", options=_LLAMA),
+    "olmo": Family("olmo", options=_LLAMA),
+    "olmo2": Family("olmo2", options=_LLAMA),
+    "gpt2": Family("gpt2", options=_GPT2),
+    "gpt-neo": Family("gpt_neo", options=_NEO),
+    "opt": Family("opt", options=_OPT),
+    "opt-post-norm": Family("opt", options={**_OPT, "do_layer_norm_before": False}),
+    "bloom": Family("bloom", options=_BLOOM),
+    "mpt": Family("mpt", options=_MPT),
+    "stablelm": Family("stablelm", options=_FULL),
+    "stablelm-parallel": Family("stablelm", True, {**_FULL, "use_parallel_residual": True}),
+    "falcon": Family("falcon", options={**_FALCON, "parallel_attn": False}),
+    "falcon-parallel": Family("falcon", True, {**_FALCON, "parallel_attn": True}),
+    "falcon-new": Family("falcon", True, {**_FALCON, "new_decoder_architecture": True, "num_kv_heads": 2}),
+    "gptj": Family("gptj", True, _GPTJ),
+    "codegen": Family("codegen", True, _GPTJ),
+    "gpt-neox": Family("gpt_neox", True, {**_FULL, "use_parallel_residual": True}),
+    "gpt-neox-sequential": Family("gpt_neox", options={**_FULL, "use_parallel_residual": False}),
+    "phi": Family("phi", True, _FULL),
+    "cohere": Family("cohere", True, _LLAMA),
+    "mixtral": Family("mixtral", options={**_LLAMA, **_EXPERTS, "num_local_experts": 4}),
+    "qwen3-moe": Family(
+        "qwen3_moe", options={**_HEADS, **_EXPERTS, "num_experts": 4, "moe_intermediate_size": 16}
+    ),
+    "gpt-oss": Family("gpt_oss", options={**_HEADS, **_EXPERTS, "num_local_experts": 4, "sliding_window": 6}),
+}
+
+
+def build(name: str, seed: int = 0) -> torch.nn.Module:
+    """A base model of the family with random weights, in float32 and ready to read."""
+    entry = FAMILIES[name]
+    config = AutoConfig.for_model(entry.model_type, **entry.options)
+    torch.manual_seed(seed)
+    model = AutoModel.from_config(config).float().eval()
+    # Zero biases and unit norms would hide a wrong site: every parameter is moved off its initial value.
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return model.requires_grad_(False)
