@@ -1,9 +1,12 @@
-"""Every family as a tiny random model, built from its config: no download."""
+"""Fixtures of the model room: every family as a tiny random model, without a download."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
+
 from families import FAMILIES, build
 
 
@@ -13,10 +16,11 @@ def family(request) -> str:
 
 
 @pytest.fixture
-def base_model(family):
-    return build(family)
+def loaded(family):
+    """What the sites need of a loaded model: its base module and its name."""
+    return SimpleNamespace(module=build(family), name=family)
 
 
 @pytest.fixture
 def token_ids():
-    return torch.randint(5, 90, (1, 11), generator=torch.Generator().manual_seed(3))
+    return torch.randint(5, 90, (2, 11), generator=torch.Generator().manual_seed(3))

@@ -7,7 +7,6 @@ block's own output. Names play no part, so a new family needs no entry as long a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -154,10 +153,22 @@ def _scale(total: torch.Tensor, part: torch.Tensor, write: torch.Tensor) -> floa
     return factor if fits else None
 
 
-def _additions(total: torch.Tensor, part: torch.Tensor, seen: list[_Seen]) -> Iterator[tuple[str, float]]:
+def _additions(total: torch.Tensor, part: torch.Tensor, seen: list[_Seen]) -> list[tuple[str, float]]:
+    """Every module whose output, times a factor, makes `total` of `part`; those added as they are come first."""
+    found = []
     for other in seen:
         if other.left is not None and (factor := _scale(total, part, other.left)) is not None:
-            yield other.name, factor
+            found.append((other.name, factor))
+    return sorted(found, key=lambda item: item[1] != 1.0)
+
+
+def _pair(first: list[tuple[str, float]], second: list[tuple[str, float]]) -> tuple[tuple[str, str], float] | None:
+    """The first two writes, by different modules, that carry the same factor."""
+    for name, factor in first:
+        for other, same in second:
+            if name != other and abs(factor - same) < _CLOSE * abs(factor):
+                return (name, other), factor
+    return None
 
 
 def _sequential(before: torch.Tensor, after: torch.Tensor, seen: list[_Seen]) -> _Block | None:
@@ -166,10 +177,10 @@ def _sequential(before: torch.Tensor, after: torch.Tensor, seen: list[_Seen]) ->
         for where, mid in ends:
             if mid is None or torch.equal(mid, after):
                 continue
-            first = next(_additions(mid, before, seen), None)
-            second = next(_additions(after, mid, seen), None) if first else None
-            if first and second and abs(first[1] - second[1]) < _CLOSE and first[0] != second[0]:
-                return _Block((first[0], second[0]), Tap(place.name, where), scale=first[1])
+            first = _additions(mid, before, seen)
+            pair = _pair(first, _additions(after, mid, seen)) if first else None
+            if pair:
+                return _Block(pair[0], Tap(place.name, where), scale=pair[1])
     return None
 
 
@@ -178,12 +189,13 @@ def _post_norm(before: torch.Tensor, after: torch.Tensor, seen: list[_Seen]) -> 
     for norm in seen:
         if norm.entered is None or norm.left is None:
             continue
-        first = next(_additions(norm.entered, before, seen), None)
+        first = _additions(norm.entered, before, seen)
         for last in lasts if first else []:
-            second = next(_additions(last.entered, norm.left, seen), None) if last.entered is not None else None
-            if first and second and abs(first[1] - second[1]) < _CLOSE:
-                norms = (norm.name, last.name)
-                return _Block((first[0], second[0]), Tap(norm.name, "output"), norms, first[1])
+            if last.entered is None:
+                continue
+            pair = _pair(first, _additions(last.entered, norm.left, seen))
+            if pair:
+                return _Block(pair[0], Tap(norm.name, "output"), (norm.name, last.name), pair[1])
     return None
 
 
