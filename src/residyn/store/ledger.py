@@ -1,0 +1,73 @@
+"""The ledger: one marker a shard, saying which bytes were committed. A shard without a marker does not exist."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from residyn.errors import StoreError
+from residyn.store.files import file_size
+from residyn.store.layout import ARRAY, GROUP, marker_path, shard_name, shard_path
+from residyn.store.manifest import Manifest
+from residyn.store.records import read_json, sha256_of_record
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What was committed as a shard: its file, the sha256 and size of the file, and the rows [start, stop)."""
+
+    shard: int
+    file: str
+    sha256: str
+    bytes: int
+    rows: tuple[int, int]
+
+    def to_record(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def marker_for(manifest: Manifest, shard: int, sha256: str, size: int) -> Marker:
+    """The marker that commits a shard of this run."""
+    rows = manifest.rows(shard)
+    return Marker(shard, f"{GROUP}/{ARRAY}/{shard_name(shard)}", sha256, size, (rows.start, rows.stop))
+
+
+def read_marker(run: Path, manifest: Manifest, shard: int) -> Marker | None:
+    """The marker of a shard, or None where it has none. Raises StoreError for a damaged one."""
+    path = marker_path(run, shard)
+    if not path.exists():
+        return None
+    record = read_json(path)
+    sha256, size = (record.get("sha256"), record.get("bytes")) if isinstance(record, dict) else (None, None)
+    if isinstance(sha256, str) and isinstance(size, int):
+        marker = marker_for(manifest, shard, sha256, size)
+        if record == marker.to_record() | {"rows": list(marker.rows)}:
+            return marker
+    raise StoreError(f"{path} is damaged: it does not describe shard {shard} of this run.")
+
+
+def read_ledger(run: Path, manifest: Manifest) -> tuple[dict[int, Marker], dict[int, str]]:
+    """The markers of a run by shard, and the shards whose marker is damaged with what is wrong with it."""
+    markers: dict[int, Marker] = {}
+    damaged: dict[int, str] = {}
+    for shard in range(manifest.n_shards):
+        try:
+            marker = read_marker(run, manifest, shard)
+        except StoreError as error:
+            damaged[shard] = str(error)
+        else:
+            if marker is not None:
+                markers[shard] = marker
+    return markers, damaged
+
+
+def holds(run: Path, marker: Marker) -> bool:
+    """Whether the marker's file is there with the size that was committed; its content is not read."""
+    return file_size(shard_path(run, marker.shard)) == marker.bytes
+
+
+def states_hash(manifest: Manifest, markers: dict[int, Marker]) -> str:
+    """The hash that names stored states: sha256 over the fingerprint and the ledger in order of shards."""
+    ledger = [markers[shard].to_record() for shard in sorted(markers)]
+    return sha256_of_record({"fingerprint": manifest.fingerprint, "ledger": ledger})

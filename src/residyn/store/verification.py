@@ -1,0 +1,110 @@
+"""Checking every byte of a run against its ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from residyn.store.array import METADATA, check_metadata
+from residyn.store.files import file_size, sha256_of
+from residyn.store.layout import shard_name, shard_path, states_folder
+from residyn.store.ledger import Marker, read_ledger
+from residyn.store.manifest import read_manifest
+from residyn.store.samples import read_samples
+
+Reason = Literal["missing", "empty", "truncated", "hash differs", "misplaced", "unmarked", "marker damaged"]
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One damaged shard: its index, its file inside the run directory, what is wrong, and details in words."""
+
+    shard: int
+    file: str
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `verify` found.
+
+    `damaged`: shards that `forget` and a new capture repair; `pending`: shards that were never captured, which
+    is not damage; `strangers`: files among the shards that no shard of this run has the name of.
+    """
+
+    path: Path
+    n_shards: int
+    n_valid: int
+    bytes_read: int
+    damaged: tuple[Damage, ...]
+    pending: tuple[int, ...]
+    strangers: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is damaged; a run that is merely not complete is not damaged."""
+        return not self.damaged
+
+
+def verify(path: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Report:
+    """Compare every shard of a run with the hash in the ledger; `progress(done, total)` is called after each.
+
+    A shard is "missing", "empty" or "truncated"; its "hash differs" (a flipped bit); it is "misplaced" (the
+    bytes of another shard of the run, valid in themselves); "unmarked" (written but never committed); or its
+    "marker" is "damaged". Raises StoreError where manifest.json, samples.jsonl or the array's metadata is
+    damaged: those are never recreated.
+    """
+    run = Path(path)
+    manifest = read_manifest(run)
+    read_samples(run, sha256=manifest.samples_sha256, n_samples=manifest.n_samples)
+    check_metadata(run, manifest)
+    markers, broken_markers = read_ledger(run, manifest)
+    places = {marker.sha256: shard for shard, marker in markers.items()}
+    damaged: list[Damage] = []
+    pending: list[int] = []
+    bytes_read = 0
+    for shard in range(manifest.n_shards):
+        found: tuple[Reason, str] | None = None
+        file = shard_path(run, shard)
+        if shard in broken_markers:
+            found = "marker damaged", broken_markers[shard]
+        elif shard in markers:
+            found = _fault(file, markers[shard], places)
+            bytes_read += file_size(file) or 0
+        elif file.exists() or file.is_symlink():
+            found = "unmarked", "the file is there, but it was never committed"
+        else:
+            pending.append(shard)
+        if found:
+            damaged.append(Damage(shard, str(file.relative_to(run)), *found))
+        if progress:
+            progress(shard + 1, manifest.n_shards)
+    known = {METADATA, *(shard_name(shard) for shard in range(manifest.n_shards))}
+    return Report(
+        path=run,
+        n_shards=manifest.n_shards,
+        n_valid=manifest.n_shards - len(damaged) - len(pending),
+        bytes_read=bytes_read,
+        damaged=tuple(damaged),
+        pending=tuple(pending),
+        strangers=tuple(sorted(entry.name for entry in states_folder(run).iterdir() if entry.name not in known)),
+    )
+
+
+def _fault(file: Path, marker: Marker, places: dict[str, int]) -> tuple[Reason, str] | None:
+    size = file_size(file)
+    if size is None:
+        return "missing", "there is no such file"
+    if size == 0:
+        return "empty", f"0 bytes where {marker.bytes:,} were committed"
+    came = sha256_of(file)
+    if came == marker.sha256:
+        return None
+    if came in places:
+        return "misplaced", f"it holds the bytes of shard {places[came]}"
+    if size < marker.bytes:
+        return "truncated", f"{size:,} bytes where {marker.bytes:,} were committed"
+    return "hash differs", f"sha256 {came[:12]}… where {marker.sha256[:12]}… was committed"
