@@ -1,0 +1,141 @@
+"""What panels share: the check of what they are given, the depth axis, the legend of transition kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.transforms import ScaledTranslation
+
+from residyn.errors import DataError
+from residyn.figures import style
+
+MOST_TICKS = 8
+_LEGEND_ROW_PT = 8.5
+
+
+def expect(result: Any, quantity: str, dims: Sequence[str], coords: Sequence[str] = ()) -> None:
+    """Raise DataError unless `result` is the named quantity with these dimensions and coordinates."""
+    if not isinstance(result, xr.DataArray):
+        raise DataError(
+            f"This panel draws the result {quantity!r}, got {type(result).__name__}. "
+            f"Pass residyn.{quantity}(states), or results[{quantity!r}] of an opened run."
+        )
+    came = result.attrs.get("quantity", result.name)
+    if came != quantity:
+        raise DataError(
+            f"This panel draws the result {quantity!r}, got {came!r} with dimensions {result.dims}. "
+            f"Pass residyn.{quantity}(states), or results[{quantity!r}] of an opened run."
+        )
+    if set(result.dims) != set(dims) or 0 in result.shape:
+        raise DataError(
+            f"The result {quantity!r} needs the dimensions {tuple(dims)}, each of at least one entry; "
+            f"got {dict(result.sizes)}. Pass it whole, as it was computed."
+        )
+    missing = [name for name in coords if name not in result.coords]
+    if missing:
+        raise DataError(
+            f"The result {quantity!r} needs the coordinate {' and '.join(map(repr, missing))}; "
+            f"it has {', '.join(map(str, result.coords)) or 'none'}. Pass it whole, as it was computed."
+        )
+
+
+def units_of(result: xr.DataArray, default: str) -> str:
+    """The result's units as a label's part, made safe to draw."""
+    return style.plain(result.attrs.get("units", default), limit=24)
+
+
+def kinds_of(result: xr.DataArray) -> list[str]:
+    """The kind of each transition; DataError for one that residyn does not know."""
+    kinds = [str(kind) for kind in result["kind"].values]
+    unknown = sorted(set(kinds) - set(style.KIND_COLOURS))
+    if unknown:
+        raise DataError(
+            f"A transition is of the kind {', '.join(style.KIND_COLOURS)}; "
+            f"got {', '.join(map(repr, unknown))}. Label results with residyn.schema.transition_coords."
+        )
+    return kinds
+
+
+def layer_ticks(layers: Sequence[int] | np.ndarray) -> tuple[list[int], list[str]]:
+    """Positions and labels of about `MOST_TICKS` layers, each at its first entry along a depth axis.
+
+    The step is the smallest of 1, 2, 4, 5 or 8 times a power of ten that leaves at most `MOST_TICKS` labels.
+    """
+    first: dict[int, int] = {}
+    for position, layer in enumerate(int(layer) for layer in layers):
+        first.setdefault(layer, position)
+    steps = (factor * 10**power for power in range(7) for factor in (1, 2, 4, 5, 8))
+    step = next(step for step in steps if sum(layer % step == 0 for layer in first) <= MOST_TICKS)
+    shown = [layer for layer in sorted(first) if layer % step == 0] or [min(first)]
+    return [first[layer] for layer in shown], [str(layer) for layer in shown]
+
+
+def label_depth(ax: Axes, axis: Literal["x", "y"], layers: Sequence[int] | np.ndarray) -> None:
+    """Tick an axis by layer, each at its first state or transition, and name how many belong to a layer."""
+    positions, labels = layer_ticks(layers)
+    per_layer = max(np.unique(np.asarray(layers), return_counts=True)[1])
+    name = "layer" if per_layer == 1 else f"layer ({per_layer} sublayers each)"
+    if axis == "x":
+        ax.set_xticks(positions, labels)
+        ax.set_xlabel(name)
+    else:
+        ax.set_yticks(positions, labels)
+        ax.set_ylabel(name)
+
+
+def kind_entries(kinds: Sequence[str]) -> list[tuple[Line2D, str]]:
+    """Legend entries of the kinds that occur, in the palette's order: marker and name."""
+    return [
+        (_marker(style.KIND_COLOURS[kind], style.KIND_MARKERS[kind], 3.2), style.KIND_NAMES[kind])
+        for kind in present(kinds)
+    ]
+
+
+def present(kinds: Sequence[str]) -> list[str]:
+    """The kinds that occur, in the palette's order."""
+    return [kind for kind in style.KIND_COLOURS if kind in kinds]
+
+
+def swatch(colour: str) -> Line2D:
+    """A small square of a colour, as a legend's handle."""
+    return _marker(colour, "s", 4.5)
+
+
+def legend_above(ax: Axes, *rows: Sequence[tuple[Artist, str]]) -> None:
+    """Legends above `ax`, where no data can lie, one for each row of entries (handle, name), top row first.
+
+    Names are drawn as they are: neither as formulas, nor left out where they begin with an underscore.
+    """
+    for above, row in enumerate(reversed(rows)):
+        raised = ScaledTranslation(0, above * _LEGEND_ROW_PT / 72, ax.figure.dpi_scale_trans)
+        legend = ax.legend(
+            [handle for handle, _ in row],
+            ["entry"] * len(row),
+            loc="lower left",
+            bbox_to_anchor=(0, 1.0),
+            bbox_transform=ax.transAxes + raised,
+            ncols=len(row),
+            columnspacing=0.9,
+            handlelength=1.0,
+            handletextpad=0.4,
+            borderaxespad=0.15,
+            borderpad=0.15,
+            fontsize=style.SMALL_PT,
+            frameon=False,
+        )
+        for text, (_, name) in zip(legend.get_texts(), row, strict=True):
+            text.set_parse_math(False)
+            text.set_text(name)
+        if above < len(rows) - 1:  # the next one would take its place
+            ax.add_artist(legend)
+            legend.set_clip_path(None)  # or the layout would take it to lie inside the axes
+
+
+def _marker(colour: str, marker: str, size: float) -> Line2D:
+    return Line2D([], [], linestyle="none", marker=marker, markersize=size, markeredgewidth=0, color=colour)

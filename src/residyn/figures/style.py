@@ -1,0 +1,161 @@
+"""How every figure looks: sizes, type, colours; how user text becomes a label.
+
+Sizes are final print sizes: a two-column journal figure is 180 mm wide and nothing in it is set smaller than
+6.5 pt. Nothing here changes matplotlib's global settings, needs a display, or imports pyplot.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.figure import Figure
+
+MM = 1 / 25.4
+"""Inches in a millimetre."""
+
+WIDTH_MM = 180.0
+PANEL_MM = (88.0, 66.0)
+DPI = 300
+
+SMALL_PT, BASE_PT, TITLE_PT, LETTER_PT = 6.5, 7.0, 8.0, 9.0
+LINE_PT = 0.6
+
+KIND_COLOURS = {"within": "#2a9a55", "cross": "#1f4e9c", "block": "#e69f00"}
+"""Colour of a transition kind. Lightness differs as well as hue: 56, 34 and 71 in CIELAB."""
+
+KIND_MARKERS = {"within": "o", "cross": "s", "block": "D"}
+"""Marker of a transition kind, so that print without colour can be read."""
+
+KIND_NAMES = {"within": "within layer", "cross": "cross layer", "block": "whole block"}
+
+INK, MUTED, HAIRLINE, UNDEFINED = "#222222", "#555555", "#9a9a9a", "#c4c4c4"
+
+DIVERGING = LinearSegmentedColormap.from_list(
+    "residyn_diverging",
+    ["#122a6b", "#2f66c4", "#86b4f0", "#ffffff", "#f6b3d3", "#d03e8a", "#78094d"],
+)
+SEQUENTIAL = LinearSegmentedColormap.from_list(
+    "residyn_green", ["#eff8ec", "#b9e0b4", "#69b97a", "#21854a", "#00401c"]
+).with_extremes(under="#fdfdf6", bad=UNDEFINED)
+DENSITY = LinearSegmentedColormap.from_list(
+    "residyn_density", ["#ffffff", "#f5d3b3", "#ea8f6c", "#b8425f", "#5f1d5e", "#1d0b30"]
+).with_extremes(bad=UNDEFINED)
+
+_RC: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same glyphs everywhere
+    "font.size": BASE_PT,
+    "mathtext.fontset": "dejavusans",
+    "text.usetex": False,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "axes.titlesize": BASE_PT,
+    "axes.labelsize": BASE_PT,
+    "axes.labelpad": 2.5,
+    "axes.linewidth": LINE_PT,
+    "axes.unicode_minus": True,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": SMALL_PT,
+    "ytick.labelsize": SMALL_PT,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.major.width": LINE_PT,
+    "ytick.major.width": LINE_PT,
+    "xtick.major.pad": 2.0,
+    "ytick.major.pad": 2.0,
+    "legend.fontsize": SMALL_PT,
+    "legend.frameon": False,
+    "legend.handlelength": 1.4,
+    "legend.handletextpad": 0.5,
+    "legend.labelspacing": 0.3,
+    "legend.borderaxespad": 0.3,
+    "lines.linewidth": 0.8,
+    "lines.markersize": 3.0,
+    "patch.linewidth": LINE_PT,
+    "hatch.linewidth": 0.4,
+    "figure.dpi": 150,
+    "savefig.dpi": DPI,
+    "savefig.facecolor": "white",
+    "pdf.fonttype": 42,  # text stays text that an editor can open
+    "ps.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "residyn",  # element ids without chance: the same figure gives the same bytes
+    "path.simplify": True,
+    "agg.path.chunksize": 0,
+}
+
+_BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+
+
+@contextmanager
+def context() -> Iterator[None]:
+    """Matplotlib's defaults with residyn's type and sizes, for the length of a `with` block.
+
+    The user's own settings neither reach a figure drawn inside nor are they changed by it.
+    """
+    with matplotlib.style.context(["default", _RC]):
+        yield
+
+
+def new_figure(width_mm: float, height_mm: float, *, layout: Any = None) -> Figure:
+    """An empty white figure of the given print size, not registered with pyplot."""
+    return Figure(figsize=(width_mm * MM, height_mm * MM), layout=layout, facecolor="white")
+
+
+def new_axes(ax: Axes | None, size_mm: tuple[float, float] = PANEL_MM) -> Axes:
+    """`ax`, or the axes of a new one-panel figure where `ax` is None."""
+    return ax if ax is not None else new_figure(*size_mm, layout="constrained").subplots()
+
+
+def dress(ax: Axes, *, frame: bool = False) -> None:
+    """Set an axes' ticks and spines to residyn's sizes, also when the caller made it under other settings.
+
+    `frame` keeps all four spines, as around a heat map; otherwise only the left and bottom ones stay.
+    """
+    ax.tick_params(which="major", labelsize=SMALL_PT, width=LINE_PT, length=2.5, pad=2, color=INK, labelcolor=INK)
+    for side, spine in ax.spines.items():
+        spine.set_visible(frame or side in ("left", "bottom"))
+        spine.set_linewidth(LINE_PT)
+        spine.set_color(INK)
+    ax.xaxis.label.set_fontsize(BASE_PT)
+    ax.yaxis.label.set_fontsize(BASE_PT)
+
+
+def tint(colour: str, strength: float) -> tuple[float, float, float]:
+    """`colour` mixed with white: strength 1 is the colour, 0 is white. Opaque, so overlaps add nothing."""
+    red, green, blue = (1 - strength * (1 - channel) for channel in to_rgb(colour))
+    return red, green, blue
+
+
+def plain(text: object, limit: int = 60) -> str:
+    """User text (model names, module paths, file names) made safe to draw and to store.
+
+    Line breaks and tabs become spaces; control characters, lone surrogates, noncharacters and marks that turn
+    the writing direction become "�"; more than `limit` characters are shortened in the middle. A Text made of
+    it also needs `parse_math=False`, because a "$" in a name is no formula.
+    """
+    spaced = " ".join(str(text).split())
+    kept = "".join("\ufffd" if _undrawable(character) else character for character in spaced)
+    if len(kept) <= limit:
+        return kept
+    head = limit // 2
+    tail = limit - 1 - head
+    return f"{kept[:head]}…{kept[len(kept) - tail :]}"
+
+
+def _undrawable(character: str) -> bool:
+    point = ord(character)
+    return (
+        unicodedata.category(character) in ("Cc", "Cs")
+        or character in _BIDI_CONTROLS
+        or point & 0xFFFE == 0xFFFE
+        or 0xFDD0 <= point <= 0xFDEF
+    )
