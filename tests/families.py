@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModel
+from tokenizers import Regex, Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Split
+from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 
 VOCABULARY = 96
 LAYERS = 3
@@ -116,3 +119,14 @@ def build(name: str, seed: int = 0) -> torch.nn.Module:
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
     return model.requires_grad_(False)
+
+
+def spelling_tokenizer() -> PreTrainedTokenizerFast:
+    """A tokenizer with one token a character, its ids inside every tiny model's vocabulary; it adds no BOS."""
+    characters = "".join(chr(code) for code in range(32, 32 + VOCABULARY - 4))
+    vocabulary = {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3} | {c: 4 + i for i, c in enumerate(characters)}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = Split(Regex(r"[\s\S]"), "isolated")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>", bos_token="<s>", eos_token="</s>"
+    )

@@ -26,7 +26,17 @@ FORMAT_VERSION = 1
 SiteName = Literal["attn", "mlp", "block", "out"]
 SITES: tuple[SiteName, ...] = ("attn", "mlp", "block", "out")
 
-STATES_PROVENANCE = ("model", "capture_dtype", "states_hash", "distinct_last_tokens", "tie_fraction", "sites")
+STATES_PROVENANCE = (
+    "model",
+    "texts",
+    "position",
+    "capture_dtype",
+    "states_hash",
+    "distinct_last_tokens",
+    "tie_fraction",
+    "sites",
+    "partial",
+)
 """Attributes of states that every result made of them keeps, where they are known."""
 
 

@@ -1,0 +1,161 @@
+"""The verbs, as people type them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from residyn.cli.display import Display
+from residyn.cli.request import Request, takes_request, typed_options
+from residyn.errors import StoreError
+
+BUILT_IN = "smollm2-135m"
+
+Model = Annotated[
+    str,
+    typer.Argument(metavar="MODEL", help=f"A hub id, a folder, a .gguf file, or the built-in {BUILT_IN}."),
+]
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A run directory.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress: only results and warnings.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")]
+AllowPartial = Annotated[
+    bool, typer.Option("--allow-partial", help="Go on with the shards that are there, and say how many.")
+]
+
+
+@takes_request
+def run(
+    model: Model = BUILT_IN,
+    *,
+    request: Request,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The run directory; by default runs/MODEL-TEXTS.")
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Capture, analyse and draw Figure 1: from a model and texts to a run directory.
+
+    Interrupted, it goes on where it was when the same command is given again.
+    """
+    from residyn.cli import stages
+    from residyn.store import run_name
+
+    display = Display(quiet=quiet, as_json=as_json)
+    directory = out or Path("runs") / run_name(model, request.texts)
+    stages.capture(directory, model, request, display)
+    stages.analyze(directory, display)
+    pictures = stages.figure(directory, display)
+    stages.summarize(directory, pictures, display)
+
+
+@takes_request
+def capture(
+    context: typer.Context,
+    directory: Directory,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help=f"As for `run`; by default the run's own, or the built-in {BUILT_IN}."),
+    ] = None,
+    *,
+    request: Request,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Capture states into DIR, or go on with the capture that was interrupted there."""
+    from residyn.cli import stages
+    from residyn.store import info as store_info
+
+    display = Display(quiet=quiet, as_json=as_json)
+    model, request = stages.continued(directory, model, request, typed_options(context))
+    stages.capture(directory, model or BUILT_IN, request, display)
+    stages.show_info(store_info(directory), display)
+
+
+def analyze(
+    directory: Directory,
+    *,
+    allow_partial: AllowPartial = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Compute every result of DIR's states: results.zarr and tables/."""
+    from residyn.cli import stages
+
+    display = Display(quiet=quiet, as_json=as_json)
+    results = stages.analyze(directory, display, allow_partial=allow_partial)
+    stages.show_results(directory, results, display)
+
+
+def figure(
+    directory: Directory, *, as_json: AsJson = False, quiet: Quiet = False, verbose: Verbose = False
+) -> None:
+    """Draw Figure 1 and its panels from DIR's results, as png, pdf and svg."""
+    from residyn.cli import stages
+
+    display = Display(quiet=quiet, as_json=as_json)
+    pictures = stages.figure(directory, display)
+    if as_json:
+        display.emit({"figures": [str(path) for path in pictures]})
+        return
+    for path in pictures:
+        display.result(str(path))
+
+
+@takes_request
+def check(
+    model: Model = BUILT_IN,
+    *,
+    request: Request,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show where MODEL's residual stream is read, and prove it on its own weights.
+
+    Exit code 3 where a probe fails.
+    """
+    from residyn.cli import stages
+
+    display = Display(quiet=quiet, as_json=as_json)
+    raise typer.Exit(stages.check(model, request, display))
+
+
+def info(directory: Directory, *, as_json: AsJson = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
+    """Say what DIR holds."""
+    from residyn.cli import stages
+    from residyn.store import info as store_info
+
+    stages.show_info(store_info(directory), Display(quiet=quiet, as_json=as_json))
+
+
+def verify(
+    directory: Directory,
+    *,
+    repair: Annotated[bool, typer.Option("--repair", help="Capture damaged and missing shards again.")] = False,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Where the run's model is now, if it was moved.")
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Read every shard of DIR and compare it with the ledger; exit code 5 where one is damaged."""
+    from residyn.cli import stages
+
+    display = Display(quiet=quiet, as_json=as_json)
+    damaged = stages.verify(directory, display)
+    if damaged and repair:
+        stages.repair(directory, damaged, model, display)
+        damaged = stages.verify(directory, display)
+    if damaged:
+        raise StoreError(
+            f"{len(damaged)} shards of {directory} are damaged or missing. "
+            f"`residyn verify {directory} --repair` captures only those again."
+        )

@@ -1,0 +1,116 @@
+"""What the terminal shows: progress on standard error, results on standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+Report = Callable[[int, int], None]
+
+
+class _Rate(ProgressColumn):
+    """Units done a second."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f} {self.unit}/s", style="progress.data.speed")
+
+
+class Display:
+    """Progress, notes and results of one command; silent where it was asked to be."""
+
+    def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self.errors = Console(stderr=True, highlight=False)
+        self.results = Console(highlight=False)
+        self.quiet = quiet
+
+    def note(self, text: str) -> None:
+        """One line about what is being done."""
+        if not self.quiet:
+            self.errors.print(escape(text), soft_wrap=True)
+
+    def warn(self, texts: Sequence[str]) -> None:
+        """What the user should know about the numbers, quiet or not."""
+        for text in texts:
+            self.errors.print(f"[yellow]warning:[/yellow] {escape(text)}", soft_wrap=True)
+
+    def fail(self, text: str) -> None:
+        self.errors.print(f"[red]error:[/red] {escape(text)}", soft_wrap=True)
+
+    @contextmanager
+    def stage(self, text: str) -> Iterator[Callable[[str], None]]:
+        """A spinner for work whose length is not known; yields a function that renames the work."""
+        if self.quiet or not self.errors.is_terminal:
+            self.note(text)
+            yield self.note
+            return
+        with self.errors.status(escape(text)) as status:
+            yield lambda renamed: status.update(escape(renamed))
+
+    @contextmanager
+    def progress(self, text: str, unit: str) -> Iterator[Report]:
+        """A bar for work that is counted: yields a function (done, total)."""
+        if self.quiet:
+            yield lambda done, total: None
+            return
+        amount: list[ProgressColumn] = (
+            [DownloadColumn()]
+            if unit == "bytes"
+            else [TextColumn("{task.completed:,.0f}/{task.total:,.0f}"), _Rate(unit)]
+        )
+        columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), *amount, TimeRemainingColumn()]
+        with Progress(*columns, console=self.errors, transient=self.errors.is_terminal) as bar:
+            task = bar.add_task(escape(text), total=1, visible=False)
+            first: int | None = None
+
+            def report(done: int, total: int) -> None:
+                nonlocal first
+                if first is None:
+                    # What an earlier, interrupted run did counts towards the total, not towards the speed.
+                    first = done
+                    bar.update(task, total=total, completed=done, visible=True)
+                    bar.reset(task, total=total, completed=done, visible=True)
+                else:
+                    bar.update(task, completed=done, total=total)
+
+            yield report
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """A table on standard output."""
+        table = Table(title=escape(title), title_justify="left", header_style="bold")
+        for name in columns:
+            table.add_column(escape(name))
+        for row in rows:
+            table.add_row(*(cell if isinstance(cell, Text) else escape(str(cell)) for cell in row))
+        self.results.print(table)
+
+    def result(self, text: str) -> None:
+        self.results.print(escape(text), soft_wrap=True)
+
+    def emit(self, value: Any) -> None:
+        """One JSON object on standard output."""
+        json.dump(value, sys.stdout, ensure_ascii=False, indent=2, allow_nan=True, default=str)
+        sys.stdout.write("\n")

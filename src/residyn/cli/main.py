@@ -1,0 +1,68 @@
+"""The entry point: every error that residyn raises becomes one message and its exit code."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import click
+import typer
+
+from residyn.cli import commands
+from residyn.cli.display import Display
+from residyn.errors import ResidynError
+
+app = typer.Typer(
+    name="residyn",
+    help="The residual stream of a transformer as a dynamical system over depth.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for verb in (
+    commands.run,
+    commands.check,
+    commands.capture,
+    commands.analyze,
+    commands.figure,
+    commands.info,
+    commands.verify,
+):
+    app.command(name=verb.__name__)(verb)
+
+
+def main() -> None:
+    """Run the command line and exit: 0, or the exit code of what went wrong."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run one command line; returns its exit code and leaves its message on standard error."""
+    display = Display()
+    try:
+        code = app(args=arguments, prog_name="residyn", standalone_mode=False)
+    except ResidynError as error:
+        display.fail(str(error))
+        if {"-v", "--verbose"} & set(arguments):
+            traceback.print_exc()
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        display.fail("Interrupted. Run the same command again to go on.")
+        return 130
+    except BrokenPipeError:
+        # The reader of our output left; what was stored is stored.
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        display.fail(
+            f"{type(error).__name__}: {error}\nThis is a defect of residyn, not of your input. Run again with -v "
+            "and report the traceback."
+        )
+        if {"-v", "--verbose"} & set(arguments):
+            traceback.print_exc()
+        return 1
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,303 @@
+"""The stages of a run, each alone and resumable: capture → analyse → figure, in one run directory."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from residyn import store
+from residyn.cli.display import Display
+from residyn.cli.request import Request
+from residyn.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from residyn.model.loading import LoadedModel
+    from residyn.model.sites import Layout
+
+RESULTS = "results.zarr"
+
+
+def continued(directory: Path, model: str | None, request: Request, typed: set[str]) -> tuple[str | None, Request]:
+    """The model and request of the run in `directory`, with what was typed on the command line on top.
+
+    Where there is no run yet, what was typed and the defaults.
+    """
+    recorded = store.read_run(directory).get("request")
+    if not isinstance(recorded, dict):
+        return model, request
+    earlier = Request.from_record(recorded)
+    changes = {field.name: getattr(request, field.name) for field in fields(Request) if field.name in typed}
+    return model or recorded.get("model"), replace(earlier, **changes)
+
+
+def capture(directory: Path, model: str, request: Request, display: Display) -> None:
+    """Load, read, tokenize, prove the sites, and capture what is not captured yet."""
+    store.check_target(directory)
+    from residyn.model.capture import capture_to, prepare
+    from residyn.model.texts import read_texts
+
+    layout = read_layout(request.sites)
+    with timed() as reading, display.progress("texts", "bytes") as progress:
+        texts = read_texts(
+            request.texts,
+            n=request.n,
+            min_chars=request.min_chars,
+            max_chars=request.max_chars,
+            field=request.field,
+            order=request.order,
+            headings=request.headings,
+            seed=request.seed,
+            offline=request.offline,
+            progress=progress,
+        )
+    with timed() as loading:
+        loaded = load(model, request, display)
+    with timed() as preparing, display.stage("Tokenizing, and proving the sites on the model's weights"):
+        job, samples = prepare(
+            loaded,
+            texts,
+            position=request.parsed_position(),
+            max_tokens=request.max_tokens,
+            bos=request.bos,
+            seed=request.seed,
+            batch_tokens=request.batch_tokens,
+            layout=layout,
+        )
+    warnings = [*loaded.warnings, *texts.warnings, *samples.warnings]
+    display.warn(warnings)
+    display.note(job.summary())
+    job.create(directory)
+    store.update_run(
+        directory,
+        request={"model": model, **request.record()},
+        model=loaded.describe(),
+        texts={**texts.describe(), "tokens": samples.describe()},
+        warnings=warnings,
+    )
+    with timed() as capturing, display.progress("capture", "tokens") as progress:
+        later = capture_to(job, directory, progress)
+    display.warn(later)
+    store.update_run(
+        directory,
+        warnings=[*warnings, *later],
+        timings={
+            "texts_s": reading(),
+            "model_s": loading(),
+            "prepare_s": preparing(),
+            "capture_s": capturing(),
+        },
+    )
+
+
+def load(model: str, request: Request, display: Display) -> LoadedModel:
+    """The model of a request, with its progress shown."""
+    from residyn.model.loading import load_model
+
+    with display.stage(f"Opening {model}") as say:
+        loaded = load_model(
+            model,
+            revision=request.revision,
+            dtype=request.dtype,
+            device=request.device,
+            offline=request.offline,
+            allow_pickle=request.allow_pickle,
+            trust_remote_code=request.trust_remote_code,
+            progress=say,
+        )
+    display.note(
+        f"{loaded.name}: {loaded.n_layers} layers of {loaded.n_units} units; {loaded.dtype} "
+        f"({loaded.dtype_reason}), on {loaded.device} ({loaded.device_reason})"
+    )
+    return loaded
+
+
+def read_layout(path: Path | None) -> Layout | None:
+    """A user's map of sites, a JSON object with the fields of `residyn.model.sites.Layout`. Raises UsageError."""
+    if path is None:
+        return None
+    from residyn.model.sites import Layout
+
+    names = [field.name for field in fields(Layout)]
+    wanted = f"a JSON object with the keys {', '.join(names)}"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--sites names {wanted}; {path} cannot be read as one: {error}.") from error
+    if not isinstance(record, dict) or not {"blocks", "attn", "mlp"} <= record.keys() <= set(names):
+        raise UsageError(
+            f"--sites names {wanted}, of which blocks, attn and mlp are needed; {path} holds "
+            f"{', '.join(map(str, record)) if isinstance(record, dict) else type(record).__name__}."
+        )
+    if record.get("post_norm") is not None:
+        record["post_norm"] = tuple(record["post_norm"])
+    return Layout(**record)
+
+
+def analyze(directory: Path, display: Display, *, allow_partial: bool = False) -> xr.Dataset:
+    """The results of a run's states: those that are stored, where they are of the same states, or computed."""
+    from residyn.analysis.saving import open_results, save_results
+    from residyn.analysis.suite import analyze as compute
+    from residyn.analysis.tables import write_tables
+
+    states = store.open_states(directory, allow_partial=allow_partial)
+    if "partial" in states.attrs:
+        display.warn([f"These results are of {states.attrs['partial']}."])
+    path = directory / RESULTS
+    if path.exists():
+        results = open_results(path)
+        if _same_origin(results, states):
+            return results
+    with timed() as seconds, display.progress("analyse", "samples") as progress:
+        results = compute(states, progress=progress)
+        save_results(results, path)
+        write_tables(results, directory / "tables")
+    store.update_run(directory, timings={"analyze_s": seconds()})
+    return results
+
+
+def _same_origin(results: xr.Dataset, states: xr.DataArray) -> bool:
+    from residyn import __version__
+
+    return (
+        results.attrs.get("states_hash") == states.attrs["states_hash"]
+        and results.attrs.get("residyn_version") == __version__
+    )
+
+
+def figure(directory: Path, display: Display) -> list[Path]:
+    """Draw Figure 1 and its panels from the stored results."""
+    from residyn.analysis.saving import open_results
+    from residyn.figures.figure1 import draw_all
+
+    results = open_results(directory / RESULTS)
+    with timed() as seconds, display.stage("Drawing Figure 1"):
+        pictures = draw_all(results, None, directory / "figures")
+    store.update_run(directory, timings={"figure_s": seconds()})
+    return pictures
+
+
+def summarize(directory: Path, pictures: Sequence[Path], display: Display) -> None:
+    """What a finished run has to show: a line of numbers for each quantity, and where everything is."""
+    import pandas as pd
+
+    table = pd.read_csv(directory / "tables" / "summary.csv")
+    first = str(next(path for path in pictures if path.suffix == ".png"))
+    if display.as_json:
+        record = json.loads(table.to_json(orient="records"))
+        display.emit(
+            {
+                "run": str(directory),
+                "figure": first,
+                "summary": record,
+                **store.read_run(directory).get("timings", {}),
+            }
+        )
+        return
+    shown = table.map(lambda cell: f"{cell:.4g}" if isinstance(cell, float) else str(cell))
+    display.table(f"{directory}", list(shown.columns), shown.values.tolist())
+    display.result(f"Figure 1: {first}")
+    display.result(f"Numbers:  {directory / 'tables'} (csv), {directory / RESULTS} (xarray)")
+
+
+def show_results(directory: Path, results: xr.Dataset, display: Display) -> None:
+    """The names, shapes and units of a run's results."""
+    described = [
+        {"name": str(name), "shape": dict(array.sizes), "units": array.attrs.get("units", "")}
+        for name, array in results.data_vars.items()
+    ]
+    if display.as_json:
+        display.emit({"results": str(directory / RESULTS), "quantities": described})
+        return
+    rows = [
+        (item["name"], " × ".join(f"{size} {dim}" for dim, size in item["shape"].items()), item["units"])
+        for item in described
+    ]
+    display.table(str(directory / RESULTS), ["quantity", "shape", "units"], rows)
+
+
+def show_info(record: dict[str, Any], display: Display) -> None:
+    """What `store.info` says of a run."""
+    if display.as_json:
+        display.emit(record)
+        return
+    rows = [(name.replace("_", " "), _short(value)) for name, value in record.items()]
+    display.table(str(record["path"]), ["", ""], rows)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {item}" for name, item in value.items() if isinstance(item, str | int | float))
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def check(model: str, request: Request, display: Display) -> int:
+    """Print the sites of a model and every probe; the exit code, 0 where all hold."""
+    from residyn.model.check import check_model
+
+    layout = read_layout(request.sites)
+    loaded = load(model, request, display)
+    with display.stage("Running the probes"):
+        found = check_model(loaded, layout)
+    if display.as_json:
+        display.emit(found.describe())
+        return 0 if found.passed else ModelError.exit_code
+    sites = [(s.layer, s.site, f"{s.where} of {s.module}", " + ".join(s.writes)) for s in found.sites.sites]
+    how = {"table": "from the table of families", "structure": "found by structure", "user": "as you gave them"}
+    title = f"{found.model}: {found.sites.family}, {found.sites.arrangement} blocks; sites {how[found.how]}"
+    display.table(title, ["layer", "site", "state read at", "then added"], sites)
+    probes = [(p.name, p.statement, f"{p.error:.1e}", f"{p.limit:.0e}", p.status) for p in found.probes]
+    display.table("Probes, on these weights", ["probe", "what must hold", "error", "limit", ""], probes)
+    return 0 if found.passed else ModelError.exit_code
+
+
+def verify(directory: Path, display: Display) -> list[int]:
+    """Check every shard against the ledger and show what was found; the damaged and missing shards."""
+    with display.progress("verify", "shards") as progress:
+        report = store.verify(directory, progress=progress)
+    if display.as_json:
+        display.emit(
+            {
+                "run": str(directory),
+                "shards": report.n_shards,
+                "valid": report.n_valid,
+                "damaged": [{"shard": d.shard, "file": d.file, "reason": d.reason} for d in report.damaged],
+                "pending": list(report.pending),
+                "strangers": list(report.strangers),
+            }
+        )
+    elif report.ok and not report.pending:
+        display.result(f"{directory}: all {report.n_shards} shards are what was committed.")
+    else:
+        rows = [(damage.shard, damage.file, damage.reason, damage.detail) for damage in report.damaged]
+        rows += [(shard, "", "not captured yet", "") for shard in report.pending]
+        display.table(str(directory), ["shard", "file", "fault", ""], rows)
+    return [damage.shard for damage in report.damaged] + list(report.pending)
+
+
+def repair(directory: Path, damaged: Sequence[int], model: str | None, display: Display) -> None:
+    """Capture damaged shards again, from the run's own tokens and settings, and no others."""
+    from residyn.model.capture import capture_to, job_of
+
+    named, request = continued(directory, model, Request(), set())
+    if named is None:
+        raise UsageError(f"{directory} does not say which model it is of. Name it with --model.")
+    job = job_of(directory, load(named, request, display), read_layout(request.sites))
+    store.forget(directory, damaged)
+    with display.progress("repair", "tokens") as progress:
+        display.warn(capture_to(job, directory, progress))
+
+
+@contextmanager
+def timed() -> Iterator[Any]:
+    """Yields a function that gives the seconds since the context was opened, or until it was left."""
+    started = time.perf_counter()
+    ended: list[float] = []
+    yield lambda: round((ended[0] if ended else time.perf_counter()) - started, 2)
+    ended.append(time.perf_counter())

@@ -1,0 +1,285 @@
+"""Texts → states in a run directory: the plan's batches through the model, one shard at a time."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from residyn import store
+from residyn.errors import DataError, Interrupted, UsageError
+from residyn.model.check import find_sites, taps_of
+from residyn.model.forward import in_halves_if_needed
+from residyn.model.interrupts import asked_to_stop
+from residyn.model.loading import LoadedModel
+from residyn.model.plan import Plan, plan_batches
+from residyn.model.sites import Layout
+from residyn.model.texts import Samples, Texts, read_texts, tokenize_texts
+from residyn.schema import SiteMap, label_states
+
+Progress = Callable[[int, int], None]
+BATCH_TOKENS = {"cpu": 2048}
+BATCH_TOKENS_ELSEWHERE = 16384
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that decides the numbers of a capture, before the first pass.
+
+    `records` holds one record a row, in the order of the store: sample (its place among the texts), text_id,
+    sha256, n_tokens, last_token, input_ids, text. `settings` says how the rows were tokenized, and `texts`
+    names their source.
+    """
+
+    model: LoadedModel
+    records: tuple[Mapping[str, Any], ...]
+    settings: Mapping[str, Any]
+    texts: str
+    sites: SiteMap
+    plan: Plan
+
+    @property
+    def n_tokens(self) -> int:
+        return sum(record["n_tokens"] for record in self.records)
+
+    def describe(self) -> dict[str, Any]:
+        """What the run's fingerprint is made of; equal if and only if the states are meant to be equal."""
+        return {
+            "model": self.model.fingerprint(),
+            "samples": dict(self.settings),
+            "plan": {"batch_tokens": self.plan.batch_tokens, "rows_per_shard": self.plan.rows_per_shard},
+            "sites": [[site.layer, site.site, site.module, site.where] for site in self.sites.sites],
+        }
+
+    def summary(self) -> str:
+        """The job in one line."""
+        distinct, tied = store.last_token_ties(np.array([record["last_token"] for record in self.records]))
+        return (
+            f"{len(self.records)} texts, {self.n_tokens:,} tokens, {distinct} distinct last tokens "
+            f"({tied:.0%} of the texts share theirs); {len(self.sites.sites)} sublayers, "
+            f"{self.sites.arrangement} blocks, proved on the model's weights"
+        )
+
+    def create(self, out: str | os.PathLike[str]) -> None:
+        """Make the run directory of this job, or find it; StoreError where another run stands there."""
+        store.create(
+            out,
+            self.describe(),
+            self.records,
+            self.sites.sublayers,
+            self.model.n_units,
+            model=self.model.name,
+            capture_dtype=self.capture_dtype,
+            sites_json=self.sites.to_json(),
+            labels=self.labels,
+            rows_per_shard=self.plan.rows_per_shard,
+        )
+
+    @property
+    def capture_dtype(self) -> str:
+        return str(self.model.dtype).removeprefix("torch.")
+
+    @property
+    def labels(self) -> dict[str, str | int]:
+        """Attributes of the states that say what they are of."""
+        return {"texts": self.texts, "position": self.settings["position"]}
+
+
+def prepare(
+    model: LoadedModel,
+    texts: Texts | Samples | Iterable[str],
+    *,
+    position: Literal["end", "random"] | int = "end",
+    max_tokens: int | None = None,
+    bos: Literal["auto", "always", "never"] = "auto",
+    seed: int = 0,
+    batch_tokens: int | None = None,
+    layout: Layout | None = None,
+) -> tuple[Job, Samples]:
+    """Tokenize, prove the sites and plan the batches: all that can fail before the long work does so here.
+
+    `batch_tokens` is the most tokens of one batch, by default 2,048 on a CPU, where more is no faster, and
+    16,384 elsewhere. Returns the job, and the samples with what was counted on the way. Raises UsageError,
+    DataError, ModelError.
+    """
+    if batch_tokens is not None and batch_tokens < 1:
+        raise UsageError(f"batch_tokens is the most tokens of one batch, at least 1; got {batch_tokens}.")
+    if not isinstance(texts, Texts | Samples):
+        texts = read_texts(texts, n=None, min_chars=0, max_chars=None)
+    if isinstance(texts, Samples):
+        samples, written, name = texts, {}, "samples"
+    else:
+        context = model.context
+        samples = tokenize_texts(
+            texts, model.tokenizer, max_tokens=max_tokens, context=context, position=position, seed=seed, bos=bos
+        )
+        written = {row.text_id: row.text for row in texts.rows}
+        name = _name_of(texts)
+    sites = find_sites(model, layout)
+    rows = store.samples_per_shard(len(samples), len(sites.sites), model.n_units)
+    most = batch_tokens or BATCH_TOKENS.get(model.device.type, BATCH_TOKENS_ELSEWHERE)
+    plan = plan_batches([sample.n_tokens for sample in samples], rows, most)
+    records = tuple(
+        {
+            "sample": index,
+            "text_id": sample.text_id,
+            "sha256": sample.sha256,
+            "n_tokens": sample.n_tokens,
+            "last_token": sample.last_token,
+            "input_ids": list(sample.input_ids),
+            "text": written.get(sample.text_id, ""),
+        }
+        for index, sample in ((index, samples.samples[index]) for index in plan.order)
+    )
+    decisive = {key: samples.settings[key] for key in ("position", "limit", "bos")}
+    settings = {"sha256": samples.sha256, "n": len(samples), **decisive}
+    return Job(model, records, settings, name, sites, plan), samples
+
+
+def _name_of(texts: Texts) -> str:
+    """What a figure's footer calls the texts."""
+    parts = (texts.source.get("name"), texts.source.get("split"))
+    return " ".join(str(part) for part in parts if part) or "texts"
+
+
+def job_of(run: str | os.PathLike[str], model: LoadedModel, layout: Layout | None = None) -> Job:
+    """The job of an existing run directory, made of its own tokens and settings, to repair or complete it.
+
+    Raises StoreError, naming what differs, where the model or its sites are not those of the run.
+    """
+    manifest = store.read_manifest(run)
+    records = tuple(store.read_samples(run, sha256=manifest.samples_sha256, n_samples=manifest.n_samples))
+    batch_tokens = manifest.description["plan"]["batch_tokens"]
+    plan = plan_batches([record["n_tokens"] for record in records], manifest.rows_per_shard, batch_tokens)
+    settings, texts = manifest.description["samples"], str(manifest.labels.get("texts", "texts"))
+    job = Job(model, records, settings, texts, find_sites(model, layout), plan)
+    job.create(run)
+    return job
+
+
+def capture(
+    model: LoadedModel,
+    texts: Texts | Samples | Iterable[str],
+    out: str | os.PathLike[str] | None = None,
+    *,
+    progress: Progress | None = None,
+    **options: Any,
+) -> xr.DataArray:
+    """The residual stream before attention and before the MLP of every layer, at each sample's last token.
+
+    model: from `load_model`. texts: from `read_texts`, or strings, which are all taken. out: the run
+    directory; a directory of the same run is resumed, and the result is bit-identical to an uninterrupted
+    one. Without `out` the states stay in memory. progress: called with (tokens done, tokens in all). options:
+    those of `prepare`.
+
+    Returns states (sample, sublayer, unit), float32, in activation units; lazy where they are stored. Samples
+    are in the order of the store, longest first, each labelled by its place among the texts:
+    `states.sel(sample=3)` is the fourth text, and `states.sortby("sample")` puts all in the order of the texts.
+    Parallel blocks have one state a layer, of site "block". Source: the paper's panel A.
+
+    Raises UsageError, ModelError or DataError before any long work; StoreError for a directory of other
+    settings; DataError where a state is not finite; Interrupted after the shard in hand, on Ctrl-C.
+    """
+    if out is not None:
+        store.check_target(out)
+    job, samples = prepare(model, texts, **options)
+    for warning in samples.warnings:
+        warnings.warn(warning, stacklevel=2)
+    if out is None:
+        return capture_in_memory(job, progress)
+    job.create(out)
+    for warning in capture_to(job, out, progress):
+        warnings.warn(warning, stacklevel=2)
+    return store.open_states(out)
+
+
+def capture_in_memory(job: Job, progress: Progress | None = None) -> xr.DataArray:
+    """`capture` without a run directory."""
+    report = _Report(job.plan, range(len(job.plan.shards)), progress)
+    blocks = [_block(job, shard, report)[0] for shard in range(len(job.plan.shards))]
+    sample, coordinates = store.coordinates(job.records)
+    distinct, tied = store.last_token_ties(coordinates["last_token"])
+    attrs = {
+        "model": job.model.name,
+        "capture_dtype": job.capture_dtype,
+        "distinct_last_tokens": distinct,
+        "tie_fraction": tied,
+        "sites": job.sites.to_json(),
+        **job.labels,
+    }
+    states = np.concatenate(blocks)
+    _refuse_nonfinite(states, job)
+    return label_states(states, job.sites.sublayers, sample=sample, sample_coords=coordinates, attrs=attrs)
+
+
+def _refuse_nonfinite(states: np.ndarray, job: Job) -> None:
+    bad = np.argwhere(~np.isfinite(states))
+    if len(bad):
+        row, sublayer, _ = bad[0]
+        raise DataError(
+            f"Sample {job.records[row]['sample']} has non-finite states, first at sublayer "
+            f"{job.sites.sublayers[sublayer].label}. float16 overflows: use float32 or bfloat16; otherwise look "
+            "at the weights."
+        )
+
+
+def capture_to(job: Job, out: str | os.PathLike[str], progress: Progress | None = None) -> list[str]:
+    """Fill the job's run directory from where it was left; returns what its provenance should warn of.
+
+    Raises DataError where a state is not finite, ResourceError where memory or disk is full, StoreError
+    where another process has the run, Interrupted after the shard in hand where the user asked to stop.
+    """
+    notes: list[str] = []
+    with store.open_writer(out) as writer, asked_to_stop() as stop:
+        pending = writer.pending
+        report = _Report(job.plan, pending, progress)
+        for left, shard in zip(reversed(range(len(pending))), pending, strict=True):
+            block, halved = _block(job, shard, report)
+            writer.commit(shard, block)
+            if halved and not notes:
+                notes.append(
+                    "A batch did not fit into memory and was halved: the run is not bit-reproducible. "
+                    "A lower --batch-tokens makes it so."
+                )
+            if stop() and left:
+                raise Interrupted(
+                    f"Stopped as asked: {len(job.plan.shards) - left} of {len(job.plan.shards)} shards of {out} "
+                    "are stored. The same command goes on from there."
+                )
+    return notes
+
+
+def _block(job: Job, shard: int, report: _Report) -> tuple[np.ndarray, bool]:
+    """The states (row, sublayer, unit) of one shard, and whether a batch had to be halved."""
+    batches = job.plan.shards[shard]
+    first = batches[0].start
+    taps = taps_of(job.sites.sites)
+    block = np.empty((batches[-1].stop - first, len(taps), job.model.n_units), dtype=np.float32)
+    halved = False
+    for batch in batches:
+        ids = np.array([job.records[row]["input_ids"] for row in range(batch.start, batch.stop)], dtype=np.int64)
+        states, smaller = in_halves_if_needed(job.model.module, taps, ids, job.model.n_units)
+        block[batch.start - first : batch.stop - first] = states
+        halved |= smaller
+        report(ids.size)
+    return block, halved
+
+
+class _Report:
+    """Counts tokens towards the whole run, so that a resumed one starts where it was left."""
+
+    def __init__(self, plan: Plan, pending: Iterable[int], progress: Progress | None) -> None:
+        tokens = [sum((b.stop - b.start) * b.n_tokens for b in batches) for batches in plan.shards]
+        self.total = sum(tokens)
+        self.done = self.total - sum(tokens[shard] for shard in pending)
+        self.progress = progress
+
+    def __call__(self, tokens: int) -> None:
+        self.done += tokens
+        if self.progress is not None:
+            self.progress(self.done, self.total)
