@@ -1,0 +1,162 @@
+"""The one walk over states: block by block along samples, in bounded memory, in an order that never changes.
+
+Two threads each load and reduce one block at a time, whatever the number of cores, so that at most two blocks
+are in memory; reading one overlaps with computing on the other. Results are combined in the order of the
+samples and the blocks depend on the array alone: the same states give the same bits in every run.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+import xarray as xr
+
+from residyn.errors import DataError
+from residyn.numerics import geometry, moments
+from residyn.numerics.geometry import PathSums
+from residyn.numerics.moments import Moments
+from residyn.schema import SAMPLE, SUBLAYER, UNIT, check_states
+
+Progress = Callable[[int, int], object]
+"""Called after each block with the number of samples done and their total."""
+
+T = TypeVar("T")
+
+_IN_FLIGHT = 2
+_BLOCK_BYTES = 64 << 20
+"""Size of the blocks cut here, from an array in memory or from chunks that make no good blocks."""
+_CHUNK_BYTES = 256 << 20
+"""Largest dask chunk read as one block: a shard of the store is decoded whole, so it is read once."""
+_BLOCK_ROWS = 4096
+"""Most samples in a block cut here: long sums of few units would lose digits."""
+
+_LARGEST = float(np.finfo(np.float32).max)
+"""Largest magnitude states may have; its square, summed over any number of units, is finite in float64."""
+
+
+def moments_of(states: xr.DataArray) -> Moments:
+    """Moments over samples of every unit at every sublayer."""
+    return functools.reduce(moments.merge, each_block(states, moments.from_block))
+
+
+def path_sums_of(states: xr.DataArray) -> PathSums:
+    """Sums over units of every sample's path."""
+    return geometry.concatenate(list(each_block(states, geometry.path_sums)))
+
+
+def summaries_of(states: xr.DataArray, progress: Progress | None = None) -> tuple[Moments, PathSums]:
+    """Both of the above in one reading of the states, equal to them bit for bit."""
+    blocks = each_block(states, lambda block: (moments.from_block(block), geometry.path_sums(block)), progress)
+    total, first = next(blocks)
+    paths = [first]
+    for part, sums in blocks:
+        total = moments.merge(total, part)
+        paths.append(sums)
+    return total, geometry.concatenate(paths)
+
+
+def each_block(
+    states: xr.DataArray, reduce: Callable[[np.ndarray], T], progress: Progress | None = None
+) -> Iterator[T]:
+    """Yield `reduce(block)` for each block (n, S, D) of the states, in the order of the samples.
+
+    Raises DataError where the states break the data contract, are empty, are not real numbers, or hold a
+    value that is not finite or beyond float32's range (named by its sample and first sublayer).
+    """
+    check_states(states)
+    _check_content(states)
+    n_samples = states.sizes[SAMPLE]
+
+    def load_and_reduce(start: int, stop: int) -> T:
+        block = _load(states, start, stop)
+        _check_values(block, states, start)
+        return reduce(block)
+
+    waiting: deque[tuple[int, Future[T]]] = deque()
+    bounds = itertools.pairwise(_bounds(states))
+    pool = ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="residyn-block")
+    try:
+        for start, stop in itertools.islice(bounds, _IN_FLIGHT):
+            waiting.append((stop, pool.submit(load_and_reduce, start, stop)))
+        while waiting:
+            done, future = waiting.popleft()
+            result = future.result()
+            for start, stop in itertools.islice(bounds, 1):
+                waiting.append((stop, pool.submit(load_and_reduce, start, stop)))
+            yield result
+            if progress is not None:
+                progress(done, n_samples)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _bounds(states: xr.DataArray) -> list[int]:
+    """Where blocks begin and end along samples.
+
+    Dask chunks that hold whole samples are kept together: each is read once, and small ones are read
+    together up to the size of a block. Everything else is cut into blocks of bounded size.
+    """
+    n_samples = states.sizes[SAMPLE]
+    sample_bytes = max(1, states.nbytes // n_samples)
+    rows = max(1, min(_BLOCK_BYTES // sample_bytes, _BLOCK_ROWS))
+    chunks = dict(states.chunksizes)
+    whole = len(chunks.get(SUBLAYER, ())) == 1 and len(chunks.get(UNIT, ())) == 1
+    if not whole or max(chunks[SAMPLE]) * sample_bytes > _CHUNK_BYTES:
+        return [*range(0, n_samples, rows), n_samples]
+    bounds, size = [0], 0
+    for chunk in chunks[SAMPLE]:
+        if size and size + chunk > rows:
+            bounds.append(bounds[-1] + size)
+            size = 0
+        size += chunk
+    return [*bounds, n_samples]
+
+
+def _load(states: xr.DataArray, start: int, stop: int) -> np.ndarray:
+    """The samples from `start` to `stop` in memory: a view of an array that is there already."""
+    # Dask's own threads would put a block on every core; the walk's two threads are the parallelism.
+    return states.variable.isel({SAMPLE: slice(start, stop)}).compute(scheduler="synchronous").values
+
+
+def _check_content(states: xr.DataArray) -> None:
+    if 0 in states.shape:
+        raise DataError(
+            f"Results need at least one sample, sublayer and unit; these states have {dict(states.sizes)}. "
+            "Capture at least one text."
+        )
+    if states.dtype.kind not in "fiu":
+        raise DataError(
+            f"States are real numbers, such as float32; these have dtype {states.dtype}. "
+            "Convert them with states.astype('float32')."
+        )
+
+
+def _check_values(block: np.ndarray, states: xr.DataArray, first_sample: int) -> None:
+    """Raise DataError for a NaN, an infinity or a value beyond float32's range."""
+    # Extremes carry NaN and cost no copy of the block; the comparison is false for NaN.
+    if all(block[:, s].min() >= -_LARGEST and block[:, s].max() <= _LARGEST for s in range(block.shape[1])):
+        return
+    for i, sample in enumerate(block):
+        bad = ~(np.abs(sample) <= _LARGEST)
+        if bad.any():
+            s, unit = np.argwhere(bad)[0]
+            name, text = _name_sample(states, first_sample + i)
+            raise DataError(
+                f"Results need finite states within float32's range; sample {name}{text} holds {sample[s, unit]} "
+                f"at sublayer {states['layer'].values[s]}.{states['site'].values[s]}, unit {unit}. Capture it "
+                "again in float32 or bfloat16, or leave it out: "
+                f"states.isel(sample=[i for i in range({states.sizes[SAMPLE]}) if i != {first_sample + i}])."
+            )
+
+
+def _name_sample(states: xr.DataArray, position: int) -> tuple[str, str]:
+    """A sample's label and, where the states carry one, the text it came from."""
+    name = str(states[SAMPLE].values[position]) if SAMPLE in states.coords else str(position)
+    text = f" (text {states['text_id'].values[position]})" if "text_id" in states.coords else ""
+    return name, text
