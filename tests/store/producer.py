@@ -52,7 +52,7 @@ def block(rows: slice, s=5, d=7):
     return np.stack(values).astype(np.float32)
 
 
-def make(path, *, n=11, s=5, d=7, rows_per_shard=2, sites_json=None, **changes):
+def make(path, *, n=11, s=5, d=7, rows_per_shard=2, sites_json=None, labels=None, **changes):
     return create(
         path,
         description(**changes),
@@ -62,6 +62,7 @@ def make(path, *, n=11, s=5, d=7, rows_per_shard=2, sites_json=None, **changes):
         model="tiny/model",
         capture_dtype="float32",
         sites_json=sites_json,
+        labels=labels,
         rows_per_shard=rows_per_shard,
     )
 

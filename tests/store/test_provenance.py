@@ -36,13 +36,12 @@ def test_provenance_names_no_person_and_no_environment(tmp_path, monkeypatch):
 
 
 def test_info_counts_what_is_committed(tmp_path):
-    make(tmp_path / "run")
+    make(tmp_path / "run", labels={"texts": "wikitext-2 train", "position": -2})
     capture(tmp_path / "run", shards=[0, 1])
-    update_run(tmp_path / "run", texts={"source": "builtin"})
     about = info(tmp_path / "run")
     assert (about["shards_committed"], about["shards_total"], about["complete"]) == (2, 6, False)
     assert (about["n_samples"], about["n_sublayers"], about["n_units"]) == (11, 5, 7)
-    assert about["texts"] == {"source": "builtin"}
+    assert (about["texts"], about["position"]) == ("wikitext-2 train", -2)
     assert about["bytes"] > 0
     capture(tmp_path / "run")
     assert info(tmp_path / "run")["complete"]

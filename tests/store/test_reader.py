@@ -219,3 +219,10 @@ def test_plain_zarr_and_xarray_read_the_states_without_residyn(run):
     dataset = xr.open_zarr(run / "states.zarr", consolidated=False)
     assert dataset["states"].dims == ("sample", "sublayer", "unit")
     np.testing.assert_array_equal(dataset["states"].values, stored())
+
+
+def test_labels_become_attributes_of_the_states(tmp_path):
+    make(tmp_path / "run", labels={"texts": "wikitext-2 train", "position": "end"})
+    capture(tmp_path / "run")
+    states = open_states(tmp_path / "run")
+    assert (states.attrs["texts"], states.attrs["position"]) == ("wikitext-2 train", "end")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 import traceback
 
-import click
 import typer
 
 from residyn.cli import commands
 from residyn.cli.display import Display
-from residyn.errors import ResidynError
+from residyn.errors import ResidynError, UsageError
 
 app = typer.Typer(
     name="residyn",
@@ -47,10 +46,7 @@ def run_command(arguments: list[str]) -> int:
         if {"-v", "--verbose"} & set(arguments):
             traceback.print_exc()
         return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         display.fail("Interrupted. Run the same command again to go on.")
         return 130
     except BrokenPipeError:
@@ -58,6 +54,10 @@ def run_command(arguments: list[str]) -> int:
         sys.stderr.close()
         return 0
     except Exception as error:
+        if hasattr(error, "format_message"):
+            # What the parser of the command line raises: a class that depends on the version of typer.
+            display.fail(f"{error.format_message()} See residyn {' '.join(arguments[:1])} --help.")
+            return UsageError.exit_code
         display.fail(
             f"{type(error).__name__}: {error}\nThis is a defect of residyn, not of your input. Run again with -v "
             "and report the traceback."

@@ -10,9 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
-import click
 import typer
-from click.core import ParameterSource
 
 from residyn.errors import UsageError
 
@@ -147,6 +145,7 @@ def takes_request(command: Callable[..., None]) -> Callable[..., None]:
     return with_request
 
 
-def typed_options(context: click.Context) -> set[str]:
+def typed_options(context: typer.Context) -> set[str]:
     """The names of the options that stand on the command line, not their defaults."""
-    return {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}

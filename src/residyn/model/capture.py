@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -143,8 +144,10 @@ def prepare(
 
 def _name_of(texts: Texts) -> str:
     """What a figure's footer calls the texts."""
-    parts = (texts.source.get("name"), texts.source.get("split"))
-    return " ".join(str(part) for part in parts if part) or "texts"
+    name = str(texts.source["name"])
+    # A file goes by its own name: where it lies says nothing about the numbers.
+    shown = Path(name).name if texts.source["kind"] == "file" else name
+    return " ".join(str(part) for part in (shown, texts.source.get("split")) if part)
 
 
 def job_of(run: str | os.PathLike[str], model: LoadedModel, layout: Layout | None = None) -> Job:

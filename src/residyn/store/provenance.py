@@ -64,7 +64,7 @@ def read_run(path: str | Path) -> dict[str, Any]:
 def info(path: str | Path) -> dict[str, Any]:
     """What a run directory holds, as plain values: the content of `residyn info DIR`.
 
-    path, model, capture_dtype, texts (as run.json records them, or None), n_samples, n_sublayers, n_units,
+    path, model, capture_dtype, texts and position (where the run is labelled so), n_samples, n_sublayers, n_units,
     shards_committed (marked, and there in full size), shards_total, complete, bytes (of these shards),
     fingerprint, format_version, written_by, created, versions. No content is verified; see `verify`.
     """
@@ -76,7 +76,8 @@ def info(path: str | Path) -> dict[str, Any]:
         "path": str(run),
         "model": manifest.model,
         "capture_dtype": manifest.capture_dtype,
-        "texts": recorded.get("texts"),
+        "texts": manifest.labels.get("texts"),
+        "position": manifest.labels.get("position"),
         "n_samples": manifest.n_samples,
         "n_sublayers": len(manifest.sublayers),
         "n_units": manifest.n_units,

@@ -1,0 +1,122 @@
+"""Bad input never gives a traceback: one message, and the exit code of its kind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+USAGE, MODEL, DATA, STORE, RESOURCES = 2, 3, 4, 5, 6
+
+
+def said(errors: str) -> str:
+    return " ".join(errors.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--batch-tokens", "0"], "--batch-tokens is a whole number of at least 1; got 0"),
+        (["--n", "-3"], "--n is a whole number of at least 1; got -3"),
+        (["--min-chars", "500", "--max-chars", "100"], "Widen the bounds"),
+        (["--position", "middle"], "--position is end, random or a whole number; got 'middle'"),
+        (["--dtype", "float8"], "--dtype is one of auto, float32, bfloat16, float16; got 'float8'"),
+        (["--order", "last"], "Invalid value for '--order'"),
+        (["--nonsense"], "No such option"),
+    ],
+)
+def test_options_are_refused_before_anything_is_loaded(residyn, tmp_path, options, message):
+    code, _, errors = residyn("run", "no-such-model", "--out", tmp_path / "run", *options)
+    assert code == USAGE
+    assert message in said(errors)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_foreign_folder_is_refused_before_the_model_is_looked_at(residyn, tmp_path):
+    (tmp_path / "notes.md").write_text("mine")
+    code, _, errors = residyn("run", "no-such-model", "--out", tmp_path)
+    assert code == STORE
+    assert "notes.md" in errors
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.md"]
+
+
+def test_a_file_in_the_way(residyn, tmp_path):
+    (tmp_path / "run").write_text("mine")
+    code, _, errors = residyn("run", "--out", tmp_path / "run")
+    assert code == STORE
+    assert "is a file, where a folder is wanted" in said(errors)
+
+
+def test_a_model_that_is_not_there(residyn, texts_file, tmp_path):
+    code, _, errors = residyn(
+        "run",
+        tmp_path / "no-model",
+        "--texts",
+        texts_file,
+        "--min-chars",
+        0,
+        "--offline",
+        "--out",
+        tmp_path / "run",
+    )
+    assert code == MODEL
+    assert "no-model" in errors
+    assert "Traceback" not in errors
+
+
+def test_texts_of_which_none_pass(residyn, model_folder, tmp_path):
+    path = tmp_path / "short.txt"
+    path.write_text("a\nb\n")
+    code, _, errors = residyn("run", model_folder, "--texts", path, "--out", tmp_path / "run")
+    assert code == DATA
+    assert "2 too short" in said(errors)
+
+
+def test_cuda_where_there_is_none(residyn, model_folder, texts_file, tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    code, _, errors = residyn(
+        "run", model_folder, "--texts", texts_file, "--min-chars", 0, "--device", "cuda", "--out", tmp_path / "run"
+    )
+    assert code == RESOURCES
+    assert "cuda" in errors.lower()
+
+
+@pytest.mark.parametrize("verb", ["info", "verify", "analyze", "figure"])
+def test_a_directory_that_is_no_run(residyn, tmp_path, verb):
+    code, _, errors = residyn(verb, tmp_path / "nothing")
+    assert code == STORE
+    assert "nothing" in errors
+
+
+def test_a_run_that_is_not_complete(residyn, copied):
+    (copied / "commits" / "000000.json").unlink()
+    code, _, errors = residyn("analyze", copied)
+    assert code == STORE
+    assert "2 of 3 shards" in said(errors)
+    code, _, errors = residyn("analyze", copied, "--allow-partial")
+    assert code == 0
+    assert "24 of 40 samples" in said(errors)
+
+
+def test_a_defect_is_called_one(residyn, monkeypatch, tmp_path):
+    monkeypatch.setattr("residyn.store.info", lambda path: 1 / 0)
+    code, _, errors = residyn("info", tmp_path)
+    assert code == 1
+    assert "This is a defect of residyn" in said(errors)
+    assert "Traceback" not in errors
+    code, _, errors = residyn("info", tmp_path, "-v")
+    assert "Traceback" in errors
+
+
+def test_help_and_refusals_come_at_once_without_torch():
+    program = (
+        "import sys; from residyn.cli.main import run_command; "
+        "assert run_command(['--help']) == 0; assert run_command(['run', '--help']) == 0; "
+        "assert run_command(['run', '--n', '0']) == 2; "
+        "heavy = {'torch', 'transformers', 'matplotlib', 'dask'} & sys.modules.keys(); "
+        "sys.exit(f'loaded: {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import residyn as rd
+
+
+def test_one_command_makes_a_whole_run(finished):
+    for name in ("run.json", "manifest.json", "samples.jsonl", "states.zarr", "results.zarr", "tables/cosine.csv"):
+        assert (finished / name).exists()
+    for ending in ("png", "pdf", "svg"):
+        assert (finished / "figures" / f"figure1.{ending}").stat().st_size > 10_000
+    states, results = rd.open_states(finished), rd.open_results(finished / "results.zarr")
+    assert states.sizes["sample"] == 40
+    assert results.attrs["states_hash"] == states.attrs["states_hash"]
+    assert results.attrs["texts"] == "lines.txt"
+    table = pd.read_csv(finished / "tables" / "velocity.csv")
+    np.testing.assert_allclose(table["mean"], rd.velocity(states).mean("sample"), rtol=1e-12)
+    recorded = json.loads((finished / "run.json").read_text())
+    assert {"model", "texts", "request", "versions", "machine", "timings", "warnings"} <= recorded.keys()
+
+
+def test_a_finished_run_is_found_and_not_done_again(residyn, asked, copied):
+    def stamps():
+        kept = [*(copied / "states.zarr").rglob("*"), *(copied / "results.zarr").rglob("*")]
+        return {path: path.stat().st_mtime_ns for path in kept}
+
+    before = stamps()
+    code, printed, errors = residyn("run", *asked, "--out", copied, "--json")
+    assert code == 0, errors
+    assert stamps() == before
+    record = json.loads(printed)
+    assert record["figure"].endswith("figure1.png")
+    assert {row["quantity"] for row in record["summary"]} >= {"cosine", "velocity", "unit_correlation"}
+
+
+def test_the_stages_alone_give_what_run_gives(residyn, asked, finished, tmp_path):
+    staged = tmp_path / "staged"
+    model, *options = asked
+    assert residyn("capture", staged, "--model", model, *options)[0] == 0
+    assert residyn("analyze", staged, "-q")[0] == 0
+    assert residyn("figure", staged, "-q")[0] == 0
+    for name in ("samples.jsonl", "manifest.json", "tables/cosine.csv", "figures/figure1.png"):
+        assert (finished / name).read_bytes() == (staged / name).read_bytes(), name
+
+
+def test_capture_goes_on_with_what_the_run_was_asked_for(residyn, copied):
+    (copied / "commits" / "000001.json").unlink()
+    code, printed, errors = residyn("capture", copied, "-q", "--json")
+    assert code == 0, errors
+    assert json.loads(printed)["complete"] is True
+    code, _, errors = residyn("capture", copied, "-q", "--n", 20)
+    assert code == 5
+    assert "samples.n" in errors
+
+
+@pytest.mark.parametrize("verb", ["info", "analyze", "verify"])
+def test_json_is_one_object_and_nothing_else(residyn, finished, verb):
+    code, printed, _ = residyn(verb, finished, "--json")
+    assert code == 0
+    assert isinstance(json.loads(printed), dict)
+
+
+def test_info_says_what_a_directory_holds(residyn, finished):
+    code, printed, _ = residyn("info", finished)
+    assert code == 0
+    assert "tiny-llama" in printed
+    assert "lines.txt" in printed
+
+
+def test_verify_names_damage_and_repair_mends_only_that(residyn, copied):
+    shards = sorted((copied / "states.zarr" / "states").glob("c.*"))
+    whole = [shard.read_bytes() for shard in shards]
+    stamps = [shard.stat().st_mtime_ns for shard in shards]
+    damaged = bytearray(whole[1])
+    damaged[len(damaged) // 2] ^= 1
+    shards[1].write_bytes(damaged)
+    code, printed, errors = residyn("verify", copied, "-q")
+    assert code == 5
+    assert "hash differs" in printed
+    assert "--repair" in errors
+    code, _, errors = residyn("verify", copied, "-q", "--repair")
+    assert code == 0, errors
+    assert [shard.read_bytes() for shard in shards] == whole
+    assert [shard.stat().st_mtime_ns for shard in shards][::2] == stamps[::2]
+
+
+def test_check_shows_sites_and_probes(residyn, model_folder):
+    code, printed, _ = residyn("check", model_folder, "-q")
+    assert code == 0
+    assert "parity" in printed
+    code, printed, _ = residyn("check", model_folder, "--json", "-q")
+    record = json.loads(printed)
+    assert code == 0
+    assert record["passed"] is True
+    assert record["sites"]["arrangement"] == "sequential"
+    assert max(probe["error"] for probe in record["probes"]) <= 1e-5
+
+
+def test_a_wrong_map_fails_the_check_and_stops_the_run(residyn, model_folder, asked, tmp_path):
+    wrong = tmp_path / "sites.json"
+    wrong.write_text(json.dumps({"blocks": "layers", "attn": "self_attn", "mlp": "mlp", "mid": "input_layernorm"}))
+    code, printed, _ = residyn("check", model_folder, "--sites", wrong, "-q")
+    assert code == 3
+    assert "fail" in printed
+    code, _, errors = residyn("run", *asked, "--sites", wrong, "--out", tmp_path / "run")
+    assert code == 3
+    assert "cannot be trusted" in errors
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "content", ['["layers"]', '{"blocks": "layers"}', "{", '{"blocks": 1, "attn": 2, "mlp": 3, "x": 4}']
+)
+def test_a_map_that_is_none_is_refused(residyn, model_folder, tmp_path, content):
+    path = tmp_path / "sites.json"
+    path.write_text(content)
+    code, _, errors = residyn("check", model_folder, "--sites", path)
+    assert code == 2
+    assert "JSON object with the keys blocks, attn, mlp" in " ".join(errors.split())
