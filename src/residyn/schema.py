@@ -36,6 +36,7 @@ STATES_PROVENANCE = (
     "tie_fraction",
     "sites",
     "partial",
+    "dropped",
 )
 """Attributes of states that every result made of them keeps, where they are known."""
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import warnings
 
 import numpy as np
 import pytest
@@ -236,3 +237,28 @@ def test_the_same_tokens_give_the_same_layer_zero_state_and_ties_are_counted():
     assert states.attrs["tie_fraction"] == pytest.approx(2 / 3)
     np.testing.assert_array_equal(states.values[0, 0], states.values[1, 0])
     assert not np.allclose(states.values[0, 1], states.values[1, 1])
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_samples_that_are_not_finite_can_be_dropped_and_are_counted(tmp_path, stored, monkeypatch):
+    model = loaded()
+    whole = rd.capture(model, TEXTS)
+    bad = int(whole.sample[3])
+    length = int(whole.n_tokens[3])
+    real = forward.last_token_states
+
+    def with_an_overflow(root, taps, input_ids, n_units):
+        states = real(root, taps, input_ids, n_units)
+        row = [model.tokenizer(TEXTS[bad]).input_ids == list(ids) for ids in input_ids]
+        states[row, 2:, 7] = np.inf
+        return states
+
+    monkeypatch.setattr(forward, "last_token_states", with_an_overflow)
+    out = tmp_path / "run" if stored else None
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("always")
+        states = rd.capture(model, TEXTS, out, on_nonfinite="drop")
+    assert length == len(TEXTS[bad])
+    assert states.sizes["sample"] == len(TEXTS) - 1
+    assert states.attrs["dropped"].startswith(f"1 of {len(TEXTS)} samples")
+    xr.testing.assert_equal(states.load(), whole.drop_sel(sample=bad))

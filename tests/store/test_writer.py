@@ -15,6 +15,7 @@ from store.producer import (
     make,
     numbers_on_disk,
     run_out_of_file_size,
+    samples,
 )
 
 
@@ -199,3 +200,24 @@ def test_a_full_disk_at_any_flush_of_a_commit_leaves_the_shard_pending(tmp_path,
             assert len(calls) == 4  # shard, its folder, marker, its folder
     capture(path)
     assert numbers_on_disk(path) == numbers_on_disk(complete(tmp_path / "whole"))
+
+
+def test_samples_without_finite_states_can_be_dropped(tmp_path):
+    """Rows 2 and 10 of eleven: they leave the run by label, whatever else reads it."""
+    run = tmp_path / "run"
+    make(run)
+    with open_writer(run) as writer:
+        gone = []
+        for shard in writer.pending:
+            states = block(writer.rows(shard))
+            if shard in (1, 5):
+                states[0, 2, 3] = np.nan
+            gone += writer.commit(shard, states, drop_nonfinite=True)
+    stored = open_states(run)
+    whole = np.concatenate([block(slice(i, min(i + 2, 11))) for i in range(0, 11, 2)])
+    kept = [row for row in range(11) if row not in (2, 10)]
+    assert stored.attrs["dropped"] == "2 of 11 samples: their states are not finite"
+    assert gone == [sample["sample"] for sample in samples(11) if sample["sample"] not in stored.sample.values]
+    np.testing.assert_array_equal(stored.values, whole[kept])
+    assert list(stored.sample.values) == [samples(11)[row]["sample"] for row in kept]
+    assert verify(run).ok

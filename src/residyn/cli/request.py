@@ -67,6 +67,10 @@ class Request:
         int | None,
         _option("--batch-tokens", _MODEL, "Most tokens of one batch: by default 2048 on a CPU, else 16384."),
     ] = None
+    on_nonfinite: Annotated[
+        Literal["refuse", "drop"],
+        _option("--on-nonfinite", _MODEL, "What to do with samples whose states are not finite."),
+    ] = "refuse"
     sites: Annotated[
         Path | None, _option("--sites", _MODEL, "A JSON map of where this model's blocks read and write.")
     ] = None

@@ -69,6 +69,7 @@ def capture(directory: Path, model: str, request: Request, display: Display) -> 
             seed=request.seed,
             batch_tokens=request.batch_tokens,
             layout=layout,
+            on_nonfinite=request.on_nonfinite,
         )
     warnings = [*loaded.warnings, *texts.warnings, *samples.warnings]
     display.warn(warnings)

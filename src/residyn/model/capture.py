@@ -34,7 +34,7 @@ class Job:
 
     `records` holds one record a row, in the order of the store: sample (its place among the texts), text_id,
     sha256, n_tokens, last_token, input_ids, text. `settings` says how the rows were tokenized, and `texts`
-    names their source.
+    names their source. `on_nonfinite` decides no number: a sample whose states are not finite has none.
     """
 
     model: LoadedModel
@@ -43,6 +43,7 @@ class Job:
     texts: str
     sites: SiteMap
     plan: Plan
+    on_nonfinite: Literal["refuse", "drop"] = "refuse"
 
     @property
     def n_tokens(self) -> int:
@@ -101,13 +102,17 @@ def prepare(
     seed: int = 0,
     batch_tokens: int | None = None,
     layout: Layout | None = None,
+    on_nonfinite: Literal["refuse", "drop"] = "refuse",
 ) -> tuple[Job, Samples]:
     """Tokenize, prove the sites and plan the batches: all that can fail before the long work does so here.
 
     `batch_tokens` is the most tokens of one batch, by default 2,048 on a CPU, where more is no faster, and
-    16,384 elsewhere. Returns the job, and the samples with what was counted on the way. Raises UsageError,
+    16,384 elsewhere. `on_nonfinite` refuses states that are not finite, or drops their samples and counts
+    them. Returns the job, and the samples with what was counted on the way. Raises UsageError,
     DataError, ModelError.
     """
+    if on_nonfinite not in ("refuse", "drop"):
+        raise UsageError(f"on_nonfinite is 'refuse' or 'drop'; got {on_nonfinite!r}.")
     if batch_tokens is not None and batch_tokens < 1:
         raise UsageError(f"batch_tokens is the most tokens of one batch, at least 1; got {batch_tokens}.")
     if not isinstance(texts, Texts | Samples):
@@ -139,7 +144,7 @@ def prepare(
     )
     decisive = {key: samples.settings[key] for key in ("position", "limit", "bos")}
     settings = {"sha256": samples.sha256, "n": len(samples), **decisive}
-    return Job(model, records, settings, name, sites, plan), samples
+    return Job(model, records, settings, name, sites, plan, on_nonfinite), samples
 
 
 def _name_of(texts: Texts) -> str:
@@ -216,7 +221,13 @@ def capture_in_memory(job: Job, progress: Progress | None = None) -> xr.DataArra
         **job.labels,
     }
     states = np.concatenate(blocks)
-    _refuse_nonfinite(states, job)
+    finite = np.isfinite(states).all(axis=(1, 2))
+    if job.on_nonfinite == "refuse" or not finite.any():
+        _refuse_nonfinite(states, job)
+    if not finite.all():
+        attrs["dropped"] = f"{(~finite).sum()} of {len(finite)} samples: their states are not finite"
+        states, sample = states[finite], sample[finite]
+        coordinates = {name: values[finite] for name, values in coordinates.items()}
     return label_states(states, job.sites.sublayers, sample=sample, sample_coords=coordinates, attrs=attrs)
 
 
@@ -226,8 +237,8 @@ def _refuse_nonfinite(states: np.ndarray, job: Job) -> None:
         row, sublayer, _ = bad[0]
         raise DataError(
             f"Sample {job.records[row]['sample']} has non-finite states, first at sublayer "
-            f"{job.sites.sublayers[sublayer].label}. float16 overflows: use float32 or bfloat16; otherwise look "
-            "at the weights."
+            f"{job.sites.sublayers[sublayer].label}. float16 overflows: use float32 or bfloat16; or go on "
+            'without such samples by on_nonfinite="drop".'
         )
 
 
@@ -238,12 +249,13 @@ def capture_to(job: Job, out: str | os.PathLike[str], progress: Progress | None 
     where another process has the run, Interrupted after the shard in hand where the user asked to stop.
     """
     notes: list[str] = []
+    dropped: list[int] = []
     with store.open_writer(out) as writer, asked_to_stop() as stop:
         pending = writer.pending
         report = _Report(job.plan, pending, progress)
         for left, shard in zip(reversed(range(len(pending))), pending, strict=True):
             block, halved = _block(job, shard, report)
-            writer.commit(shard, block)
+            dropped += writer.commit(shard, block, drop_nonfinite=job.on_nonfinite == "drop")
             if halved and not notes:
                 notes.append(
                     "A batch did not fit into memory and was halved: the run is not bit-reproducible. "
@@ -254,6 +266,9 @@ def capture_to(job: Job, out: str | os.PathLike[str], progress: Progress | None 
                     f"Stopped as asked: {len(job.plan.shards) - left} of {len(job.plan.shards)} shards of {out} "
                     "are stored. The same command goes on from there."
                 )
+    if dropped:
+        shown = f"{', '.join(map(str, dropped[:10]))}{' …' if len(dropped) > 10 else ''}"
+        notes.append(f"{len(dropped)} samples were dropped: their states are not finite. Samples {shown}.")
     return notes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,22 +16,27 @@ from residyn.store.records import read_json, sha256_of_record
 
 @dataclass(frozen=True)
 class Marker:
-    """What was committed as a shard: its file, the sha256 and size of the file, and the rows [start, stop)."""
+    """What was committed as a shard: its file, the sha256 and size of the file, and the rows [start, stop).
+
+    `dropped` are the rows whose states were not finite and which readers leave out; the file has zeros there.
+    """
 
     shard: int
     file: str
     sha256: str
     bytes: int
     rows: tuple[int, int]
+    dropped: tuple[int, ...] = ()
 
     def to_record(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "rows": list(self.rows), "dropped": list(self.dropped)}
 
 
-def marker_for(manifest: Manifest, shard: int, sha256: str, size: int) -> Marker:
+def marker_for(manifest: Manifest, shard: int, sha256: str, size: int, dropped: Sequence[int] = ()) -> Marker:
     """The marker that commits a shard of this run."""
     rows = manifest.rows(shard)
-    return Marker(shard, f"{GROUP}/{ARRAY}/{shard_name(shard)}", sha256, size, (rows.start, rows.stop))
+    file = f"{GROUP}/{ARRAY}/{shard_name(shard)}"
+    return Marker(shard, file, sha256, size, (rows.start, rows.stop), tuple(dropped))
 
 
 def read_marker(run: Path, manifest: Manifest, shard: int) -> Marker | None:
@@ -39,10 +45,13 @@ def read_marker(run: Path, manifest: Manifest, shard: int) -> Marker | None:
     if not path.exists():
         return None
     record = read_json(path)
-    sha256, size = (record.get("sha256"), record.get("bytes")) if isinstance(record, dict) else (None, None)
-    if isinstance(sha256, str) and isinstance(size, int):
-        marker = marker_for(manifest, shard, sha256, size)
-        if record == marker.to_record() | {"rows": list(marker.rows)}:
+    record = record if isinstance(record, dict) else {}
+    sha256, size, dropped = (record.get(key) for key in ("sha256", "bytes", "dropped"))
+    rows = manifest.rows(shard)
+    known = isinstance(dropped, list) and set(map(repr, dropped)) <= set(map(repr, range(rows.start, rows.stop)))
+    if isinstance(sha256, str) and isinstance(size, int) and known:
+        marker = marker_for(manifest, shard, sha256, size, dropped)
+        if record == marker.to_record() and list(dropped) == sorted(set(dropped)):
             return marker
     raise StoreError(f"{path} is damaged: it does not describe shard {shard} of this run.")
 

@@ -30,7 +30,8 @@ def open_states(path: str | Path, *, allow_partial: bool = False) -> xr.DataArra
     sites, the run's labels, distinct_last_tokens, and tie_fraction (the share of samples whose last token
     another sample has too).
 
-    A run that is not complete is refused, unless `allow_partial`: then the committed rows are returned, and
+    Samples that the capture dropped, because their states were not finite, are left out, and the attribute
+    `dropped` counts them. A run that is not complete is refused, unless `allow_partial`: then the committed rows are returned, and
     the attribute `partial` says how many of how many. Raises StoreError for anything that is damaged, now or,
     for the content of a shard, when it is read.
     """
@@ -49,8 +50,12 @@ def open_states(path: str | Path, *, allow_partial: bool = False) -> xr.DataArra
     if not shards:
         raise StoreError(f"{run} has no committed shard yet. Go on with: {resume_command(run)}")
     name = states_hash(manifest, markers)
-    data = _lazy(StoredStates(run, manifest, array), shards, name)
-    kept = [row for shard in shards for row in rows[manifest.rows(shard)]]
+    dropped = [row for shard in shards for row in markers[shard].dropped]
+    data = _lazy(StoredStates(run, manifest, array), shards, name, set(dropped))
+    captured = [row for shard in shards for row in range(manifest.n_samples)[manifest.rows(shard)]]
+    kept = [rows[row] for row in captured if row not in set(dropped)]
+    if not kept:
+        raise StoreError(f"{run} has no sample with finite states: all {len(dropped)} captured were dropped.")
     sample, coords = coordinates(kept)
     distinct, tied = last_token_ties(coords["last_token"])
     attrs: dict[str, Any] = {
@@ -63,6 +68,8 @@ def open_states(path: str | Path, *, allow_partial: bool = False) -> xr.DataArra
     }
     if manifest.sites is not None:
         attrs["sites"] = manifest.sites
+    if dropped:
+        attrs["dropped"] = f"{len(dropped)} of {manifest.n_samples} samples: their states are not finite"
     if partial:
         attrs["partial"] = (
             f"{len(kept)} of {manifest.n_samples} samples: "
@@ -137,7 +144,7 @@ def _committed(run: Path, manifest: Manifest) -> dict[int, Marker]:
     return markers
 
 
-def _lazy(stored: StoredStates, shards: list[int], name: str) -> Any:
+def _lazy(stored: StoredStates, shards: list[int], name: str, dropped: set[int]) -> Any:
     import dask.array as da
     from dask.base import tokenize
 
@@ -145,7 +152,13 @@ def _lazy(stored: StoredStates, shards: list[int], name: str) -> Any:
     chunks: Any = (tuple(_length(manifest.rows(i)) for i in range(manifest.n_shards)), *manifest.shape[1:])
     graph_name = f"states-{tokenize(str(stored.run), name)}"
     whole = da.from_array(stored, chunks=chunks, name=graph_name, meta=np.empty((0, 0, 0), np.float32))
-    return whole if len(shards) == manifest.n_shards else whole.blocks[shards]
+    if not dropped:
+        return whole if len(shards) == manifest.n_shards else whole.blocks[shards]
+    parts = []
+    for shard in shards:
+        rows = manifest.rows(shard)
+        parts.append(whole.blocks[shard][[row not in dropped for row in range(rows.start, rows.stop)]])
+    return da.concatenate(parts)
 
 
 def _length(rows: slice) -> int:

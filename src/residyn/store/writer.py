@@ -67,16 +67,21 @@ class Writer:
             raise StoreError(f"This run has shards 0 to {self.manifest.n_shards - 1}; got {shard}.")
         return self.manifest.rows(shard)
 
-    def commit(self, shard: int, block: np.ndarray) -> None:
+    def commit(self, shard: int, block: np.ndarray, *, drop_nonfinite: bool = False) -> list[int]:
         """Store the states of a pending shard, (rows, sublayers, units) float32, for good.
 
-        When this returns, shard and marker are on the disk; when it does not, the shard is still pending.
+        When this returns, shard and marker are on the disk; when it does not, the shard is still pending. With
+        `drop_nonfinite`, samples whose states are not finite are left out of the run; they are returned.
         Raises DataError for a block of another dtype or shape or with non-finite values (the first sample and
         sublayer are named), StoreError for a shard that is committed, ResourceError where the disk is full.
         """
         rows = self.rows(shard)
         if shard not in self._pending:
             raise StoreError(f"Shard {shard} of {self._run} is committed. Call forget() first to write it again.")
+        dropped = self._not_finite(rows, block) if drop_nonfinite else []
+        if dropped:
+            block = block.copy()
+            block[[row - rows.start for row in dropped]] = 0.0
         self._check(rows, block)
         path = shard_path(self._run, shard)
         with disk_errors(self._run, f"Writing shard {shard}"):
@@ -84,9 +89,14 @@ class Writer:
             self._array[rows] = block
             sync(path)
             sync(path.parent)
-            marker = marker_for(self.manifest, shard, sha256_of(path), path.stat().st_size)
+            marker = marker_for(self.manifest, shard, sha256_of(path), path.stat().st_size, dropped)
             write_json(marker_path(self._run, shard), marker.to_record())
         self._pending.remove(shard)
+        return [self._sample[row] for row in dropped]
+
+    def _not_finite(self, rows: slice, block: np.ndarray) -> list[int]:
+        bad = ~np.isfinite(block).all(axis=(1, 2))
+        return [rows.start + int(row) for row in np.flatnonzero(bad)]
 
     def _check(self, rows: slice, block: np.ndarray) -> None:
         wanted = (rows.stop - rows.start, *self.manifest.shape[1:])
@@ -103,7 +113,8 @@ class Writer:
         raise DataError(
             f"The states are not finite: sample {self._sample[rows.start + row]}, first at sublayer "
             f"{self.manifest.sublayers[sublayer].label}; {int((~finite).sum())} values in {bad_samples} of "
-            f"{wanted[0]} samples. Weights with NaN, or a dtype too small for this model: try --dtype float32."
+            f"{wanted[0]} samples. Weights with NaN, or a dtype too small for this model: try --dtype float32, "
+            "or go on without such samples by --on-nonfinite drop."
         )
 
 
