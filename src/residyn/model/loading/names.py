@@ -1,0 +1,43 @@
+"""What the user's name for a model means."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from residyn.errors import ModelError
+from residyn.model.assets import ASSETS
+
+
+class Place(NamedTuple):
+    """Where a model is to be looked for: a path where it is a folder or a file."""
+
+    kind: Literal["builtin", "gguf", "folder", "hub"]
+    path: Path | None = None
+
+
+def find_place(name: str | os.PathLike[str]) -> Place:
+    """Built-in name, .gguf file, folder or hub id, in this order. Raises ModelError where it is none of them."""
+    text = os.fspath(name)
+    builtin = [asset for asset, entry in ASSETS.items() if entry.kind == "model"]
+    if text in builtin:
+        return Place("builtin")
+    advice = f"Give a hub id (ORG/NAME), a folder, a .gguf file, or a built-in name: {', '.join(builtin)}."
+    if not text or "\0" in text:
+        raise ModelError(f"{text!r} names no model. {advice}")
+    path = Path(text).expanduser()
+    if path.is_dir():
+        return Place("folder", path)
+    if path.suffix.lower() == ".gguf":
+        if not path.exists():
+            raise ModelError(f"There is no file {path}. {advice}")
+        return Place("gguf", path)
+    if path.exists():
+        raise ModelError(
+            f"{path} is a single file. Give the folder it lies in, with its config.json and tokenizer beside it."
+        )
+    if re.fullmatch(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", text, re.ASCII) and ".." not in text:
+        return Place("hub")
+    raise ModelError(f"There is no folder {text!r}, and it is no hub id either. {advice}")
