@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from residyn.cli.display import Display
-from residyn.cli.request import Request, takes_request, typed_options
+from residyn.cli.request import ModelRequest, Request, takes_request, typed_options
 from residyn.errors import StoreError
 
 BUILT_IN = "smollm2-135m"
@@ -112,7 +112,7 @@ def figure(
 def check(
     model: Model = BUILT_IN,
     *,
-    request: Request,
+    request: ModelRequest,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -24,6 +25,7 @@ from rich.table import Table
 from rich.text import Text
 
 Report = Callable[[int, int], None]
+_LOG_EVERY_S = 10.0
 
 
 class _Rate(ProgressColumn):
@@ -36,6 +38,26 @@ class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         return Text("" if speed is None else f"{speed:,.0f} {self.unit}/s", style="progress.data.speed")
+
+
+class _Log:
+    """Progress for a file or a pipe: a line now and then, and one at the end."""
+
+    def __init__(self, note: Callable[[str], None], text: str, unit: str) -> None:
+        self.note, self.text, self.unit = note, text, unit
+        self.started = self.said = time.monotonic()
+        self.first: int | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        # What an earlier, interrupted run did counts towards the total, not towards the speed.
+        self.first = done if self.first is None else self.first
+        if now - self.said < _LOG_EVERY_S and done < total:
+            return
+        self.said = now
+        speed = (done - self.first) / max(now - self.started, 1e-9)
+        left = f", {(total - done) / speed:,.0f} s left" if speed and done < total else ""
+        self.note(f"{self.text}: {done:,} of {total:,} {self.unit}, {speed:,.0f} a second{left}")
 
 
 class Display:
@@ -76,13 +98,16 @@ class Display:
         if self.quiet:
             yield lambda done, total: None
             return
+        if not self.errors.is_terminal:
+            yield _Log(self.note, text, unit)
+            return
         amount: list[ProgressColumn] = (
             [DownloadColumn()]
             if unit == "bytes"
             else [TextColumn("{task.completed:,.0f}/{task.total:,.0f}"), _Rate(unit)]
         )
         columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), *amount, TimeRemainingColumn()]
-        with Progress(*columns, console=self.errors, transient=self.errors.is_terminal) as bar:
+        with Progress(*columns, console=self.errors, transient=True) as bar:
             task = bar.add_task(escape(text), total=1, visible=False)
             first: int | None = None
 

@@ -54,9 +54,10 @@ def run_command(arguments: list[str]) -> int:
         sys.stderr.close()
         return 0
     except Exception as error:
-        if hasattr(error, "format_message"):
-            # What the parser of the command line raises: a class that depends on the version of typer.
-            display.fail(f"{error.format_message()} See residyn {' '.join(arguments[:1])} --help.")
+        # What the parser of the command line raises: of a class that depends on the version of typer.
+        wrong_usage = getattr(error, "format_message", None)
+        if wrong_usage:
+            display.fail(f"{wrong_usage()} See residyn {' '.join(arguments[:1])} --help.")
             return UsageError.exit_code
         display.fail(
             f"{type(error).__name__}: {error}\nThis is a defect of residyn, not of your input. Run again with -v "

@@ -23,7 +23,32 @@ def _option(flag: str, panel: str, text: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Request:
+class ModelRequest:
+    """A model, and how it is loaded and read."""
+
+    revision: Annotated[str | None, _option("--revision", _MODEL, "Branch, tag or commit of a hub model.")] = None
+    dtype: Annotated[str, _option("--dtype", _MODEL, "auto, float32, bfloat16 or float16.")] = "auto"
+    device: Annotated[str, _option("--device", _MODEL, "auto, cpu, cuda, cuda:1 or mps.")] = "auto"
+    sites: Annotated[
+        Path | None, _option("--sites", _MODEL, "A JSON map of where this model's blocks read and write.")
+    ] = None
+    allow_pickle: Annotated[bool, _option("--allow-pickle", _MODEL, "Read .bin weights too, tensors only.")] = (
+        False
+    )
+    trust_remote_code: Annotated[
+        bool,
+        _option("--trust-remote-code", _MODEL, "Run code of the model's repository; needs --revision COMMIT."),
+    ] = False
+    offline: Annotated[bool, typer.Option("--offline", help="Never touch the network.")] = False
+
+    def check(self) -> None:
+        """Refuse what can be refused before anything is loaded. Raises UsageError."""
+        if self.dtype not in _DTYPES:
+            raise UsageError(f"--dtype is one of {', '.join(_DTYPES)}; got {self.dtype!r}.")
+
+
+@dataclass(frozen=True)
+class Request(ModelRequest):
     """A model, texts, and how the one reads the other. Defaults are the paper's choices."""
 
     texts: Annotated[
@@ -60,9 +85,6 @@ class Request:
         _option("--bos", _TEXTS, "A BOS token in front: auto is the tokenizer's own rule."),
     ] = "auto"
     seed: Annotated[int, _option("--seed", _TEXTS, "Decides every random choice.")] = 0
-    revision: Annotated[str | None, _option("--revision", _MODEL, "Branch, tag or commit of a hub model.")] = None
-    dtype: Annotated[str, _option("--dtype", _MODEL, "auto, float32, bfloat16 or float16.")] = "auto"
-    device: Annotated[str, _option("--device", _MODEL, "auto, cpu, cuda, cuda:1 or mps.")] = "auto"
     batch_tokens: Annotated[
         int | None,
         _option("--batch-tokens", _MODEL, "Most tokens of one batch: by default 2048 on a CPU, else 16384."),
@@ -71,20 +93,9 @@ class Request:
         Literal["refuse", "drop"],
         _option("--on-nonfinite", _MODEL, "What to do with samples whose states are not finite."),
     ] = "refuse"
-    sites: Annotated[
-        Path | None, _option("--sites", _MODEL, "A JSON map of where this model's blocks read and write.")
-    ] = None
-    allow_pickle: Annotated[bool, _option("--allow-pickle", _MODEL, "Read .bin weights too, tensors only.")] = (
-        False
-    )
-    trust_remote_code: Annotated[
-        bool,
-        _option("--trust-remote-code", _MODEL, "Run code of the model's repository; needs --revision COMMIT."),
-    ] = False
-    offline: Annotated[bool, typer.Option("--offline", help="Never touch the network.")] = False
 
-    def check(self) -> Request:
-        """Refuse what can be refused before anything is loaded. Raises UsageError."""
+    def check(self) -> None:
+        super().check()
         for name in ("n", "max_tokens", "batch_tokens"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -94,10 +105,7 @@ class Request:
                 f"No text has more than --min-chars {self.min_chars} and fewer than --max-chars {self.max_chars} "
                 "characters. Widen the bounds."
             )
-        if self.dtype not in _DTYPES:
-            raise UsageError(f"--dtype is one of {', '.join(_DTYPES)}; got {self.dtype!r}.")
         self.parsed_position()
-        return self
 
     def parsed_position(self) -> Literal["end", "random"] | int:
         """The value of --position. Raises UsageError."""
@@ -123,24 +131,26 @@ class Request:
 
 
 def takes_request(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command every option of `Request`, and hand it one as its keyword `request`."""
+    """Give a command every option of the record that its keyword `request` is, and hand it one, checked."""
     hints = get_type_hints(command, include_extras=True)
+    record: type[ModelRequest] = hints["request"]
     own = [
         parameter.replace(annotation=hints[name])
         for name, parameter in inspect.signature(command).parameters.items()
         if name != "request"
     ]
-    types = get_type_hints(Request, include_extras=True)
+    types = get_type_hints(record, include_extras=True)
     options = [
         inspect.Parameter(
             field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=types[field.name]
         )
-        for field in fields(Request)
+        for field in fields(record)
     ]
 
     @functools.wraps(command)
     def with_request(**values: Any) -> None:
-        request = Request(**{field.name: values.pop(field.name) for field in fields(Request)}).check()
+        request = record(**{field.name: values.pop(field.name) for field in fields(record)})
+        request.check()
         command(**values, request=request)
 
     parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own] + options

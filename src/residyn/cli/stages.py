@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from residyn import store
 from residyn.cli.display import Display
-from residyn.cli.request import Request
+from residyn.cli.request import ModelRequest, Request
 from residyn.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def capture(directory: Path, model: str, request: Request, display: Display) -> 
     )
 
 
-def load(model: str, request: Request, display: Display) -> LoadedModel:
+def load(model: str, request: ModelRequest, display: Display) -> LoadedModel:
     """The model of a request, with its progress shown."""
     from residyn.model.loading import load_model
 
@@ -191,7 +191,7 @@ def summarize(directory: Path, pictures: Sequence[Path], display: Display) -> No
     table = pd.read_csv(directory / "tables" / "summary.csv")
     first = str(next(path for path in pictures if path.suffix == ".png"))
     if display.as_json:
-        record = json.loads(table.to_json(orient="records"))
+        record = json.loads(str(table.to_json(orient="records")))
         display.emit(
             {
                 "run": str(directory),
@@ -201,8 +201,18 @@ def summarize(directory: Path, pictures: Sequence[Path], display: Display) -> No
             }
         )
         return
-    shown = table.map(lambda cell: f"{cell:.4g}" if isinstance(cell, float) else str(cell))
-    display.table(f"{directory}", list(shown.columns), shown.values.tolist())
+    rows = [
+        (
+            row.quantity,
+            row.kind,
+            row.n_transitions,
+            f"{row.statistic} {row.value:.4g}",
+            f"{row.low:.4g} to {row.high:.4g}",
+        )
+        for row in table.itertuples()
+    ]
+    columns = ["quantity", "transitions", "", "value", "95 % interval over samples; for r, quartiles over units"]
+    display.table(str(directory), columns, rows)
     display.result(f"Figure 1: {first}")
     display.result(f"Numbers:  {directory / 'tables'} (csv), {directory / RESULTS} (xarray)")
 
@@ -238,7 +248,7 @@ def _short(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
-def check(model: str, request: Request, display: Display) -> int:
+def check(model: str, request: ModelRequest, display: Display) -> int:
     """Print the sites of a model and every probe; the exit code, 0 where all hold."""
     from residyn.model.check import check_model
 
@@ -290,7 +300,7 @@ def repair(directory: Path, damaged: Sequence[int], model: str | None, display: 
     if named is None:
         raise UsageError(f"{directory} does not say which model it is of. Name it with --model.")
     job = job_of(directory, load(named, request, display), read_layout(request.sites))
-    store.forget(directory, damaged)
+    store.forget(directory, list(damaged))
     with display.progress("repair", "tokens") as progress:
         display.warn(capture_to(job, directory, progress))
 

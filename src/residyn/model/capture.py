@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -67,7 +66,7 @@ class Job:
             f"{self.sites.arrangement} blocks, proved on the model's weights"
         )
 
-    def create(self, out: str | os.PathLike[str]) -> None:
+    def create(self, out: str | Path) -> None:
         """Make the run directory of this job, or find it; StoreError where another run stands there."""
         store.create(
             out,
@@ -155,13 +154,13 @@ def _name_of(texts: Texts) -> str:
     return " ".join(str(part) for part in (shown, texts.source.get("split")) if part)
 
 
-def job_of(run: str | os.PathLike[str], model: LoadedModel, layout: Layout | None = None) -> Job:
+def job_of(run: str | Path, model: LoadedModel, layout: Layout | None = None) -> Job:
     """The job of an existing run directory, made of its own tokens and settings, to repair or complete it.
 
     Raises StoreError, naming what differs, where the model or its sites are not those of the run.
     """
     manifest = store.read_manifest(run)
-    records = tuple(store.read_samples(run, sha256=manifest.samples_sha256, n_samples=manifest.n_samples))
+    records = tuple(store.read_samples(Path(run), sha256=manifest.samples_sha256, n_samples=manifest.n_samples))
     batch_tokens = manifest.description["plan"]["batch_tokens"]
     plan = plan_batches([record["n_tokens"] for record in records], manifest.rows_per_shard, batch_tokens)
     settings, texts = manifest.description["samples"], str(manifest.labels.get("texts", "texts"))
@@ -173,7 +172,7 @@ def job_of(run: str | os.PathLike[str], model: LoadedModel, layout: Layout | Non
 def capture(
     model: LoadedModel,
     texts: Texts | Samples | Iterable[str],
-    out: str | os.PathLike[str] | None = None,
+    out: str | Path | None = None,
     *,
     progress: Progress | None = None,
     **options: Any,
@@ -221,11 +220,11 @@ def capture_in_memory(job: Job, progress: Progress | None = None) -> xr.DataArra
         **job.labels,
     }
     states = np.concatenate(blocks)
-    finite = np.isfinite(states).all(axis=(1, 2))
+    finite: np.ndarray = np.isfinite(states).all(axis=(1, 2))
     if job.on_nonfinite == "refuse" or not finite.any():
         _refuse_nonfinite(states, job)
     if not finite.all():
-        attrs["dropped"] = f"{(~finite).sum()} of {len(finite)} samples: their states are not finite"
+        attrs["dropped"] = f"{np.count_nonzero(~finite)} of {len(states)} samples: their states are not finite"
         states, sample = states[finite], sample[finite]
         coordinates = {name: values[finite] for name, values in coordinates.items()}
     return label_states(states, job.sites.sublayers, sample=sample, sample_coords=coordinates, attrs=attrs)
@@ -242,7 +241,7 @@ def _refuse_nonfinite(states: np.ndarray, job: Job) -> None:
         )
 
 
-def capture_to(job: Job, out: str | os.PathLike[str], progress: Progress | None = None) -> list[str]:
+def capture_to(job: Job, out: str | Path, progress: Progress | None = None) -> list[str]:
     """Fill the job's run directory from where it was left; returns what its provenance should warn of.
 
     Raises DataError where a state is not finite, ResourceError where memory or disk is full, StoreError

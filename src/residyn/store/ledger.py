@@ -46,12 +46,12 @@ def read_marker(run: Path, manifest: Manifest, shard: int) -> Marker | None:
         return None
     record = read_json(path)
     record = record if isinstance(record, dict) else {}
-    sha256, size, dropped = (record.get(key) for key in ("sha256", "bytes", "dropped"))
-    rows = manifest.rows(shard)
-    known = isinstance(dropped, list) and set(map(repr, dropped)) <= set(map(repr, range(rows.start, rows.stop)))
-    if isinstance(sha256, str) and isinstance(size, int) and known:
-        marker = marker_for(manifest, shard, sha256, size, dropped)
-        if record == marker.to_record() and list(dropped) == sorted(set(dropped)):
+    sha256, size, dropped = record.get("sha256"), record.get("bytes"), record.get("dropped")
+    if isinstance(sha256, str) and isinstance(size, int) and isinstance(dropped, list):
+        rows = manifest.rows(shard)
+        known = [row for row in range(rows.start, rows.stop) if row in dropped]
+        marker = marker_for(manifest, shard, sha256, size, known)
+        if record == marker.to_record():
             return marker
     raise StoreError(f"{path} is damaged: it does not describe shard {shard} of this run.")
 

@@ -31,9 +31,9 @@ def open_states(path: str | Path, *, allow_partial: bool = False) -> xr.DataArra
     another sample has too).
 
     Samples that the capture dropped, because their states were not finite, are left out, and the attribute
-    `dropped` counts them. A run that is not complete is refused, unless `allow_partial`: then the committed rows are returned, and
-    the attribute `partial` says how many of how many. Raises StoreError for anything that is damaged, now or,
-    for the content of a shard, when it is read.
+    `dropped` counts them. A run that is not complete is refused, unless `allow_partial`: then the committed
+    rows are returned, and the attribute `partial` says how many of how many. Raises StoreError for anything
+    that is damaged, now or, for the content of a shard, when it is read.
     """
     run = Path(path)
     manifest = read_manifest(run)
