@@ -11,6 +11,7 @@ import xarray as xr
 
 import residyn as rd
 from families import LAYERS, UNITS, build, spelling_tokenizer
+from naive import naive_state, relative_error
 from residyn.errors import DataError, Interrupted, ResourceError, StoreError, UsageError
 from residyn.model import capture as capturing
 from residyn.model import forward
@@ -24,27 +25,7 @@ def loaded(family: str = "llama"):
 
 
 def naive_states(model, texts: list[str]) -> np.ndarray:
-    """One text at a time, plain hooks on the modules that Llama's source names, float32, last token."""
     return np.stack([naive_state(model, text) for text in texts])
-
-
-def naive_state(model, text: str) -> np.ndarray:
-    ids = torch.tensor([model.tokenizer(text).input_ids])
-    found = []
-    handles = [
-        norm.register_forward_pre_hook(lambda _, args: found.append(args[0][0, -1].clone()))
-        for layer in model.module.layers
-        for norm in (layer.input_layernorm, layer.post_attention_layernorm)
-    ]
-    with torch.no_grad():
-        model.module(input_ids=ids)
-    for handle in handles:
-        handle.remove()
-    return torch.stack(found).numpy()
-
-
-def relative_error(ours: np.ndarray, theirs: np.ndarray) -> float:
-    return float((np.linalg.norm(ours - theirs, axis=-1) / np.linalg.norm(theirs, axis=-1)).max())
 
 
 def shard_files(run) -> dict[str, bytes]:

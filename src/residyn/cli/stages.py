@@ -188,30 +188,22 @@ def summarize(directory: Path, pictures: Sequence[Path], display: Display) -> No
     """What a finished run has to show: a line of numbers for each quantity, and where everything is."""
     import pandas as pd
 
-    table = pd.read_csv(directory / "tables" / "summary.csv")
+    table = pd.read_csv(directory / "tables" / "summary.csv").to_dict("records")
     first = str(next(path for path in pictures if path.suffix == ".png"))
     if display.as_json:
-        record = json.loads(str(table.to_json(orient="records")))
-        display.emit(
-            {
-                "run": str(directory),
-                "figure": first,
-                "summary": record,
-                **store.read_run(directory).get("timings", {}),
-            }
-        )
+        timings = store.read_run(directory).get("timings", {})
+        display.emit({"run": str(directory), "figure": first, "summary": table, "timings": timings})
         return
     rows = [
         (
-            row.quantity,
-            row.kind,
-            row.n_transitions,
-            f"{row.statistic} {row.value:.4g}",
-            f"{row.low:.4g} to {row.high:.4g}",
+            row["quantity"],
+            f"{row['n_transitions']} {row['kind']}",
+            f"{row['statistic']} {row['value']:.4g}",
+            f"{row['low']:.4g} to {row['high']:.4g}",
         )
-        for row in table.itertuples()
+        for row in table
     ]
-    columns = ["quantity", "transitions", "", "value", "95 % interval over samples; for r, quartiles over units"]
+    columns = ["quantity", "transitions", "value", "95 % interval over samples; for r, quartiles over units"]
     display.table(str(directory), columns, rows)
     display.result(f"Figure 1: {first}")
     display.result(f"Numbers:  {directory / 'tables'} (csv), {directory / RESULTS} (xarray)")

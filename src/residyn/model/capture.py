@@ -220,7 +220,7 @@ def capture_in_memory(job: Job, progress: Progress | None = None) -> xr.DataArra
         **job.labels,
     }
     states = np.concatenate(blocks)
-    finite: np.ndarray = np.isfinite(states).all(axis=(1, 2))
+    finite = np.asarray(np.isfinite(states).all(axis=(1, 2)))
     if job.on_nonfinite == "refuse" or not finite.any():
         _refuse_nonfinite(states, job)
     if not finite.all():
