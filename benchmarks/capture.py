@@ -12,6 +12,7 @@ Prints one Markdown table. The contestants, which `--only` chooses among:
     hidden-states      transformers' output_hidden_states=True, last tokens kept; it has no states before the MLP
     nnsight            a trace that reads every site at the last token and stops after the last one
     transformer-lens   TransformerBridge.run_with_cache of hook_resid_pre and hook_resid_mid at the last token
+    …-tutorial         either peer as the first example of its documentation uses it: one text at a time, all kept
 
 The peers are no dependencies of residyn; what is absent is said in the table. To install them:
 
@@ -44,8 +45,10 @@ LABELS = {
     "residyn-memory": "residyn, in memory",
     "forward": "bare forward",
     "hidden-states": "output_hidden_states",
-    "nnsight": "nnsight",
-    "transformer-lens": "TransformerLens",
+    "nnsight": "nnsight, tuned",
+    "nnsight-tutorial": "nnsight, as in its tutorial",
+    "transformer-lens": "TransformerLens, tuned",
+    "transformer-lens-tutorial": "TransformerLens, as in its tutorial",
 }
 NOTES = {
     "forward": "The bare forward runs to the model's end; a capture of every site ends before the last MLP.",

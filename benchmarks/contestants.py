@@ -169,8 +169,57 @@ def _nnsight(work: Workload, sites: Sequence[Site], _folder: Path) -> Contestant
     return Contestant(_in_batches(work, len(sites), one_batch), range(len(sites)), "nnsight")
 
 
+def _nnsight_tutorial(work: Workload, sites: Sequence[Site], _folder: Path) -> Contestant:
+    """One text a trace, each hidden state saved whole, as the first example of its documentation does."""
+    nnsight: Any = import_module("nnsight")
+    traced: Any = nnsight.NNsight(work.model.module)
+
+    def one_text(ids: torch.Tensor) -> torch.Tensor:
+        with traced.trace(input_ids=ids):
+            states: Any = nnsight.save([])
+            for site in sites:
+                envoy = traced.get(site.module)
+                states.append(envoy.input if site.where == "input" else envoy.output)
+        return torch.stack([state.detach()[:, -1] for state in states], dim=1)
+
+    return Contestant(_in_batches(work, len(sites), one_text, batch_tokens=1), range(len(sites)), "nnsight")
+
+
 def _transformer_lens(work: Workload, sites: Sequence[Site], _folder: Path) -> Contestant:
-    """TransformerBridge around the same weights, caching resid_pre and resid_mid of the last position only.
+    """TransformerBridge around the same weights, caching resid_pre and resid_mid of the last position only."""
+    bridge, names = _bridge(work, sites)
+
+    @torch.inference_mode()
+    def one_batch(ids: torch.Tensor) -> torch.Tensor:
+        _, cache = bridge.run_with_cache(
+            ids,
+            names_filter=names,
+            pos_slice=-1,
+            return_cache_object=False,
+            return_type=None,
+            logits_to_keep=1,
+            output_attentions=False,
+            use_cache=False,
+        )
+        return torch.stack([cache[name][:, -1] for name in names], dim=1)
+
+    return Contestant(_in_batches(work, len(sites), one_batch), range(len(sites)), "transformer-lens")
+
+
+def _transformer_lens_tutorial(work: Workload, sites: Sequence[Site], _folder: Path) -> Contestant:
+    """One text a call and its whole cache, as the first example of its documentation does."""
+    bridge, names = _bridge(work, sites)
+
+    def one_text(ids: torch.Tensor) -> torch.Tensor:
+        _, cache = bridge.run_with_cache(ids)
+        return torch.stack([cache[name].detach()[:, -1] for name in names], dim=1)
+
+    job = _in_batches(work, len(sites), one_text, batch_tokens=1)
+    return Contestant(job, range(len(sites)), "transformer-lens")
+
+
+def _bridge(work: Workload, sites: Sequence[Site]) -> tuple[Any, list[str]]:
+    """A TransformerBridge around the same weights, and its names for the sites.
 
     The bridge wants a model with a head: it gets one that shares the embedding's weights and is applied to the
     last token alone. It switches attention to "eager", so that its attention hooks can fire.
@@ -194,30 +243,16 @@ def _transformer_lens(work: Workload, sites: Sequence[Site], _folder: Path) -> C
         dtype=work.model.dtype,
     )
     names = [f"blocks.{site.layer}.hook_resid_{'mid' if site.site == 'mlp' else 'pre'}" for site in sites]
-
-    @torch.inference_mode()
-    def one_batch(ids: torch.Tensor) -> torch.Tensor:
-        _, cache = bridge.run_with_cache(
-            ids,
-            names_filter=names,
-            pos_slice=-1,
-            return_cache_object=False,
-            return_type=None,
-            logits_to_keep=1,
-            output_attentions=False,
-            use_cache=False,
-        )
-        return torch.stack([cache[name][:, -1] for name in names], dim=1)
-
-    return Contestant(_in_batches(work, len(sites), one_batch), range(len(sites)), "transformer-lens")
+    return bridge, names
 
 
-def _in_batches(work: Workload, n_states: int, one_batch: OneBatch) -> Job:
+def _in_batches(work: Workload, n_states: int, one_batch: OneBatch, batch_tokens: int | None = None) -> Job:
     """A job that gives `one_batch` one equal-length batch after another and gathers float32 states in memory."""
+    most = batch_tokens or work.batch_tokens
 
     def job(samples: Samples) -> Callable[[], np.ndarray | None]:
         rows = samples.samples
-        plan = plan_batches([row.n_tokens for row in rows], len(rows), work.batch_tokens)
+        plan = plan_batches([row.n_tokens for row in rows], len(rows), most)
         gathered = np.empty((len(rows), n_states, work.model.n_units), dtype=np.float32) if n_states else None
         for batch in plan.shards[0]:
             order = list(plan.order[batch.start : batch.stop])
@@ -236,5 +271,7 @@ CONTESTANTS: dict[str, Callable[[Workload, Sequence[Site], Path], Contestant]] =
     "forward": _forward,
     "hidden-states": _hidden_states,
     "nnsight": _nnsight,
+    "nnsight-tutorial": _nnsight_tutorial,
     "transformer-lens": _transformer_lens,
+    "transformer-lens-tutorial": _transformer_lens_tutorial,
 }

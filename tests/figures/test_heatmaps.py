@@ -39,7 +39,7 @@ def test_given_axes_are_used_and_returned(results, draw):
 
 def test_means_are_sorted_clipped_and_labelled(results):
     means = results["mean_activation"]
-    ax = panels.mean_activation(means)
+    ax = panels.mean_activation(means, clip=1.0)
     image = ax.get_images()[0]
     values = shown(ax, 8, 24)
     order = np.argsort(means.values[-1])
@@ -56,9 +56,9 @@ def test_means_are_sorted_clipped_and_labelled(results):
 
 def test_the_colour_scale_of_means_is_symmetric_and_positive(results):
     means = results["mean_activation"]
-    low, high = panels.mean_activation(means, clip=None).get_images()[0].get_clim()
+    low, high = panels.mean_activation(means).get_images()[0].get_clim()
     assert -low == high == pytest.approx(np.quantile(abs(means.values), 0.98), rel=1e-6)
-    assert panels.mean_activation(means * 0 + means.where(False), clip=None).get_images()[0].get_clim() == (-1, 1)
+    assert panels.mean_activation(means * 0 + means.where(False)).get_images()[0].get_clim() == (-1, 1)
     for clip in (0.0, -1.0, float("nan")):
         with pytest.raises(UsageError, match="positive end"):
             panels.mean_activation(means, clip=clip)

@@ -17,7 +17,7 @@ from residyn.errors import DataError
 from residyn.numerics import geometry, moments
 from residyn.numerics.geometry import PathSums
 from residyn.numerics.moments import Moments
-from residyn.schema import SAMPLE, SUBLAYER, TRANSITION, UNIT, label_result, transition_coords
+from residyn.schema import SUBLAYER, TRANSITION, UNIT, label_result, transition_coords
 
 _EPS = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 
@@ -144,7 +144,7 @@ def _capture_dtype(states: xr.DataArray) -> str:
     if dtype not in _EPS:
         raise DataError(
             f"The precision of the states decides which correlations rounding shapes; attrs['capture_dtype'] is "
-            f"{dtype!r}, not one of {', '.join(_EPS)}. Set it to the dtype the model ran in, for {SAMPLE}s "
-            "computed in mixed precision to the coarsest."
+            f"{dtype!r}, not one of {', '.join(_EPS)}. Set it to the dtype the model ran in; in mixed "
+            "precision, to the coarsest."
         )
     return dtype

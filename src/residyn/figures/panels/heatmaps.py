@@ -21,12 +21,13 @@ _DOTS = 720
 """Dots that a panel of 88 mm has at 300 dpi, along either axis; see `_image`."""
 
 
-def mean_activation(result: xr.DataArray, *, clip: float | None = 1.0, ax: Axes | None = None) -> Axes:
+def mean_activation(result: xr.DataArray, *, clip: float | None = None, ax: Axes | None = None) -> Axes:
     """Panel B: the sample mean of each unit at each sublayer, as a heat map.
 
     `result` is `mean_activation` (sublayer, unit) with the coordinate `rank` along the units: x follows it,
     y is depth from the first sublayer at the bottom. Colours run from blue (negative) over white (0) to
-    magenta, and end at ±`clip` (the paper: ±1); None ends them at the 98th percentile of the magnitudes.
+    magenta, and end at ±`clip` (the paper, for Llama 3.1 8B: ±1); None ends them at the 98th percentile of
+    the magnitudes, which fits models whose activations are larger.
     Raises DataError for another result, UsageError for a clip that is not positive.
     """
     parts.expect(result, "mean_activation", (SUBLAYER, UNIT), ("rank", "layer"))
