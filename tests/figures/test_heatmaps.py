@@ -104,7 +104,7 @@ def test_undefined_correlations_are_grey_and_named(results, tmp_path):
 @pytest.mark.parametrize("values", [[-2.0, 0.0, 2.0], [0.0, 2.0, 2.0], [-2.0, 0.0, 0.0], [0.0, 0.0, 0.5]])
 def test_arrows_stand_where_values_lie_beyond_the_scale(results, values):
     means = results["mean_activation"].copy(data=np.resize(values, (8, 24)))
-    image = panels.mean_activation(means).get_images()[0]
+    image = panels.mean_activation(means, clip=1.0).get_images()[0]
     wanted = {(True, True): "both", (True, False): "min", (False, True): "max", (False, False): "neither"}
     assert image.colorbar.extend == wanted[min(values) < -1, max(values) > 1]
 

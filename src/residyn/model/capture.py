@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -249,22 +250,30 @@ def capture_to(job: Job, out: str | Path, progress: Progress | None = None) -> l
     """
     notes: list[str] = []
     dropped: list[int] = []
-    with store.open_writer(out) as writer, asked_to_stop() as stop:
+    with store.open_writer(out) as writer, asked_to_stop() as stop, ThreadPoolExecutor(1) as committer:
         pending = writer.pending
         report = _Report(job.plan, pending, progress)
+        # One shard is compressed, flushed and hashed while the model computes the next: on a fast device the
+        # disk would otherwise take as long as the passes. At most two shards are in memory.
+        committed: Future[list[int]] | None = None
         for left, shard in zip(reversed(range(len(pending))), pending, strict=True):
             block, halved = _block(job, shard, report)
-            dropped += writer.commit(shard, block, drop_nonfinite=job.on_nonfinite == "drop")
+            if committed:
+                dropped += committed.result()
+            committed = committer.submit(writer.commit, shard, block, drop_nonfinite=job.on_nonfinite == "drop")
             if halved and not notes:
                 notes.append(
                     "A batch did not fit into memory and was halved: the run is not bit-reproducible. "
                     "A lower --batch-tokens makes it so."
                 )
             if stop() and left:
+                committed.result()
                 raise Interrupted(
                     f"Stopped as asked: {len(job.plan.shards) - left} of {len(job.plan.shards)} shards of {out} "
                     "are stored. The same command goes on from there."
                 )
+        if committed:
+            dropped += committed.result()
     if dropped:
         shown = f"{', '.join(map(str, dropped[:10]))}{' …' if len(dropped) > 10 else ''}"
         notes.append(f"{len(dropped)} samples were dropped: their states are not finite. Samples {shown}.")
