@@ -48,6 +48,19 @@ def test_the_stages_alone_give_what_run_gives(residyn, asked, finished, tmp_path
         assert (finished / name).read_bytes() == (staged / name).read_bytes(), name
 
 
+def test_capture_goes_on_without_the_texts_it_was_made_of(residyn, model_folder, texts_file, tmp_path):
+    gone, out = tmp_path / "lines.txt", tmp_path / "run"
+    gone.write_bytes(texts_file.read_bytes())
+    options = ("--texts", gone, "--min-chars", 0, "--n", 40, "-q")
+    assert residyn("capture", out, "--model", model_folder, *options)[0] == 0
+    whole = (out / "states.zarr" / "states" / "c.1.0.0").read_bytes()
+    gone.unlink()
+    (out / "commits" / "000001.json").unlink()
+    code, _, errors = residyn("capture", out, "-q")
+    assert code == 0, errors
+    assert (out / "states.zarr" / "states" / "c.1.0.0").read_bytes() == whole
+
+
 def test_capture_goes_on_with_what_the_run_was_asked_for(residyn, copied):
     (copied / "commits" / "000001.json").unlink()
     code, printed, errors = residyn("capture", copied, "-q", "--json")

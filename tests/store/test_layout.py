@@ -16,12 +16,13 @@ sizes = st.tuples(st.integers(1, 10**6), st.integers(1, 300), st.integers(1, 20_
     [
         (1000, 60, 576, 64),
         (1000, 64, 4096, 64),
-        (100_000, 64, 4096, 256),
+        (100_000, 64, 4096, 64),
+        (100_000, 160, 8192, 32),
         (100_000, 252, 16384, 16),
         (480, 60, 576, 16),
         (481, 60, 576, 32),
         (5, 60, 576, 16),
-        (10**6, 60, 576, 1024),
+        (10**6, 60, 576, 64),
     ],
 )
 def test_samples_per_shard_of_known_runs(n, s, d, rows):
@@ -34,7 +35,7 @@ def test_samples_per_shard_is_the_largest_power_of_two_within_its_bounds(size):
     n, s, d = size
 
     def fits(rows):
-        return shard_bytes(rows, s, d) <= MAX_SHARD_BYTES and math.ceil(n / rows) >= 16
+        return rows <= 64 and shard_bytes(rows, s, d) <= MAX_SHARD_BYTES and math.ceil(n / rows) >= 16
 
     rows = samples_per_shard(n, s, d)
     assert rows >= 16

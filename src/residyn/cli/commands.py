@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,8 @@ from residyn.cli.request import ModelRequest, Request, takes_request, typed_opti
 from residyn.errors import StoreError
 
 BUILT_IN = "smollm2-135m"
+DECIDING = {field.name for field in fields(Request)} - {"device", "offline", "on_nonfinite"}
+"""Options that a run is of; the others say only how it goes on."""
 
 Model = Annotated[
     str,
@@ -69,11 +72,16 @@ def capture(
 ) -> None:
     """Capture states into DIR, or go on with the capture that was interrupted there."""
     from residyn.cli import stages
+    from residyn.store import has_manifest
     from residyn.store import info as store_info
 
     display = Display(quiet=quiet, as_json=as_json)
-    model, request = stages.continued(directory, model, request, typed_options(context))
-    stages.capture(directory, model or BUILT_IN, request, display)
+    typed = typed_options(context)
+    named, request = stages.continued(directory, model, request, typed)
+    if named is not None and has_manifest(directory) and not typed & DECIDING:
+        stages.complete(directory, named, request, display)
+    else:
+        stages.capture(directory, named or BUILT_IN, request, display)
     stages.show_info(store_info(directory), display)
 
 

@@ -284,17 +284,31 @@ def verify(directory: Path, display: Display) -> list[int]:
     return [damage.shard for damage in report.damaged] + list(report.pending)
 
 
-def repair(directory: Path, damaged: Sequence[int], model: str | None, display: Display) -> None:
-    """Capture damaged shards again, from the run's own tokens and settings, and no others."""
+def complete(directory: Path, model: str, request: Request, display: Display, damaged: Sequence[int] = ()) -> None:
+    """Capture what an existing run lacks, from its own tokens: its texts need not be there any more.
+
+    Shards that are `damaged` are removed first, once it is known that they can be captured again.
+    """
     from residyn.model.capture import capture_to, job_of
 
+    loaded = load(model, request, display)
+    with display.stage("Proving the sites on the model's weights"):
+        job = job_of(directory, loaded, read_layout(request.sites), request.on_nonfinite)
+    display.note(job.summary())
+    store.forget(directory, list(damaged))
+    with timed() as seconds, display.progress("capture", "tokens") as progress:
+        warnings = capture_to(job, directory, progress)
+    display.warn(warnings)
+    earlier = store.read_run(directory).get("warnings", [])
+    store.update_run(directory, warnings=[*earlier, *warnings], timings={"capture_s": seconds()})
+
+
+def repair(directory: Path, damaged: Sequence[int], model: str | None, display: Display) -> None:
+    """Capture damaged and missing shards again, and no others."""
     named, request = continued(directory, model, Request(), set())
     if named is None:
         raise UsageError(f"{directory} does not say which model it is of. Name it with --model.")
-    job = job_of(directory, load(named, request, display), read_layout(request.sites))
-    store.forget(directory, list(damaged))
-    with display.progress("repair", "tokens") as progress:
-        display.warn(capture_to(job, directory, progress))
+    complete(directory, named, request, display, damaged)
 
 
 @contextmanager

@@ -155,7 +155,12 @@ def _name_of(texts: Texts) -> str:
     return " ".join(str(part) for part in (shown, texts.source.get("split")) if part)
 
 
-def job_of(run: str | Path, model: LoadedModel, layout: Layout | None = None) -> Job:
+def job_of(
+    run: str | Path,
+    model: LoadedModel,
+    layout: Layout | None = None,
+    on_nonfinite: Literal["refuse", "drop"] = "refuse",
+) -> Job:
     """The job of an existing run directory, made of its own tokens and settings, to repair or complete it.
 
     Raises StoreError, naming what differs, where the model or its sites are not those of the run.
@@ -165,7 +170,7 @@ def job_of(run: str | Path, model: LoadedModel, layout: Layout | None = None) ->
     batch_tokens = manifest.description["plan"]["batch_tokens"]
     plan = plan_batches([record["n_tokens"] for record in records], manifest.rows_per_shard, batch_tokens)
     settings, texts = manifest.description["samples"], str(manifest.labels.get("texts", "texts"))
-    job = Job(model, records, settings, texts, find_sites(model, layout), plan)
+    job = Job(model, records, settings, texts, find_sites(model, layout), plan, on_nonfinite)
     job.create(run)
     return job
 

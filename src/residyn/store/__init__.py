@@ -2,7 +2,7 @@
 
 from residyn.store.creation import check_target, create
 from residyn.store.layout import samples_per_shard
-from residyn.store.manifest import Manifest, read_manifest
+from residyn.store.manifest import Manifest, has_manifest, read_manifest
 from residyn.store.names import run_name
 from residyn.store.provenance import info, read_run, update_run
 from residyn.store.reader import open_states
@@ -20,6 +20,7 @@ __all__ = [
     "coordinates",
     "create",
     "forget",
+    "has_manifest",
     "info",
     "last_token_ties",
     "open_states",

@@ -24,6 +24,7 @@ MIB = 2**20
 MAX_SHARD_BYTES = 256 * MIB
 SHARDS_WANTED = 16
 MIN_SAMPLES_PER_SHARD = 16
+MAX_SAMPLES_PER_SHARD = 64
 SUBLAYERS_PER_CHUNK = 8
 MAX_UNITS_PER_CHUNK = 512
 MIN_UNITS_PER_CHUNK = 64
@@ -36,18 +37,23 @@ LARGEST_SHARD_BYTES = 4 * 2**30
 
 
 def samples_per_shard(n: int, s: int, d: int) -> int:
-    """How many samples of `n`, with `s` sublayers of `d` units each, make one shard: a power of two, at least 16.
+    """How many samples of `n`, with `s` sublayers of `d` units each, make one shard: 16, 32 or 64.
 
-    The largest power of two that leaves at least 16 shards, so that an interruption costs at most about a
+    The largest of these that leaves at least 16 shards, so that an interruption costs at most about a
     sixteenth of the run, and that keeps a shard, whose sublayers are padded to a multiple of eight, within
-    256 MiB, because a shard is held in memory while it is written. Fewer than 16 samples a shard would make
-    chunks too small to read and compress well; so a run of fewer than 241 samples has fewer than 16 shards.
+    256 MiB, because two shards are held in memory while they are captured. Not more than 64, so that memory
+    does not grow with the number of texts; not fewer than 16, because chunks would be too small to read and
+    compress well: a run of fewer than 241 samples has fewer than 16 shards.
 
     >>> samples_per_shard(1000, 60, 576)
     64
     """
     rows = MIN_SAMPLES_PER_SHARD
-    while math.ceil(n / (2 * rows)) >= SHARDS_WANTED and shard_bytes(2 * rows, s, d) <= MAX_SHARD_BYTES:
+    while (
+        2 * rows <= MAX_SAMPLES_PER_SHARD
+        and math.ceil(n / (2 * rows)) >= SHARDS_WANTED
+        and shard_bytes(2 * rows, s, d) <= MAX_SHARD_BYTES
+    ):
         rows *= 2
     return rows
 
