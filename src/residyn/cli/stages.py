@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -46,7 +47,8 @@ def capture(directory: Path, model: str, request: Request, display: Display) -> 
     layout = read_layout(request.sites)
     with timed() as reading, display.progress("texts", "bytes") as progress:
         texts = read_texts(
-            request.texts,
+            # run.json writes the user's home folder as "~", and a run may be continued from there.
+            os.path.expanduser(request.texts),  # noqa: PTH111 - not every source is a path
             n=request.n,
             min_chars=request.min_chars,
             max_chars=request.max_chars,
@@ -82,19 +84,13 @@ def capture(directory: Path, model: str, request: Request, display: Display) -> 
         texts={**texts.describe(), "tokens": samples.describe()},
         warnings=warnings,
     )
+    if store.info(directory)["complete"]:
+        return
     with timed() as capturing, display.progress("capture", "tokens") as progress:
         later = capture_to(job, directory, progress)
     display.warn(later)
-    store.update_run(
-        directory,
-        warnings=[*warnings, *later],
-        timings={
-            "texts_s": reading(),
-            "model_s": loading(),
-            "prepare_s": preparing(),
-            "capture_s": capturing(),
-        },
-    )
+    stages = {"texts_s": reading(), "model_s": loading(), "prepare_s": preparing(), "capture_s": capturing()}
+    store.update_run(directory, warnings=[*warnings, *later], timings=stages)
 
 
 def load(model: str, request: ModelRequest, display: Display) -> LoadedModel:
@@ -128,7 +124,7 @@ def read_layout(path: Path | None) -> Layout | None:
     names = [field.name for field in fields(Layout)]
     wanted = f"a JSON object with the keys {', '.join(names)}"
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(path.expanduser().read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"--sites names {wanted}; {path} cannot be read as one: {error}.") from error
     if not isinstance(record, dict) or not {"blocks", "attn", "mlp"} <= record.keys() <= set(names):
@@ -157,8 +153,9 @@ def analyze(directory: Path, display: Display, *, allow_partial: bool = False) -
             return results
     with timed() as seconds, display.progress("analyse", "samples") as progress:
         results = compute(states, progress=progress)
-        save_results(results, path)
+        # The results come last: where they are, the tables are too.
         write_tables(results, directory / "tables")
+        save_results(results, path)
     store.update_run(directory, timings={"analyze_s": seconds()})
     return results
 
