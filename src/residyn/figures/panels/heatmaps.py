@@ -182,7 +182,7 @@ def _colourbar(ax: Axes, image: AxesImage, label: str, values: np.ndarray, left:
     below, above = bool((defined < low).any()), bool((defined > high).any())
     extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
     # The locator also proposes the tick beyond each end, which would be laid out though it is not drawn.
-    ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    ticks = np.asarray(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
     bar = ax.figure.colorbar(
         image,
         cax=ax.inset_axes((left, 0.0, 0.035, 1.0)),
