@@ -1,5 +1,6 @@
 """residyn: the residual stream of a transformer as a dynamical system over depth.
 
+```python
 import residyn as rd
 
 model = rd.load_model("smollm2-135m")
@@ -7,6 +8,7 @@ texts = rd.read_texts("wikitext-2", n=1000)
 states = rd.capture(model, texts, out="runs/smol")   # (sample, sublayer, unit)
 results = rd.analyze(states)                         # every quantity of Figure 1
 rd.figure1(results).savefig("figure1.png")
+```
 """
 
 from __future__ import annotations

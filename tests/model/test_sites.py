@@ -164,3 +164,23 @@ def test_low_precision_says_what_it_cannot_resolve_and_passes_the_rest():
 def test_a_map_survives_its_json():
     sites = find_sites(SimpleNamespace(module=build("opt-post-norm"), name="opt"))
     assert SiteMap.from_json(sites.to_json()) == sites
+
+
+def test_a_wrong_map_is_refused_in_low_precision_too():
+    """Where some writes drown in the rounding of a large stream, the others still tell."""
+    model = build("llama")
+    with torch.no_grad():
+        model.embed_tokens.weight[::2] *= 400
+    loaded = SimpleNamespace(module=model.to(torch.bfloat16), name="large")
+    find_sites(loaded)
+    with pytest.raises(ModelError, match=r"identity \(attn\) failed"):
+        find_sites(loaded, Layout("layers", "self_attn", "mlp", "input_layernorm"))
+
+
+def test_where_every_write_drowns_nothing_is_trusted():
+    model = build("llama")
+    with torch.no_grad():
+        model.embed_tokens.weight.mul_(1e6)
+    loaded = SimpleNamespace(module=model.to(torch.bfloat16), name="huge")
+    with pytest.raises(ModelError, match="take float32"):
+        find_sites(loaded, Layout("layers", "self_attn", "mlp", "input_layernorm"))

@@ -215,9 +215,17 @@ def capture_in_memory(job: Job, progress: Progress | None = None) -> xr.DataArra
     """`capture` without a run directory."""
     report = _Report(job.plan, range(len(job.plan.shards)), progress)
     blocks = [_block(job, shard, report)[0] for shard in range(len(job.plan.shards))]
-    sample, coordinates = store.coordinates(job.records)
+    states = np.concatenate(blocks)
+    finite = np.asarray(np.isfinite(states).all(axis=(1, 2)))
+    if job.on_nonfinite == "refuse" or not finite.any():
+        _refuse_nonfinite(states, job)
+    attrs: dict[str, Any] = {}
+    if not finite.all():
+        attrs["dropped"] = f"{np.count_nonzero(~finite)} of {len(states)} samples: their states are not finite"
+        states = states[finite]
+    sample, coordinates = store.coordinates([job.records[row] for row in np.flatnonzero(finite)])
     distinct, tied = store.last_token_ties(coordinates["last_token"])
-    attrs = {
+    attrs |= {
         "model": job.model.name,
         "capture_dtype": job.capture_dtype,
         "distinct_last_tokens": distinct,
@@ -225,14 +233,6 @@ def capture_in_memory(job: Job, progress: Progress | None = None) -> xr.DataArra
         "sites": job.sites.to_json(),
         **job.labels,
     }
-    states = np.concatenate(blocks)
-    finite = np.asarray(np.isfinite(states).all(axis=(1, 2)))
-    if job.on_nonfinite == "refuse" or not finite.any():
-        _refuse_nonfinite(states, job)
-    if not finite.all():
-        attrs["dropped"] = f"{np.count_nonzero(~finite)} of {len(states)} samples: their states are not finite"
-        states, sample = states[finite], sample[finite]
-        coordinates = {name: values[finite] for name, values in coordinates.items()}
     return label_states(states, job.sites.sublayers, sample=sample, sample_coords=coordinates, attrs=attrs)
 
 

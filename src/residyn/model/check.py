@@ -23,15 +23,18 @@ if TYPE_CHECKING:
 
 PROBE_TOKENS = 12
 _LIMIT = 1e-5
+_DROWNED = 0.1
+"""A write less than ten times the rounding of the stream cannot be told from another."""
 Status = Literal["pass", "fail", "unresolved"]
+_SAID = {"fail": "failed", "unresolved": "cannot be told in this number format (take float32)"}
 
 
 @dataclass(frozen=True)
 class Probe:
     """One thing that must hold: the largest relative error seen, the limit, and what was compared.
 
-    "unresolved" means that the model's number format is too coarse to tell: the write is smaller than the
-    rounding of the stream it is added to.
+    "unresolved" means that the model's number format is too coarse to tell: every write drowns in the rounding
+    of the stream that it is added to.
     """
 
     name: str
@@ -67,9 +70,9 @@ def find_sites(model: LoadedModel, layout: Layout | None = None) -> SiteMap:
     """
     sites, _ = _locate(model, layout)
     for probe in (*_identities(model, sites), _causality(model, sites)):
-        if probe.status == "fail":
+        if probe.status != "pass":
             raise ModelError(
-                f"The residual stream of {model.name} cannot be trusted: {probe.name} failed. "
+                f"The residual stream of {model.name} cannot be trusted: {probe.name} {_SAID[probe.status]}. "
                 f"Wanted: {probe.statement}, to {probe.limit:.0e}; came: {probe.error:.2e}. "
                 f"`residyn check {model.name}` shows every probe; a map of sites can be given for a model "
                 "whose modules differ from its family's."
@@ -118,8 +121,11 @@ def _tokens(model: LoadedModel, rows: int, seed: int = 0) -> torch.Tensor:
 
 def _relative(difference: torch.Tensor, reference: torch.Tensor) -> float:
     """Largest ‖difference‖ / ‖reference‖ over vectors; a reference of zero counts as different if it differs."""
-    errors = difference.double().norm(dim=-1) / reference.double().norm(dim=-1).clamp_min(1e-300)
-    return float(errors.max())
+    return float(_ratios(difference, reference).max())
+
+
+def _ratios(difference: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    return difference.double().norm(dim=-1) / reference.double().norm(dim=-1).clamp_min(1e-300)
 
 
 def _probe(name: str, statement: str, error: float, limit: float) -> Probe:
@@ -143,7 +149,7 @@ def _identities(model: LoadedModel, sites: SiteMap) -> list[Probe]:
     at = dict(zip(taps, tensors, strict=True))
     states = tensors[: len(sites.sites) + 1]
 
-    worst: dict[str, tuple[float, float]] = {}
+    found: dict[str, list[torch.Tensor]] = {}
     for index, site in enumerate(sites.sites):
         before = states[index]
         after = at[Tap(site.norm, "input")] if site.norm else states[index + 1]
@@ -151,23 +157,31 @@ def _identities(model: LoadedModel, sites: SiteMap) -> list[Probe]:
         if sites.scale != 1.0:
             written = written * sites.scale
         # The sum is made in the model's own number format, so that rounding is the same on both sides.
-        error = _relative(after - (before + written), written)
-        room = _relative(after, written) * torch.finfo(before.dtype).eps
-        if error >= worst.get(site.site, (-1.0, 0.0))[0]:
-            worst[site.site] = (error, room)
+        error = _ratios(after - (before + written), written)
+        rounding = _ratios(after, written) * torch.finfo(before.dtype).eps
+        found.setdefault(site.site, []).append(torch.stack([error.flatten(), rounding.flatten()]))
     statements = {
         "attn": "state before the MLP − state before attention = what attention added",
         "mlp": "next layer's state − state before the MLP = what the MLP added",
         "block": "next layer's state − state = what attention and MLP added together",
     }
-    return [_identity(site, statements[site], error, room) for site, (error, room) in worst.items()]
+    return [_identity(site, statements[site], torch.cat(parts, dim=1)) for site, parts in found.items()]
 
 
-def _identity(site: str, statement: str, error: float, room: float) -> Probe:
-    limit = max(_LIMIT, 4 * room)
-    if limit > 0.1 and error <= limit:
-        return Probe(f"identity ({site})", statement, error, limit, "unresolved")
-    return _probe(f"identity ({site})", statement, error, min(limit, 0.1))
+def _identity(site: str, statement: str, measured: torch.Tensor) -> Probe:
+    """Judge the errors of all vectors by the rounding that each can have; both are relative to the write.
+
+    A vector whose write drowns in the stream's rounding says nothing, unless the write still changes the stream
+    and the sum is exact.
+    """
+    name = f"identity ({site})"
+    error, rounding = measured
+    telling = (rounding <= _DROWNED) | ((error <= _LIMIT) & (rounding <= 1.0))
+    if not bool(telling.any()):
+        return Probe(name, statement, float(error.max()), _LIMIT, "unresolved")
+    limits = (4 * rounding[telling]).clamp_min(_LIMIT)
+    worst = int((error[telling] / limits).argmax())
+    return _probe(name, statement, float(error[telling][worst]), float(limits[worst]))
 
 
 def _parity(model: LoadedModel, sites: SiteMap) -> Probe:
