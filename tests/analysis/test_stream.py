@@ -195,3 +195,41 @@ def test_what_is_no_states_is_refused(make_states: Make) -> None:
     unlabelled = label_states(states.values, sublayers_of(states)).drop_vars("site")
     with pytest.raises(DataError, match="lack the coordinate 'site'"):
         stream.moments_of(unlabelled)
+
+
+@pytest.mark.parametrize("along", ["sublayer", "unit"])
+@pytest.mark.parametrize("chunks", [None, (16, -1, -1), (7, 2, 3)])
+def test_bands_hold_every_sample_and_are_in_order(
+    make_states: Make, monkeypatch: pytest.MonkeyPatch, along: str, chunks: tuple[int, ...] | None
+) -> None:
+    states = make_states(50, layers=9, units=200)
+    monkeypatch.setattr(stream, "_BLOCK_BYTES", 10 * states.isel({along: 0}).nbytes)
+    monkeypatch.setattr(stream, "_BAND_MULTIPLE", {"sublayer": 8, "unit": 4})
+    given = states if chunks is None else states.copy(data=dask.array.from_array(states.values, chunks=chunks))
+    done: list[tuple[int, int]] = []
+    bands = list(stream.each_block(given, np.copy, lambda *seen: done.append(seen), along=along))
+    axis = states.get_axis_num(along)
+    assert [band.shape[axis] for band in bands] == ([8, 8, 2] if along == "sublayer" else [8] * 25)
+    np.testing.assert_array_equal(np.concatenate(bands, axis=axis), states.values)
+    assert done[-1] == (states.sizes[along],) * 2
+
+
+def test_a_band_is_never_empty_however_large_one_entry_is(
+    make_states: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = make_states(20)
+    monkeypatch.setattr(stream, "_BLOCK_BYTES", 1)
+    assert [band.shape for band in stream.each_block(states, np.copy, along="unit")] == [(20, 6, 1)] * 12
+
+
+@pytest.mark.parametrize("along", ["sublayer", "unit"])
+def test_a_bad_value_is_named_by_its_place_in_the_whole_and_not_in_its_band(
+    make_states: Make, monkeypatch: pytest.MonkeyPatch, along: str
+) -> None:
+    data = make_states(50).values
+    data[33, 4, 7] = np.nan
+    states = make_states(data=data)
+    monkeypatch.setattr(stream, "_BLOCK_BYTES", 1)
+    with pytest.raises(DataError, match=r"sample 133 \(text text-33\) holds nan at sublayer 2\.attn, unit 7") as e:
+        list(stream.each_block(states, np.copy, along=along))
+    assert "range(50) if i != 33]" in str(e.value)

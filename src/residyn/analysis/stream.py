@@ -1,8 +1,11 @@
-"""The one walk over states: block by block along samples, in bounded memory, in an order that never changes.
+"""The one walk over states: block by block along one dimension, in bounded memory, in an order that never changes.
+
+Along samples for what is summed over samples; along sublayers or units for what needs every sample at once, such
+as the eigenvalues of a sublayer's covariance or the mutual information of a unit.
 
 Two threads each load and reduce one block at a time, whatever the number of cores, so that at most two blocks
 are in memory; reading one overlaps with computing on the other. Results are combined in the order of the
-samples and the blocks depend on the array alone: the same states give the same bits in every run.
+dimension and the blocks depend on the array alone: the same states give the same bits in every run.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from residyn.numerics.moments import Moments
 from residyn.schema import SAMPLE, SUBLAYER, UNIT, check_states
 
 Progress = Callable[[int, int], object]
-"""Called after each block with the number of samples done and their total."""
+"""Called after each block with the number of samples (sublayers, units) done and their total."""
 
 T = TypeVar("T")
 
@@ -35,6 +38,8 @@ _CHUNK_BYTES = 256 << 20
 """Largest dask chunk read as one block: a shard of the store is decoded whole, so it is read once."""
 _BLOCK_ROWS = 4096
 """Most samples in a block cut here: long sums of few units would lose digits."""
+_BAND_MULTIPLE = {SUBLAYER: 8, UNIT: 64}
+"""Bands begin at multiples of these, as the chunks of the store do, so that few chunks are decoded twice."""
 
 _LARGEST = float(np.finfo(np.float32).max)
 """Largest magnitude states may have; its square, summed over any number of units, is finite in float64."""
@@ -62,24 +67,31 @@ def summaries_of(states: xr.DataArray, progress: Progress | None = None) -> tupl
 
 
 def each_block(
-    states: xr.DataArray, reduce: Callable[[np.ndarray], T], progress: Progress | None = None
+    states: xr.DataArray,
+    reduce: Callable[[np.ndarray], T],
+    progress: Progress | None = None,
+    *,
+    along: str = SAMPLE,
 ) -> Iterator[T]:
-    """Yield `reduce(block)` for each block (n, S, D) of the states, in the order of the samples.
+    """Yield `reduce(block)` for each block of the states along a dimension, in its order.
 
-    Raises DataError where the states break the data contract, are empty, are not real numbers, or hold a
-    value that is not finite or beyond float32's range (named by its sample and first sublayer).
+    Along "sample" a block is (n, S, D); along "sublayer" it holds every sample and unit of a few sublayers,
+    (N, s, D); along "unit" every sample and sublayer of some units, (N, S, d). Raises DataError where the
+    states break the data contract, are empty, are not real numbers, or hold a value that is not finite or
+    beyond float32's range (named by its sample and first sublayer).
     """
     check_states(states)
     _check_content(states)
-    n_samples = states.sizes[SAMPLE]
+    total = states.sizes[along]
 
     def load_and_reduce(start: int, stop: int) -> T:
-        block = _load(states, start, stop)
-        _check_values(block, states, start)
+        part = states.isel({along: slice(start, stop)})
+        block = _load(part)
+        _check_values(block, part, states.sizes[SAMPLE], start if along == SAMPLE else 0)
         return reduce(block)
 
     waiting: deque[tuple[int, Future[T]]] = deque()
-    bounds = itertools.pairwise(_bounds(states))
+    bounds = itertools.pairwise(_bounds(states) if along == SAMPLE else _bands(states, along))
     pool = ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="residyn-block")
     try:
         for start, stop in itertools.islice(bounds, _IN_FLIGHT):
@@ -91,7 +103,7 @@ def each_block(
                 waiting.append((stop, pool.submit(load_and_reduce, start, stop)))
             yield result
             if progress is not None:
-                progress(done, n_samples)
+                progress(done, total)
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -118,10 +130,19 @@ def _bounds(states: xr.DataArray) -> list[int]:
     return [*bounds, n_samples]
 
 
-def _load(states: xr.DataArray, start: int, stop: int) -> np.ndarray:
-    """The samples from `start` to `stop` in memory: a view of an array that is there already."""
+def _bands(states: xr.DataArray, along: str) -> list[int]:
+    """Where bands of sublayers or units begin and end, each about the size of a block."""
+    total = states.sizes[along]
+    fitting = _BLOCK_BYTES // max(1, states.nbytes // total)
+    multiple = _BAND_MULTIPLE[along]
+    size = fitting // multiple * multiple if fitting >= multiple else max(1, fitting)
+    return [*range(0, total, size), total]
+
+
+def _load(part: xr.DataArray) -> np.ndarray:
+    """A part of the states in memory: a view of an array that is there already."""
     # Dask's own threads would put a block on every core; the walk's two threads are the parallelism.
-    return states.variable.isel({SAMPLE: slice(start, stop)}).compute(scheduler="synchronous").values
+    return part.variable.compute(scheduler="synchronous").values
 
 
 def _check_content(states: xr.DataArray) -> None:
@@ -137,8 +158,8 @@ def _check_content(states: xr.DataArray) -> None:
         )
 
 
-def _check_values(block: np.ndarray, states: xr.DataArray, first_sample: int) -> None:
-    """Raise DataError for a NaN, an infinity or a value beyond float32's range."""
+def _check_values(block: np.ndarray, part: xr.DataArray, n_samples: int, first_sample: int) -> None:
+    """Raise DataError for a NaN, an infinity or a value beyond float32's range in a part of the states."""
     # Extremes carry NaN and cost no copy of the block; the comparison is false for NaN.
     if all(block[:, s].min() >= -_LARGEST and block[:, s].max() <= _LARGEST for s in range(block.shape[1])):
         return
@@ -146,12 +167,12 @@ def _check_values(block: np.ndarray, states: xr.DataArray, first_sample: int) ->
         bad = ~(np.abs(sample) <= _LARGEST)
         if bad.any():
             s, unit = np.argwhere(bad)[0]
-            name, text = _name_sample(states, first_sample + i)
+            name, text = _name_sample(part, i)
             raise DataError(
                 f"Results need finite states within float32's range; sample {name}{text} holds {sample[s, unit]} "
-                f"at sublayer {states['layer'].values[s]}.{states['site'].values[s]}, unit {unit}. Capture it "
-                "again in float32 or bfloat16, or leave it out: "
-                f"states.isel(sample=[i for i in range({states.sizes[SAMPLE]}) if i != {first_sample + i}])."
+                f"at sublayer {part['layer'].values[s]}.{part['site'].values[s]}, unit {_name_unit(part, unit)}. "
+                "Capture it again in float32 or bfloat16, or leave it out: "
+                f"states.isel(sample=[i for i in range({n_samples}) if i != {first_sample + i}])."
             )
 
 
@@ -160,3 +181,7 @@ def _name_sample(states: xr.DataArray, position: int) -> tuple[str, str]:
     name = str(states[SAMPLE].values[position]) if SAMPLE in states.coords else str(position)
     text = f" (text {states['text_id'].values[position]})" if "text_id" in states.coords else ""
     return name, text
+
+
+def _name_unit(states: xr.DataArray, position: int) -> str:
+    return str(states[UNIT].values[position]) if UNIT in states.coords else str(position)
