@@ -210,6 +210,12 @@ def transition_coords(states: xr.DataArray) -> dict[str, Any]:
     }
 
 
+def provenance_of(states: xr.DataArray) -> dict[str, Any]:
+    """Attributes that every result of these states has: their number, their origin, residyn's version."""
+    known = {name: states.attrs[name] for name in STATES_PROVENANCE if name in states.attrs}
+    return {"n_samples": int(states.sizes[SAMPLE]), "residyn_version": version("residyn"), **known}
+
+
 def label_result(
     data: Any,
     dims: Iterable[str],
@@ -236,11 +242,8 @@ def label_result(
         "definition": definition,
         "source": source,
         "parameters": json.dumps(dict(parameters or {}), sort_keys=True),
-        "n_samples": int(states.sizes[SAMPLE]),
-        "residyn_version": version("residyn"),
     }
     if seed is not None:
         attrs["seed"] = seed
-    attrs.update({name: states.attrs[name] for name in STATES_PROVENANCE if name in states.attrs})
-    attrs.update(notes)
+    attrs |= provenance_of(states) | notes
     return xr.DataArray(data, dims=tuple(dims), coords=dict(coords), name=quantity, attrs=attrs)

@@ -80,6 +80,17 @@ def each_block(
     states break the data contract, are empty, are not real numbers, or hold a value that is not finite or
     beyond float32's range (named by its sample and first sublayer).
     """
+    return each_numbered_block(states, lambda block, _: reduce(block), progress, along=along)
+
+
+def each_numbered_block(
+    states: xr.DataArray,
+    reduce: Callable[[np.ndarray, int], T],
+    progress: Progress | None = None,
+    *,
+    along: str = SAMPLE,
+) -> Iterator[T]:
+    """`each_block`, where `reduce(block, first)` is also told the position at which the block begins."""
     check_states(states)
     _check_content(states)
     total = states.sizes[along]
@@ -88,7 +99,7 @@ def each_block(
         part = states.isel({along: slice(start, stop)})
         block = _load(part)
         _check_values(block, part, states.sizes[SAMPLE], start if along == SAMPLE else 0)
-        return reduce(block)
+        return reduce(block, start)
 
     waiting: deque[tuple[int, Future[T]]] = deque()
     bounds = itertools.pairwise(_bounds(states) if along == SAMPLE else _bands(states, along))
