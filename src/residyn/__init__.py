@@ -19,8 +19,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from residyn.analysis.correlations import correlation_density as correlation_density
+    from residyn.analysis.dimensions import dimensions as dimensions
+    from residyn.analysis.information import mutual_information as mutual_information
+    from residyn.analysis.massive import leave_out as leave_out
+    from residyn.analysis.massive import massive_ratio as massive_ratio
+    from residyn.analysis.massive import massive_units as massive_units
+    from residyn.analysis.robustness import without_massive as without_massive
     from residyn.analysis.saving import open_results as open_results
     from residyn.analysis.saving import save_results as save_results
+    from residyn.analysis.settings import Settings as Settings
+    from residyn.analysis.space import Space as Space
+    from residyn.analysis.space import explained_variance as explained_variance
+    from residyn.analysis.space import explained_variance_by_sublayer as explained_variance_by_sublayer
+    from residyn.analysis.space import fit_space as fit_space
+    from residyn.analysis.space import pc_axes as pc_axes
+    from residyn.analysis.space import pc_scores as pc_scores
     from residyn.analysis.states import cosine as cosine
     from residyn.analysis.states import density as density
     from residyn.analysis.states import norm as norm
@@ -34,6 +47,7 @@ if TYPE_CHECKING:
     from residyn.errors import ResidynError as ResidynError
     from residyn.figures import panels as plot
     from residyn.figures.figure1 import figure1 as figure1
+    from residyn.figures.reference import paper_reference as paper_reference
     from residyn.model.capture import capture as capture
     from residyn.model.check import check_model as check_model
     from residyn.model.loading import load_model as load_model
@@ -49,20 +63,33 @@ __version__ = version("residyn")
 _HOMES = {
     "ResidynError": "residyn.errors",
     "Layout": "residyn.model.sites",
+    "Settings": "residyn.analysis.settings",
+    "Space": "residyn.analysis.space",
     "analyze": "residyn.analysis.suite",
     "capture": "residyn.model.capture",
     "check_model": "residyn.model.check",
     "correlation_density": "residyn.analysis.correlations",
     "cosine": "residyn.analysis.states",
     "density": "residyn.analysis.states",
+    "dimensions": "residyn.analysis.dimensions",
+    "explained_variance": "residyn.analysis.space",
+    "explained_variance_by_sublayer": "residyn.analysis.space",
     "figure1": "residyn.figures.figure1",
+    "fit_space": "residyn.analysis.space",
     "from_array": "residyn.schema",
+    "leave_out": "residyn.analysis.massive",
     "load_model": "residyn.model.loading",
     "magnitude": "residyn.analysis.units",
+    "massive_ratio": "residyn.analysis.massive",
+    "massive_units": "residyn.analysis.massive",
     "mean_activation": "residyn.analysis.units",
+    "mutual_information": "residyn.analysis.information",
     "norm": "residyn.analysis.states",
     "open_results": "residyn.analysis.saving",
     "open_states": "residyn.store",
+    "paper_reference": "residyn.figures.reference",
+    "pc_axes": "residyn.analysis.space",
+    "pc_scores": "residyn.analysis.space",
     "plot": "residyn.figures.panels",
     "read_texts": "residyn.model.texts",
     "save_results": "residyn.analysis.saving",
@@ -71,25 +98,39 @@ _HOMES = {
     "tokenize_texts": "residyn.model.texts",
     "unit_correlation": "residyn.analysis.units",
     "velocity": "residyn.analysis.states",
+    "without_massive": "residyn.analysis.robustness",
 }
 
 __all__ = [
     "Layout",
     "ResidynError",
+    "Settings",
+    "Space",
     "analyze",
     "capture",
     "check_model",
     "correlation_density",
     "cosine",
     "density",
+    "dimensions",
+    "explained_variance",
+    "explained_variance_by_sublayer",
     "figure1",
+    "fit_space",
     "from_array",
+    "leave_out",
     "load_model",
     "magnitude",
+    "massive_ratio",
+    "massive_units",
     "mean_activation",
+    "mutual_information",
     "norm",
     "open_results",
     "open_states",
+    "paper_reference",
+    "pc_axes",
+    "pc_scores",
     "plot",
     "read_texts",
     "save_results",
@@ -98,6 +139,7 @@ __all__ = [
     "tokenize_texts",
     "unit_correlation",
     "velocity",
+    "without_massive",
 ]
 
 

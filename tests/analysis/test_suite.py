@@ -1,11 +1,12 @@
-"""All results in one reading: equal to each function's own, for every shape of states."""
+"""All results, part by part: equal to each function's own, for every shape of states; resumed where they were."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import dask.array
 import numpy as np
@@ -16,8 +17,14 @@ from residyn.analysis import states as per_state
 from residyn.analysis import stream
 from residyn.analysis import units as per_unit
 from residyn.analysis.correlations import correlation_density
-from residyn.analysis.suite import analyze
-from residyn.errors import DataError
+from residyn.analysis.dimensions import dimensions
+from residyn.analysis.information import Options, mutual_informations
+from residyn.analysis.massive import massive_ratio, massive_units
+from residyn.analysis.robustness import without_massive
+from residyn.analysis.settings import Settings
+from residyn.analysis.space import Space, explained_variance, explained_variance_by_sublayer, fit_space, pc_scores
+from residyn.analysis.suite import PARTS, analyze
+from residyn.errors import DataError, UsageError
 
 Make = Callable[..., xr.DataArray]
 
@@ -35,19 +42,92 @@ FUNCTIONS: dict[str, Callable[[xr.DataArray], xr.DataArray]] = {
 }
 
 
+def assert_same(results: xr.Dataset, own: xr.DataArray) -> None:
+    result = results[str(own.name)]
+    np.testing.assert_array_equal(result.values, own.values)
+    assert result.attrs == own.attrs
+    for label, coordinate in own.coords.items():
+        np.testing.assert_array_equal(result[label].values, coordinate.values)
+
+
 def test_every_result_is_its_functions_own(make_states: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     states = make_states(50, capture_dtype="bfloat16")
     monkeypatch.setattr(stream, "_BLOCK_BYTES", 9 * states[0].nbytes)
     results = analyze(states)
-    assert list(results.data_vars) == list(FUNCTIONS)
-    for name, function in FUNCTIONS.items():
-        own = function(states)
-        np.testing.assert_array_equal(results[name].values, own.values)
-        assert results[name].attrs == own.attrs
-        for label, coordinate in own.coords.items():
-            np.testing.assert_array_equal(results[name][label].values, coordinate.values)
+    for function in FUNCTIONS.values():
+        assert_same(results, function(states))
     assert results.attrs["n_samples"] == 50
     assert results.attrs["capture_dtype"] == "bfloat16"
+
+
+def test_the_settings_are_those_of_each_function(make_states: Make) -> None:
+    states = make_states(50, units=14)
+    settings = Settings(
+        estimators=("ksg", "binned"), neighbours=2, shuffles=3, components=4, leave_out=(1, 2), seed=8
+    )
+    results = analyze(states, settings)
+    information = mutual_informations(states, ("ksg", "binned"), Options(k=2, repeats=3, seed=8))
+    space = fit_space(states, 4, seed=8)
+    explained = explained_variance(states, space)
+    for own in (
+        *information.data_vars.values(),
+        massive_ratio(states),
+        *dimensions(states).data_vars.values(),
+        pc_scores(states, space),
+        explained,
+        *without_massive(states, results, (1, 2)).data_vars.values(),
+    ):
+        assert_same(results, own)
+    np.testing.assert_array_equal(Space.from_dataset(results).axes, space.axes)
+    np.testing.assert_array_equal(Space.from_dataset(results).project(states), space.project(states))
+    assert json.loads(results.attrs["settings"])["components"] == 4
+    curves = results["explained_variance_by_sublayer"]
+    assert curves.attrs["n_components"] == 4
+    units = massive_units(results["massive_ratio"], 2)
+    held_out = fit_space(states, 4, hold_out=0.5, seed=8)
+    expected = {
+        "global": explained,
+        "held out": explained_variance(states, held_out, samples="held_out"),
+        "equalised": explained_variance(states, fit_space(states, 4, equalize=True, seed=8)),
+        "z-scored": explained_variance(states, fit_space(states, 4, standardize=True, seed=8)),
+        "without 2 massive": explained_variance(states, fit_space(states, 4, without=units, seed=8)),
+    }
+    assert list(curves["space"].values) == [*list(expected)[:4], "without 1 massive", "without 2 massive"]
+    for name, curve in expected.items():
+        np.testing.assert_array_equal(curves.sel(space=name), explained_variance_by_sublayer(curve), err_msg=name)
+
+
+def test_parts_that_are_there_are_not_computed_again(make_states: Make) -> None:
+    states, opened = make_states(20), []
+
+    @contextmanager
+    def stages(name: str, counts: str) -> Iterator[Callable[[int, int], None]]:
+        opened.append(name)
+        yield lambda done, total: None
+
+    kept: list[xr.Dataset] = []
+    whole = analyze(states, stages=stages, keep=kept.append)
+    assert opened == [part.name for part in PARTS]
+    assert len(kept) == len(PARTS)
+    for done, earlier in enumerate(kept):
+        opened.clear()
+        xr.testing.assert_identical(analyze(states, stages=stages, earlier=earlier), whole)
+        assert opened == [part.name for part in PARTS[done + 1 :]]
+
+
+def test_every_part_reports_its_progress_to_the_end(make_states: Make) -> None:
+    last: dict[str, tuple[int, int]] = {}
+
+    @contextmanager
+    def stages(name: str, counts: str) -> Iterator[Callable[[int, int], None]]:
+        def report(done: int, total: int) -> None:
+            last[name] = (done, total)
+
+        yield report
+
+    analyze(make_states(20), stages=stages)
+    assert list(last) == [part.name for part in PARTS]
+    assert all(done == total for done, total in last.values())
 
 
 def test_coordinates_of_the_dataset(make_states: Make) -> None:
@@ -60,7 +140,7 @@ def test_coordinates_of_the_dataset(make_states: Make) -> None:
     assert list(results["transition_kind"].values) == ["all", "within", "cross"]
 
 
-def test_the_states_are_read_once(make_states: Make) -> None:
+def test_the_first_part_reads_the_states_once(make_states: Make) -> None:
     states = make_states(40)
     reads: list[int] = []
 
@@ -72,11 +152,8 @@ def test_the_states_are_read_once(make_states: Make) -> None:
     lazy = dask.array.map_blocks(
         block, chunks=((10,) * 4, (6,), (12,)), dtype=np.float32, meta=np.empty((0, 0, 0), dtype=np.float32)
     )
-    seen: list[tuple[int, int]] = []
-    results = analyze(states.copy(data=lazy), progress=lambda done, total: seen.append((done, total)))
-    assert sorted(reads) == sorted(set(reads))
-    assert seen[-1] == (40, 40)
-    np.testing.assert_allclose(results["cosine"], analyze(states)["cosine"], rtol=0, atol=0)
+    PARTS[0].compute(states.copy(data=lazy), Settings(), xr.Dataset(), lambda done, total: None)
+    assert sorted(reads) == [0, 10, 20, 30]
 
 
 def test_two_runs_are_bit_identical(make_states: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,6 +170,8 @@ def test_few_samples(make_states: Make, n: int) -> None:
     assert np.isnan(results["correlation_density"]).all()
     assert np.isfinite(results["cosine"]).all()
     assert np.isfinite(results["mean_activation"]).all()
+    assert np.isnan(results["mutual_information"]).all()
+    assert f"at least 4 samples is held out; there are {n}" in results.attrs["not_computed"]
 
 
 def test_parallel_models_have_transitions_of_blocks_only(make_states: Make) -> None:
@@ -109,6 +188,8 @@ def test_states_that_never_change(make_states: Make) -> None:
     np.testing.assert_array_equal(results["cosine"], 1)
     np.testing.assert_array_equal(results["density"], 1)
     np.testing.assert_array_equal(results["sign_kept"], 1)
+    assert np.isnan(results["participation_ratio"]).all()
+    assert results.attrs["not_computed"].startswith("principal components: The 10 samples to fit are all the same")
 
 
 def test_states_of_nothing(make_states: Make) -> None:
@@ -121,6 +202,29 @@ def test_states_of_nothing(make_states: Make) -> None:
 def test_one_sublayer_is_refused(make_states: Make) -> None:
     with pytest.raises(DataError, match="two sublayers"):
         analyze(make_states(5, layers=1, sites=("attn",)))
+
+
+def test_states_that_are_not_finite_end_the_analysis(make_states: Make) -> None:
+    data = make_states(9).values.copy()
+    data[3, 2, 1] = np.nan
+    with pytest.raises(DataError, match="sample 103"):
+        analyze(make_states(data=data))
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"estimators": ("gcmi", "mine")}, "gcmi, ksg, kde, binned, each once; got gcmi, mine"),
+        ({"estimators": ()}, "got none"),
+        ({"components": 0}, "components is a whole number of at least 1; got 0"),
+        ({"shuffles": -1}, "shuffles is a whole number of at least 0"),
+        ({"leave_out": (3, 1)}, "growing numbers of massive units"),
+        ({"leave_out": (0, 1)}, "growing numbers of massive units"),
+    ],
+)
+def test_bad_settings_are_refused_before_any_work(make_states: Make, choice: dict, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        analyze(make_states(5), Settings(**choice), keep=lambda _: pytest.fail("work was done"))
 
 
 def test_analysis_loads_neither_torch_nor_matplotlib() -> None:

@@ -12,6 +12,7 @@ import xarray as xr
 
 from residyn.analysis.suite import analyze
 from residyn.analysis.tables import tables, write_tables
+from residyn.analysis.tables.curves import SHAPES
 from residyn.errors import DataError, StoreError
 from residyn.numerics.resampling import bootstrap_mean
 
@@ -87,7 +88,7 @@ def test_shares_of_the_density_add_up_with_the_negative_ones(results: xr.Dataset
 
 def test_summary_has_a_row_for_each_quantity_and_kind(results: xr.Dataset) -> None:
     summary = tables(results, resamples=100, seed=7)["summary"].set_index(["quantity", "kind"])
-    assert len(summary) == 8
+    assert len(summary) == 12
     kind = results["kind"].values
     for name in ("cosine", "velocity", "relative_velocity"):
         for which in ("within", "cross"):
@@ -106,6 +107,43 @@ def test_summary_has_a_row_for_each_quantity_and_kind(results: xr.Dataset) -> No
     assert (row["over"], row["statistic"], row["n"]) == ("unit", "median", 12)
     assert "not an interval" in row["low_and_high"]
     assert pd.isna(row["seed"])
+    row = summary.loc[("mutual_information kde", "within")]
+    nats = results["mutual_information"].sel(estimator="kde").values[kind == "within"]
+    assert row["value"] == pytest.approx(np.nanmedian(nats), rel=1e-12)
+    assert row["n"] == 12
+
+
+def test_information_has_a_row_for_each_estimator_and_transition(results: xr.Dataset) -> None:
+    table = tables(results, resamples=50)["mutual_information"].set_index(["estimator", "transition"])
+    assert len(table) == 2 * 5
+    for estimator, label in (("gcmi", "1.attn→1.mlp"), ("kde", "0.mlp→1.attn")):
+        row = table.loc[(estimator, label)]
+        place = {"estimator": estimator, "transition": label}
+        nats = results["mutual_information"].sel(place)
+        assert row["mean"] == pytest.approx(float(nats.mean()), rel=1e-12)
+        assert (row["q25"], row["q75"]) == pytest.approx(tuple(np.nanquantile(nats, [0.25, 0.75])), rel=1e-12)
+        assert row["n_units"] == int(nats.notnull().sum())
+        assert row["shuffle_mean"] == pytest.approx(float(results["mutual_information_shuffle"].sel(place).mean()))
+        assert row["gaussian_floor_mean"] == pytest.approx(float(nats["gaussian_floor"].mean()))
+        assert row["tie_share_mean"] == pytest.approx(float(nats["tie_share"].mean()))
+    assert table.loc[("gcmi", "0.mlp→1.attn")]["n_units"] == 11
+
+
+def test_dimension_has_a_row_for_each_sublayer(results: xr.Dataset) -> None:
+    table = tables(results, resamples=50)["dimension"]
+    assert list(table["sublayer"]) == list(results["sublayer"].values)
+    for name in ("participation_ratio", "components_for_90", "two_nn"):
+        np.testing.assert_array_equal(table[name], results[name].values)
+    for space in results["space"].values:
+        shares = results["explained_variance_by_sublayer"].sel(space=space)
+        np.testing.assert_array_equal(table[f"explained {space}"], shares.values)
+
+
+def test_explained_variance_has_a_row_for_each_sublayer_and_number_of_components(results: xr.Dataset) -> None:
+    table = tables(results, resamples=50)["explained_variance"]
+    row = table[(table["sublayer"] == "1.mlp") & (table["components"] == 4)]["share"].item()
+    assert row == results["explained_variance"].sel(sublayer="1.mlp", component=4).item()
+    assert len(table) == 6 * 12
 
 
 def test_one_sample_has_means_and_no_interval(make_states: Make) -> None:
@@ -119,13 +157,15 @@ def test_one_sample_has_means_and_no_interval(make_states: Make) -> None:
 def test_parallel_models_are_summed_up_by_block(make_states: Make) -> None:
     summary = tables(analyze(make_states(10, sites=("block",))), resamples=50)["summary"]
     assert set(summary["kind"]) == {"block"}
-    assert len(summary) == 4
+    assert len(summary) == 6
 
 
 def test_files_hold_the_tables(results: xr.Dataset, tmp_path: Path) -> None:
     made = tables(results, resamples=50, seed=2)
     written = write_tables(results, tmp_path / "tables", resamples=50, seed=2)
-    assert {path.stem for path in written} == set(made) == {*results.data_vars, "summary"}
+    assert {path.stem for path in written} == set(made)
+    further = {"mutual_information", "explained_variance", "dimension", "massive_units", "without_massive"}
+    assert set(made) == {*SHAPES, "correlation_density", "summary", *further}
     assert sorted(tmp_path.rglob("*.*")) == sorted(written)
     for path in written:
         expected = made[path.stem]

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from residyn.cli.display import Display
-from residyn.cli.request import ModelRequest, Request, takes_request, typed_options
+from residyn.cli.presets import PRESETS, PresetName
+from residyn.cli.request import AnalysisRequest, ModelRequest, Request, takes_request, typed_options
 from residyn.errors import StoreError
 
 BUILT_IN = "smollm2-135m"
@@ -27,13 +28,23 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceba
 AllowPartial = Annotated[
     bool, typer.Option("--allow-partial", help="Go on with the shards that are there, and say how many.")
 ]
+ChosenPreset = Annotated[
+    PresetName,
+    typer.Option("--preset", help="Choices for what is not typed; `residyn presets` shows them."),
+]
+Reference = Annotated[
+    bool, typer.Option("--reference", help="Draw the paper's published curves for Llama 3.1 8B beside E, F and H.")
+]
 
 
 @takes_request
 def run(
     model: Model = BUILT_IN,
     *,
+    preset: ChosenPreset = "default",
     request: Request,
+    analysis: AnalysisRequest,
+    reference: Reference = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="The run directory; by default runs/MODEL-TEXTS.")
     ] = None,
@@ -51,8 +62,8 @@ def run(
     display = Display(quiet=quiet, as_json=as_json)
     directory = out or Path("runs") / run_name(model, request.texts)
     stages.capture(directory, model, request, display)
-    stages.analyze(directory, display)
-    pictures = stages.figure(directory, display)
+    stages.analyze(directory, analysis, display)
+    pictures = stages.figure(directory, display, reference=reference)
     stages.summarize(directory, pictures, display)
 
 
@@ -65,6 +76,7 @@ def capture(
         typer.Option("--model", help=f"As for `run`; by default the run's own, or the built-in {BUILT_IN}."),
     ] = None,
     *,
+    preset: ChosenPreset = "default",
     request: Request,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -85,30 +97,43 @@ def capture(
     stages.show_info(store_info(directory), display)
 
 
+@takes_request
 def analyze(
+    context: typer.Context,
     directory: Directory,
     *,
+    preset: ChosenPreset = "default",
+    analysis: AnalysisRequest,
     allow_partial: AllowPartial = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Compute every result of DIR's states: results.zarr and tables/."""
+    """Compute every result of DIR's states: results.zarr and tables/.
+
+    What is not typed is as it was when DIR was analysed last.
+    """
     from residyn.cli import stages
 
     display = Display(quiet=quiet, as_json=as_json)
-    results = stages.analyze(directory, display, allow_partial=allow_partial)
+    analysis = stages.continued_analysis(directory, analysis, typed_options(context))
+    results = stages.analyze(directory, analysis, display, allow_partial=allow_partial)
     stages.show_results(directory, results, display)
 
 
 def figure(
-    directory: Directory, *, as_json: AsJson = False, quiet: Quiet = False, verbose: Verbose = False
+    directory: Directory,
+    *,
+    reference: Reference = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Draw Figure 1 and its panels from DIR's results, as png, pdf and svg."""
     from residyn.cli import stages
 
     display = Display(quiet=quiet, as_json=as_json)
-    pictures = stages.figure(directory, display)
+    pictures = stages.figure(directory, display, reference=reference)
     if as_json:
         display.emit({"figures": [str(path) for path in pictures]})
         return
@@ -133,6 +158,17 @@ def check(
 
     display = Display(quiet=quiet, as_json=as_json)
     raise typer.Exit(stages.check(model, request, display))
+
+
+def presets(*, as_json: AsJson = False) -> None:
+    """Show what each --preset chooses."""
+    display = Display(as_json=as_json)
+    if as_json:
+        display.emit({name: {"purpose": p.purpose, "choices": dict(p.choices)} for name, p in PRESETS.items()})
+        return
+    for name, preset in PRESETS.items():
+        rows = [(f"--{option.replace('_', '-')}", value) for option, value in preset.choices.items()]
+        display.table(f"{name}: {preset.purpose}", ["option", "choice"], rows or [("", "every option's default")])
 
 
 def info(directory: Directory, *, as_json: AsJson = False, quiet: Quiet = False, verbose: Verbose = False) -> None:

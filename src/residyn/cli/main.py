@@ -25,6 +25,7 @@ for verb in (
     commands.capture,
     commands.analyze,
     commands.figure,
+    commands.presets,
     commands.info,
     commands.verify,
 ):

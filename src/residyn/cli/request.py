@@ -1,4 +1,4 @@
-"""What a capture is asked for: one record, whose fields are the options of every verb that captures."""
+"""What a verb is asked for: records whose fields are the options of every verb that takes them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
+from residyn.cli.presets import PRESETS, Preset
 from residyn.errors import UsageError
 
-_TEXTS, _MODEL = "Texts", "Model"
+if TYPE_CHECKING:
+    from residyn.analysis.settings import Settings
+
+_TEXTS, _MODEL, _ANALYSIS = "Texts", "Model", "Analysis"
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -22,8 +26,19 @@ def _option(flag: str, panel: str, text: str) -> Any:
     return typer.Option(flag, rich_help_panel=panel, help=text)
 
 
+class Asked:
+    """A record of options."""
+
+    def check(self) -> None:
+        """Refuse what can be refused before anything is loaded. Raises UsageError."""
+
+    def record(self) -> dict[str, Any]:
+        """The options as plain values, for the run's provenance."""
+        return json.loads(json.dumps(asdict(self), default=str))  # type: ignore[call-overload]
+
+
 @dataclass(frozen=True)
-class ModelRequest:
+class ModelRequest(Asked):
     """A model, and how it is loaded and read."""
 
     revision: Annotated[str | None, _option("--revision", _MODEL, "Branch, tag or commit of a hub model.")] = None
@@ -42,7 +57,6 @@ class ModelRequest:
     offline: Annotated[bool, typer.Option("--offline", help="Never touch the network.")] = False
 
     def check(self) -> None:
-        """Refuse what can be refused before anything is loaded. Raises UsageError."""
         if self.dtype not in _DTYPES:
             raise UsageError(f"--dtype is one of {', '.join(_DTYPES)}; got {self.dtype!r}.")
 
@@ -118,10 +132,6 @@ class Request(ModelRequest):
         except ValueError:
             raise UsageError(f"--position is end, random or a whole number; got {self.position!r}.") from None
 
-    def record(self) -> dict[str, Any]:
-        """The request as plain values, for the run's provenance."""
-        return json.loads(json.dumps(asdict(self), default=str))
-
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Request:
         """The request of an earlier run; fields that it does not know keep their defaults."""
@@ -130,36 +140,118 @@ class Request(ModelRequest):
         return replace(request, sites=Path(request.sites)) if request.sites is not None else request
 
 
-def takes_request(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command every option of the record that its keyword `request` is, and hand it one, checked."""
-    hints = get_type_hints(command, include_extras=True)
-    record: type[ModelRequest] = hints["request"]
-    own = [
-        parameter.replace(annotation=hints[name])
-        for name, parameter in inspect.signature(command).parameters.items()
-        if name != "request"
-    ]
-    types = get_type_hints(record, include_extras=True)
-    options = [
-        inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=types[field.name]
+@dataclass(frozen=True)
+class AnalysisRequest(Asked):
+    """How panels G to K are computed."""
+
+    estimators: Annotated[
+        str,
+        _option(
+            "--estimators",
+            _ANALYSIS,
+            "Of mutual information, the first one drawn in panel G: gcmi, ksg, kde, binned; with commas between.",
+        ),
+    ] = "gcmi,kde"
+    neighbours: Annotated[int, _option("--neighbours", _ANALYSIS, "Neighbours of the ksg estimator.")] = 3
+    shuffles: Annotated[
+        int, _option("--shuffles", _ANALYSIS, "Sample shuffles behind each estimator's baseline; 0 for none.")
+    ] = 2
+    components: Annotated[int, _option("--components", _ANALYSIS, "Principal components of panels J and K.")] = 100
+    leave_out: Annotated[
+        str,
+        _option(
+            "--leave-out",
+            _ANALYSIS,
+            "Numbers of massive units to leave out, each for one more set of numbers; empty for none.",
+        ),
+    ] = "1,3,10"
+    analysis_seed: Annotated[
+        int, _option("--analysis-seed", _ANALYSIS, "Decides shuffles, jitter and held-out samples.")
+    ] = 0
+    analysis_device: Annotated[
+        str | None,
+        _option("--analysis-device", _ANALYSIS, "Compute mutual information there with torch, such as cuda."),
+    ] = None
+
+    def check(self) -> None:
+        self.settings()
+
+    def settings(self) -> Settings:
+        """The settings of `residyn.analyze`. Raises UsageError."""
+        from residyn.analysis.settings import Settings
+
+        try:
+            leave_out = tuple(int(part) for part in self.leave_out.split(",") if part.strip())
+        except ValueError:
+            raise UsageError(
+                f"--leave-out is whole numbers with commas between, such as 1,3,10; got {self.leave_out!r}."
+            ) from None
+        settings = Settings(
+            estimators=tuple(part.strip() for part in self.estimators.split(",") if part.strip()),  # type: ignore[arg-type]
+            neighbours=self.neighbours,
+            shuffles=self.shuffles,
+            components=self.components,
+            leave_out=leave_out,
+            seed=self.analysis_seed,
+            device=self.analysis_device,
         )
-        for field in fields(record)
+        settings.check()
+        return settings
+
+
+def takes_request(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command every option of the records among its keywords, and hand it these, checked.
+
+    A command with a keyword `preset` has the preset's choices wherever no option was typed.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    records = {name: hint for name, hint in hints.items() if isinstance(hint, type) and issubclass(hint, Asked)}
+    signature = inspect.signature(command).parameters
+    own = [
+        parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in signature.items()
+        if name not in records
     ]
+    options = [option for record in records.values() for option in _options_of(record)]
 
     @functools.wraps(command)
-    def with_request(**values: Any) -> None:
-        request = record(**{field.name: values.pop(field.name) for field in fields(record)})
-        request.check()
-        command(**values, request=request)
+    def with_request(context: typer.Context, **values: Any) -> None:
+        typed = _typed(context)
+        preset = PRESETS[values.get("preset") or "default"]
+        values.update(_preset_choices(preset, values, typed))
+        for name, record in records.items():
+            values[name] = record(**{field.name: values.pop(field.name) for field in fields(record)})  # type: ignore[arg-type]
+            values[name].check()
+        command(**values, **({"context": context} if "context" in signature else {}))
 
-    parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own] + options
+    context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    parameters = [context, *(parameter for parameter in own if parameter.name != "context"), *options]
     with_request.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     with_request.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return with_request
 
 
+def _options_of(record: type[Asked]) -> list[inspect.Parameter]:
+    types = get_type_hints(record, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=types[field.name]
+        )
+        for field in fields(record)  # type: ignore[arg-type]
+    ]
+
+
+def _preset_choices(preset: Preset, asked: Mapping[str, Any], typed: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in preset.choices.items() if name in asked and name not in typed}
+
+
 def typed_options(context: typer.Context) -> set[str]:
+    """The names of the options that were chosen: typed themselves, or named by a preset that was typed."""
+    typed = _typed(context)
+    return typed | set(PRESETS[context.params["preset"]].choices) if "preset" in typed else typed
+
+
+def _typed(context: typer.Context) -> set[str]:
     """The names of the options that stand on the command line, not their defaults."""
     sources = {name: context.get_parameter_source(name) for name in context.params}
     return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}

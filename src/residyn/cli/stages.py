@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from residyn import store
 from residyn.cli.display import Display
-from residyn.cli.request import ModelRequest, Request
+from residyn.cli.request import AnalysisRequest, ModelRequest, Request
 from residyn.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from residyn.analysis.settings import Settings
     from residyn.model.loading import LoadedModel
     from residyn.model.sites import Layout
 
@@ -137,8 +138,24 @@ def read_layout(path: Path | None) -> Layout | None:
     return Layout(**record)
 
 
-def analyze(directory: Path, display: Display, *, allow_partial: bool = False) -> xr.Dataset:
-    """The results of a run's states: those that are stored, where they are of the same states, or computed."""
+def continued_analysis(directory: Path, analysis: AnalysisRequest, typed: set[str]) -> AnalysisRequest:
+    """How `directory` was analysed last, with what was typed on the command line on top."""
+    recorded = store.read_run(directory).get("analysis")
+    if not isinstance(recorded, dict):
+        return analysis
+    kept = {
+        f.name: recorded[f.name] for f in fields(AnalysisRequest) if f.name in recorded and f.name not in typed
+    }
+    return replace(analysis, **kept)
+
+
+def analyze(
+    directory: Path, analysis: AnalysisRequest, display: Display, *, allow_partial: bool = False
+) -> xr.Dataset:
+    """The results of a run's states: those that are stored, where they are of the same states, or computed.
+
+    Each part is stored when it is computed; an interrupted analysis goes on with the parts that it lacks.
+    """
     from residyn.analysis.saving import open_results, save_results
     from residyn.analysis.suite import analyze as compute
     from residyn.analysis.tables import write_tables
@@ -146,37 +163,43 @@ def analyze(directory: Path, display: Display, *, allow_partial: bool = False) -
     states = store.open_states(directory, allow_partial=allow_partial)
     if "partial" in states.attrs:
         display.warn([f"These results are of {states.attrs['partial']}."])
-    path = directory / RESULTS
-    if path.exists():
-        results = open_results(path)
-        if _same_origin(results, states):
-            return results
-    with timed() as seconds, display.progress("analyse", "samples") as progress:
-        results = compute(states, progress=progress)
-        # The results come last: where they are, the tables are too.
+    path, settings = directory / RESULTS, analysis.settings()
+    earlier = open_results(path) if path.exists() else None
+    if earlier is not None and not _same_origin(earlier, states, settings):
+        earlier = None
+    if earlier is not None and earlier.attrs.get("complete"):
+        return earlier
+    with timed() as seconds:
+        results = compute(
+            states, settings, stages=display.progress, earlier=earlier, keep=lambda part: save_results(part, path)
+        )
+        # Complete is said last: where it stands, the tables are there too.
         write_tables(results, directory / "tables")
+        results = results.assign_attrs(complete=1)
         save_results(results, path)
-    store.update_run(directory, timings={"analyze_s": seconds()})
+    store.update_run(directory, analysis=analysis.record(), timings={"analyze_s": seconds()})
     return results
 
 
-def _same_origin(results: xr.Dataset, states: xr.DataArray) -> bool:
+def _same_origin(results: xr.Dataset, states: xr.DataArray, settings: Settings) -> bool:
     from residyn import __version__
 
-    return (
-        results.attrs.get("states_hash") == states.attrs["states_hash"]
-        and results.attrs.get("residyn_version") == __version__
-    )
+    same = {
+        "states_hash": states.attrs["states_hash"],
+        "residyn_version": __version__,
+        "settings": settings.to_json(),
+    }
+    return all(results.attrs.get(name) == value for name, value in same.items())
 
 
-def figure(directory: Path, display: Display) -> list[Path]:
+def figure(directory: Path, display: Display, *, reference: bool = False) -> list[Path]:
     """Draw Figure 1 and its panels from the stored results."""
     from residyn.analysis.saving import open_results
     from residyn.figures.figure1 import draw_all
 
     results = open_results(directory / RESULTS)
     with timed() as seconds, display.stage("Drawing Figure 1"):
-        pictures = draw_all(results, None, directory / "figures")
+        pictures = draw_all(results, None, directory / "figures", reference=reference)
     store.update_run(directory, timings={"figure_s": seconds()})
     return pictures
 
