@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.special import ndtri
+from scipy.stats import rankdata
 
-from residyn.analysis.suite import analyze
-from residyn.schema import Site, SiteMap, label_states
+from residyn.analysis.correlations import correlation_density
+from residyn.analysis.states import cosine, velocity
+from residyn.analysis.units import mean_activation, unit_correlation
+from residyn.schema import Site, SiteMap, label_result, label_states, transition_coords
+
+SPACES = ("global", "held out", "equalised", "z-scored", "without massive units")
 
 LAYOUTS = {
     "llama": ("sequential", "layers", "self_attn", "mlp", "post_attention_layernorm"),
@@ -51,6 +59,86 @@ def states_of(sites: SiteMap, n_units: int = 24, n_samples: int = 30, **attrs: o
     return label_states(steps.cumsum(axis=1).astype(np.float32), sites.sublayers, attrs=known)
 
 
+def first_results(states: xr.DataArray) -> xr.Dataset:
+    """Results of the panels B to F."""
+    correlation = unit_correlation(states)
+    found = (
+        mean_activation(states),
+        correlation,
+        correlation_density(correlation),
+        cosine(states),
+        velocity(states),
+    )
+    shared = ("n_samples", "model", "distinct_last_tokens", "sites", "residyn_version")
+    attrs = {name: correlation.attrs[name] for name in shared if name in correlation.attrs}
+    return xr.Dataset({str(result.name): result for result in found}, attrs=attrs)
+
+
+def labelled(states: xr.DataArray, data: Any, dims: Any, coords: Any, quantity: str, **notes: Any) -> xr.DataArray:
+    known = {"quantity": quantity, "units": "nats", "definition": "made up", "source": "a test"}
+    return label_result(data, dims, coords, states=states, **known, **notes)
+
+
+def sublayer_coords(states: xr.DataArray) -> dict[str, Any]:
+    return {name: states[name].variable for name in ("sublayer", "layer", "site")}
+
+
+def information_of(states: xr.DataArray) -> dict[str, xr.DataArray]:
+    """Panels G and H: a Gaussian copula without bias correction, something like it beside it, and baselines."""
+    n = states.sizes["sample"]
+    scores = ndtri(rankdata(states.values, axis=0) / (n + 1))
+    scores /= np.sqrt((scores**2).mean(axis=0))
+    r = 0.999 * (scores[:, :-1] * scores[:, 1:]).mean(axis=0)
+    nats = -np.log1p(-(r**2)) / 2
+    coords = {**transition_coords(states), "estimator": ["gcmi", "kde"]}
+    dims = ("estimator", "transition", "unit")
+    ties = {"tie_share": (dims[1:], np.zeros(nats.shape)), "unit": np.arange(nats.shape[1])}
+    both = np.stack([nats - 0.02, 1.2 * nats + 0.1])
+    shuffled = np.stack([np.full(len(nats), 0.0), np.linspace(0.1, 0.2, len(nats))])
+    return {
+        "mutual_information": labelled(
+            states, both, dims, coords | ties, "mutual_information", ceiling=float(np.log(n) - 1)
+        ),
+        "mutual_information_shuffle": labelled(states, shuffled, dims[:2], coords, "mutual_information_shuffle"),
+    }
+
+
+def space_of(states: xr.DataArray) -> dict[str, xr.DataArray]:
+    """Panels I, J and K: one PCA of all states, and shifted copies of its shares as other spaces."""
+    along, n_units = sublayer_coords(states), states.sizes["unit"]
+    values = states.values.astype(np.float64)
+    centred = values - values.mean(axis=(0, 1))
+    _, size, axes = np.linalg.svd(centred.reshape(-1, n_units), full_matrices=False)
+    k = min(10, len(axes))
+    components = {"component": np.arange(1, k + 1)}
+    scored = {"pc": np.arange(1, k + 1), "explained": ("pc", (size**2 / (size**2).sum())[:k])}
+    within = values - values.mean(axis=0)
+    share = ((within @ axes[:k].T) ** 2).sum(axis=0) / (within**2).sum(axis=(0, 2))[:, None]
+    cumulative = share.cumsum(axis=1)
+    by_space = cumulative[:, -1] * np.linspace(1, 0.6, len(SPACES))[:, None]
+    return {
+        "pc_scores": labelled(
+            states, centred @ axes[:k].T, ("sample", "sublayer", "pc"), along | scored, "pc_scores"
+        ),
+        "explained_variance": labelled(
+            states, cumulative, ("sublayer", "component"), along | components, "explained_variance"
+        ),
+        "explained_variance_by_sublayer": labelled(
+            states,
+            by_space,
+            ("space", "sublayer"),
+            along | {"space": list(SPACES)},
+            "explained_variance_by_sublayer",
+            n_components=k,
+        ),
+    }
+
+
+def all_results(states: xr.DataArray) -> xr.Dataset:
+    """Results of every panel."""
+    return first_results(states).assign(information_of(states) | space_of(states))
+
+
 @pytest.fixture(scope="session")
 def llama() -> SiteMap:
     return site_map("llama", 4)
@@ -58,7 +146,14 @@ def llama() -> SiteMap:
 
 @pytest.fixture(scope="session")
 def results(llama: SiteMap) -> xr.Dataset:
-    return analyze(states_of(llama)).assign_attrs(texts="wikitext", position="end")
+    """Results of the panels A to F."""
+    return first_results(states_of(llama)).assign_attrs(texts="wikitext", position="end")
+
+
+@pytest.fixture(scope="session")
+def full(llama: SiteMap) -> xr.Dataset:
+    """Results of every panel."""
+    return all_results(states_of(llama)).assign_attrs(texts="wikitext", position="end")
 
 
 @pytest.fixture
@@ -69,9 +164,14 @@ def map_of():
 @pytest.fixture
 def results_of():
     def make(sites: SiteMap, n_units: int = 24, n_samples: int = 30, **attrs: object) -> xr.Dataset:
-        return analyze(states_of(sites, n_units, n_samples, **attrs))
+        return all_results(states_of(sites, n_units, n_samples, **attrs))
 
     return make
+
+
+@pytest.fixture
+def first_results_of():
+    return first_results
 
 
 @pytest.fixture

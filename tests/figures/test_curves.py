@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from residyn.analysis.suite import analyze
 from residyn.errors import DataError
 from residyn.figures import panels, style
 from residyn.figures.panels import parts
@@ -21,17 +20,22 @@ def lines(ax):
     return {line.get_label(): line for line in ax.get_lines()}
 
 
+def right_scale(ax):
+    (right,) = [other for other in ax.figure.axes if other is not ax and other.bbox.bounds == ax.bbox.bounds]
+    return right
+
+
 def legend_names(ax):
     legends = [ax.get_legend(), *reversed(ax.artists)]
     return [text.get_text() for legend in legends for text in legend.get_texts()]
 
 
 @pytest.fixture
-def irregular():
+def irregular(first_results_of):
     """Results whose kinds follow no parity: within, block, cross, block, within."""
     rng = np.random.default_rng(3)
     layers, sites = [0, 0, 1, 2, 3, 3], ["attn", "mlp", "mlp", "attn", "attn", "mlp"]
-    results = analyze(from_array(rng.normal(size=(20, 6, 8)), layers, sites))
+    results = first_results_of(from_array(rng.normal(size=(20, 6, 8)), layers, sites))
     assert list(results["velocity"]["kind"].values) == ["within", "block", "cross", "block", "within"]
     return results
 
@@ -115,13 +119,28 @@ def test_a_single_transition_has_a_visible_band(results_of, map_of, tmp_path):
     save(ax.figure, tmp_path / "f", ("svg",))
 
 
-def test_reference_is_dashed_over_the_same_depth(results, hostile, tmp_path):
-    ax = panels.velocity(results["velocity"], reference={"label": hostile, "values": [1.0, 4.0, 2.0]})
+@pytest.mark.parametrize("quantity", ["cosine", "velocity"])
+def test_reference_is_dashed_over_the_same_depth(results, quantity, hostile, tmp_path):
+    shown = getattr(panels, quantity)(results[quantity], reference={"label": hostile, "values": [1.0, 4.0, 2.0]})
+    ax = shown if quantity == "cosine" else right_scale(shown)
     (dashed,) = [line for line in ax.get_lines() if line.get_linestyle() == "--" or line.is_dashed()]
     np.testing.assert_allclose(dashed.get_xdata(), [0, 3, 6])
     np.testing.assert_allclose(dashed.get_ydata(), [1, 4, 2])
-    assert style.plain(hostile, 36) in legend_names(ax)
+    assert style.plain(hostile, 36) in legend_names(shown)
     save(ax.figure, tmp_path / "f", ("svg",))
+
+
+def test_a_reference_of_velocity_has_its_own_scale(results):
+    alone = panels.velocity(results["velocity"])
+    ax = panels.velocity(results["velocity"], reference={"label": "x", "values": [1000.0, 3000.0]})
+    assert ax.get_ylim() == alone.get_ylim()
+    right = right_scale(ax)
+    assert right.get_ylim()[0] == 0
+    assert 3000 < right.get_ylim()[1] < 3500
+    assert right.get_ylabel() == "dashed, on a scale of its own"
+    assert right.yaxis.get_label_position() == "right"
+    assert right.get_zorder() < ax.get_zorder()
+    assert not ax.patch.get_visible()
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [[1.0, 2.0]]])

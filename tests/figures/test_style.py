@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 
 from residyn.figures import style
+from residyn.schema import SITES
 
 # Machado, Oliveira & Fernandes 2009, severity 1, on linear RGB.
 VISION = {
@@ -72,6 +73,21 @@ def test_colour_maps_order_by_lightness():
     assert (np.diff(lightness(style.DIVERGING, 0.5, 1)) < 0).all()
     assert (np.diff(lightness(style.SEQUENTIAL, 0, 1)) < 0).all()
     assert (np.diff(lightness(style.DENSITY, 0, 1)) < 0).all()
+    assert (np.diff(lightness(style.INFORMATION, 0, 1)) > 0).all()
+    assert (np.diff(lightness(style.DEPTH, 0, 1)) > 0).all()
+
+
+def test_nothing_known_is_dark_and_the_last_layer_is_no_white():
+    assert cielab(style.INFORMATION(0.0)[:3])[0] < 5
+    assert np.linalg.norm(cielab(style.DEPTH(1.0)[:3]) - cielab("white")) > 70
+
+
+def test_a_state_has_the_colour_and_marker_of_what_reads_it():
+    assert set(style.SITE_COLOURS) == set(style.SITE_MARKERS) == set(style.SITE_NAMES) == set(SITES)
+    for site, kind in (("attn", "within"), ("mlp", "cross"), ("block", "block")):
+        assert style.SITE_COLOURS[site] == style.KIND_COLOURS[kind]
+        assert style.SITE_MARKERS[site] == style.KIND_MARKERS[kind]
+    assert len(set(style.SITE_COLOURS.values())) == len(set(style.SITE_MARKERS.values())) == len(SITES)
 
 
 @pytest.mark.parametrize("vision", VISION)
@@ -82,7 +98,7 @@ def test_signs_of_the_diverging_map_stay_apart(vision):
 
 
 def test_undefined_looks_like_no_value():
-    for cmap in (style.SEQUENTIAL, style.DENSITY, style.DIVERGING):
+    for cmap in (style.SEQUENTIAL, style.DENSITY, style.DIVERGING, style.INFORMATION):
         values = [cmap(t)[:3] for t in np.linspace(0, 1, 100)]
         assert min(np.linalg.norm(cielab(style.UNDEFINED) - cielab(value)) for value in values) > 10
 

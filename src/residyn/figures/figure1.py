@@ -1,8 +1,7 @@
-"""Figure 1, panels A to F, on one page, and each panel in a file of its own."""
+"""Figure 1, panels A to K, on one page, and each panel in a file of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,37 +12,38 @@ from matplotlib.figure import Figure
 
 from residyn.errors import DataError
 from residyn.figures import panels, style
+from residyn.figures.drawers import Panel, drawers
+from residyn.figures.layout import Place, arrange
 from residyn.figures.saving import save
-from residyn.schema import UNIT, SiteMap
+from residyn.schema import SiteMap
 
 DRAWN = ("mean_activation", "unit_correlation", "correlation_density", "cosine", "velocity")
 """The results that the figure shows, panels B to F."""
 
-_HEIGHT_MM = 141.0
+DRAWN_IF_PRESENT = (
+    "mutual_information",
+    "mutual_information_shuffle",
+    "pc_scores",
+    "explained_variance",
+    "explained_variance_by_sublayer",
+)
+"""The results of panels G to K."""
+
 _TITLE_MM = 6.0
-_BOXES_MM = {
-    "A": (1.5, 67.5, *panels.SCHEMATIC_MM),
-    "B": (75.5, 79.5, 30.0, 54.0),
-    "C": (136.0, 79.5, 30.0, 54.0),
-    "D": (14.0, 16.5, 30.0, 42.0),
-    "E": (75.5, 16.5, 41.0, 42.0),
-    "F": (136.0, 16.5, 41.0, 42.0),
-}
-"""Left, bottom, width and height of each panel's axes; columns and rows are aligned."""
-_WIDE_BOXES_MM = {"B": (14.0, 79.5, 54.0, 54.0), "C": (105.0, 79.5, 54.0, 54.0)}
-"""The same without panel A."""
-_LETTER_MM = (14.0, 2.2)
-"""How far a panel's letter stands to the left of its axes, and above the top of its row."""
 
 
-def figure1(results: xr.Dataset, sites: SiteMap | None = None, *, title: str | None = None) -> Figure:
-    """The composite: A schematic, B means, C correlations, D their density, E cosine, F velocity.
+def figure1(
+    results: xr.Dataset, sites: SiteMap | None = None, *, reference: bool = False, title: str | None = None
+) -> Figure:
+    """The composite: A schematic, B means, C correlations, D their density, E cosine, F velocity, G and H
+    mutual information, I trajectories in the plane and in space, J and K explained variance.
 
-    `results` holds the results named in `DRAWN`. `sites` is the map of the model's residual stream; None
-    takes the one that the results carry (attribute `sites`, JSON). Without any, as for recordings of another
-    system, panel A is left out and B and C take its room. A line at the foot says which model, how many
-    samples, which texts and which token the states are of, as far as the results know. Raises DataError,
-    naming what is missing.
+    `results` holds the results named in `DRAWN`; the panels G to K are drawn where theirs are there too
+    (`DRAWN_IF_PRESENT`) and else left out. `sites` is the map of the model's residual stream; None takes the
+    one that the results carry (attribute `sites`, JSON). Without any, as for recordings of another system,
+    panel A is left out and B and C take its room. `reference` lays the paper's curves of Llama 3.1 8B over E,
+    F and H. A line at the foot says which model, how many samples, which texts and which token the states
+    are of, as far as the results know. Raises DataError, naming what is missing.
     """
     missing = [name for name in DRAWN if name not in results]
     if missing:
@@ -51,49 +51,46 @@ def figure1(results: xr.Dataset, sites: SiteMap | None = None, *, title: str | N
             f"Figure 1 needs the results {', '.join(DRAWN)}; missing: {', '.join(missing)}. "
             "Analyse the states first (residyn analyze DIR)."
         )
-    drawers = _drawers(results, sites or sites_of(results))
-    boxes = _BOXES_MM if "A" in drawers else {**_BOXES_MM, **_WIDE_BOXES_MM}
-    height = _HEIGHT_MM + (_TITLE_MM if title else 0.0)
+    found = drawers(results, sites or sites_of(results), reference=reference)
+    height, places = arrange({name: panel.shape for name, panel in found.items()}, tall_legends=reference)
+    height += _TITLE_MM if title else 0.0
     with style.context():
         fig = style.new_figure(style.WIDTH_MM, height)
-        for letter, draw in drawers.items():
-            draw(_place(fig, letter, boxes[letter]))
+        for name, panel in found.items():
+            panel.draw(_axes(fig, panel, places[name]))
         _words(fig, results, title, height)
     return fig
 
 
-def draw_all(results: xr.Dataset, sites: SiteMap | None, directory: str | Path) -> list[Path]:
-    """Write `figure1` and `panel_a` … `panel_f` as png, pdf and svg into `directory`; the paths written.
+def draw_all(
+    results: xr.Dataset, sites: SiteMap | None, directory: str | Path, *, reference: bool = False
+) -> list[Path]:
+    """Write `figure1` and `panel_a` … `panel_k`, `panel_i_3d` as png, pdf and svg into `directory`; the paths.
 
-    `panel_a` is left out where no site map is known. Raises as `figure1` and `saving.save` do.
+    Panels whose results are not there are left out, as `panel_a` is where no site map is known. Raises as
+    `figure1` and `saving.save` do.
     """
     directory = Path(directory)
     sites = sites or sites_of(results)
     provenance = provenance_of(results)
-    paths = save(figure1(results, sites), directory / "figure1", provenance=provenance)
-    for letter, draw in _drawers(results, sites).items():
-        size = panels.SCHEMATIC_MM if letter == "A" else style.PANEL_MM
+    paths = save(figure1(results, sites, reference=reference), directory / "figure1", provenance=provenance)
+    for panel in drawers(results, sites, reference=reference).values():
         with style.context():
-            fig = style.new_figure(*size, layout="constrained")
-            draw(fig.subplots())
-        paths += save(fig, directory / f"panel_{letter.lower()}", provenance=provenance)
+            fig = _alone(panel)
+        paths += save(fig, directory / panel.stem, provenance=provenance)
     return paths
 
 
-def _drawers(results: xr.Dataset, sites: SiteMap | None) -> dict[str, Callable[[Axes], Axes]]:
-    """What draws each panel into given axes; A only where the sites are known."""
-    means = results["mean_activation"]
-    order = means["rank"].values if "rank" in means.coords else None
-    drawers: dict[str, Callable[[Axes], Axes]] = {}
-    if sites is not None:
-        drawers["A"] = lambda ax: panels.schematic(sites, n_units=means.sizes[UNIT], ax=ax)
-    return drawers | {
-        "B": lambda ax: panels.mean_activation(means, ax=ax),
-        "C": lambda ax: panels.unit_correlation(results["unit_correlation"], order=order, ax=ax),
-        "D": lambda ax: panels.correlation_density(results["correlation_density"], order=order, ax=ax),
-        "E": lambda ax: panels.cosine(results["cosine"], ax=ax),
-        "F": lambda ax: panels.velocity(results["velocity"], ax=ax),
-    }
+def _alone(panel: Panel) -> Figure:
+    """A panel in a figure of its own."""
+    if panel.shape == "space":
+        fig = style.new_figure(*style.PANEL_MM)
+        panel.draw(fig.add_axes(panels.SPACE_BOX, projection="3d"))
+        return fig
+    size = panels.SCHEMATIC_MM if panel.shape == "schematic" else style.PANEL_MM
+    fig = style.new_figure(*size, layout="constrained")
+    panel.draw(fig.subplots())
+    return fig
 
 
 def sites_of(results: xr.Dataset) -> SiteMap | None:
@@ -138,15 +135,13 @@ def footer(results: xr.Dataset) -> str:
     return style.plain(" · ".join(words), 130)
 
 
-def _place(fig: Figure, letter: str, box_mm: tuple[float, float, float, float]) -> Axes:
-    """Axes at (left, bottom, width, height) in millimetres, and the panel's letter beside their top left."""
+def _axes(fig: Figure, panel: Panel, place: Place) -> Axes:
+    """Axes at their place on the page, and the panel's letter beside their top left."""
     width, height = fig.get_size_inches() / style.MM
-    left, bottom, wide, high = box_mm
-    x = max(left - _LETTER_MM[0], 1.0)
-    row_top = _BOXES_MM["B" if letter in "ABC" else "E"]
-    y = row_top[1] + row_top[3] + _LETTER_MM[1]
-    fig.text(x / width, y / height, letter, fontsize=style.LETTER_PT, fontweight="bold", va="baseline")
-    return fig.add_axes((left / width, bottom / height, wide / width, high / height))
+    x, y = place.letter
+    fig.text(x / width, y / height, panel.letter, fontsize=style.LETTER_PT, fontweight="bold", va="baseline")
+    box = (place.left / width, place.bottom / height, place.width / width, place.height / height)
+    return fig.add_axes(box, projection="3d" if panel.shape == "space" else None)
 
 
 def _words(fig: Figure, results: xr.Dataset, title: str | None, height: float) -> None:

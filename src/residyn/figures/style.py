@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib.style
+import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
@@ -34,6 +36,19 @@ KIND_MARKERS = {"within": "o", "cross": "s", "block": "D"}
 
 KIND_NAMES = {"within": "within layer", "cross": "cross layer", "block": "whole block"}
 
+SITE_COLOURS = {
+    "attn": KIND_COLOURS["within"],
+    "mlp": KIND_COLOURS["cross"],
+    "block": KIND_COLOURS["block"],
+    "out": "#222222",
+}
+"""Colour of a state: that of the part of the network that reads it, as its arrow in panel A."""
+
+SITE_MARKERS = {"attn": "o", "mlp": "s", "block": "D", "out": "^"}
+SITE_NAMES = {"attn": "attn state", "mlp": "mlp state", "block": "block state", "out": "output"}
+
+ESTIMATOR_NAMES = {"gcmi": "Gaussian copula", "ksg": "KSG", "kde": "KDE", "binned": "binned"}
+
 INK, MUTED, HAIRLINE, UNDEFINED = "#222222", "#555555", "#9a9a9a", "#c4c4c4"
 
 DIVERGING = LinearSegmentedColormap.from_list(
@@ -46,6 +61,11 @@ SEQUENTIAL = LinearSegmentedColormap.from_list(
 DENSITY = LinearSegmentedColormap.from_list(
     "residyn_density", ["#ffffff", "#f5d3b3", "#ea8f6c", "#b8425f", "#5f1d5e", "#1d0b30"]
 ).with_extremes(bad=UNDEFINED)
+INFORMATION = LinearSegmentedColormap.from_list(
+    "residyn_information", ["#0a0713", "#2c2356", "#30558f", "#3389a0", "#57bda3", "#c3ecb4", "#fbffe6"]
+).with_extremes(bad=UNDEFINED)
+DEPTH = LinearSegmentedColormap.from_list("residyn_depth", colormaps["viridis"](np.linspace(0.0, 0.95, 256)))
+"""Colours of layers: viridis without its last yellow, which a thin line on white would lose."""
 
 _RC: dict[str, Any] = {
     "font.family": "sans-serif",

@@ -5,15 +5,25 @@ A panel computes nothing but what drawing needs: an order of columns, a mean or 
 
 from residyn.figures.panels.curves import cosine, velocity
 from residyn.figures.panels.heatmaps import correlation_density, mean_activation, unit_correlation
+from residyn.figures.panels.information import mutual_information, mutual_information_curve
 from residyn.figures.panels.schematic import schematic
 from residyn.figures.panels.strokes import SIZE_MM as SCHEMATIC_MM
+from residyn.figures.panels.trajectories import SPACE_BOX, trajectories, trajectories_3d
+from residyn.figures.panels.variance import explained_variance, explained_variance_by_sublayer
 
 __all__ = [
     "SCHEMATIC_MM",
+    "SPACE_BOX",
     "correlation_density",
     "cosine",
+    "explained_variance",
+    "explained_variance_by_sublayer",
     "mean_activation",
+    "mutual_information",
+    "mutual_information_curve",
     "schematic",
+    "trajectories",
+    "trajectories_3d",
     "unit_correlation",
     "velocity",
 ]

@@ -9,8 +9,11 @@ import numpy as np
 import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
+from mpl_toolkits.mplot3d import Axes3D
 
 from residyn.errors import DataError
 from residyn.figures import style
@@ -135,6 +138,37 @@ def legend_above(ax: Axes, *rows: Sequence[tuple[Artist, str]]) -> None:
         if above < len(rows) - 1:  # the next one would take its place
             ax.add_artist(legend)
             legend.set_clip_path(None)  # or the layout would take it to lie inside the axes
+
+
+def ticks_within(low: float, high: float, about: int) -> np.ndarray:
+    """About so many round numbers from `low` to `high`.
+
+    A locator left to an axis also proposes the next one beyond each end, which is laid out though not drawn.
+    """
+    ticks = np.asarray(MaxNLocator(about, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
+    return ticks[(ticks >= low) & (ticks <= high)]
+
+
+def percent(share: float) -> str:
+    """A share in percent, with two digits that count: "63 %", "1.6 %", "< 0.1 %"."""
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    return f"{100 * share:.0f} %" if share >= 0.0995 or share == 0 else f"{100 * share:.1f} %"
+
+
+def dress_bar(bar: Colorbar, label: str) -> None:
+    """A colour bar's label and sizes."""
+    bar.set_label(label, size=style.BASE_PT, parse_math=False)
+    bar.ax.tick_params(labelsize=style.SMALL_PT, width=style.LINE_PT, length=2, pad=1.5)
+    bar.outline.set_linewidth(style.LINE_PT)
+
+
+def say(ax: Axes, words: str) -> None:
+    """Words in the middle of axes that have nothing to show, and no ticks."""
+    for axis in (ax.xaxis, ax.yaxis, *([ax.zaxis] if isinstance(ax, Axes3D) else [])):
+        axis.set_ticks([])
+    where = ax.text2D if isinstance(ax, Axes3D) else ax.text
+    where(0.5, 0.5, words, transform=ax.transAxes, ha="center", va="center", fontsize=style.BASE_PT)
 
 
 def _marker(colour: str, marker: str, size: float) -> Line2D:

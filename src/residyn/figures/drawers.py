@@ -1,0 +1,108 @@
+"""Which panels a set of results allows, and what draws each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from residyn.figures import panels
+from residyn.figures.layout import Shape
+from residyn.figures.reference import paper_reference
+from residyn.schema import UNIT, SiteMap
+
+Draw = Callable[[Axes], Axes]
+
+
+class Panel(NamedTuple):
+    """A panel of the figure: its letter, the name of its file, its shape on the page, what draws it into axes."""
+
+    letter: str
+    stem: str
+    shape: Shape
+    draw: Draw
+
+
+def drawers(results: xr.Dataset, sites: SiteMap | None, *, reference: bool) -> dict[str, Panel]:
+    """The panels whose results are there, in the figure's order: A only where the sites are known.
+
+    Names are the letters; the paths in space, which stand beside those in the plane, are "I3". `reference`
+    lays the paper's curves over E, F and H.
+    """
+    found = [
+        *_schematic(results, sites),
+        *_units_and_kinematics(results, reference),
+        *_information(results, reference),
+        *_space(results),
+    ]
+    return {"I3" if panel.stem == "panel_i_3d" else panel.letter: panel for panel in found}
+
+
+def _panel(letter: str, shape: Shape, draw: Draw, stem: str = "") -> Panel:
+    return Panel(letter, stem or f"panel_{letter.lower()}", shape, draw)
+
+
+def _schematic(results: xr.Dataset, sites: SiteMap | None) -> list[Panel]:
+    if sites is None:
+        return []
+    n_units = results["mean_activation"].sizes[UNIT]
+    return [_panel("A", "schematic", lambda ax: panels.schematic(sites, n_units=n_units, ax=ax))]
+
+
+def _units_and_kinematics(results: xr.Dataset, reference: bool) -> list[Panel]:
+    means, order = results["mean_activation"], _order(results)
+    r, density = results["unit_correlation"], results["correlation_density"]
+    over = {name: paper_reference(name) if reference else None for name in ("cosine", "velocity")}
+    return [
+        _panel("B", "map", lambda ax: panels.mean_activation(means, ax=ax)),
+        _panel("C", "map", lambda ax: panels.unit_correlation(r, order=order, ax=ax)),
+        _panel("D", "map", lambda ax: panels.correlation_density(density, order=order, ax=ax)),
+        _panel("E", "curve", lambda ax: panels.cosine(results["cosine"], reference=over["cosine"], ax=ax)),
+        _panel(
+            "F",
+            "scaled" if reference else "curve",
+            lambda ax: panels.velocity(results["velocity"], reference=over["velocity"], ax=ax),
+        ),
+    ]
+
+
+def _information(results: xr.Dataset, reference: bool) -> list[Panel]:
+    if "mutual_information" not in results:
+        return []
+    nats, order, shuffle = (
+        results["mutual_information"],
+        _order(results),
+        results.get("mutual_information_shuffle"),
+    )
+    over = paper_reference("mutual_information") if reference else None
+    return [
+        _panel("G", "map", lambda ax: panels.mutual_information(nats, order=order, ax=ax)),
+        _panel(
+            "H", "curve", lambda ax: panels.mutual_information_curve(nats, shuffle=shuffle, reference=over, ax=ax)
+        ),
+    ]
+
+
+def _space(results: xr.Dataset) -> list[Panel]:
+    found = []
+    if "pc_scores" in results:
+        scores = results["pc_scores"]
+        if scores.sizes["pc"] > 1:
+            found.append(_panel("I", "map", lambda ax: panels.trajectories(scores, ax=ax)))
+        if scores.sizes["pc"] > 2:
+            found.append(_panel("I", "space", lambda ax: panels.trajectories_3d(scores, ax=ax), "panel_i_3d"))
+    if "explained_variance" in results:
+        curves = results["explained_variance"]
+        found.append(_panel("J", "map", lambda ax: panels.explained_variance(curves, ax=ax)))
+    if "explained_variance_by_sublayer" in results:
+        shares = results["explained_variance_by_sublayer"]
+        found.append(_panel("K", "curve", lambda ax: panels.explained_variance_by_sublayer(shares, ax=ax)))
+    return found
+
+
+def _order(results: xr.Dataset) -> np.ndarray | None:
+    means = results["mean_activation"]
+    return means["rank"].values if "rank" in means.coords else None

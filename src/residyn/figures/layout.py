@@ -1,0 +1,83 @@
+"""Where each panel of the composite stands: rows of three columns, in millimetres of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from residyn.figures.panels import SCHEMATIC_MM
+
+Shape = Literal["schematic", "map", "curve", "scaled", "space"]
+
+_COLUMNS = (14.0, 75.0, 134.0)
+"""Left edges of the axes."""
+_WIDTHS = {"map": 30.0, "curve": 41.0, "scaled": 31.0, "space": 41.0}
+"""Of the axes: a map leaves room for its colour bar, a scaled curve for a scale on the right."""
+_WIDE = ((14.0, 54.0), (103.0, 54.0))
+"""Left edge and width in a first row of two maps."""
+_MARGIN, _FOOT = 0.5, 6.0
+_LETTER = (14.0, 2.2)
+"""How far a panel's letter stands to the left of its axes, and above them."""
+
+
+class Row(NamedTuple):
+    """Heights of a row: the axes, what legends above and labels below them need."""
+
+    above: float
+    axes: float
+    below: float
+
+    @property
+    def height(self) -> float:
+        return self.above + self.axes + self.below
+
+
+_FIRST, _NEXT = Row(7.0, 54.0, 12.0), Row(10.0, 37.0, 9.5)
+_LEGEND_ROW = 3.0
+"""Added above the axes of later rows for another row of a legend."""
+
+
+class Place(NamedTuple):
+    """Left, bottom, width and height of axes, and where the panel's letter begins."""
+
+    left: float
+    bottom: float
+    width: float
+    height: float
+    letter: tuple[float, float]
+
+
+def rows_of(names: Sequence[str]) -> list[list[str]]:
+    """The panels of each row: those of the first, A to C, then three by three."""
+    first = [name for name in names if name in ("A", "B", "C")]
+    rest = [name for name in names if name not in first]
+    return [first, *(rest[start : start + len(_COLUMNS)] for start in range(0, len(rest), len(_COLUMNS)))]
+
+
+def arrange(shapes: Mapping[str, Shape], *, tall_legends: bool) -> tuple[float, dict[str, Place]]:
+    """The page's height, and the place of each panel named in `shapes`, in their order.
+
+    `tall_legends` makes room for one more row in the legends of the later rows.
+    """
+    rows = rows_of(list(shapes))
+    later = _NEXT._replace(above=_NEXT.above + _LEGEND_ROW * tall_legends)
+    heights = [_FIRST, *(later for _ in rows[1:])]
+    total = _FOOT + sum(row.height for row in heights) + _MARGIN
+    places: dict[str, Place] = {}
+    top = total - _MARGIN
+    for names, row in zip(rows, heights, strict=True):
+        top -= row.height
+        for column, name in enumerate(names):
+            places[name] = _place(shapes[name], column, len(names), top, row)
+    return total, places
+
+
+def _place(shape: Shape, column: int, n_columns: int, bottom: float, row: Row) -> Place:
+    letter_y = bottom + row.below + row.axes + _LETTER[1]
+    if shape == "schematic":
+        return Place(1.5, bottom, *SCHEMATIC_MM, (1.0, letter_y))
+    left, width = _WIDE[column] if row is _FIRST and n_columns == 2 else (_COLUMNS[column], _WIDTHS[shape])
+    letter = (max(left - _LETTER[0], 1.0), letter_y)
+    if shape == "space":  # its words lie inside the axes' box
+        return Place(left - 11.0, bottom + 2.0, width + 9.0, row.axes + row.below - 2.0, letter)
+    return Place(left, bottom + row.below, width, row.axes, letter)

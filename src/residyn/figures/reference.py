@@ -1,0 +1,26 @@
+"""The paper's published curves of Llama 3.1 8B, to lay over a model's own."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+from residyn.errors import UsageError
+
+_KEYS = {"cosine": "cosine", "velocity": "velocity", "mutual_information": "mutual_information_nats"}
+
+
+def paper_reference(quantity: str) -> dict[str, Any]:
+    """The published mean over samples (units for mutual information) of a quantity, per transition.
+
+    Returns {"label": ..., "values": [63 numbers]}, what the panels `cosine`, `velocity` and
+    `mutual_information_curve` take as `reference`; even places are within-layer transitions, odd ones
+    cross-layer. Read off the figure, to about 0.005 (cosine), 0.3 (velocity, activation) and 0.04 nats
+    (mutual information, Gaussian KDE). Source: Fernando & Guitchounts 2025, arXiv:2502.12131v1, Figure 1
+    E, F, H. Raises UsageError for another quantity.
+    """
+    if quantity not in _KEYS:
+        raise UsageError(f"The paper has curves of {', '.join(_KEYS)}; got {quantity!r}.")
+    published = json.loads(files("residyn").joinpath("data", "fernando2025_fig1.json").read_text(encoding="utf-8"))
+    return {"label": "Llama 3.1 8B, as published", "values": published[_KEYS[quantity]]}

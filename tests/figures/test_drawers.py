@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from residyn.figures.drawers import drawers
+from residyn.figures.figure1 import DRAWN, DRAWN_IF_PRESENT, figure1
+
+
+def words(figure):
+    return [text.get_text() for text in figure.findobj(Text)]
+
+
+def test_panels_follow_their_results(full, llama):
+    assert set(full) == {*DRAWN, *DRAWN_IF_PRESENT}
+    assert list(drawers(full, llama, reference=False)) == [*"ABCDEFGHI", "I3", "J", "K"]
+    assert list(drawers(full[list(DRAWN)], None, reference=False)) == list("BCDEF")
+    for name, gone in {"mutual_information": "GH", "explained_variance": "J"}.items():
+        assert list(drawers(full.drop_vars(name), None, reference=False)) == [
+            letter for letter in [*"BCDEFGHI", "I3", "J", "K"] if letter not in gone
+        ]
+
+
+def test_maps_over_units_have_one_order(full):
+    order = np.argsort(full["mean_activation"]["rank"].values)
+    panel = drawers(full, None, reference=False)["G"]
+    pixels = panel.draw(Figure().subplots()).get_images()[0].get_array()
+    shown = pixels[:: pixels.shape[0] // 7, :: pixels.shape[1] // 24]
+    np.testing.assert_allclose(shown, full["mutual_information"].values[0][:, order], rtol=1e-6)
+
+
+def test_two_components_have_no_space(full):
+    results = full.isel(pc=slice(2)).drop_vars("explained_variance")
+    assert [panel.stem for panel in drawers(results, None, reference=False).values()] == [
+        *(f"panel_{letter}" for letter in "bcdefghik")
+    ]
+
+
+@pytest.mark.parametrize("reference", [False, True])
+def test_the_papers_curves_are_laid_over_where_asked(full, reference):
+    shown = words(figure1(full, reference=reference))
+    assert shown.count("Llama 3.1 8B, as published") == 3 * reference
+    assert shown.count("dashed, on a scale of its own") == reference

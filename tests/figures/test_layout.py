@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+from mpl_toolkits.mplot3d import Axes3D
+
+from residyn.figures import panels, style
+from residyn.figures.figure1 import figure1
+from residyn.figures.layout import arrange
+
+FAMILIES = ("llama", "gemma2", "olmo2", "bloom", "opt", "falcon")
+
+
+def visible_texts(figure):
+    """The figure's texts that show something, with their boxes in millimetres."""
+    with style.context():
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        scale = 25.4 / figure.dpi
+        texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+        boxes = [(text, text.get_window_extent(canvas.get_renderer())) for text in texts]
+    in_layout = [(text, box) for text, box in boxes if not hidden_tick(text, box)]
+    return [(text, *(scale * edge for edge in box.extents)) for text, box in in_layout]
+
+
+def hidden_tick(text, box):
+    """Ticks outside the view exist as texts without being drawn."""
+    ax = text.axes
+    if isinstance(ax, Axes3D):  # its ticks are all in view
+        return False
+    if ax is None or text not in [*ax.get_xticklabels(which="both"), *ax.get_yticklabels(which="both")]:
+        return False
+    shown = ax.get_window_extent().expanded(1.02, 1.02)
+    x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+    along_x = text in ax.get_xticklabels(which="both")
+    return not ax.axison or not (shown.x0 <= x <= shown.x1 if along_x else shown.y0 <= y <= shown.y1)
+
+
+def check_words_stand_clear(figure):
+    width, height = 25.4 * figure.get_size_inches()
+    texts = visible_texts(figure)
+    for text, left, bottom, right, top in texts:
+        assert left >= 0, text
+        assert bottom >= 0, text
+        assert right <= width, text
+        assert top <= height, text
+        assert text.get_fontsize() >= 6.5, text
+    slack = 0.35  # boxes hold room for accents and descenders that the words do not use
+    for (one, l1, b1, r1, t1), (other, l2, b2, r2, t2) in itertools.combinations(texts, 2):
+        apart = r1 <= l2 + slack or r2 <= l1 + slack or t1 <= b2 + slack or t2 <= b1 + slack
+        assert apart, f"{one} and {other} overlap"
+
+
+@pytest.mark.parametrize(
+    ("family", "n_layers", "reference"), [("opt", 1, True), ("falcon", 6, False), ("llama", 80, True)]
+)
+def test_composites_words_are_whole_and_apart(family, n_layers, reference, map_of, results_of):
+    results = results_of(map_of(family, n_layers))
+    results["pc_scores"][:1, -1] *= 1e4
+    results["mutual_information"]["tie_share"][0] = 0.9
+    check_words_stand_clear(figure1(results, reference=reference, title="A title"))
+
+
+@pytest.mark.parametrize(
+    ("left_out", "letters"),
+    [
+        ([], "ABCDEFGHIIJK"),
+        (["mutual_information", "mutual_information_shuffle"], "ABCDEFIIJK"),
+        (["mutual_information_shuffle", "pc_scores"], "ABCDEFGHJK"),
+        (["explained_variance", "explained_variance_by_sublayer"], "ABCDEFGHII"),
+    ],
+)
+def test_panels_without_results_are_left_out_and_leave_no_hole(left_out, letters, full):
+    figure = figure1(full.drop_vars(left_out))
+    bold = [text for text in figure.texts if text.get_fontweight() == "bold"]
+    assert [text.get_text() for text in bold] == list(letters)
+    check_words_stand_clear(figure)
+    columns = {round(text.get_position()[0], 6) for text in bold}
+    assert len(columns) == 3
+    lines = sorted({round(text.get_position()[1], 6) for text in bold})
+    assert len(lines) == -(-len(letters) // 3)
+    assert figure.get_size_inches()[1] * 25.4 == pytest.approx(79.5 + 56.5 * (len(lines) - 1))
+
+
+@pytest.mark.parametrize(("reference", "first"), [(False, "within"), (True, "Llama 3.1 8B, as published")])
+def test_legends_keep_a_distance_from_the_row_above(reference, first, full):
+    texts = [(text.get_text(), *box) for text, *box in visible_texts(figure1(full, reference=reference))]
+    labels = [box for name, *box in texts if name == "layer (2 sublayers each)"]
+    below_e = max(bottom for left, bottom, right, top in labels if right - left > top - bottom)
+    highest = max(top for name, *_, top in texts if name == first and top < below_e + 3)
+    assert below_e - highest > 1.0
+
+
+def test_the_page_is_lower_than_a_page():
+    assert arrange(dict.fromkeys("ABCDEFGHIJKL", "curve"), tall_legends=False)[0] < 250
+    assert arrange(dict.fromkeys("ABCDEFGHIJKL", "curve"), tall_legends=True)[0] < 260
+
+
+def test_composite_with_undefined_correlations(results):
+    r = results["unit_correlation"].copy(deep=True)
+    r[1] = float("nan")
+    check_words_stand_clear(figure1(results.assign(unit_correlation=r)))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_schematics_words_are_whole_and_apart(family, map_of):
+    check_words_stand_clear(panels.schematic(map_of(family, 30), n_units=4096).figure)
+
+
+def test_the_check_of_words_finds_an_overlap(results):
+    figure = figure1(results)
+    figure.text(0.5, 2.0 / (25.4 * figure.get_size_inches()[1]), "over the footer")
+    with pytest.raises(AssertionError, match="overlap"):
+        check_words_stand_clear(figure)
+
+
+def test_composite_without_sites_has_no_schematic(results):
+    bare = results.copy()
+    del bare.attrs["sites"]
+    figure = figure1(bare)
+    assert [text.get_text() for text in figure.texts if text.get_fontweight() == "bold"] == list("BCDEF")
+    check_words_stand_clear(figure)
