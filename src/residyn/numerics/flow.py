@@ -41,8 +41,8 @@ class Field(NamedTuple):
 class Cloud(NamedTuple):
     """Points as a centre `mean` (D,) with a covariance that is shrunk towards a sphere.
 
-    The variance is `variance` (K,) along `axes` (K, D) and `rest` in every other direction; `shrinkage`, in [0, 1],
-    is the weight of the sphere.
+    The variance is `variance` (K,) along `axes` (K, D) and `rest` in every other direction; `shrinkage` is the
+    weight of the sphere, in [0, 1].
     """
 
     mean: np.ndarray
@@ -66,23 +66,23 @@ def contraction(moved: np.ndarray, control: np.ndarray, negligible: float = 0.0)
     length = np.sqrt(np.einsum("md,md->m", path, path))
     first = square[:, :1]
     told = np.where(np.sqrt(first) > negligible * length[0], first, np.nan)
-    amplification = np.sqrt(_divide(square, told))
-    growth = _divide(np.broadcast_to(length[0], length.shape), length) if length[0] > 0 else length * np.nan
-    return Contraction(_divide(along, told), amplification, amplification * growth)
+    amplification = np.sqrt(divide(square, told))
+    growth = divide(np.broadcast_to(length[0], length.shape), length) if length[0] > 0 else length * np.nan
+    return Contraction(divide(along, told), amplification, amplification * growth)
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Cosine of the angle between the rows of a and b (…, D), in [−1, 1]; NaN where either is zero or NaN."""
     a, b = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
-    # Rows are brought to length 1 first: a product of two squares could leave float64's range.
-    product = np.einsum("...d,...d->...", unit_rows(a), unit_rows(b))
-    return np.clip(product, -1.0, 1.0)
+    product, square_a, square_b = (np.einsum("...d,...d->...", *pair) for pair in ((a, b), (a, a), (b, b)))
+    # sqrt(a·b), unlike sqrt(a)·sqrt(b), makes the cosine of a vector with itself exactly 1.
+    return np.clip(divide(product, np.sqrt(square_a * square_b)), -1.0, 1.0)
 
 
 def unit_rows(rows: np.ndarray) -> np.ndarray:
     """Rows (…, D) brought to length 1; a zero row to NaN."""
     rows = np.asarray(rows, dtype=np.float64)
-    return _divide(rows, np.linalg.norm(rows, axis=-1, keepdims=True))
+    return divide(rows, np.linalg.norm(rows, axis=-1, keepdims=True))
 
 
 def fit_affine(points: np.ndarray, moves: np.ndarray) -> Field:
@@ -142,15 +142,15 @@ def half_radius_interval(
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of `half_radius` of the mean of shares (H, R), whole rows drawn at a time.
 
-    An end is 0 where it lies below the smallest radius and ∞ where it lies beyond the largest. NaN for one row, and
-    where no draw has a share.
+    An end is 0 where it lies below the smallest radius and ∞ where it lies beyond the largest. NaN for one row,
+    and where no draw has a share.
     """
     if len(shares) < 2:
         return np.nan, np.nan
     drawn = np.random.default_rng(seed).integers(len(shares), size=(resamples, len(shares)))
     known = np.isfinite(shares)
     total, n = np.where(known, shares, 0.0)[drawn].sum(axis=1), known[drawn].sum(axis=1)
-    found = [_placed(*half_radius(radii, mean)) for mean in _divide(total, n.astype(np.float64))]
+    found = [_placed(*half_radius(radii, mean)) for mean in divide(total, n.astype(np.float64))]
     found = np.array([radius for radius in found if not np.isnan(radius)])
     if not len(found):
         return np.nan, np.nan
@@ -199,7 +199,7 @@ def _placed(radius: float, reason: str) -> float:
     return {"below one half everywhere": 0.0, "above one half everywhere": np.inf}.get(reason, radius)
 
 
-def _divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+def divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """The quotient in float64, NaN where the denominator is 0 or NaN."""
     quotient = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
     return np.divide(numerator, denominator, out=quotient, where=denominator > 0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import isqrt
 
 import numpy as np
-from numba import njit
 
 from residyn.errors import UsageError
+from residyn.numerics.compiled import compiled
 from residyn.numerics.information.pairs import estimate
 from residyn.numerics.information.ranks import doubled_ranks, sorting
 
@@ -51,7 +51,7 @@ def _plug_in_terms(n: int) -> np.ndarray:
     return counts * np.log(np.maximum(counts, 1.0))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _unit(labels: np.ndarray, orders: np.ndarray, bins: int, terms: np.ndarray, estimates: np.ndarray) -> None:
     n_sublayers, n = labels.shape
     cells = np.empty(bins * bins, dtype=np.int64)
@@ -75,7 +75,7 @@ def _unit(labels: np.ndarray, orders: np.ndarray, bins: int, terms: np.ndarray, 
             estimates[row, s] = plug_in + (occupied[s] + occupied[s + 1] - occupied_cells - 1) / (2 * n)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _occupied(cells: np.ndarray, terms: np.ndarray) -> tuple[int, float]:
     """How many cells hold samples, and Σ c ln c of their counts."""
     occupied, total = 0, 0.0

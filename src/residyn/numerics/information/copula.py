@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from scipy.special import digamma, ndtri
 
+from residyn.numerics.compiled import compiled
 from residyn.numerics.information.pairs import estimate
 from residyn.numerics.information.ranks import doubled_ranks, sorting
 
@@ -53,7 +53,7 @@ def gaussian_bias(n: int) -> float:
     return float(digamma((n - 1) / 2) - digamma((n - 2) / 2)) / 2
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _standardised(table: np.ndarray, ranks: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Scores with mean 0 and length 1 at each sublayer, (S, N); NaN for a constant one.
 
@@ -83,7 +83,7 @@ def _standardised(table: np.ndarray, ranks: np.ndarray, order: np.ndarray) -> np
     return scores
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc"})
+@compiled(error_model="numpy", fastmath={"reassoc"})
 def _unit(scores: np.ndarray, orders: np.ndarray, bias: float, estimates: np.ndarray) -> None:
     n_sublayers, n = scores.shape
     for row in range(len(orders)):

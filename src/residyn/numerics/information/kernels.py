@@ -11,9 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy.polynomial import Chebyshev, Polynomial
+
+from residyn.numerics.compiled import compiled
 
 EPSILON = 1e-10
 """Added to both densities inside the logarithm, as the paper does."""
@@ -41,7 +43,7 @@ _LEAST_POWER = -1000.0
 """Smaller powers of two count as this one: the bits of an exponent end at −1022."""
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def estimate_unit(path: np.ndarray, order: np.ndarray, orders: np.ndarray, estimates: np.ndarray) -> None:
     """The estimates of one unit, (R, S − 1); `order` (S, N) is what sorts each sublayer of its path."""
     n_sublayers, n = path.shape
@@ -64,7 +66,7 @@ def estimate_unit(path: np.ndarray, order: np.ndarray, orders: np.ndarray, estim
                 estimates[row, s] = np.nan
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _deviate(values: np.ndarray, deviation: np.ndarray) -> float:
     """Deviations from the mean, and their standard deviation: exactly 0 for equal values."""
     n = len(values)
@@ -79,7 +81,7 @@ def _deviate(values: np.ndarray, deviation: np.ndarray) -> float:
     return np.sqrt(square / (n - 1))
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _density(deviation: np.ndarray, order: np.ndarray, sd: float, density: np.ndarray) -> None:
     n = len(deviation)
     width = sd * n ** (-1 / 5)
@@ -88,7 +90,7 @@ def _density(deviation: np.ndarray, order: np.ndarray, sd: float, density: np.nd
     density /= n * width * np.sqrt(2 * np.pi)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _joint_density(x: np.ndarray, y: np.ndarray, sd_x: float, density: np.ndarray) -> bool:
     """The density at each sample; False where the samples lie on a line.
 
@@ -115,7 +117,7 @@ def _joint_density(x: np.ndarray, y: np.ndarray, sd_x: float, density: np.ndarra
     return True
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _mean_log_ratio(joint: np.ndarray, x_density: np.ndarray, y_density: np.ndarray) -> float:
     total = 0.0
     for i in range(len(joint)):
@@ -123,7 +125,7 @@ def _mean_log_ratio(joint: np.ndarray, x_density: np.ndarray, y_density: np.ndar
     return total / len(joint)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def kernel_sums(u: np.ndarray, ascending: np.ndarray, sums: np.ndarray) -> None:
     """sums[i] = Σ_j 2^−(u_i − u_j)², the sample itself included. All arrays (N,); `ascending` is u sorted.
 
@@ -144,7 +146,7 @@ def kernel_sums(u: np.ndarray, ascending: np.ndarray, sums: np.ndarray) -> None:
         start = stop
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def joint_kernel_sums(u: np.ndarray, v: np.ndarray, sums: np.ndarray) -> None:
     """sums[i] = Σ_j 2^−((u_i − u_j)² + (v_i − v_j)²), the sample itself included. All arrays (N,)."""
     n = len(u)
@@ -171,7 +173,7 @@ _bits: Any = _reinterpreted(types.float64, types.int64)
 _from_bits: Any = _reinterpreted(types.int64, types.float64)
 
 
-@njit(nogil=True, cache=True, fastmath={"contract"})
+@compiled(fastmath={"contract"})
 def _power_of_two(t: float) -> float:
     """2^t for t ≤ 0: the integer part goes into the exponent's bits, the rest into the polynomial."""
     t = t if t > _LEAST_POWER else _LEAST_POWER
@@ -186,7 +188,7 @@ def _power_of_two(t: float) -> float:
     return _from_bits(_bits(fraction) + (_bits(shifted) << 52))
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _set_moments(b: np.ndarray, moments: np.ndarray) -> None:
     moments[:] = 0.0
     for j in range(len(b)):
@@ -196,7 +198,7 @@ def _set_moments(b: np.ndarray, moments: np.ndarray) -> None:
             term *= _TWICE_LN_2 * b[j] / (m + 1)
 
 
-@njit(nogil=True, cache=True, fastmath={"contract"})
+@compiled(fastmath={"contract"})
 def _add_cell(u: np.ndarray, centre: float, moments: np.ndarray, sums: np.ndarray) -> None:
     """Onto every sum, the kernels of the samples of a cell."""
     for i in range(len(u)):
@@ -210,7 +212,7 @@ def _add_cell(u: np.ndarray, centre: float, moments: np.ndarray, sums: np.ndarra
         sums[i] += _power_of_two(-t2) * (odd * t + even) if t2 < -_LEAST_POWER else 0.0
 
 
-@njit(nogil=True, cache=True, fastmath={"contract"})
+@compiled(fastmath={"contract"})
 def _add_joint_kernels(u: np.ndarray, v: np.ndarray, i: int, sums: np.ndarray, kernels: np.ndarray) -> None:
     """Kernels of samples i and i + 1 with later ones: onto the later ones' sums, and into two rows of `kernels`.
 
@@ -235,7 +237,7 @@ def _add_joint_kernels(u: np.ndarray, v: np.ndarray, i: int, sums: np.ndarray, k
         later_sums[j] += kernel + kernel_other
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc"})
+@compiled(fastmath={"reassoc"})
 def _add_rows(kernels: np.ndarray, i: int, sums: np.ndarray) -> None:
     """What `_add_joint_kernels` left in its two rows, onto the sums of samples i and i + 1."""
     for row in range(2):

@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from residyn.numerics.compiled import compiled
 
 _NEARBY = 8
 """How many places away an axis is asked how sparse it is."""
@@ -52,7 +53,7 @@ class Sorted(NamedTuple):
     place: np.ndarray
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def sort_axes(path: np.ndarray, order: np.ndarray) -> Sorted:
     """One unit's path (S, N) and what sorts each of its sublayers, as axes."""
     n_sublayers, n = path.shape
@@ -66,7 +67,7 @@ def sort_axes(path: np.ndarray, order: np.ndarray) -> Sorted:
     return Sorted(values, order, place)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def estimate_unit(unit: Sorted, orders: np.ndarray, k: int, psi: np.ndarray, estimates: np.ndarray) -> None:
     """The estimates of one unit, (R, S − 1); `psi` is ψ(1) … ψ(N)."""
     n_sublayers, n = unit.order.shape
@@ -82,7 +83,7 @@ def estimate_unit(unit: Sorted, orders: np.ndarray, k: int, psi: np.ndarray, est
             estimates[row, s] = psi[n - 1] + psi[k - 1] - mean
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _mean_psi(x: Axis, y: Axis, y_place: np.ndarray, k: int, psi: np.ndarray) -> float:
     """⟨ψ(n_x + 1) + ψ(n_y + 1)⟩, from how often each count occurs: the order of the samples leaves no trace."""
     n = len(psi)
@@ -99,7 +100,7 @@ def _mean_psi(x: Axis, y: Axis, y_place: np.ndarray, k: int, psi: np.ndarray) ->
     return total / n
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def kth_distance(x: Axis, y: Axis, at: int, to: int, nearest: np.ndarray) -> float:
     """Distance from the point at place `at` of axis x and `to` of axis y to its k-th nearest other point.
 
@@ -122,7 +123,7 @@ def kth_distance(x: Axis, y: Axis, at: int, to: int, nearest: np.ndarray) -> flo
     return min(nearest[0, k - 1], nearest[1, k - 1])
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def count_inside(values: np.ndarray, at: int, distance: float) -> int:
     """How many others of an axis lie closer than `distance` to the one at place `at`; for 0, how many equal it."""
     radius = np.nextafter(distance, 0.0)
@@ -140,12 +141,12 @@ def count_inside(values: np.ndarray, at: int, distance: float) -> int:
     return end - first - 1
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _spread(values: np.ndarray, at: int) -> float:
     return values[min(at + _NEARBY, len(values) - 2)] - values[max(at - _NEARBY, 1)]
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _scan(axis: Axis, at: int, reach: Reach, nearest: np.ndarray, bound: float) -> tuple[Reach, bool]:
     """Visit points outwards from `at`; where the next visit begins, and whether none is needed.
 
@@ -183,7 +184,7 @@ def _scan(axis: Axis, at: int, reach: Reach, nearest: np.ndarray, bound: float) 
     return Reach(low, high, 4 * reach.turns), False
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _keep(nearest: np.ndarray, distance: float) -> float:
     """Put a distance in its place among the k smallest; the largest of them, now."""
     last = len(nearest) - 1

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from residyn.numerics.compiled import compiled
 from residyn.numerics.information.pairs import checked_paths
 from residyn.numerics.threads import over_rows
 
@@ -31,7 +31,7 @@ def sorting(path: np.ndarray) -> np.ndarray:
     return np.argsort(path, axis=-1)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def doubled_ranks(path: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Twice the rank of each sample at its sublayer, (S, N) int64, in [2, 2N]; tied samples get their mean rank.
 
@@ -49,7 +49,7 @@ def doubled_ranks(path: np.ndarray, order: np.ndarray) -> np.ndarray:
     return ranks
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _tied(path: np.ndarray, order: np.ndarray, shares: np.ndarray) -> None:
     n_sublayers, n = path.shape
     for s in range(n_sublayers):
@@ -62,7 +62,7 @@ def _tied(path: np.ndarray, order: np.ndarray, shares: np.ndarray) -> None:
         shares[s] = tied / n
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _end_of_ties(values: np.ndarray, order: np.ndarray, start: int) -> int:
     """The place in `order` behind the last value equal to the one at `start`."""
     stop = start + 1
