@@ -51,7 +51,10 @@ if TYPE_CHECKING:
     from residyn.model.capture import capture as capture
     from residyn.model.check import check_model as check_model
     from residyn.model.loading import load_model as load_model
+    from residyn.model.loading import untrained as untrained
     from residyn.model.sites import Layout as Layout
+    from residyn.model.teleport import open_teleports as open_teleports
+    from residyn.model.teleport import teleport as teleport
     from residyn.model.texts import read_texts as read_texts
     from residyn.model.texts import tokenize_texts as tokenize_texts
     from residyn.schema import from_array as from_array
@@ -87,6 +90,7 @@ _HOMES = {
     "norm": "residyn.analysis.states",
     "open_results": "residyn.analysis.saving",
     "open_states": "residyn.store",
+    "open_teleports": "residyn.model.teleport",
     "paper_reference": "residyn.figures.reference",
     "pc_axes": "residyn.analysis.space",
     "pc_scores": "residyn.analysis.space",
@@ -95,8 +99,10 @@ _HOMES = {
     "save_results": "residyn.analysis.saving",
     "sign_kept": "residyn.analysis.units",
     "tables": "residyn.analysis.tables",
+    "teleport": "residyn.model.teleport",
     "tokenize_texts": "residyn.model.texts",
     "unit_correlation": "residyn.analysis.units",
+    "untrained": "residyn.model.loading",
     "velocity": "residyn.analysis.states",
     "without_massive": "residyn.analysis.robustness",
 }
@@ -128,6 +134,7 @@ __all__ = [
     "norm",
     "open_results",
     "open_states",
+    "open_teleports",
     "paper_reference",
     "pc_axes",
     "pc_scores",
@@ -136,8 +143,10 @@ __all__ = [
     "save_results",
     "sign_kept",
     "tables",
+    "teleport",
     "tokenize_texts",
     "unit_correlation",
+    "untrained",
     "velocity",
     "without_massive",
 ]

@@ -1,7 +1,8 @@
-"""The only hook registrations: reading the stream while a model runs, and always letting go."""
+"""The only hook registrations: reading and writing the stream while a model runs, and always letting go."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal, NamedTuple
@@ -75,18 +76,75 @@ def read(
     waiting = set(range(len(taps)))
 
     def seen(index: int, tensor: torch.Tensor | None) -> None:
-        if tensor is None:
-            if not strict:
-                return
-            raise ModelError(
-                f"No tensor was found at the {taps[index]}: the residual stream does not pass there. "
-                "Give a map of this model's own modules."
-            )
-        on_state(index, tensor)
+        if tensor is None and not strict:
+            return
+        on_state(index, _found(tensor, taps[index]))
         waiting.discard(index)
         if stop and not waiting:
             waiting.update(range(len(taps)))
             raise _PassIsDone
+
+    with _at(root, taps, seen):
+        yield
+
+
+@contextmanager
+def write(root: nn.Module, taps: Sequence[Tap], change: Callable[[int, torch.Tensor], None]) -> Iterator[None]:
+    """While the context is open, every pass through `root` lets `change(i, tensor)` alter tap i's tensor in place.
+
+    In place, because a block keeps the same tensor for its skip path before it hands it to a norm: a new tensor
+    given to the norm would reach the branch alone, and the skip path would carry the old state on. Readers that
+    are opened inside the context see the changed tensor. Raises ModelError where a module takes or returns no
+    tensor. Hooks are removed whatever happens inside.
+    """
+    with _at(root, taps, lambda index, tensor: change(index, _found(tensor, taps[index]))):
+        yield
+
+
+@contextmanager
+def rewrite(
+    root: nn.Module, paths: Sequence[str], change: Callable[[int, dict[str, Any]], None]
+) -> Iterator[None]:
+    """While the context is open, `change(i, arguments)` may replace what the i-th of these modules is called with.
+
+    `arguments` holds every argument under its name in the module's forward, however it was passed, in the order
+    of the signature. Only for whole blocks: what enters a block reaches its branches and its skip path alike.
+    Hooks are removed whatever happens inside.
+    """
+
+    def before(index: int, module: nn.Module) -> Callable[..., tuple[tuple[()], dict[str, Any]]]:
+        signature = inspect.signature(module.forward)
+        rest = [name for name, one in signature.parameters.items() if one.kind is one.VAR_KEYWORD]
+
+        def called(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            arguments = dict(signature.bind(*args, **kwargs).arguments)
+            for name in rest:
+                arguments |= arguments.pop(name, {})
+            change(index, arguments)
+            return (), arguments
+
+        return called
+
+    with ExitStack() as stack:
+        for index, path in enumerate(paths):
+            module = find_module(root, path)
+            handle = module.register_forward_pre_hook(before(index, module), with_kwargs=True)
+            stack.callback(handle.remove)
+        yield
+
+
+def _found(tensor: torch.Tensor | None, tap: Tap) -> torch.Tensor:
+    if tensor is None:
+        raise ModelError(
+            f"No tensor was found at the {tap}: the residual stream does not pass there. "
+            "Give a map of this model's own modules."
+        )
+    return tensor
+
+
+@contextmanager
+def _at(root: nn.Module, taps: Sequence[Tap], seen: Callable[[int, torch.Tensor | None], None]) -> Iterator[None]:
+    """Call `seen` with what passes each tap, as long as the context is open."""
 
     def before(index: int) -> Callable[..., None]:
         return lambda _module, args, kwargs: seen(index, entering(args, kwargs))
@@ -108,9 +166,12 @@ def read(
 
 @torch.inference_mode()
 def run(root: nn.Module, input_ids: torch.Tensor, **kwargs: Any) -> Any:
-    """One forward pass without gradients or cache; None where a `read(..., stop=True)` ended it early."""
+    """One forward pass without gradients; None where a `read(..., stop=True)` ended it early.
+
+    Without a cache, unless `use_cache` says otherwise.
+    """
     try:
-        return root(input_ids=input_ids, use_cache=False, **kwargs)
+        return root(input_ids=input_ids, **{"use_cache": False, **kwargs})
     except _PassIsDone:
         return None
 

@@ -1,6 +1,8 @@
 """A model to read: hub id, folder, GGUF file, built-in name or a model already in memory → `LoadedModel`."""
 
+from residyn.model.loading.head import language_model
 from residyn.model.loading.load import load_model
 from residyn.model.loading.record import LoadedModel
+from residyn.model.loading.twin import untrained
 
-__all__ = ["LoadedModel", "load_model"]
+__all__ = ["LoadedModel", "language_model", "load_model", "untrained"]

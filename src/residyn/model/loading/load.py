@@ -15,6 +15,7 @@ from residyn.errors import UsageError
 from residyn.model.assets import asset_path
 from residyn.model.loading import architecture, checkpoint, hub, objects, pretrained
 from residyn.model.loading.conversion import convert
+from residyn.model.loading.head import HeadSource
 from residyn.model.loading.names import find_place
 from residyn.model.loading.placement import Need, place, read_wish
 from residyn.model.loading.record import LoadedModel, Source
@@ -113,6 +114,7 @@ def load_model(
         model_type=str(module.config.model_type),
         quantization=quantization,
         warnings=(*placement.warnings, *warnings),
+        head=HeadSource(folder=folder),
     )
 
 

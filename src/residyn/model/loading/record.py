@@ -9,7 +9,9 @@ from typing import Any, Literal
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-Source = Literal["hub", "folder", "gguf", "builtin", "object"]
+from residyn.model.loading.head import HeadSource
+
+Source = Literal["hub", "folder", "gguf", "builtin", "object", "untrained"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,11 +21,12 @@ class LoadedModel:
     module         the text decoder without its language-model head, in evaluation mode
     tokenizer      its tokenizer
     name           as the user named it (a folder or file by its path)
-    source         "hub" | "folder" | "gguf" | "builtin" | "object"
+    source         "hub" | "folder" | "gguf" | "builtin" | "object" | "untrained"
     revision       the commit of a hub repository (40 hex digits), else None
     files          file name → sha256 of what decides the numbers. A hub's weights are taken from the cache's own
                    names, where those are sha256; a model in memory has "parameters", and a tokenizer that was
-                   given has "tokenizer"
+                   given has "tokenizer"; an untrained model has "config" and "tokenizer" (sha256), and the
+                   "seed" and versions ("transformers", "torch") that drew its weights
     dtype          the number format of the weights in memory, and of the residual stream
     dtype_reason, device_reason   why these were chosen
     attention      the implementation in use ("sdpa", "eager" …)
@@ -32,6 +35,7 @@ class LoadedModel:
     model_type     the architecture family, as transformers names it
     quantization   how the stored weights were quantised; None where they were not
     warnings       what a reader of results must know
+    head           where the language-model head is to be had, for `language_model`; None where that is not known
     """
 
     module: PreTrainedModel
@@ -51,9 +55,10 @@ class LoadedModel:
     model_type: str
     quantization: str | None
     warnings: tuple[str, ...]
+    head: HeadSource | None = None
 
     def describe(self) -> dict[str, Any]:
-        """Everything but the module and the tokenizer, as plain JSON: the provenance of a run."""
+        """Everything but the module, the tokenizer and the head, as plain JSON: the provenance of a run."""
         return {
             "name": self.name,
             "source": self.source,

@@ -1,0 +1,146 @@
+"""`teleport`: hosts × places × targets → perturbed trajectories, one host at a time."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import xarray as xr
+
+from residyn.errors import Interrupted
+from residyn.model.interrupts import asked_to_stop
+from residyn.model.loading import LoadedModel
+from residyn.model.sites import Layout
+from residyn.model.teleport import folder
+from residyn.model.teleport.job import Job, prepare
+from residyn.model.teleport.journey import travel
+from residyn.model.teleport.labels import join, label
+from residyn.model.texts import Samples, Texts
+
+Progress = Callable[[int, int], None]
+
+
+def teleport(
+    model: LoadedModel,
+    texts: str | Iterable[str] | Texts | Samples,
+    to: Any,
+    at: int | str | Iterable[int | str],
+    *,
+    position: Literal["last"] | int = "last",
+    residual: Literal["drop", "keep"] = "drop",
+    steps: int = 12,
+    layout: Layout | None = None,
+    memory: int | None = None,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Move the residual stream of one token to chosen points at chosen sublayers, and record where it flows.
+
+    model: from `load_model`.
+    texts: the hosts: one string or several, or what `read_texts` or `tokenize_texts` returned.
+    to: vectors in activation units: an array (target, unit) for every place, (injected, target, unit) where each
+        place has its own, or (host, injected, target, unit). Of a DataArray the dimensions are known by name, and
+        its own coordinates along them are kept.
+    at: layers, each standing for the state that enters it, or labels of sublayers such as "7.mlp".
+    position: the token whose stream is moved: the text's last, or one counted from 0 without BOS, or from the end
+        where negative. What follows it is cut off: in a causal model it moves nothing before it.
+    residual: "drop" puts `to` in the state's place (the paper: what the plane of the targets does not hold is
+        dropped). "keep" adds `to` to the state and so keeps the rest of it: for a move from z to z′ in a plane
+        with axes V, `to` is (z′ − z)Vᵀ.
+    steps: how many sublayers are recorded after the write.
+    layout: a map of sites of your own.
+    memory: bytes that the rows of one pass may take (256 MiB); it decides roundings, and so is a setting.
+    out: a folder, in which DIR/teleport.zarr is written host by host. One that was interrupted is gone on with,
+        and the result is bit-identical to an uninterrupted one.
+    progress: called with (targets done, targets in all).
+
+    Returns a Dataset, in memory, or with lazy states where it is stored:
+    states (host, injected, target, step, unit), float32: step 0 is the state written, step k the state k sublayers
+        on, whose label is `step_sublayer` (injected, step); NaN beyond the model's last sublayer.
+    control (host, sublayer, unit), float32: the untouched path.
+    kl (host, injected, target): KL(control ‖ moved) of the next-token distribution, in nats; ≥ 0 up to rounding.
+    top1_changed (host, injected, target): whether the most likely next token is another. Where the model has no
+        head at hand, kl is NaN, this is absent, and the attribute `no_head` says why.
+    check_error (host, check): the largest relative error of each thing that must hold, in every run and on the
+        user's own weights: the state read at the site is the target; the next state is the target plus what the
+        following branch wrote, skip path included; before the write, every row is the control; the control is a
+        plain pass. Attributes `checks` and `limits` hold the worst and the allowed.
+    path (host), and the attribute `path`: "shared prefix" where all rows went through the model beside one prefix,
+        "full pass" where they could not, for the reason that is warned of.
+
+    Source: the paper's panel L.
+
+    Raises UsageError, DataError or ModelError before any long pass; StoreError for a folder of other settings;
+    ModelError where a write does not reach the whole stream; DataError where a state that follows is not finite;
+    ResourceError where memory is lacking; Interrupted after the host in hand, on Ctrl-C, where results are stored.
+    """
+    if out is not None:
+        folder.check_out(out)
+    job = prepare(
+        model,
+        texts,
+        to,
+        at,
+        position=position,
+        residual=residual,
+        steps=steps,
+        layout=layout,
+        memory=memory,
+    )
+    for said in job.hosts.warnings:
+        warnings.warn(said, stacklevel=2)
+    report = _Report(job, progress)
+    made = _in_memory(job, report) if out is None else _to_folder(job, Path(out), report)
+    for said in sorted(report.reasons):
+        warnings.warn(
+            f"Every row took a full pass, because a prefix cannot be shared in this model: {said}. "
+            "The numbers are the same; it takes longer.",
+            stacklevel=2,
+        )
+    return made
+
+
+def _in_memory(job: Job, report: _Report) -> xr.Dataset:
+    return join([_one(job, host, report) for host in range(len(job.hosts))])
+
+
+def _to_folder(job: Job, out: Path, report: _Report) -> xr.Dataset:
+    with folder.open_folder(out, job.describe(), len(job.hosts)) as writer, asked_to_stop() as stop:
+        pending = writer.pending()
+        report.skip(len(job.hosts) - len(pending))
+        for left, host in zip(reversed(range(len(pending))), pending, strict=True):
+            writer.commit(host, _one(job, host, report))
+            if stop() and left:
+                raise Interrupted(
+                    f"Stopped as asked: {len(job.hosts) - left} of {len(job.hosts)} hosts in {out} are stored. "
+                    "The same call goes on from there."
+                )
+    return folder.open_teleports(out)
+
+
+def _one(job: Job, host: int, report: _Report) -> xr.Dataset:
+    found = travel(job, host, report.add)
+    if found.reason:
+        report.reasons.add(found.reason)
+    return label(job, host, found)
+
+
+class _Report:
+    """Counts targets towards the whole work, and gathers why hosts took full passes."""
+
+    def __init__(self, job: Job, progress: Progress | None) -> None:
+        self.each = len(job.places) * job.targets.n
+        self.total = self.each * len(job.hosts)
+        self.done = 0
+        self.progress = progress
+        self.reasons: set[str] = set()
+
+    def skip(self, hosts: int) -> None:
+        self.done = hosts * self.each
+
+    def add(self, targets: int) -> None:
+        self.done += targets
+        if self.progress is not None:
+            self.progress(self.done, self.total)

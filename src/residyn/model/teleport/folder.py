@@ -1,0 +1,207 @@
+"""Teleports on disk: DIR/teleport.zarr, one part a host, each put in place whole.
+
+    teleport.zarr/
+      teleport.json       format, fingerprint, and the description that it is the hash of; written at creation
+      host-00000.zip      what became of one host: a zarr v3 group in one file (zarr's own ZipStore reads it)
+
+A part that is there was finished. One that is no whole zip file was damaged since: a reader refuses it, and a
+writer makes it again. What is inside is checked when it is read, by zip's checksums.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from residyn.errors import StoreError
+from residyn.model.teleport.labels import join
+from residyn.store.creation import check_target
+from residyn.store.differences import differing
+from residyn.store.files import disk_errors, sweep, write_bytes
+from residyn.store.layout import LOCK
+from residyn.store.lock import locked
+from residyn.store.manifest import fingerprint_of, has_manifest, residyn_version
+from residyn.store.records import read_json, write_json
+
+if TYPE_CHECKING:
+    from zarr.core.buffer import Buffer
+
+GROUP, MANIFEST = "teleport.zarr", "teleport.json"
+FORMAT, FORMAT_VERSION = "residyn teleports", 1
+_LARGEST_CHUNK = 16 * 2**20
+
+
+@dataclass(frozen=True)
+class Writer:
+    """The one writer of a folder of teleports, which holds its lock."""
+
+    group: Path
+    n_hosts: int
+
+    def pending(self) -> list[int]:
+        """The hosts that are not stored yet, or not any more as they were."""
+        return [host for host in range(self.n_hosts) if not _is_whole(self.group, host)]
+
+    def commit(self, host: int, part: xr.Dataset) -> None:
+        """Store one host: written beside its place, flushed, and put there in one step."""
+        with disk_errors(self.group, f"Storing host {host}"):
+            write_bytes(_place(self.group, host), _packed(part))
+
+
+def check_out(out: str | Path) -> None:
+    """Raise StoreError, before any work, where teleports cannot be kept in the folder `out`."""
+    run = Path(out)
+    group = run / GROUP
+    if group.is_symlink():
+        raise StoreError(f"{group} is a link. Put the folder itself there, or choose another folder with out=.")
+    if (group / MANIFEST).is_file():
+        _manifest(group)
+    elif group.exists() and not _is_begun(group):
+        raise StoreError(f"{group} is not residyn's: it has no {MANIFEST}. Choose another folder with out=.")
+    elif not group.exists() or has_manifest(run):
+        check_target(run)
+
+
+@contextmanager
+def open_folder(out: Path, description: Mapping[str, Any], n_hosts: int) -> Iterator[Writer]:
+    """Make the folder of these teleports, or go on with it; StoreError where its settings are others."""
+    group = out / GROUP
+    with disk_errors(out, "Creating the folder of teleports"):
+        group.mkdir(parents=True, exist_ok=True)
+    with locked(group):
+        with disk_errors(group, "Removing what an interrupted write left"):
+            sweep(group)
+        if (group / MANIFEST).is_file():
+            _check_same(group, description)
+        else:
+            record = {
+                "format": FORMAT,
+                "format_version": FORMAT_VERSION,
+                "fingerprint": fingerprint_of(description),
+                "description": description,
+                "n_hosts": n_hosts,
+                "written_by": residyn_version(),
+            }
+            write_json(group / MANIFEST, record)
+        yield Writer(group, n_hosts)
+
+
+def open_teleports(path: str | Path, *, allow_partial: bool = False) -> xr.Dataset:
+    """The teleports stored in the folder `path`, as `teleport` returns them; their states are read when used.
+
+    Raises StoreError where there are none, they are of a newer format, some hosts are missing or damaged (with
+    `allow_partial` those that are whole are opened, and the attribute `partial` counts them).
+    """
+    group = Path(path) / GROUP
+    n_hosts = int(_manifest(group)["n_hosts"])
+    there = [host for host in range(n_hosts) if _is_whole(group, host)]
+    if not there or (len(there) < n_hosts and not allow_partial):
+        absent = next(host for host in range(n_hosts) if host not in there)
+        raise StoreError(
+            f"{group} holds {len(there)} of {n_hosts} hosts; the first missing or damaged one is host {absent}. "
+            "Make the teleports again with the same out= to complete it, or open it with allow_partial=True."
+        )
+    found = join([_read(_place(group, host)) for host in there])
+    if len(there) < n_hosts:
+        found.attrs["partial"] = f"{len(there)} of {n_hosts} hosts"
+    return found
+
+
+def _place(group: Path, host: int) -> Path:
+    return group / f"host-{host:05d}.zip"
+
+
+def _is_begun(group: Path) -> bool:
+    """Whether a folder holds nothing but what an interrupted creation leaves."""
+    return group.is_dir() and all(path.name == LOCK or path.name.startswith(".") for path in group.iterdir())
+
+
+def _manifest(group: Path) -> dict[str, Any]:
+    if not (group / MANIFEST).is_file():
+        raise StoreError(f"{group} holds no teleports. Make them by teleport(..., out={str(group.parent)!r}).")
+    record = read_json(group / MANIFEST)
+    if (
+        not isinstance(record, dict)
+        or record.get("format") != FORMAT
+        or not isinstance(record.get("n_hosts"), int)
+    ):
+        raise StoreError(f"{group / MANIFEST} is damaged or not residyn's. Restore it from a copy.")
+    if record.get("format_version") != FORMAT_VERSION:
+        raise StoreError(
+            f"{group} has format version {record.get('format_version')}; this residyn reads version "
+            f"{FORMAT_VERSION}. Use the residyn that wrote it."
+        )
+    return record
+
+
+def _check_same(group: Path, description: Mapping[str, Any]) -> None:
+    if lines := differing(_manifest(group)["description"], description):
+        listed = "\n  ".join(lines)
+        raise StoreError(
+            f"{group} holds teleports with other settings:\n  {listed}\n"
+            "Use the same settings to go on with it, or choose another folder with out=."
+        )
+
+
+def _is_whole(group: Path, host: int) -> bool:
+    try:
+        with zipfile.ZipFile(_place(group, host)):
+            return True
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def _packed(part: xr.Dataset) -> bytes:
+    """One host as a zarr group in a zip file; the same bytes for the same content."""
+    from zarr.codecs import BloscCodec
+    from zarr.storage import MemoryStore
+
+    # Variable-length strings are the ones that zarr format 3 specifies; fixed-width ones are not portable.
+    text = {
+        name: coord.astype(np.dtypes.StringDType())
+        for name, coord in part.coords.items()
+        if coord.dtype.kind in "OU"
+    }
+    _, _, n_targets, n_steps, n_units = part["states"].shape
+    targets = max(1, min(n_targets, _LARGEST_CHUNK // (4 * n_steps * n_units)))
+    encoding = {
+        "states": {
+            "chunks": (1, 1, targets, n_steps, n_units),
+            "compressors": [BloscCodec(typesize=4, cname="lz4", clevel=5, shuffle="shuffle")],
+        }
+    }
+    files: dict[str, Buffer] = {}
+    stored = part.assign_coords(text).drop_encoding()
+    stored.to_zarr(MemoryStore(files), mode="w", zarr_format=3, consolidated=False, encoding=encoding)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in sorted(files):
+            archive.writestr(zipfile.ZipInfo(name), files[name].to_bytes())
+    return packed.getvalue()
+
+
+def _read(path: Path) -> xr.Dataset:
+    from zarr.storage import ZipStore
+
+    try:
+        part = xr.open_zarr(ZipStore(path, read_only=True), chunks=None, consolidated=False)
+        small = part.drop_vars("states").load()
+        states = part["states"].variable
+        lazy = states.chunk(dict(zip(states.dims, states.encoding["chunks"], strict=True)))
+    # A damaged part fails in as many ways as there are bytes in it; which of them does not help the reader.
+    except Exception as error:
+        raise StoreError(f"{path} cannot be read ({error}). Remove it and make the teleports again.") from error
+    text = {
+        name: (coord.dims, np.array(coord.values.tolist(), dtype=str))
+        for name, coord in small.coords.items()
+        if coord.dtype.kind == "T"
+    }
+    return small.assign_coords(text).assign(states=lazy).drop_encoding()
