@@ -40,6 +40,12 @@ if TYPE_CHECKING:
     from residyn.analysis.states import velocity as velocity
     from residyn.analysis.suite import analyze as analyze
     from residyn.analysis.tables import tables as tables
+    from residyn.analysis.teleports import affine as affine
+    from residyn.analysis.teleports import beside as beside
+    from residyn.analysis.teleports import flow as flow
+    from residyn.analysis.teleports import return_fraction as return_fraction
+    from residyn.analysis.teleports import summary as summary
+    from residyn.analysis.teleports import targets as targets
     from residyn.analysis.units import magnitude as magnitude
     from residyn.analysis.units import mean_activation as mean_activation
     from residyn.analysis.units import sign_kept as sign_kept
@@ -68,7 +74,9 @@ _HOMES = {
     "Layout": "residyn.model.sites",
     "Settings": "residyn.analysis.settings",
     "Space": "residyn.analysis.space",
+    "affine": "residyn.analysis.teleports",
     "analyze": "residyn.analysis.suite",
+    "beside": "residyn.analysis.teleports",
     "capture": "residyn.model.capture",
     "check_model": "residyn.model.check",
     "correlation_density": "residyn.analysis.correlations",
@@ -79,6 +87,7 @@ _HOMES = {
     "explained_variance_by_sublayer": "residyn.analysis.space",
     "figure1": "residyn.figures.figure1",
     "fit_space": "residyn.analysis.space",
+    "flow": "residyn.analysis.teleports",
     "from_array": "residyn.schema",
     "leave_out": "residyn.analysis.massive",
     "load_model": "residyn.model.loading",
@@ -96,9 +105,12 @@ _HOMES = {
     "pc_scores": "residyn.analysis.space",
     "plot": "residyn.figures.panels",
     "read_texts": "residyn.model.texts",
+    "return_fraction": "residyn.analysis.teleports",
     "save_results": "residyn.analysis.saving",
     "sign_kept": "residyn.analysis.units",
+    "summary": "residyn.analysis.teleports",
     "tables": "residyn.analysis.tables",
+    "targets": "residyn.analysis.teleports",
     "teleport": "residyn.model.teleport",
     "tokenize_texts": "residyn.model.texts",
     "unit_correlation": "residyn.analysis.units",
@@ -112,7 +124,9 @@ __all__ = [
     "ResidynError",
     "Settings",
     "Space",
+    "affine",
     "analyze",
+    "beside",
     "capture",
     "check_model",
     "correlation_density",
@@ -123,6 +137,7 @@ __all__ = [
     "explained_variance_by_sublayer",
     "figure1",
     "fit_space",
+    "flow",
     "from_array",
     "leave_out",
     "load_model",
@@ -140,9 +155,12 @@ __all__ = [
     "pc_scores",
     "plot",
     "read_texts",
+    "return_fraction",
     "save_results",
     "sign_kept",
+    "summary",
     "tables",
+    "targets",
     "teleport",
     "tokenize_texts",
     "unit_correlation",

@@ -10,8 +10,15 @@ import typer
 
 from residyn.cli.display import Display
 from residyn.cli.presets import PRESETS, PresetName
-from residyn.cli.request import AnalysisRequest, ModelRequest, Request, takes_request, typed_options
-from residyn.errors import StoreError
+from residyn.cli.request import (
+    AnalysisRequest,
+    ModelRequest,
+    Request,
+    TeleportRequest,
+    takes_request,
+    typed_options,
+)
+from residyn.errors import DataError, StoreError
 
 BUILT_IN = "smollm2-135m"
 DECIDING = {field.name for field in fields(Request)} - {"device", "offline", "on_nonfinite"}
@@ -44,6 +51,7 @@ def run(
     preset: ChosenPreset = "default",
     request: Request,
     analysis: AnalysisRequest,
+    teleports: TeleportRequest,
     reference: Reference = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="The run directory; by default runs/MODEL-TEXTS.")
@@ -52,17 +60,23 @@ def run(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Capture, analyse and draw Figure 1: from a model and texts to a run directory.
+    """Capture, analyse, teleport and draw Figure 1: from a model and texts to a run directory.
 
     Interrupted, it goes on where it was when the same command is given again.
     """
     from residyn.cli import stages
+    from residyn.cli import teleports as teleporting
     from residyn.store import run_name
 
     display = Display(quiet=quiet, as_json=as_json)
     directory = out or Path("runs") / run_name(model, request.texts)
-    stages.capture(directory, model, request, display)
+    loaded = stages.capture(directory, model, request, display)
     stages.analyze(directory, analysis, display)
+    try:
+        teleporting.teleport(directory, teleports, display, loaded)
+    except DataError as error:
+        # Too few or too uniform texts leave nothing to teleport to; the rest of the run is worth having.
+        display.warn([f"Without teleports (panel L): {error}"])
     pictures = stages.figure(directory, display, reference=reference)
     stages.summarize(directory, pictures, display)
 
@@ -116,9 +130,33 @@ def analyze(
     from residyn.cli import stages
 
     display = Display(quiet=quiet, as_json=as_json)
-    analysis = stages.continued_analysis(directory, analysis, typed_options(context))
+    analysis = stages.continued_record(directory, "analysis", analysis, typed_options(context))
     results = stages.analyze(directory, analysis, display, allow_partial=allow_partial)
     stages.show_results(directory, results, display)
+
+
+@takes_request
+def teleport(
+    context: typer.Context,
+    directory: Directory,
+    *,
+    preset: ChosenPreset = "default",
+    teleports: TeleportRequest,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Move the states of DIR's model to chosen points, and record where they flow: teleports/ and tables/.
+
+    What is not typed is as it was when DIR was teleported from last.
+    """
+    from residyn.cli import stages
+    from residyn.cli import teleports as teleporting
+
+    display = Display(quiet=quiet, as_json=as_json)
+    teleports = stages.continued_record(directory, "teleports", teleports, typed_options(context))
+    teleporting.teleport(directory, teleports, display)
+    teleporting.show(directory, display)
 
 
 def figure(

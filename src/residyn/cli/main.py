@@ -24,6 +24,7 @@ for verb in (
     commands.check,
     commands.capture,
     commands.analyze,
+    commands.teleport,
     commands.figure,
     commands.presets,
     commands.info,

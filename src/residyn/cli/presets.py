@@ -32,6 +32,9 @@ PRESETS: dict[PresetName, Preset] = {
             "bos": "auto",
             "estimators": "kde,gcmi",
             "components": 100,
+            "grid": 10,
+            "extents": "robust,15",
+            "horizon": 12,
             "reference": True,
         },
     ),
@@ -44,6 +47,8 @@ PRESETS: dict[PresetName, Preset] = {
             "shuffles": 1,
             "components": 50,
             "leave_out": "3",
+            "hosts": 1,
+            "untrained": 0,
         },
     ),
 }

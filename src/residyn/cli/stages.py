@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from residyn import store
 from residyn.cli.display import Display
-from residyn.cli.request import AnalysisRequest, ModelRequest, Request
+from residyn.cli.request import AnalysisRequest, ModelRequest, Request, TeleportRequest
 from residyn.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from residyn.model.sites import Layout
 
 RESULTS = "results.zarr"
+R = TypeVar("R", AnalysisRequest, TeleportRequest)
 
 
 def continued(directory: Path, model: str | None, request: Request, typed: set[str]) -> tuple[str | None, Request]:
@@ -39,8 +40,8 @@ def continued(directory: Path, model: str | None, request: Request, typed: set[s
     return model or recorded.get("model"), replace(earlier, **changes)
 
 
-def capture(directory: Path, model: str, request: Request, display: Display) -> None:
-    """Load, read, tokenize, prove the sites, and capture what is not captured yet."""
+def capture(directory: Path, model: str, request: Request, display: Display) -> LoadedModel:
+    """Load, read, tokenize, prove the sites, and capture what is not captured yet; the model, for later stages."""
     store.check_target(directory)
     from residyn.model.capture import capture_to, prepare
     from residyn.model.texts import read_texts
@@ -86,12 +87,13 @@ def capture(directory: Path, model: str, request: Request, display: Display) -> 
         warnings=warnings,
     )
     if store.info(directory)["complete"]:
-        return
+        return loaded
     with timed() as capturing, display.progress("capture", "tokens") as progress:
         later = capture_to(job, directory, progress)
     display.warn(later)
     stages = {"texts_s": reading(), "model_s": loading(), "prepare_s": preparing(), "capture_s": capturing()}
     store.update_run(directory, warnings=[*warnings, *later], timings=stages)
+    return loaded
 
 
 def load(model: str, request: ModelRequest, display: Display) -> LoadedModel:
@@ -138,15 +140,13 @@ def read_layout(path: Path | None) -> Layout | None:
     return Layout(**record)
 
 
-def continued_analysis(directory: Path, analysis: AnalysisRequest, typed: set[str]) -> AnalysisRequest:
-    """How `directory` was analysed last, with what was typed on the command line on top."""
-    recorded = store.read_run(directory).get("analysis")
+def continued_record(directory: Path, stage: str, asked: R, typed: set[str]) -> R:
+    """How a stage of `directory` was run last, with what was typed on the command line on top."""
+    recorded = store.read_run(directory).get(stage)
     if not isinstance(recorded, dict):
-        return analysis
-    kept = {
-        f.name: recorded[f.name] for f in fields(AnalysisRequest) if f.name in recorded and f.name not in typed
-    }
-    return replace(analysis, **kept)
+        return asked
+    names = {field.name for field in fields(asked)} - typed
+    return replace(asked, **{name: recorded[name] for name in names if name in recorded})
 
 
 def analyze(

@@ -17,6 +17,8 @@ LARGEST_CONDITION = 1e8
 """Condition number from which a matrix counts as singular: a fixed point would be made of rounding."""
 
 HALF = 0.5
+BELOW, ABOVE, UNDEFINED = "below one half everywhere", "above one half everywhere", "undefined"
+"""Why no radius is the one at which a share falls to one half."""
 
 
 class Contraction(NamedTuple):
@@ -124,12 +126,12 @@ def half_radius(radii: np.ndarray, share: np.ndarray) -> tuple[float, str]:
     """
     known = np.isfinite(share)
     if not known.any():
-        return np.nan, "undefined"
+        return np.nan, UNDEFINED
     r, f = radii[known], isotonic_regression(share[known], increasing=False).x
     if f[0] < HALF:
-        return np.nan, "below one half everywhere"
+        return np.nan, BELOW
     if f[-1] > HALF:
-        return np.nan, "above one half everywhere"
+        return np.nan, ABOVE
     after = int(np.argmax(f <= HALF))
     if f[after] == HALF:
         return float(r[after]), ""
@@ -196,7 +198,7 @@ def mahalanobis(of: Cloud, vectors: np.ndarray) -> np.ndarray:
 
 
 def _placed(radius: float, reason: str) -> float:
-    return {"below one half everywhere": 0.0, "above one half everywhere": np.inf}.get(reason, radius)
+    return {BELOW: 0.0, ABOVE: np.inf}.get(reason, radius)
 
 
 def divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

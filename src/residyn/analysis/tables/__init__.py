@@ -5,6 +5,6 @@ interval (`ci_low`, `ci_high`). Units are not, they are parts of one network: ov
 median and the quartiles (`q25`, `q75`), which are a spread and not an interval for anything.
 """
 
-from residyn.analysis.tables.tables import RESAMPLES, SEED, tables, write_tables
+from residyn.analysis.tables.tables import RESAMPLES, SEED, tables, write_frame, write_tables
 
-__all__ = ["RESAMPLES", "SEED", "tables", "write_tables"]
+__all__ = ["RESAMPLES", "SEED", "tables", "write_frame", "write_tables"]

@@ -60,17 +60,19 @@ def write_tables(
     Each file is written beside its place and renamed, so that no reader meets half a table. Raises StoreError
     where the folder cannot be written.
     """
-    folder, written = Path(folder), []
     frames = tables(results, resamples=resamples, seed=seed)
+    return [write_frame(frame, folder, name) for name, frame in frames.items()]
+
+
+def write_frame(frame: pd.DataFrame, folder: str | Path, name: str) -> Path:
+    """Write one table as NAME.csv, as `write_tables` does; returns its path."""
+    path, partial = Path(folder) / f"{name}.csv", Path(folder) / f"{name}.csv.partial"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, frame in frames.items():
-            path, partial = folder / f"{name}.csv", folder / f"{name}.csv.partial"
-            frame.to_csv(partial, index=False, encoding="utf-8", lineterminator="\n")
-            partial.replace(path)
-            written.append(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frame.to_csv(partial, index=False, encoding="utf-8", lineterminator="\n")
+        partial.replace(path)
     except OSError as error:
         raise StoreError(
             f"Cannot write tables into {folder}: {error}. Choose a folder that can be written."
         ) from error
-    return written
+    return path

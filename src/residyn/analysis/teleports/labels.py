@@ -14,7 +14,7 @@ from residyn.errors import DataError
 from residyn.schema import SUBLAYER, UNIT
 
 HOST, INJECTED, TARGET, STEP, GROUP = "host", "injected", "target", "step", "group"
-KIND, RADIUS = "target_kind", "radius"
+KIND, RADIUS, OF_STATES = "target_kind", "radius", "mahalanobis_of_states"
 GRID, DISC, ISOTROPIC, SWAP, SAMPLE_STATE, NO_OP = "grid", "disc", "isotropic", "swap", "sample", "no-op"
 
 PANEL = "Fernando & Guitchounts 2025, Fig. 1L"

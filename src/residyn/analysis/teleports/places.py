@@ -19,10 +19,10 @@ At = int | str | Iterable[int | str]
 
 
 class Places(NamedTuple):
-    """Sublayers to inject at: `labels` (P,), positions `index` (P,) among the sublayers of the states."""
+    """Sublayers to inject at: `labels` (P,), and their `positions` (P,) among the sublayers of the states."""
 
     labels: list[str]
-    index: list[int]
+    positions: list[int]
 
 
 def find(states: xr.DataArray, at: At) -> Places:
@@ -65,14 +65,14 @@ def widths(states: xr.DataArray, places: Places) -> np.ndarray:
 
     Raises DataError where all states of a place are the same, which leaves nothing to measure radii in.
     """
-    parts = each_block(states.isel({SUBLAYER: places.index}), moments.from_block)
+    parts = each_block(states.isel({SUBLAYER: places.positions}), moments.from_block)
     gathered = functools.reduce(moments.merge, parts)
     sigma = np.sqrt(gathered.m2.sum(axis=1) / gathered.count)
     for place, width in zip(places.labels, sigma, strict=True):
         if not width > 0:
             raise DataError(
-                f"All {states.sizes[SAMPLE]} states at {place} are the same: there is no spread to measure a radius "
-                "in. Inject at a later sublayer, or give states of more different texts."
+                f"All {states.sizes[SAMPLE]} states at {place} are the same: no spread to measure a radius in. "
+                "Inject at a later sublayer, or give states of more different texts."
             )
     return sigma
 

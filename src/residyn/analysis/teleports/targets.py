@@ -16,7 +16,6 @@ import numpy as np
 import xarray as xr
 
 from residyn.analysis.space import Space
-from residyn.analysis.space.record import COMPONENT
 from residyn.analysis.teleports.labels import (
     DISC,
     GRID,
@@ -42,7 +41,7 @@ from residyn.analysis.teleports.places import (
 )
 from residyn.errors import DataError, UsageError
 from residyn.numerics.flow import unit_rows
-from residyn.schema import SAMPLE, SUBLAYER, UNIT
+from residyn.schema import SAMPLE, UNIT
 
 RADII = (0.5, 1.0, 2.0, 4.0)
 _DIMS = (HOST, INJECTED, TARGET, UNIT)
@@ -63,6 +62,7 @@ def discs(
     space: Space,
     hosts: xr.DataArray,
     injected: At,
+    *,
     radii: Sequence[float] = RADII,
     directions: int = 8,
     seed: int = 0,
@@ -86,13 +86,14 @@ def discs(
     for host in range(len(start)):
         angles = _rng(seed, host).uniform(0, 2 * np.pi) + 2 * np.pi * np.arange(n) / n
         moves[host] = unit_rows(np.stack([np.cos(angles), np.sin(angles)], axis=1) @ plane)
-    return _at_radii(states, places, start, moves, r, DISC)
+    return _at_radii(states, places, start, moves, radii=r, kind=DISC)
 
 
 def isotropic(
     states: xr.DataArray,
     hosts: xr.DataArray,
     injected: At,
+    *,
     radii: Sequence[float] = RADII,
     directions: int = 8,
     seed: int = 0,
@@ -105,13 +106,14 @@ def isotropic(
     n, n_units = check_count(directions, "directions"), start.shape[2]
     drawn = np.stack([_rng(seed, host).standard_normal((n, n_units)) for host in range(len(start))])
     moves = np.broadcast_to(unit_rows(drawn)[:, None], (len(start), len(places.labels), n, n_units))
-    return _at_radii(states, places, start, moves, r, ISOTROPIC)
+    return _at_radii(states, places, start, moves, radii=r, kind=ISOTROPIC)
 
 
 def swaps(
     states: xr.DataArray,
     hosts: xr.DataArray,
     injected: At,
+    *,
     radii: Sequence[float] = RADII,
     partners: int = 8,
     seed: int = 0,
@@ -128,12 +130,12 @@ def swaps(
     n = check_count(partners, "partners")
     others = np.empty((len(start), len(places.labels), n, start.shape[2]))
     orders = [_rng(seed, host).permutation(states.sizes[SAMPLE]) for host in range(len(start))]
-    for p, index in enumerate(places.index):
+    for p, index in enumerate(places.positions):
         points = states_at(states, index)
         for host, order in enumerate(orders):
             others[host, p] = _partners(points, order, start[host, p], n, places.labels[p])
     towards = unit_rows(others - start[:, :, None])
-    scaled = _at_radii(states, places, start, towards, r, SWAP)
+    scaled = _at_radii(states, places, start, towards, radii=r, kind=SWAP)
     return combine(scaled, _labelled(others, places, SAMPLE_STATE))
 
 
@@ -193,7 +195,7 @@ def _plane(space: Space, sublayer: str) -> np.ndarray:
 
 
 def _at_radii(
-    states: xr.DataArray, places: Places, start: np.ndarray, moves: np.ndarray, radii: np.ndarray, kind: str
+    states: xr.DataArray, places: Places, start: np.ndarray, moves: np.ndarray, *, radii: np.ndarray, kind: str
 ) -> xr.DataArray:
     """Targets x + r σ u of unit moves u (H, P, n, D), radius by radius."""
     length = widths(states, places)[:, None] * radii
@@ -221,8 +223,8 @@ def _partners(points: np.ndarray, order: np.ndarray, own: np.ndarray, n: int, pl
     chosen = order[other[order]][:n]
     if len(chosen) < n:
         raise DataError(
-            f"{n} partners were asked for, and {len(chosen)} of {len(points)} samples differ from the host's state "
-            f"at {place}. Ask for fewer, or give states of more different texts."
+            f"{n} partners were asked for, and {len(chosen)} of {len(points)} samples differ from the host's "
+            f"state at {place}. Ask for fewer, or give states of more different texts."
         )
     return points[chosen]
 
