@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from residyn.analysis.units import unit_correlation as unit_correlation
     from residyn.errors import ResidynError as ResidynError
     from residyn.figures import panels as plot
+    from residyn.figures.drawers import Teleports as Teleports
     from residyn.figures.figure1 import figure1 as figure1
     from residyn.figures.reference import paper_reference as paper_reference
     from residyn.model.capture import capture as capture
@@ -74,6 +75,7 @@ _HOMES = {
     "Layout": "residyn.model.sites",
     "Settings": "residyn.analysis.settings",
     "Space": "residyn.analysis.space",
+    "Teleports": "residyn.figures.drawers",
     "affine": "residyn.analysis.teleports",
     "analyze": "residyn.analysis.suite",
     "beside": "residyn.analysis.teleports",
@@ -124,6 +126,7 @@ __all__ = [
     "ResidynError",
     "Settings",
     "Space",
+    "Teleports",
     "affine",
     "analyze",
     "beside",

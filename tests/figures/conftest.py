@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,13 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from residyn.analysis.correlations import correlation_density
+from residyn.analysis.space import Space, fit_space, pc_scores
 from residyn.analysis.states import cosine, velocity
+from residyn.analysis.teleports import flow, grid, return_fraction, summary
 from residyn.analysis.units import mean_activation, unit_correlation
-from residyn.schema import Site, SiteMap, label_result, label_states, transition_coords
+from residyn.figures.drawers import Teleports
+from residyn.schema import Site, SiteMap, from_array, label_result, label_states, transition_coords
+from synthetic_jumps import UNITS, Law, make_jumps, relaxing
 
 SPACES = ("global", "held out", "equalised", "z-scored", "without massive units")
 
@@ -177,3 +182,49 @@ def first_results_of():
 @pytest.fixture
 def hostile() -> str:
     return "$\\frac{1$ {{7*7}} <b>\x00\ud800\u202e\n_" + "x" * 300 + "\ufffe"
+
+
+PLACES = ("0.attn", "2.mlp", "3.attn", "7.attn")
+
+
+def space_and_scores() -> tuple[Space, xr.DataArray]:
+    """The space of random walks over eight layers, and their scores in it."""
+    rng = np.random.default_rng(3)
+    walks = np.cumsum(rng.normal(size=(60, 16, UNITS)) * np.arange(1, UNITS + 1), axis=1)
+    states = from_array(walks, [i // 2 for i in range(16)], ["attn", "mlp"] * 8)
+    space = fit_space(states, 4)
+    return space, pc_scores(states, space)
+
+
+def flow_under(law: Law, *, side: int = 6, at: Sequence[str] = PLACES, **how: Any) -> xr.Dataset:
+    """The flow of a grid and of discs and isotropic targets at two radii, under a law of displacements."""
+    space, _ = space_and_scores()
+    rng = np.random.default_rng(5)
+    points = grid(space, side).values
+    near = rng.normal(size=(16, UNITS)) * 5
+    kinds = ["grid"] * len(points) + (["disc"] * 4 + ["isotropic"] * 4) * 2
+    radii = [np.nan] * len(points) + [1.0] * 8 + [4.0] * 8
+    coords = {"target_kind": ("target", kinds), "radius": ("target", radii)}
+    return flow(make_jumps(law, np.concatenate([points, near]), at=at, coords=coords, **how), space)
+
+
+@pytest.fixture(scope="session")
+def attracted() -> xr.Dataset:
+    return flow_under(relaxing(0.9), hosts=3)
+
+
+@pytest.fixture(scope="session")
+def teleports() -> Teleports:
+    """Teleports at places that the results of `full` have states of."""
+    moved = flow_under(relaxing(0.9), at=("0.attn", "1.attn", "2.mlp", "3.attn"), hosts=3)
+    return Teleports(moved, summary(moved, resamples=50), return_fraction(moved, resamples=50), host=1)
+
+
+@pytest.fixture(scope="session")
+def cloud() -> xr.DataArray:
+    return space_and_scores()[1]
+
+
+@pytest.fixture
+def flow_of():
+    return flow_under

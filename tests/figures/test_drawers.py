@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from residyn.figures.drawers import drawers
+from residyn.figures.drawers import Teleports, drawers, summaries
 from residyn.figures.figure1 import DRAWN, DRAWN_IF_PRESENT, figure1
 
 
@@ -21,6 +21,35 @@ def test_panels_follow_their_results(full, llama):
         assert list(drawers(full.drop_vars(name), None, reference=False)) == [
             letter for letter in [*"BCDEFGHI", "I3", "J", "K"] if letter not in gone
         ]
+
+
+def test_teleports_come_last_with_their_host_and_the_samples_states(full, results, teleports):
+    found = drawers(full, None, reference=False, teleports=teleports)
+    assert list(found) == [*"BCDEFGHI", "I3", "J", "K", "L"]
+    for of, with_cloud in ((full, True), (results, False), (full.isel(pc=[0]), False)):
+        panel = drawers(of, None, reference=False, teleports=teleports)["L"]
+        first = panel.draw(Figure().subplots()).child_axes[0]
+        labels = {artist.get_label(): artist for artist in (*first.collections, *first.lines)}
+        assert ("_cloud" in labels) is with_cloud
+        path = teleports.flow["control_path"].values[1, :13]
+        np.testing.assert_allclose(labels["_control"].get_xydata(), path, rtol=1e-12)
+        if with_cloud:
+            np.testing.assert_allclose(labels["_cloud"].get_offsets(), of["pc_scores"].values[:, 0, :2])
+
+
+def test_curves_of_teleports_follow_their_results(teleports):
+    assert [panel.stem for panel in summaries(teleports)] == [
+        "panel_l_pull",
+        "panel_l_retention",
+        "panel_l_return",
+    ]
+    assert [panel.draw(Figure().subplots()).get_ylabel() for panel in summaries(teleports)] == [
+        "pull beyond passive (cosine)",
+        "displacement kept, ρ",
+        "return fraction",
+    ]
+    assert summaries(Teleports(teleports.flow)) == []
+    assert [p.stem for p in summaries(Teleports(teleports.flow, returns=teleports.returns))] == ["panel_l_return"]
 
 
 def test_maps_over_units_have_one_order(full):

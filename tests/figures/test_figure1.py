@@ -45,10 +45,10 @@ def test_every_arrangement_is_saved(family, map_of, results_of, tmp_path):
     assert len(save(figure1(results), tmp_path / "f", ("pdf", "svg"))) == 2
 
 
-def test_every_panel_has_its_files(full, tmp_path):
+def test_every_panel_has_its_files(full, teleports, tmp_path):
     before = dict(mpl.rcParams)
-    paths = draw_all(full, None, tmp_path / "figures", reference=True)
-    letters = [*"abcdefghi", "i_3d", "j", "k"]
+    paths = draw_all(full, None, tmp_path / "figures", teleports=teleports, reference=True)
+    letters = [*"abcdefghi", "i_3d", "j", "k", "l", "l_pull", "l_retention", "l_return"]
     stems = ["figure1", *(f"panel_{letter}" for letter in letters)]
     wanted = [f"{stem}.{kind}" for stem in stems for kind in ("png", "pdf", "svg")]
     assert [path.name for path in paths] == wanted

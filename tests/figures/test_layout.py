@@ -8,8 +8,10 @@ from matplotlib.text import Text
 from mpl_toolkits.mplot3d import Axes3D
 
 from residyn.figures import panels, style
-from residyn.figures.figure1 import figure1
+from residyn.figures.drawers import drawers
+from residyn.figures.figure1 import DRAWN, figure1
 from residyn.figures.layout import arrange
+from synthetic_jumps import relaxing
 
 FAMILIES = ("llama", "gemma2", "olmo2", "bloom", "opt", "falcon")
 
@@ -97,6 +99,42 @@ def test_legends_keep_a_distance_from_the_row_above(reference, first, full):
 def test_the_page_is_lower_than_a_page():
     assert arrange(dict.fromkeys("ABCDEFGHIJKL", "curve"), tall_legends=False)[0] < 250
     assert arrange(dict.fromkeys("ABCDEFGHIJKL", "curve"), tall_legends=True)[0] < 260
+
+
+def test_teleports_words_are_whole_and_apart(attracted, cloud, flow_of):
+    check_words_stand_clear(panels.teleport_row(attracted, cloud=cloud).figure)
+    check_words_stand_clear(panels.teleports(attracted, "2.mlp", cloud=cloud).figure)
+    deep = flow_of(relaxing(1.1), at=[f"{layer}.attn" for layer in range(5)])
+    deep = deep.assign(control_path=deep["control_path"] - 1234).assign_coords(
+        injected_layer=("injected", [96, 97, 98, 99, 127])
+    )
+    check_words_stand_clear(panels.teleport_row(deep, cloud=cloud).figure)
+
+
+@pytest.mark.parametrize("reference", [False, True])
+def test_teleports_have_a_last_row_and_the_page_stays_a_page(full, teleports, reference):
+    figure = figure1(full, teleports=teleports, reference=reference, title="A title")
+    bold = [text for text in figure.texts if text.get_fontweight() == "bold"]
+    assert [text.get_text() for text in bold] == list("ABCDEFGHIIJKL")
+    assert min(bold, key=lambda text: text.get_position()[1]).get_text() == "L"
+    width, height = 25.4 * figure.get_size_inches()
+    assert width == pytest.approx(180)
+    assert height <= 297
+    check_words_stand_clear(figure)
+
+
+def test_a_row_begins_below_those_before_it(full, teleports):
+    for results in (full, full[list(DRAWN)]):
+        shapes = {
+            name: panel.shape
+            for name, panel in drawers(results, None, reference=True, teleports=teleports).items()
+        }
+        total, places = arrange(shapes, tall_legends=True)
+        row = places.pop("L")
+        assert row.bottom > 6
+        assert row.left + row.width <= 165
+        assert all(place.bottom > row.bottom + row.height + 5 for place in places.values())
+        assert max(place.bottom + place.height for place in places.values()) < total
 
 
 def test_composite_with_undefined_correlations(results):

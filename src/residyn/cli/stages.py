@@ -193,13 +193,16 @@ def _same_origin(results: xr.Dataset, states: xr.DataArray, settings: Settings) 
 
 
 def figure(directory: Path, display: Display, *, reference: bool = False) -> list[Path]:
-    """Draw Figure 1 and its panels from the stored results."""
+    """Draw Figure 1 and its panels from the stored results, with panel L where there are teleports."""
     from residyn.analysis.saving import open_results
+    from residyn.cli.teleports import open_flow
+    from residyn.figures.drawers import Teleports
     from residyn.figures.figure1 import draw_all
 
-    results = open_results(directory / RESULTS)
+    results, found = open_results(directory / RESULTS), open_flow(directory)
+    teleports = Teleports(found["flow"], found["summary"], found["return_fraction"]) if found else None
     with timed() as seconds, display.stage("Drawing Figure 1"):
-        pictures = draw_all(results, None, directory / "figures", reference=reference)
+        pictures = draw_all(results, None, directory / "figures", reference=reference, teleports=teleports)
     store.update_run(directory, timings={"figure_s": seconds()})
     return pictures
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,21 @@ from residyn.schema import UNIT, SiteMap
 Draw = Callable[[Axes], Axes]
 
 
+@dataclass(frozen=True)
+class Teleports:
+    """Results of teleports to draw, as panel L and beside it.
+
+    `flow` of `flow(jumps, space)`, with targets on a grid; `summary` of `summary(flow)` or `beside(trained,
+    untrained)`, and `returns` of `return_fraction(flow)`, where there are any; `host` is the number of the
+    host whose arrows are drawn.
+    """
+
+    flow: xr.Dataset
+    summary: xr.Dataset | None = None
+    returns: xr.Dataset | None = None
+    host: int = 0
+
+
 class Panel(NamedTuple):
     """A panel of the figure: its letter, the name of its file, its shape on the page, what draws it into axes."""
 
@@ -26,19 +42,35 @@ class Panel(NamedTuple):
     draw: Draw
 
 
-def drawers(results: xr.Dataset, sites: SiteMap | None, *, reference: bool) -> dict[str, Panel]:
+def drawers(
+    results: xr.Dataset, sites: SiteMap | None, *, reference: bool, teleports: Teleports | None = None
+) -> dict[str, Panel]:
     """The panels whose results are there, in the figure's order: A only where the sites are known.
 
     Names are the letters; the paths in space, which stand beside those in the plane, are "I3". `reference`
-    lays the paper's curves over E, F and H.
+    lays the paper's curves over E, F and H. Panel L has the states of samples where `results` have scores.
     """
     found = [
         *_schematic(results, sites),
         *_units_and_kinematics(results, reference),
         *_information(results, reference),
         *_space(results),
+        *([] if teleports is None else [_row(teleports, _cloud(results))]),
     ]
     return {"I3" if panel.stem == "panel_i_3d" else panel.letter: panel for panel in found}
+
+
+def summaries(teleports: Teleports) -> list[Panel]:
+    """What stands beside panel L in files of its own: pull, retention, return fractions."""
+    found, numbers, returns = [], teleports.summary, teleports.returns
+    if numbers is not None:
+        found.append(_panel("L", "curve", lambda ax: panels.teleport_pull(numbers, ax=ax), "panel_l_pull"))
+        found.append(
+            _panel("L", "curve", lambda ax: panels.teleport_retention(numbers, ax=ax), "panel_l_retention")
+        )
+    if returns is not None:
+        found.append(_panel("L", "curve", lambda ax: panels.return_fraction(returns, ax=ax), "panel_l_return"))
+    return found
 
 
 def _panel(letter: str, shape: Shape, draw: Draw, stem: str = "") -> Panel:
@@ -101,6 +133,18 @@ def _space(results: xr.Dataset) -> list[Panel]:
         shares = results["explained_variance_by_sublayer"]
         found.append(_panel("K", "curve", lambda ax: panels.explained_variance_by_sublayer(shares, ax=ax)))
     return found
+
+
+def _row(teleports: Teleports, cloud: xr.DataArray | None) -> Panel:
+    def draw(ax: Axes) -> Axes:
+        return panels.teleport_row(teleports.flow, host=teleports.host, cloud=cloud, ax=ax)
+
+    return _panel("L", "row", draw)
+
+
+def _cloud(results: xr.Dataset) -> xr.DataArray | None:
+    scores = results.get("pc_scores")
+    return scores if scores is not None and scores.sizes["pc"] > 1 else None
 
 
 def _order(results: xr.Dataset) -> np.ndarray | None:

@@ -1,4 +1,4 @@
-"""Figure 1, panels A to K, on one page, and each panel in a file of its own."""
+"""Figure 1, panels A to L, on one page, and each panel in a file of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from residyn.errors import DataError
 from residyn.figures import panels, style
-from residyn.figures.drawers import Panel, drawers
+from residyn.figures.drawers import Panel, Teleports, drawers, summaries
 from residyn.figures.layout import Place, arrange
 from residyn.figures.saving import save
 from residyn.schema import SiteMap
@@ -33,17 +33,24 @@ _TITLE_MM = 6.0
 
 
 def figure1(
-    results: xr.Dataset, sites: SiteMap | None = None, *, reference: bool = False, title: str | None = None
+    results: xr.Dataset,
+    sites: SiteMap | None = None,
+    *,
+    teleports: Teleports | None = None,
+    reference: bool = False,
+    title: str | None = None,
 ) -> Figure:
     """The composite: A schematic, B means, C correlations, D their density, E cosine, F velocity, G and H
-    mutual information, I trajectories in the plane and in space, J and K explained variance.
+    mutual information, I trajectories in the plane and in space, J and K explained variance, L teleports.
 
     `results` holds the results named in `DRAWN`; the panels G to K are drawn where theirs are there too
     (`DRAWN_IF_PRESENT`) and else left out. `sites` is the map of the model's residual stream; None takes the
     one that the results carry (attribute `sites`, JSON). Without any, as for recordings of another system,
-    panel A is left out and B and C take its room. `reference` lays the paper's curves of Llama 3.1 8B over E,
-    F and H. A line at the foot says which model, how many samples, which texts and which token the states
-    are of, as far as the results know. Raises DataError, naming what is missing.
+    panel A is left out and B and C take its room. `teleports` adds a last row, panel L, with the arrows of one
+    host at up to five places; their curves over depth have files of their own (`draw_all`). `reference` lays
+    the paper's curves of Llama 3.1 8B over E, F and H. A line at the foot says which model, how many samples,
+    which texts and which token the states are of, as far as the results know. Raises DataError, naming what is
+    missing.
     """
     missing = [name for name in DRAWN if name not in results]
     if missing:
@@ -51,7 +58,7 @@ def figure1(
             f"Figure 1 needs the results {', '.join(DRAWN)}; missing: {', '.join(missing)}. "
             "Analyse the states first (residyn analyze DIR)."
         )
-    found = drawers(results, sites or sites_of(results), reference=reference)
+    found = drawers(results, sites or sites_of(results), reference=reference, teleports=teleports)
     height, places = arrange({name: panel.shape for name, panel in found.items()}, tall_legends=reference)
     height += _TITLE_MM if title else 0.0
     with style.context():
@@ -63,18 +70,26 @@ def figure1(
 
 
 def draw_all(
-    results: xr.Dataset, sites: SiteMap | None, directory: str | Path, *, reference: bool = False
+    results: xr.Dataset,
+    sites: SiteMap | None,
+    directory: str | Path,
+    *,
+    teleports: Teleports | None = None,
+    reference: bool = False,
 ) -> list[Path]:
-    """Write `figure1` and `panel_a` … `panel_k`, `panel_i_3d` as png, pdf and svg into `directory`; the paths.
+    """Write `figure1` and `panel_a` … `panel_l`, `panel_i_3d` as png, pdf and svg into `directory`; the paths.
 
-    Panels whose results are not there are left out, as `panel_a` is where no site map is known. Raises as
-    `figure1` and `saving.save` do.
+    Panels whose results are not there are left out, as `panel_a` is where no site map is known. Beside panel L
+    stand `panel_l_pull`, `panel_l_retention` and `panel_l_return`, where `teleports` have a summary and return
+    fractions. Raises as `figure1` and `saving.save` do.
     """
     directory = Path(directory)
     sites = sites or sites_of(results)
     provenance = provenance_of(results)
-    paths = save(figure1(results, sites, reference=reference), directory / "figure1", provenance=provenance)
-    for panel in drawers(results, sites, reference=reference).values():
+    whole = figure1(results, sites, teleports=teleports, reference=reference)
+    paths = save(whole, directory / "figure1", provenance=provenance)
+    drawn = drawers(results, sites, reference=reference, teleports=teleports)
+    for panel in [*drawn.values(), *([] if teleports is None else summaries(teleports))]:
         with style.context():
             fig = _alone(panel)
         paths += save(fig, directory / panel.stem, provenance=provenance)
@@ -83,9 +98,11 @@ def draw_all(
 
 def _alone(panel: Panel) -> Figure:
     """A panel in a figure of its own."""
-    if panel.shape == "space":
-        fig = style.new_figure(*style.PANEL_MM)
-        panel.draw(fig.add_axes(panels.SPACE_BOX, projection="3d"))
+    if panel.shape in ("space", "row"):
+        in_space = panel.shape == "space"
+        fig = style.new_figure(*(style.PANEL_MM if in_space else panels.ROW_MM))
+        box = panels.SPACE_BOX if in_space else panels.ROW_BOX
+        panel.draw(fig.add_axes(box, projection="3d" if in_space else None))
         return fig
     size = panels.SCHEMATIC_MM if panel.shape == "schematic" else style.PANEL_MM
     fig = style.new_figure(*size, layout="constrained")

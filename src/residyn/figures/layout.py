@@ -1,13 +1,13 @@
-"""Where each panel of the composite stands: rows of three columns, in millimetres of the page."""
+"""Where each panel of the composite stands: rows of three columns or one, in millimetres of the page."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from residyn.figures.panels import SCHEMATIC_MM
 
-Shape = Literal["schematic", "map", "curve", "scaled", "space"]
+Shape = Literal["schematic", "map", "curve", "scaled", "space", "row"]
 
 _COLUMNS = (14.0, 75.0, 134.0)
 """Left edges of the axes."""
@@ -15,6 +15,8 @@ _WIDTHS = {"map": 30.0, "curve": 41.0, "scaled": 31.0, "space": 41.0}
 """Of the axes: a map leaves room for its colour bar, a scaled curve for a scale on the right."""
 _WIDE = ((14.0, 54.0), (103.0, 54.0))
 """Left edge and width in a first row of two maps."""
+_ACROSS = (14.0, 148.0)
+"""Left edge and width of axes that fill a row, which leave room for a colour bar."""
 _MARGIN, _FOOT = 0.5, 6.0
 _LETTER = (14.0, 2.2)
 """How far a panel's letter stands to the left of its axes, and above them."""
@@ -32,7 +34,9 @@ class Row(NamedTuple):
         return self.above + self.axes + self.below
 
 
-_FIRST, _NEXT = Row(7.0, 54.0, 12.0), Row(10.0, 37.0, 9.5)
+_FIRST, _NEXT, _WHOLE = Row(7.0, 54.0, 12.0), Row(10.0, 37.0, 9.5), Row(10.0, 25.5, 9.0)
+_LOWER = 4.0
+"""Taken from the axes of later rows where one more row must fit on the page."""
 _LEGEND_ROW = 3.0
 """Added above the axes of later rows for another row of a legend."""
 
@@ -47,11 +51,13 @@ class Place(NamedTuple):
     letter: tuple[float, float]
 
 
-def rows_of(names: Sequence[str]) -> list[list[str]]:
-    """The panels of each row: those of the first, A to C, then three by three."""
-    first = [name for name in names if name in ("A", "B", "C")]
-    rest = [name for name in names if name not in first]
-    return [first, *(rest[start : start + len(_COLUMNS)] for start in range(0, len(rest), len(_COLUMNS)))]
+def rows_of(shapes: Mapping[str, Shape]) -> list[list[str]]:
+    """The panels of each row: those of the first, A to C, then three by three, then those that fill a row."""
+    whole = [[name] for name, shape in shapes.items() if shape == "row"]
+    first = [name for name in shapes if name in ("A", "B", "C")]
+    rest = [name for name in shapes if name not in first and [name] not in whole]
+    n = len(_COLUMNS)
+    return [first, *(rest[start : start + n] for start in range(0, len(rest), n)), *whole]
 
 
 def arrange(shapes: Mapping[str, Shape], *, tall_legends: bool) -> tuple[float, dict[str, Place]]:
@@ -59,9 +65,10 @@ def arrange(shapes: Mapping[str, Shape], *, tall_legends: bool) -> tuple[float, 
 
     `tall_legends` makes room for one more row in the legends of the later rows.
     """
-    rows = rows_of(list(shapes))
-    later = _NEXT._replace(above=_NEXT.above + _LEGEND_ROW * tall_legends)
-    heights = [_FIRST, *(later for _ in rows[1:])]
+    rows = rows_of(shapes)
+    lower = _LOWER * ("row" in shapes.values())
+    later = _NEXT._replace(above=_NEXT.above + _LEGEND_ROW * tall_legends, axes=_NEXT.axes - lower)
+    heights = [_FIRST, *(_WHOLE if shapes[names[0]] == "row" else later for names in rows[1:])]
     total = _FOOT + sum(row.height for row in heights) + _MARGIN
     places: dict[str, Place] = {}
     top = total - _MARGIN
@@ -76,6 +83,8 @@ def _place(shape: Shape, column: int, n_columns: int, bottom: float, row: Row) -
     letter_y = bottom + row.below + row.axes + _LETTER[1]
     if shape == "schematic":
         return Place(1.5, bottom, *SCHEMATIC_MM, (1.0, letter_y))
+    if shape == "row":
+        return Place(_ACROSS[0], bottom + row.below, _ACROSS[1], row.axes, (1.0, letter_y))
     left, width = _WIDE[column] if row is _FIRST and n_columns == 2 else (_COLUMNS[column], _WIDTHS[shape])
     letter = (max(left - _LETTER[0], 1.0), letter_y)
     if shape == "space":  # its words lie inside the axes' box

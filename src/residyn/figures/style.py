@@ -28,6 +28,8 @@ DPI = 300
 SMALL_PT, BASE_PT, TITLE_PT, LETTER_PT = 6.5, 7.0, 8.0, 9.0
 LINE_PT = 0.6
 
+INK, MUTED, HAIRLINE, UNDEFINED = "#222222", "#555555", "#9a9a9a", "#c4c4c4"
+
 KIND_COLOURS = {"within": "#2a9a55", "cross": "#1f4e9c", "block": "#e69f00"}
 """Colour of a transition kind. Lightness differs as well as hue: 56, 34 and 71 in CIELAB."""
 
@@ -40,16 +42,26 @@ SITE_COLOURS = {
     "attn": KIND_COLOURS["within"],
     "mlp": KIND_COLOURS["cross"],
     "block": KIND_COLOURS["block"],
-    "out": "#222222",
+    "out": INK,
 }
 """Colour of a state: that of the part of the network that reads it, as its arrow in panel A."""
 
 SITE_MARKERS = {"attn": "o", "mlp": "s", "block": "D", "out": "^"}
 SITE_NAMES = {"attn": "attn state", "mlp": "mlp state", "block": "block state", "out": "output"}
 
-ESTIMATOR_NAMES = {"gcmi": "Gaussian copula", "ksg": "KSG", "kde": "KDE", "binned": "binned"}
+TARGET_COLOURS = {
+    "grid": INK,
+    "disc": "#8f4fb0",
+    "isotropic": "#c46a1b",
+    "swap": "#2f8f95",
+    "sample": "#c2588f",
+}
+"""Colour of a kind of teleport target."""
 
-INK, MUTED, HAIRLINE, UNDEFINED = "#222222", "#555555", "#9a9a9a", "#c4c4c4"
+TARGET_MARKERS = {"grid": "o", "disc": "D", "isotropic": "^", "swap": "s", "sample": "v"}
+TARGET_NAMES = {"disc": "in plane", "sample": "a sample's state", "swap": "towards a sample"}
+
+ESTIMATOR_NAMES = {"gcmi": "Gaussian copula", "ksg": "KSG", "kde": "KDE", "binned": "binned"}
 
 DIVERGING = LinearSegmentedColormap.from_list(
     "residyn_diverging",
@@ -64,6 +76,10 @@ DENSITY = LinearSegmentedColormap.from_list(
 INFORMATION = LinearSegmentedColormap.from_list(
     "residyn_information", ["#0a0713", "#2c2356", "#30558f", "#3389a0", "#57bda3", "#c3ecb4", "#fbffe6"]
 ).with_extremes(bad=UNDEFINED)
+RETENTION = LinearSegmentedColormap.from_list(
+    "residyn_retention", ["#0d2a80", "#2a6fd6", "#8fb0d8", "#b0b0b0", "#dc8fb8", "#cf3285", "#73084a"]
+).with_extremes(bad=UNDEFINED)
+"""For thin marks on white: its middle, which says "nothing happens", is grey."""
 DEPTH = LinearSegmentedColormap.from_list("residyn_depth", colormaps["viridis"](np.linspace(0.0, 0.95, 256)))
 """Colours of layers: viridis without its last yellow, which a thin line on white would lose."""
 

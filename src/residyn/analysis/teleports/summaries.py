@@ -90,16 +90,24 @@ def beside(
 
     `model` is "trained", "untrained 0", "untrained 1", …, and last "trained − untrained": by host, the trained
     model's value minus the mean over the untrained ones, with a bootstrap interval over the same hosts. That
-    interval is for these untrained models: how they differ is seen in their own rows. Same variables as `summary`.
-    Raises DataError for no untrained model, and where hosts, places, groups or quantities differ.
+    interval is for these untrained models: how they differ is seen in their own rows. Same variables as `summary`,
+    of the quantities that all models have. Raises DataError for no untrained model, and where hosts, places or
+    groups differ.
     """
     if not untrained:
         raise DataError("A trained model is put beside untrained ones; none was given. Give at least one summary.")
     for one in (trained, *untrained):
         if "teleports_by_host" not in one:
             raise DataError("Expected what summary(flow) returns. Pass summaries, not flows or teleports.")
+    # A model without a head at hand has no prediction to change; the others are compared in what all have.
+    common = [
+        name
+        for name in trained[QUANTITY].values.tolist()
+        if all(name in one[QUANTITY].values for one in (trained, *untrained))
+    ]
+    trained, *untrained = (one.sel({QUANTITY: common}) for one in (trained, *untrained))
     for one in untrained:
-        for name in (QUANTITY, HOST, INJECTED, GROUP, "text_id", "n_tokens"):
+        for name in (HOST, INJECTED, GROUP, "text_id", "n_tokens"):
             ours, theirs = (part[name].values if name in part.coords else None for part in (trained, one))
             if not np.array_equal(np.asarray(ours), np.asarray(theirs)):
                 raise DataError(

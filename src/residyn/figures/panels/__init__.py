@@ -6,12 +6,17 @@ A panel computes nothing but what drawing needs: an order of columns, a mean or 
 from residyn.figures.panels.curves import cosine, velocity
 from residyn.figures.panels.heatmaps import correlation_density, mean_activation, unit_correlation
 from residyn.figures.panels.information import mutual_information, mutual_information_curve
+from residyn.figures.panels.returns import return_fraction
 from residyn.figures.panels.schematic import schematic
 from residyn.figures.panels.strokes import SIZE_MM as SCHEMATIC_MM
+from residyn.figures.panels.summaries import teleport_pull, teleport_retention
+from residyn.figures.panels.teleports import ROW_BOX, ROW_MM, teleport_row, teleports
 from residyn.figures.panels.trajectories import SPACE_BOX, trajectories, trajectories_3d
 from residyn.figures.panels.variance import explained_variance, explained_variance_by_sublayer
 
 __all__ = [
+    "ROW_BOX",
+    "ROW_MM",
     "SCHEMATIC_MM",
     "SPACE_BOX",
     "correlation_density",
@@ -21,7 +26,12 @@ __all__ = [
     "mean_activation",
     "mutual_information",
     "mutual_information_curve",
+    "return_fraction",
     "schematic",
+    "teleport_pull",
+    "teleport_retention",
+    "teleport_row",
+    "teleports",
     "trajectories",
     "trajectories_3d",
     "unit_correlation",

@@ -1,0 +1,133 @@
+"""The teleport stage: made once, gone on with where it was interrupted, and refused before any long work."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import residyn as rd
+from residyn.cli import teleports
+from residyn.errors import DataError
+
+SMALL = ("--hosts", 2, "--grid", 3, "--directions", 2, "--radii", "1,2", "--horizon", 3)
+
+
+@pytest.fixture
+def clean(copied):
+    """A finished run of the test's own, as if it had not been teleported from."""
+    import shutil
+
+    for name in ("teleport.zarr", "teleports", "untrained"):
+        shutil.rmtree(copied / name)
+    return copied
+
+
+def test_a_run_has_teleports_of_its_model_and_of_an_untrained_one(finished):
+    found = teleports.open_flow(finished)
+    assert list(found) == list(teleports.KEPT)
+    assert found["flow"].sizes["host"] == 9
+    assert list(found["summary"]["model"].values) == ["trained", "untrained 0", "trained − untrained"]
+    # A tiny model of three layers: 0, ¼, ½, ¾ and the last of the depth fall on three of them.
+    assert list(found["flow"]["injected"].values) == ["0.attn", "1.attn", "2.attn"]
+    jumps = rd.open_teleports(finished)
+    states = rd.open_states(finished)
+    assert jumps.sizes["unit"] == states.sizes["unit"]
+    np.testing.assert_allclose(jumps["states"].isel(host=0, injected=0, step=0)[:100], rd.targets.grid(
+        rd.Space.from_dataset(rd.open_results(finished / "results.zarr"))
+    ), rtol=1e-6, atol=1e-6)  # fmt: skip
+    table = pd.read_csv(finished / "tables" / "teleports.csv")
+    assert {"pull_excess", "rho", "returned"} <= set(table["quantity"])
+    assert set(table["model"]) == {"trained", "untrained 0", "trained − untrained"}
+    kinds = ["grid", "disc", "isotropic", "swap", "sample", "no-op"]
+    assert list(dict.fromkeys(table["target_kind"])) == kinds
+
+
+def test_the_hosts_are_the_prompt_and_texts_of_the_run(finished):
+    jumps, rows = rd.open_teleports(finished), rd.open_states(finished)
+    known = dict(zip(rows["text_id"].values, rows["n_tokens"].values, strict=True))
+    for text, n_tokens in zip(jumps["text_id"].values[1:], jumps["n_tokens"].values[1:], strict=True):
+        assert known[text] == n_tokens
+    assert int(jumps["n_tokens"][0]) == len("I'm sorry, Dave. I'm afraid I can't do that.")
+
+
+def test_a_teleport_is_found_and_not_done_again(residyn, copied, monkeypatch):
+    monkeypatch.setattr("residyn.model.teleport.teleport", lambda *_, **__: pytest.fail("it was done again"))
+    code, printed, errors = residyn("teleport", copied, "--json", "-q")
+    assert code == 0, errors
+    rows = json.loads(printed)["teleports"]
+    assert {row["model"] for row in rows} == {"trained", "untrained 0", "trained − untrained"}
+
+
+def test_an_interrupted_teleport_goes_on_with_the_hosts_it_lacks(residyn, clean):
+    code, _, errors = residyn("teleport", clean, *SMALL, "-q")
+    assert code == 0, errors
+    whole = {name: result.copy(deep=True) for name, result in teleports.open_flow(clean).items()}
+    parts = sorted((clean / "teleport.zarr").glob("host-*.zip"))
+    first = [part.read_bytes() for part in parts]
+    parts[1].unlink()
+    (clean / "teleports" / "summary.zarr" / "zarr.json").unlink()
+    (clean / "teleports" / "summary.zarr").rename(clean / "gone")
+    code, _, errors = residyn("teleport", clean, "-q")
+    assert code == 0, errors
+    assert [part.read_bytes() for part in parts] == first
+    for name, result in teleports.open_flow(clean).items():
+        assert result.identical(whole[name]), name
+
+
+def test_other_settings_are_refused_by_name(residyn, copied):
+    code, _, errors = residyn("teleport", copied, *SMALL, "-q")
+    assert code == 5
+    assert "steps" in errors
+
+
+def test_two_extents_are_two_kinds_of_targets(residyn, clean):
+    code, _, errors = residyn(
+        "teleport", clean, *SMALL, "--extents", "robust,15", "--untrained", 0, "--inject", "1.mlp,2", "-q"
+    )
+    assert code == 0, errors
+    flow = teleports.open_flow(clean)["flow"]
+    assert list(flow["injected"].values) == ["1.mlp", "2.attn"]
+    assert list(dict.fromkeys(flow["target_kind"].values))[:2] == ["grid", "grid ±15"]
+    fixed = flow.isel(target=flow["target_kind"].values == "grid ±15")
+    np.testing.assert_allclose(fixed["pc1"].values.reshape(3, 3)[0], [-15, 0, 15])
+
+
+def test_texts_that_end_alike_are_teleported_from_the_first_place_with_a_spread(residyn, model_folder, tmp_path):
+    lines = tmp_path / "lines.txt"
+    lines.write_text("\n".join(f"{'abc defg hij ' * (1 + i % 3)}number {i}." for i in range(20)), encoding="utf-8")
+    asked = ("--texts", lines, "--min-chars", 0, "--n", 20, "--untrained", 0, *SMALL, "-q")
+    code, _, errors = residyn("run", model_folder, *asked, "--out", tmp_path / "run")
+    assert code == 0, errors
+    assert teleports.open_flow(tmp_path / "run")["flow"]["injected"].values[0] == "0.mlp"
+
+
+def test_a_run_of_too_few_texts_goes_without_teleports(residyn, model_folder, texts_file, tmp_path):
+    asked = ("--texts", texts_file, "--min-chars", 0, "--n", 3)
+    code, _, errors = residyn("run", model_folder, *asked, "--out", tmp_path / "run", "-q")
+    assert code == 0, errors
+    assert "Without teleports (panel L)" in errors
+    assert (tmp_path / "run" / "figures" / "figure1.png").exists()
+    assert residyn("teleport", tmp_path / "run", "-q")[0] == DataError.exit_code
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--inject", "7"), "neither a layer nor a sublayer"),
+        (("--inject", "1.block"), "neither a layer nor a sublayer"),
+        (("--radii", "1,-2"), "positive numbers"),
+        (("--extents", "wide"), "positive numbers"),
+        (("--radii", "2,1"), "grow"),
+        (("--grid", 0), "--grid is a whole number of at least 1"),
+        (("--horizon", 0), "--horizon is a whole number of at least 1"),
+        (("--prompt", " "), "--prompt"),
+    ],
+)
+def test_bad_choices_are_refused_before_the_model_loads(residyn, copied, monkeypatch, options, message):
+    monkeypatch.setattr("residyn.model.loading.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
+    code, _, errors = residyn("teleport", copied, *options, "-q")
+    assert code == 2
+    assert message in " ".join(errors.split())
