@@ -37,7 +37,7 @@ def test_every_choice_of_a_preset_is_an_option_of_run(residyn):
 
 def test_a_preset_chooses_what_was_not_typed(residyn, model_folder, texts_file, tmp_path):
     out = tmp_path / "run"
-    typed = ("--texts", texts_file, "--min-chars", 0, "--n", 12, "--components", 7, "-q")
+    typed = ("--texts", texts_file, "--min-chars", 0, "--n", 12, "--components", 7, "--formats", "png", "-q")
     code, _, errors = residyn("run", model_folder, *typed, "--preset", "quick", "--out", out)
     assert code == 0, errors
     request = json.loads((out / "run.json").read_text())["request"]

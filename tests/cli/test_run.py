@@ -30,7 +30,7 @@ def test_a_finished_run_is_found_and_not_done_again(residyn, asked, copied):
         return {path: path.stat().st_mtime_ns for path in kept}
 
     before = stamps()
-    code, printed, errors = residyn("run", *asked, "--out", copied, "--json")
+    code, printed, errors = residyn("run", *asked, "--out", copied, "--formats", "png", "--json")
     assert code == 0, errors
     assert stamps() == before
     record = json.loads(printed)
@@ -43,7 +43,8 @@ def test_the_stages_alone_give_what_run_gives(residyn, asked, finished, tmp_path
     model, *options = asked
     assert residyn("capture", staged, "--model", model, *options)[0] == 0
     assert residyn("analyze", staged, "-q")[0] == 0
-    assert residyn("figure", staged, "-q")[0] == 0
+    assert residyn("teleport", staged, "-q")[0] == 0
+    assert residyn("figure", staged, "-q", "--formats", "png")[0] == 0
     for name in ("samples.jsonl", "manifest.json", "tables/cosine.csv", "figures/figure1.png"):
         assert (finished / name).read_bytes() == (staged / name).read_bytes(), name
 

@@ -98,14 +98,14 @@ def test_two_extents_are_two_kinds_of_targets(residyn, clean):
 def test_texts_that_end_alike_are_teleported_from_the_first_place_with_a_spread(residyn, model_folder, tmp_path):
     lines = tmp_path / "lines.txt"
     lines.write_text("\n".join(f"{'abc defg hij ' * (1 + i % 3)}number {i}." for i in range(20)), encoding="utf-8")
-    asked = ("--texts", lines, "--min-chars", 0, "--n", 20, "--untrained", 0, *SMALL, "-q")
+    asked = ("--texts", lines, "--min-chars", 0, "--n", 20, "--untrained", 0, *SMALL, "--formats", "png", "-q")
     code, _, errors = residyn("run", model_folder, *asked, "--out", tmp_path / "run")
     assert code == 0, errors
     assert teleports.open_flow(tmp_path / "run")["flow"]["injected"].values[0] == "0.mlp"
 
 
 def test_a_run_of_too_few_texts_goes_without_teleports(residyn, model_folder, texts_file, tmp_path):
-    asked = ("--texts", texts_file, "--min-chars", 0, "--n", 3)
+    asked = ("--texts", texts_file, "--min-chars", 0, "--n", 3, "--formats", "png")
     code, _, errors = residyn("run", model_folder, *asked, "--out", tmp_path / "run", "-q")
     assert code == 0, errors
     assert "Without teleports (panel L)" in errors

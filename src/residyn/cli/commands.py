@@ -12,6 +12,7 @@ from residyn.cli.display import Display
 from residyn.cli.presets import PRESETS, PresetName
 from residyn.cli.request import (
     AnalysisRequest,
+    FigureRequest,
     ModelRequest,
     Request,
     TeleportRequest,
@@ -39,9 +40,6 @@ ChosenPreset = Annotated[
     PresetName,
     typer.Option("--preset", help="Choices for what is not typed; `residyn presets` shows them."),
 ]
-Reference = Annotated[
-    bool, typer.Option("--reference", help="Draw the paper's published curves for Llama 3.1 8B beside E, F and H.")
-]
 
 
 @takes_request
@@ -52,7 +50,7 @@ def run(
     request: Request,
     analysis: AnalysisRequest,
     teleports: TeleportRequest,
-    reference: Reference = False,
+    figures: FigureRequest,
     out: Annotated[
         Path | None, typer.Option("--out", help="The run directory; by default runs/MODEL-TEXTS.")
     ] = None,
@@ -77,7 +75,7 @@ def run(
     except DataError as error:
         # Too few or too uniform texts leave nothing to teleport to; the rest of the run is worth having.
         display.warn([f"Without teleports (panel L): {error}"])
-    pictures = stages.figure(directory, display, reference=reference)
+    pictures = stages.figure(directory, figures, display)
     stages.summarize(directory, pictures, display)
 
 
@@ -159,19 +157,20 @@ def teleport(
     teleporting.show(directory, display)
 
 
+@takes_request
 def figure(
     directory: Directory,
     *,
-    reference: Reference = False,
+    figures: FigureRequest,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Draw Figure 1 and its panels from DIR's results, as png, pdf and svg."""
+    """Draw Figure 1 and its panels from DIR's results."""
     from residyn.cli import stages
 
     display = Display(quiet=quiet, as_json=as_json)
-    pictures = stages.figure(directory, display, reference=reference)
+    pictures = stages.figure(directory, figures, display)
     if as_json:
         display.emit({"figures": [str(path) for path in pictures]})
         return

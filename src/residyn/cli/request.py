@@ -19,7 +19,7 @@ from residyn.errors import UsageError
 if TYPE_CHECKING:
     from residyn.analysis.settings import Settings
 
-_TEXTS, _MODEL, _ANALYSIS, _TELEPORTS = "Texts", "Model", "Analysis", "Teleports"
+_TEXTS, _MODEL, _ANALYSIS, _TELEPORTS, _FIGURE = "Texts", "Model", "Analysis", "Teleports", "Figure"
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -286,6 +286,28 @@ def _number(option: str, part: str) -> float:
     if not 0 < number < math.inf:
         raise UsageError(f"--{option} takes positive numbers with commas between; got {part.strip()!r}.")
     return number
+
+
+@dataclass(frozen=True)
+class FigureRequest(Asked):
+    """How Figure 1 is drawn."""
+
+    reference: Annotated[
+        bool,
+        _option("--reference", _FIGURE, "Draw the paper's published curves for Llama 3.1 8B beside E, F and H."),
+    ] = False
+    formats: Annotated[
+        str, _option("--formats", _FIGURE, "Files of each picture: png, pdf, svg; with commas between.")
+    ] = "png,pdf,svg"
+
+    def check(self) -> None:
+        known, asked = ("png", "pdf", "svg"), self.options()["formats"]
+        if not asked or not set(asked) <= set(known):
+            raise UsageError(f"--formats are one or more of {', '.join(known)}; got {self.formats!r}.")
+
+    def options(self) -> dict[str, Any]:
+        """The options of `figures.figure1.draw_all`."""
+        return {"reference": self.reference, "formats": [part.strip() for part in self.formats.split(",")]}
 
 
 def takes_request(command: Callable[..., None]) -> Callable[..., None]:

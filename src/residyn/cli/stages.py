@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from residyn import store
 from residyn.cli.display import Display
-from residyn.cli.request import AnalysisRequest, ModelRequest, Request, TeleportRequest
+from residyn.cli.request import AnalysisRequest, FigureRequest, ModelRequest, Request, TeleportRequest
 from residyn.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _same_origin(results: xr.Dataset, states: xr.DataArray, settings: Settings) 
     return all(results.attrs.get(name) == value for name, value in same.items())
 
 
-def figure(directory: Path, display: Display, *, reference: bool = False) -> list[Path]:
+def figure(directory: Path, request: FigureRequest, display: Display) -> list[Path]:
     """Draw Figure 1 and its panels from the stored results, with panel L where there are teleports."""
     from residyn.analysis.saving import open_results
     from residyn.cli.teleports import open_flow
@@ -202,7 +202,7 @@ def figure(directory: Path, display: Display, *, reference: bool = False) -> lis
     results, found = open_results(directory / RESULTS), open_flow(directory)
     teleports = Teleports(found["flow"], found["summary"], found["return_fraction"]) if found else None
     with timed() as seconds, display.stage("Drawing Figure 1"):
-        pictures = draw_all(results, None, directory / "figures", reference=reference, teleports=teleports)
+        pictures = draw_all(results, None, directory / "figures", **request.options(), teleports=teleports)
     store.update_run(directory, timings={"figure_s": seconds()})
     return pictures
 
@@ -212,7 +212,7 @@ def summarize(directory: Path, pictures: Sequence[Path], display: Display) -> No
     import pandas as pd
 
     table = pd.read_csv(directory / "tables" / "summary.csv").to_dict("records")
-    first = str(next(path for path in pictures if path.suffix == ".png"))
+    first = str(pictures[0])
     if display.as_json:
         timings = store.read_run(directory).get("timings", {})
         display.emit({"run": str(directory), "figure": first, "summary": table, "timings": timings})

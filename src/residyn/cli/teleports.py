@@ -64,7 +64,7 @@ def teleport(
     if "pc_axes" not in results:
         reason = results.attrs.get("not_computed", "they were analysed without")
         raise DataError(f"Teleports leave from principal components, and {directory} has none: {reason}")
-    places = _places(states, results, request.inject)
+    places = _places(states, results, request)
     space = Space.from_dataset(results)
     name, asked = stages.continued(directory, None, Request(), set())
     if name is None:
@@ -103,20 +103,21 @@ def _is_done(directory: Path, settings: str) -> bool:
     return open_flow(directory).get(KEPT[-1], xr.Dataset()).attrs.get("settings") == settings
 
 
-def _places(states: xr.DataArray, results: xr.Dataset, inject: str) -> list[str]:
+def _places(states: xr.DataArray, results: xr.Dataset, request: TeleportRequest) -> list[str]:
     """The labels of the sublayers to inject at: those named, or 0, ¼, ½, ¾ and the last of the layers.
 
-    Where nobody named a place and all its states are the same, as at layer 0 where all texts end in one token, the
-    next one that has a spread to measure distances in takes its place.
+    Where nobody named a place and too few of its states differ to swap with, as at layer 0 where all texts end in
+    one token, the next sublayer takes its place.
     """
     from residyn.analysis.teleports.places import find
 
-    named = [part.strip() for part in inject.split(",") if part.strip()]
+    named = [part.strip() for part in request.inject.split(",") if part.strip()]
     if named:
         return find(states, [int(part) if part.isdecimal() else part for part in named]).labels
     layers = sorted({int(layer) for layer in states["layer"].values})
     depths = dict.fromkeys(layers[(len(layers) - 1) * quarter // 4] for quarter in range(5))
-    spread = np.isfinite(results["participation_ratio"].values)
+    distinct = states.sizes["sample"] - results["two_nn"]["n_duplicates"].values
+    spread = distinct > request.directions
     labels = states["sublayer"].values
     firsts = [int(np.flatnonzero(states["layer"].values == layer)[0]) for layer in depths]
     moved = [next((i for i in range(first, len(labels)) if spread[i]), first) for first in firsts]
@@ -138,7 +139,10 @@ def _texts(
     rows = [Sample(tuple(record["input_ids"]), record["text_id"], record["sha256"]) for record in records]
     order = np.random.default_rng(request.teleport_seed).permutation(len(rows))
     chosen = [rows[i] for i in order[: request.hosts]]
-    others = [rows[i] for i in order[:TWIN_SAMPLES]]
+    # One text for each last token first: at layer 0 an untrained model, too, tells no more of its texts apart.
+    firsts = np.unique([rows[i].last_token for i in order], return_index=True)[1]
+    mixed = [*firsts, *(place for place in range(len(order)) if place not in set(firsts))]
+    others = [rows[order[place]] for place in mixed[:TWIN_SAMPLES]]
     return replace(prompt, samples=(*prompt.samples, *chosen)), replace(prompt, samples=tuple(others))
 
 

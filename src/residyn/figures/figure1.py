@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from residyn.errors import DataError
 from residyn.figures import panels, style
 from residyn.figures.drawers import Panel, Teleports, drawers, summaries
 from residyn.figures.layout import Place, arrange
-from residyn.figures.saving import save
+from residyn.figures.saving import FORMATS, save
 from residyn.schema import SiteMap
 
 DRAWN = ("mean_activation", "unit_correlation", "correlation_density", "cosine", "velocity")
@@ -76,8 +77,9 @@ def draw_all(
     *,
     teleports: Teleports | None = None,
     reference: bool = False,
+    formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
-    """Write `figure1` and `panel_a` … `panel_l`, `panel_i_3d` as png, pdf and svg into `directory`; the paths.
+    """Write `figure1` and `panel_a` … `panel_l`, `panel_i_3d` into `directory` in each format; the paths.
 
     Panels whose results are not there are left out, as `panel_a` is where no site map is known. Beside panel L
     stand `panel_l_pull`, `panel_l_retention` and `panel_l_return`, where `teleports` have a summary and return
@@ -87,12 +89,12 @@ def draw_all(
     sites = sites or sites_of(results)
     provenance = provenance_of(results)
     whole = figure1(results, sites, teleports=teleports, reference=reference)
-    paths = save(whole, directory / "figure1", provenance=provenance)
+    paths = save(whole, directory / "figure1", formats, provenance)
     drawn = drawers(results, sites, reference=reference, teleports=teleports)
     for panel in [*drawn.values(), *([] if teleports is None else summaries(teleports))]:
         with style.context():
             fig = _alone(panel)
-        paths += save(fig, directory / panel.stem, provenance=provenance)
+        paths += save(fig, directory / panel.stem, formats, provenance)
     return paths
 
 
