@@ -20,7 +20,8 @@ residyn estimates all pairs of neighbouring sublayers of a random walk at once, 
 called pair by pair, as it is made to be, on the first `--peer-pairs` of them. Both run in this process, after one
 call to warm up, round robin; the fastest round counts. Agreement is the largest difference on those pairs. In
 "tied" data 98 % of the samples share one value at the first of two sublayers, as the embedding of a repeated
-token does. Run it on a quiet machine.
+token does. The last table is the global space of `fit_space` beside scikit-learn's PCA of the same states, all of
+them in memory. Run it on a quiet machine.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from typing import Any
 
 import numpy as np
 
+from residyn import Space, fit_space, from_array
 from residyn.numerics.information import binned, copula, default_bins, jittered, kde, ksg
 from residyn.numerics.information.ranks import doubled_ranks, sorting
 from residyn.numerics.threads import cores
@@ -65,7 +67,8 @@ def main() -> None:
     options = _parse()
     rows = {name: _measure(name, SECTIONS[name], options) for name in options.only}
     growth = [] if options.no_growth else _growth(options)
-    tables = [_pairs_table(rows), _growth_table(growth)]
+    spaces = [] if options.no_space else _spaces(options)
+    tables = [_pairs_table(rows), _growth_table(growth), _spaces_table(spaces)]
     print("\n\n".join(["\n".join(_aligned(table)) for table in tables if len(table) > 1] + [_conditions(options)]))
     if options.json:
         record = {
@@ -75,6 +78,7 @@ def main() -> None:
             "options": {key: value for key, value in vars(options).items() if key != "json"},
             "rows": rows,
             "growth": growth,
+            "spaces": spaces,
         }
         options.json.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
@@ -89,6 +93,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=cores(), help="residyn's threads (default: all cores)")
     parser.add_argument("--only", nargs="+", choices=tuple(SECTIONS), default=list(SECTIONS))
     parser.add_argument("--no-growth", action="store_true", help="leave out how the cost grows with N, units, S")
+    parser.add_argument("--no-space", action="store_true", help="leave out the principal components")
+    parser.add_argument("--space-sublayers", type=int, default=60)
+    parser.add_argument("--space-units", type=int, default=576)
     parser.add_argument("--json", type=Path, help="write every number into this file")
     options = parser.parse_args()
     counts = (options.units, options.peer_pairs, options.rounds, options.threads, options.sublayers - 1)
@@ -232,6 +239,74 @@ def _growth_table(rows: list[dict[str, Any]]) -> list[Sequence[str]]:
     for row in rows:
         shape = (str(row[size]) for size in ("n", "units", "sublayers"))
         lines.append((row["size"], *shape, *(f"{row[name]:.1f}" for name in names)))
+    return lines
+
+
+def _spaces(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The first 100 components of all states: residyn's streamed fit beside scikit-learn's solvers."""
+    try:
+        from sklearn.decomposition import PCA
+    except ImportError:
+        return []
+    rng = np.random.default_rng(0)
+    shape = (options.n, options.space_sublayers, options.space_units)
+    steps = rng.standard_normal(shape, dtype=np.float32) * np.geomspace(0.1, 3, shape[2], dtype=np.float32)
+    layers, sites = [s // 2 for s in range(shape[1])], [("attn", "mlp")[s % 2] for s in range(shape[1])]
+    states = from_array(np.cumsum(steps, axis=1), layers, sites)
+    k = min(100, shape[2])
+    flat = states.values.reshape(-1, shape[2]).astype(np.float64)
+    solvers: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {
+        "residyn, fit_space": lambda: _fitted(fit_space(states, k)),
+        **{
+            f"scikit-learn, {solver}": partial(_sklearn_fit, PCA(k, svd_solver=solver), flat)
+            for solver in ("full", "covariance_eigh")
+        },
+    }
+    rows: list[dict[str, Any]] = []
+    reference: tuple[np.ndarray, np.ndarray] | None = None
+    for name, fit in solvers.items():
+        seconds = []
+        for _ in range(options.rounds):
+            started = time.perf_counter()
+            found = fit()
+            seconds.append(time.perf_counter() - started)
+        reference = reference or found
+        apart = 1 - np.abs((reference[0] * found[0]).sum(axis=1))
+        rows.append(
+            {
+                "name": name,
+                "seconds": min(seconds),
+                "largest_difference_of_variance": float(np.abs(found[1] / reference[1] - 1).max()),
+                "largest_difference_of_axes": float(apart.max()),
+            }
+        )
+    return rows
+
+
+def _fitted(space: Space) -> tuple[np.ndarray, np.ndarray]:
+    return space.axes.values, space.variance.values
+
+
+def _sklearn_fit(pca: Any, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    pca.fit(rows)
+    return pca.components_, pca.explained_variance_
+
+
+def _spaces_table(rows: list[dict[str, Any]]) -> list[Sequence[str]]:
+    lines: list[Sequence[str]] = [
+        ("100 components of all states", "seconds", "times residyn", "largest difference: variance", "1 − |cos|"),
+        (":--", "--:", "--:", "--:", "--:"),
+    ]
+    for row in rows:
+        lines.append(
+            (
+                row["name"],
+                f"{row['seconds']:.2f}",
+                f"{row['seconds'] / rows[0]['seconds']:.1f}",
+                f"{row['largest_difference_of_variance']:.1e}",
+                f"{row['largest_difference_of_axes']:.1e}",
+            )
+        )
     return lines
 
 

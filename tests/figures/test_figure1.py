@@ -45,6 +45,7 @@ def test_every_arrangement_is_saved(family, map_of, results_of, tmp_path):
     assert len(save(figure1(results), tmp_path / "f", ("pdf", "svg"))) == 2
 
 
+@pytest.mark.slow
 def test_every_panel_has_its_files(full, teleports, tmp_path):
     before = dict(mpl.rcParams)
     paths = draw_all(full, None, tmp_path / "figures", teleports=teleports, reference=True)

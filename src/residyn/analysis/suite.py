@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple
 
-import pandas as pd
+import numpy as np
 import xarray as xr
 
 from residyn.analysis import states as per_state
@@ -163,7 +163,8 @@ def _space(states: xr.DataArray, settings: Settings, results: xr.Dataset, progre
             made |= {**space.to_dataset(), "pc_scores": scores, "explained_variance": cumulative}
     progress(len(options), len(options))
     # Where the spaces differ stands in the coordinate; what they have in common in the attributes.
-    together = xr.concat(list(shares.values()), pd.Index(list(shares), name=SPACE), combine_attrs="drop_conflicts")
+    names = xr.DataArray(np.array(list(shares)), dims=(SPACE,), name=SPACE)
+    together = xr.concat(list(shares.values()), names, combine_attrs="drop_conflicts")
     return xr.Dataset({**made, "explained_variance_by_sublayer": together})
 
 
