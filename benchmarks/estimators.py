@@ -294,8 +294,7 @@ def _sklearn_fit(pca: Any, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _spaces_table(rows: list[dict[str, Any]]) -> list[Sequence[str]]:
     lines: list[Sequence[str]] = [
-        ("100 components of all states", "seconds", "times residyn", "largest difference: variance", "1 − |cos|"),
-        (":--", "--:", "--:", "--:", "--:"),
+        ("100 components of all states", "seconds", "times residyn", "largest difference: variance", "of axes"),
     ]
     for row in rows:
         lines.append(
