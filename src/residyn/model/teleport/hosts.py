@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from residyn.errors import DataError, UsageError
 from residyn.model.loading import LoadedModel
 from residyn.model.texts import Sample, Samples, Texts, read_texts, tokenize_texts
+from residyn.model.texts.samples import hash_of
 
 
 @dataclass(frozen=True)
@@ -29,10 +27,7 @@ class Hosts:
     @property
     def sha256(self) -> str:
         """One hash over all token ids, in their order."""
-        digest = hashlib.sha256()
-        for sample in self.samples:
-            digest.update(np.array([sample.n_tokens, *sample.input_ids], dtype="<i8").tobytes())
-        return digest.hexdigest()
+        return hash_of(self.samples)
 
 
 def read_hosts(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -44,6 +44,14 @@ class Sample(NamedTuple):
         return self.input_ids[-1]
 
 
+def hash_of(samples: Iterable[Sample]) -> str:
+    """One sha256 over all token ids, in their order."""
+    digest = hashlib.sha256()
+    for sample in samples:
+        digest.update(np.array([sample.n_tokens, *sample.input_ids], dtype="<i8").tobytes())
+    return digest.hexdigest()
+
+
 @dataclass(frozen=True)
 class Samples:
     """Tokenized texts in the order of the texts, with how they were made.
@@ -69,10 +77,7 @@ class Samples:
     @property
     def sha256(self) -> str:
         """One hash over all token ids in their order: the same exactly where the model reads the same."""
-        digest = hashlib.sha256()
-        for sample in self.samples:
-            digest.update(np.array([sample.n_tokens, *sample.input_ids], dtype="<i8").tobytes())
-        return digest.hexdigest()
+        return hash_of(self.samples)
 
     def statistics(self) -> dict[str, Any]:
         """What the samples can tell apart.

@@ -1,0 +1,16 @@
+"""What a verb is asked for: records whose fields are the options of every verb that takes them."""
+
+from residyn.cli.request.analysis import AnalysisRequest, FigureRequest
+from residyn.cli.request.capture import ModelRequest, Request
+from residyn.cli.request.taking import takes_request, typed_options
+from residyn.cli.request.teleports import TeleportRequest
+
+__all__ = [
+    "AnalysisRequest",
+    "FigureRequest",
+    "ModelRequest",
+    "Request",
+    "TeleportRequest",
+    "takes_request",
+    "typed_options",
+]
