@@ -49,6 +49,7 @@ PRESETS: dict[PresetName, Preset] = {
             "leave_out": "3",
             "hosts": 1,
             "untrained": 0,
+            "formats": "png",
         },
     ),
 }
