@@ -226,7 +226,12 @@ def summarize(directory: Path, pictures: Sequence[Path], display: Display) -> No
         )
         for row in table
     ]
-    columns = ["quantity", "transitions", "value", "95 % interval over samples; for r, quartiles over units"]
+    columns = [
+        "quantity",
+        "transitions",
+        "value",
+        "95 % interval over samples; for r and information, quartiles over units",
+    ]
     display.table(str(directory), columns, rows)
     display.result(f"Figure 1: {first}")
     display.result(f"Numbers:  {directory / 'tables'} (csv), {directory / RESULTS} (xarray)")

@@ -64,6 +64,8 @@ def quartiles(values: np.ndarray) -> np.ndarray:
     """Quartiles (3, K) of the columns of values (N, K), without NaN; NaN for a column of nothing else."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
+        # Between two infinities, as of information between equal ranks, no quantile is interpolated.
+        warnings.filterwarnings("ignore", "invalid value encountered", RuntimeWarning)
         return np.nanquantile(values, [0.25, 0.5, 0.75], axis=0)
 
 
