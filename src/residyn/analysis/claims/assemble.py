@@ -1,0 +1,70 @@
+"""The columns and the verdicts, of everything that was computed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from residyn.analysis.claims import columns as of_columns
+from residyn.analysis.claims import parts, teleports, verdicts
+from residyn.analysis.claims.catalogue import CLAIMS, ISOTROPIC, UNTRAINED, Claim
+from residyn.analysis.claims.parts import Found
+from residyn.analysis.claims.record import ClaimResult, Column, PartResult
+
+_TIED = 0.5
+"""Share of samples with a last token of others from which a claim about the first sublayers carries a caution."""
+_OF_FIRST_SUBLAYERS = (6, 10, 11, 12)
+
+
+def assemble(
+    found: Found, numbers: Collection[int], tie_fraction: float
+) -> tuple[tuple[Column, ...], tuple[ClaimResult, ...]]:
+    """The columns, and the claims of these numbers in the paper's order."""
+    columns = {column.name: column for column in _columns(found)}
+    caution = ""
+    if tie_fraction > _TIED:
+        caution = (
+            f"{tie_fraction:.0%} of the samples share their last token with others: the first sublayers rest on "
+            "few values."
+        )
+    results = []
+    for claim, of in ((claim, of) for claims, of in _KINDS for claim in claims if claim.number in numbers):
+        said = caution if claim.number in _OF_FIRST_SUBLAYERS else ""
+        results.append(_claim(claim, [of(part, found) for part in claim.parts], columns, said))
+    return tuple(columns.values()), tuple(results)
+
+
+_KINDS = ((CLAIMS, parts.of_states), (teleports.CLAIMS, parts.of_teleports))
+
+
+def _columns(found: Found) -> list[Column]:
+    n_some, n_all = len(found.paired.group), len(found.plan.group)
+    made = [of_columns.column(of_columns.SAME, n_some, 1)]
+    for name in of_columns.MADE:
+        draws = len(found.draws(name))
+        if draws:
+            made.append(of_columns.column(name, n_all if name in of_columns.QUANTITIES else n_some, draws))
+    if ISOTROPIC in found.journeys:
+        made.append(of_columns.column(ISOTROPIC, found.journeys[ISOTROPIC].evidence.n_samples, 1))
+    journeys = sum(name.startswith(UNTRAINED) for name in found.journeys)
+    if found.twins or journeys:
+        made.append(of_columns.column(UNTRAINED, n_some, len(found.twins) or journeys))
+    return made
+
+
+def _claim(claim: Claim, found: list[PartResult], columns: Mapping[str, Column], caution: str) -> ClaimResult:
+    verdict = verdicts.claim_verdict(found)
+    holds = verdict == "holds"
+    result = ClaimResult(
+        number=claim.number,
+        variant=claim.variant,
+        claim=claim.claim,
+        panel=claim.panel,
+        verdict=verdict,
+        sentence="",
+        origin=verdicts.origin(claim, found, columns) if holds else "",
+        also_in=verdicts.also_in(claim, found),
+        lost_in=verdicts.lost_in(claim, found, columns) if holds else (),
+        parts=tuple(found),
+    )
+    return replace(result, sentence=verdicts.sentence(result, columns, caution))

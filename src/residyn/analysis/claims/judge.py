@@ -1,0 +1,87 @@
+"""All claims on a model's states: what is computed for them, task by task, and the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from importlib.metadata import version
+
+import xarray as xr
+
+from residyn.analysis.claims import teleports
+from residyn.analysis.claims.assemble import assemble
+from residyn.analysis.claims.parts import Found
+from residyn.analysis.claims.record import Verdicts
+from residyn.analysis.claims.settings import ClaimSettings, Ledger
+from residyn.analysis.claims.work import Work
+from residyn.analysis.evidence import DOCUMENT
+from residyn.analysis.stream import Progress
+from residyn.errors import UsageError
+from residyn.schema import SAMPLE, check_states
+
+NUMBERS = range(1, 15)
+
+
+def judge(
+    states: xr.DataArray,
+    results: xr.Dataset | None = None,
+    *,
+    teleport_summary: xr.Dataset | None = None,
+    controls: Mapping[str, xr.DataArray] | None = None,
+    numbers: Collection[int] = NUMBERS,
+    settings: ClaimSettings | None = None,
+    ledger: Ledger | None = None,
+    keep: Callable[[Ledger], object] | None = None,
+    progress: Progress | None = None,
+) -> Verdicts:
+    """Judge the claims of the paper on a model's states; `numbers` are those of the claims, by default all 14.
+
+    `results` of `analyze(states)` save the fit of the global space and say which units are massive;
+    `teleport_summary` of `summary(flow)` or `beside(…)` is what claim 14 is about; `controls` are states
+    captured like the model's own, on some of its samples: "untrained-0", "untrained-1", …, "shuffled-tokens",
+    "random-position". What they would decide is left open without them.
+
+    Each claim is one or more statistics. A statistic has an interval over samples (by documents, where the
+    states say which sample is of which), a threshold and a null; docs/claims.md lists them. A claim holds where
+    all its statistics are beyond their thresholds with their whole intervals, and beyond their nulls with p ≤
+    0.05; it does not hold where the interval of one lies on the other side; else it is undecided. On data drawn
+    from its null a claim holds with a probability of at most 0.05.
+
+    `keep` is called with the ledger after every task, and a ledger that is given is gone on from; the caller
+    answers for its being of the same states, controls and settings. Memory: the controls' samples, one
+    surrogate of them, and what `evidence` says. Raises DataError where the states break the data contract, are
+    empty or not finite, or controls do not belong to them; UsageError for settings out of range.
+    """
+    settings = settings or ClaimSettings()
+    settings.check()
+    if not numbers or not set(numbers) <= set(NUMBERS):
+        raise UsageError(f"Claims are numbered 1 to {NUMBERS[-1]}; got {', '.join(map(str, numbers)) or 'none'}.")
+    check_states(states)
+    work = Work(states, results, dict(controls or {}), settings, numbers)
+    ledger = {} if ledger is None else ledger
+    tasks = list(work.tasks())
+    for done, (name, compute) in enumerate(tasks):
+        if progress is not None:
+            progress(done, len(tasks))
+        if name not in ledger:
+            ledger.update(compute())
+            if keep is not None:
+                keep(ledger)
+    if progress is not None:
+        progress(len(tasks), len(tasks))
+    journeys = {}
+    if teleport_summary is not None:
+        journeys = teleports.journeys(teleport_summary, settings.resamples, settings.seed)
+    found = Found(ledger, journeys, work.plan, work.paired, settings.seed)
+    columns, claims = assemble(found, numbers, float(states.attrs.get("tie_fraction", 0.0)))
+    return Verdicts(
+        model=str(states.attrs.get("model", "")),
+        states_hash=str(states.attrs.get("states_hash", "")),
+        residyn_version=version("residyn"),
+        n_samples=states.sizes[SAMPLE],
+        n_groups=work.plan.n_groups,
+        documents_known=DOCUMENT in states.coords,
+        seed=settings.seed,
+        resamples=settings.resamples,
+        columns=columns,
+        claims=claims,
+    )

@@ -1,0 +1,70 @@
+"""Which samples are drawn together, and the curves that come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from residyn.numerics.groups import groups_of, replicate_weights
+from residyn.schema import SAMPLE, transition_coords
+
+GROUPS = 20
+DOCUMENT = "document"
+UNKNOWN = -1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How samples are resampled: the group (N,) of each, and the groups' weights (1 + B, G) in each replicate.
+
+    Row 0 of the weights is the data itself. Groups are whole documents where the states say which a sample is
+    of.
+    """
+
+    group: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def n_groups(self) -> int:
+        return self.weights.shape[1]
+
+    @property
+    def only_data(self) -> Plan:
+        """The same without replicates."""
+        return Plan(self.group, self.weights[:1])
+
+
+def plan_of(states: xr.DataArray, resamples: int, seed: int, n_groups: int = GROUPS) -> Plan:
+    """The plan of some states. Samples of an unknown document are documents of their own."""
+    n = states.sizes[SAMPLE]
+    clusters = np.arange(n)
+    if DOCUMENT in states.coords:
+        known = states[DOCUMENT].values
+        clusters = np.where(known == UNKNOWN, -2 - clusters, known)
+    group = groups_of(clusters, n_groups, seed)
+    return Plan(group, replicate_weights(int(group.max()) + 1, resamples, seed))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Curves over depth of some states, each (R, P): the data's in row 0, its replicates below.
+
+    P places are sublayers, transitions, layers or the model as a whole, as `docs/claims.md` lists them. `kind`
+    and `from_layer` (T,) are those of the transitions.
+    """
+
+    curves: Mapping[str, np.ndarray]
+    kind: np.ndarray
+    n_samples: int
+    n_groups: int
+
+    def with_curves(self, **curves: np.ndarray) -> Evidence:
+        """The same with other curves in the place of its own."""
+        return Evidence({**self.curves, **curves}, self.kind, self.n_samples, self.n_groups)
+
+
+def kinds_of(states: xr.DataArray) -> np.ndarray:
+    return np.asarray(transition_coords(states)["kind"][1])

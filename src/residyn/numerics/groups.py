@@ -1,0 +1,65 @@
+"""Samples in groups of whole clusters, and bootstrap replicates that draw such groups.
+
+What is summed over samples is summed once for each group, and a replicate is a weighted sum of these: hundreds
+of replicates cost one reading of the states. Samples of one cluster (a document) are no independent draws, so
+no group splits a cluster. Davison & Hinkley 1997, section 3.8.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def groups_of(clusters: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
+    """The group of each sample, (N,) in 0 … G − 1, clusters (N,) kept whole; G ≤ n_groups, about equally large.
+
+    Clusters go, the largest first and equal ones in a seeded order, to the group that has the fewest samples.
+    There are as many groups as clusters where these are fewer.
+    """
+    names, member, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    shuffled = np.random.default_rng(seed).permutation(len(names))
+    order = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
+    filled = np.zeros(min(n_groups, len(names)), dtype=np.int64)
+    group = np.empty(len(names), dtype=np.int64)
+    for cluster in order:
+        smallest = int(filled.argmin())
+        group[cluster] = smallest
+        filled[smallest] += sizes[cluster]
+    return group[member]
+
+
+def replicate_weights(n_groups: int, resamples: int, seed: int) -> np.ndarray:
+    """How often each group occurs, (1 + resamples, G) float64: once in row 0, drawn with replacement after."""
+    drawn = np.random.default_rng(seed).multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=resamples)
+    return np.concatenate([np.ones((1, n_groups)), drawn.astype(np.float64)])
+
+
+def sum_by_group(values: np.ndarray, group: np.ndarray, n_groups: int) -> np.ndarray:
+    """Sums over the samples of each group, (N, …) → (G, …) float64."""
+    member = (group == np.arange(n_groups)[:, None]).astype(np.float64)
+    return (member @ values.reshape(len(values), -1)).reshape(n_groups, *values.shape[1:])
+
+
+def weighted_mean(values: np.ndarray, group: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Means over samples (N, K) in each replicate, (R, K); NaN are left out, and NaN where nothing is left."""
+    defined = ~np.isnan(values)
+    n_groups = weights.shape[1]
+    total = weights @ sum_by_group(np.where(defined, values, 0.0), group, n_groups)
+    count = weights @ sum_by_group(defined.astype(np.float64), group, n_groups)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def interval(draws: np.ndarray, n_groups: int, level: float = 0.95) -> tuple[float, float]:
+    """The interval of a statistic from its value and its replicates, (1 + B,) with the value first.
+
+    Percentiles of the replicates about their median, put around the value: a replicate holds fewer distinct
+    samples than the data and is biased by that, which the shift takes out. Widened by √(G/(G − 1)), because few
+    groups vary by less than their law. NaN for fewer than two groups or without defined replicates.
+    """
+    known = draws[1:][np.isfinite(draws[1:])]
+    if n_groups < 2 or not len(known) or not np.isfinite(draws[0]):
+        return float("nan"), float("nan")
+    tail = (1 - level) / 2
+    low, middle, high = np.quantile(known, [tail, 0.5, 1 - tail])
+    wider = np.sqrt(n_groups / (n_groups - 1))
+    return float(draws[0] + wider * (low - middle)), float(draws[0] + wider * (high - middle))
