@@ -20,6 +20,9 @@ import xarray as xr
 from residyn.errors import DataError
 
 SAMPLE, SUBLAYER, UNIT, TRANSITION = "sample", "sublayer", "unit", "transition"
+DOCUMENT = "document"
+"""Coordinate along the samples: the document that each is of, `NO_DOCUMENT` where that is not known."""
+NO_DOCUMENT = -1
 STATE_DIMS = (SAMPLE, SUBLAYER, UNIT)
 FORMAT_VERSION = 1
 

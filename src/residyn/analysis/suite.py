@@ -1,4 +1,4 @@
-"""Every result of panels B–K, part by part, so that an analysis that was interrupted goes on where it was."""
+"""Every result of panels B–K and their controls, part by part: an interrupted analysis goes on where it was."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ import xarray as xr
 
 from residyn.analysis import states as per_state
 from residyn.analysis import units as per_unit
+from residyn.analysis.basis import basis
 from residyn.analysis.correlations import correlation_density
+from residyn.analysis.dependence import dependence, information_excess
 from residyn.analysis.dimensions import dimensions
 from residyn.analysis.information import Options, mutual_informations
+from residyn.analysis.kinematics import kinematics
 from residyn.analysis.massive import massive_ratio, massive_units
+from residyn.analysis.orbits import orbits
 from residyn.analysis.robustness import without_massive
 from residyn.analysis.settings import Settings
 from residyn.analysis.space import explained_variance, explained_variance_by_sublayer, fit_space, pc_scores
@@ -65,7 +69,8 @@ def analyze(
     - explained_variance_by_sublayer (space, sublayer) (K) of the global space, of one fitted without the samples
       it is judged on, of equalised sublayers, of z-scored units, and without massive units;
     - participation_ratio, components_for_90 and two_nn (sublayer);
-    - the curves without massive units, as `without_massive` gives them.
+    - the curves without massive units, as `without_massive` gives them;
+    - what `kinematics`, `dependence` (with `information_excess`), `basis` and `orbits` return.
 
     `settings` are the choices that these leave open. `stages(name, counts)` is opened for each part and gives its
     progress function. Parts whose results are in `earlier` are not computed again; the caller answers for their
@@ -176,6 +181,25 @@ def _robustness(states: xr.DataArray, settings: Settings, results: xr.Dataset, p
     return without_massive(states, results, settings.leave_out, progress)
 
 
+def _kinematics(states: xr.DataArray, _settings: Settings, _results: xr.Dataset, progress: Progress) -> xr.Dataset:
+    return kinematics(states, progress)
+
+
+def _dependence(states: xr.DataArray, settings: Settings, results: xr.Dataset, progress: Progress) -> xr.Dataset:
+    found = dependence(states, settings.seed, progress)
+    if "mutual_information" in results:
+        found["information_excess"] = information_excess(results["mutual_information"])
+    return found
+
+
+def _basis(states: xr.DataArray, settings: Settings, _results: xr.Dataset, progress: Progress) -> xr.Dataset:
+    return basis(states, seed=settings.seed, progress=progress)
+
+
+def _orbits(_states: xr.DataArray, settings: Settings, results: xr.Dataset, progress: Progress) -> xr.Dataset:
+    return orbits(results["mean_activation"], seed=settings.seed, progress=progress)
+
+
 PARTS = (
     Part("activations and transitions", "samples", "mean_activation", _activations),
     Part("mutual information", "units", "mutual_information", _information),
@@ -183,4 +207,8 @@ PARTS = (
     Part("principal components", "spaces", "explained_variance_by_sublayer", _space),
     Part("dimension", "sublayers", "participation_ratio", _dimensions),
     Part("without massive units", "sublayers", "magnitude_without_massive", _robustness),
+    Part("kinematics without norms", "samples", "angular_velocity", _kinematics),
+    Part("beyond the skip path", "units", "skip_correlation", _dependence),
+    Part("privileged basis", "samples", "kurtosis", _basis),
+    Part("unit orbits", "nulls", "rotations", _orbits),
 )

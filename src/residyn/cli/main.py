@@ -19,17 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for verb in (
-    commands.run,
-    commands.check,
-    commands.capture,
-    commands.analyze,
-    commands.teleport,
-    commands.figure,
-    commands.presets,
-    commands.info,
-    commands.verify,
-):
+for verb in commands.VERBS:
     app.command(name=verb.__name__)(verb)
 
 

@@ -1,4 +1,4 @@
-"""The stages of a run, each alone and resumable: capture → analyse → figure, in one run directory."""
+"""The stages of a run that make states, results and figures, each alone and resumable, in one run directory."""
 
 from __future__ import annotations
 
@@ -13,8 +13,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from residyn import store
 from residyn.cli.display import Display
-from residyn.cli.request import AnalysisRequest, FigureRequest, ModelRequest, Request, TeleportRequest
-from residyn.errors import ModelError, UsageError
+from residyn.cli.request import (
+    AnalysisRequest,
+    ClaimsRequest,
+    ControlsRequest,
+    FigureRequest,
+    ModelRequest,
+    Request,
+    TeleportRequest,
+)
+from residyn.errors import UsageError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,7 +32,7 @@ if TYPE_CHECKING:
     from residyn.model.sites import Layout
 
 RESULTS = "results.zarr"
-R = TypeVar("R", AnalysisRequest, TeleportRequest)
+R = TypeVar("R", AnalysisRequest, ControlsRequest, TeleportRequest, ClaimsRequest)
 
 
 def continued(directory: Path, model: str | None, request: Request, typed: set[str]) -> tuple[str | None, Request]:
@@ -195,6 +203,7 @@ def _same_origin(results: xr.Dataset, states: xr.DataArray, settings: Settings) 
 def figure(directory: Path, request: FigureRequest, display: Display) -> list[Path]:
     """Draw Figure 1 and its panels from the stored results, with panel L where there are teleports."""
     from residyn.analysis.saving import open_results
+    from residyn.cli.controls import open_noise_floor
     from residyn.cli.teleports import open_flow
     from residyn.figures.drawers import Teleports
     from residyn.figures.figure1 import draw_all
@@ -202,39 +211,16 @@ def figure(directory: Path, request: FigureRequest, display: Display) -> list[Pa
     results, found = open_results(directory / RESULTS), open_flow(directory)
     teleports = Teleports(found["flow"], found["summary"], found["return_fraction"]) if found else None
     with timed() as seconds, display.stage("Drawing Figure 1"):
-        pictures = draw_all(results, None, directory / "figures", **request.options(), teleports=teleports)
+        pictures = draw_all(
+            results,
+            None,
+            directory / "figures",
+            **request.options(),
+            teleports=teleports,
+            noise=open_noise_floor(directory),
+        )
     store.update_run(directory, timings={"figure_s": seconds()})
     return pictures
-
-
-def summarize(directory: Path, pictures: Sequence[Path], display: Display) -> None:
-    """What a finished run has to show: a line of numbers for each quantity, and where everything is."""
-    import pandas as pd
-
-    table = pd.read_csv(directory / "tables" / "summary.csv").to_dict("records")
-    first = str(pictures[0])
-    if display.as_json:
-        timings = store.read_run(directory).get("timings", {})
-        display.emit({"run": str(directory), "figure": first, "summary": table, "timings": timings})
-        return
-    rows = [
-        (
-            row["quantity"],
-            f"{row['n_transitions']} {row['kind']}",
-            f"{row['statistic']} {row['value']:.4g}",
-            f"{row['low']:.4g} to {row['high']:.4g}",
-        )
-        for row in table
-    ]
-    columns = [
-        "quantity",
-        "transitions",
-        "value",
-        "95 % interval over samples; for r and information, quartiles over units",
-    ]
-    display.table(str(directory), columns, rows)
-    display.result(f"Figure 1: {first}")
-    display.result(f"Numbers:  {directory / 'tables'} (csv), {directory / RESULTS} (xarray)")
 
 
 def show_results(directory: Path, results: xr.Dataset, display: Display) -> None:
@@ -251,65 +237,6 @@ def show_results(directory: Path, results: xr.Dataset, display: Display) -> None
         for item in described
     ]
     display.table(str(directory / RESULTS), ["quantity", "shape", "units"], rows)
-
-
-def show_info(record: dict[str, Any], display: Display) -> None:
-    """What `store.info` says of a run."""
-    if display.as_json:
-        display.emit(record)
-        return
-    rows = [(name.replace("_", " "), _short(value)) for name, value in record.items()]
-    display.table(str(record["path"]), ["", ""], rows)
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {item}" for name, item in value.items() if isinstance(item, str | int | float))
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def check(model: str, request: ModelRequest, display: Display) -> int:
-    """Print the sites of a model and every probe; the exit code, 0 where all hold."""
-    from residyn.model.check import check_model
-
-    layout = read_layout(request.sites)
-    loaded = load(model, request, display)
-    with display.stage("Running the probes"):
-        found = check_model(loaded, layout)
-    if display.as_json:
-        display.emit(found.describe())
-        return 0 if found.passed else ModelError.exit_code
-    sites = [(s.layer, s.site, f"{s.where} of {s.module}", " + ".join(s.writes)) for s in found.sites.sites]
-    how = {"table": "from the table of families", "structure": "found by structure", "user": "as you gave them"}
-    title = f"{found.model}: {found.sites.family}, {found.sites.arrangement} blocks; sites {how[found.how]}"
-    display.table(title, ["layer", "site", "state read at", "then added"], sites)
-    probes = [(p.name, p.statement, f"{p.error:.1e}", f"{p.limit:.0e}", p.status) for p in found.probes]
-    display.table("Probes, on these weights", ["probe", "what must hold", "error", "limit", ""], probes)
-    return 0 if found.passed else ModelError.exit_code
-
-
-def verify(directory: Path, display: Display) -> list[int]:
-    """Check every shard against the ledger and show what was found; the damaged and missing shards."""
-    with display.progress("verify", "shards") as progress:
-        report = store.verify(directory, progress=progress)
-    if display.as_json:
-        display.emit(
-            {
-                "run": str(directory),
-                "shards": report.n_shards,
-                "valid": report.n_valid,
-                "damaged": [{"shard": d.shard, "file": d.file, "reason": d.reason} for d in report.damaged],
-                "pending": list(report.pending),
-                "strangers": list(report.strangers),
-            }
-        )
-    elif report.ok and not report.pending:
-        display.result(f"{directory}: all {report.n_shards} shards are what was committed.")
-    else:
-        rows = [(damage.shard, damage.file, damage.reason, damage.detail) for damage in report.damaged]
-        rows += [(shard, "", "not captured yet", "") for shard in report.pending]
-        display.table(str(directory), ["shard", "file", "fault", ""], rows)
-    return [damage.shard for damage in report.damaged] + list(report.pending)
 
 
 def complete(directory: Path, model: str, request: Request, display: Display, damaged: Sequence[int] = ()) -> None:
@@ -329,14 +256,6 @@ def complete(directory: Path, model: str, request: Request, display: Display, da
     display.warn(warnings)
     earlier = store.read_run(directory).get("warnings", [])
     store.update_run(directory, warnings=[*earlier, *warnings], timings={"capture_s": seconds()})
-
-
-def repair(directory: Path, damaged: Sequence[int], model: str | None, display: Display) -> None:
-    """Capture damaged and missing shards again, and no others."""
-    named, request = continued(directory, model, Request(), set())
-    if named is None:
-        raise UsageError(f"{directory} does not say which model it is of. Name it with --model.")
-    complete(directory, named, request, display, damaged)
 
 
 @contextmanager

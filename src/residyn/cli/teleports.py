@@ -77,7 +77,9 @@ def teleport(
         hosts, others = _texts(directory, loaded, asked, request, layout)
         experiment = Experiment(hosts, places, request, layout, display)
         flow = _flow(experiment, loaded, states, space, out=directory, text="teleport")
-        twins = [_untrained(experiment, loaded, others, seed, directory) for seed in range(request.untrained)]
+        twins = [
+            _untrained(experiment, loaded, others, seed, directory) for seed in range(request.untrained_teleports)
+        ]
         _keep(directory, flow, twins, settings)
     store.update_run(directory, teleports=request.record(), timings={"teleport_s": seconds()})
 

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 
 from residyn.figures import panels
 from residyn.figures.layout import Shape
+from residyn.figures.panels import controls as of_controls
 from residyn.figures.reference import paper_reference
 from residyn.schema import UNIT, SiteMap
 
@@ -43,16 +44,22 @@ class Panel(NamedTuple):
 
 
 def drawers(
-    results: xr.Dataset, sites: SiteMap | None, *, reference: bool, teleports: Teleports | None = None
+    results: xr.Dataset,
+    sites: SiteMap | None,
+    *,
+    reference: bool,
+    teleports: Teleports | None = None,
+    noise: xr.Dataset | None = None,
 ) -> dict[str, Panel]:
     """The panels whose results are there, in the figure's order: A only where the sites are known.
 
-    Names are the letters; the paths in space, which stand beside those in the plane, are "I3". `reference`
-    lays the paper's curves over E, F and H. Panel L has the states of samples where `results` have scores.
+    Names are the letters; the paths in space, which stand beside those in the plane, are "I3". `reference` lays
+    the paper's curves over E, F and H; `noise` of `noise_floor` is a band in E and F. Panel L has the states of
+    samples where `results` have scores.
     """
     found = [
         *_schematic(results, sites),
-        *_units_and_kinematics(results, reference),
+        *_units_and_kinematics(results, reference, noise if noise is not None else xr.Dataset()),
         *_information(results, reference),
         *_space(results),
         *([] if teleports is None else [_row(teleports, _cloud(results))]),
@@ -84,7 +91,63 @@ def _schematic(results: xr.Dataset, sites: SiteMap | None) -> list[Panel]:
     return [_panel("A", "schematic", lambda ax: panels.schematic(sites, n_units=n_units, ax=ax))]
 
 
-def _units_and_kinematics(results: xr.Dataset, reference: bool) -> list[Panel]:
+def controls(results: xr.Dataset) -> list[Panel]:
+    """What stands beside Figure 1 in files of its own: the curves without norms, without the skip path, without
+    what r implies, the privileged basis, and the units' orbits; those whose results are there.
+    """
+    found = [
+        (
+            "correlation_excess",
+            ("unit_correlation", "skip_correlation"),
+            lambda ax: of_controls.correlation_excess(
+                results["unit_correlation"], results["skip_correlation"], ax=ax
+            ),
+        ),
+        (
+            "angular_velocity",
+            ("angular_velocity",),
+            lambda ax: of_controls.angular_velocity(results["angular_velocity"], ax=ax),
+        ),
+        (
+            "relative_velocity",
+            ("relative_velocity",),
+            lambda ax: of_controls.relative_velocity(results["relative_velocity"], ax=ax),
+        ),
+        (
+            "radial_tangential",
+            ("radial_step", "tangential_step"),
+            lambda ax: of_controls.radial_tangential(results["radial_step"], results["tangential_step"], ax=ax),
+        ),
+        (
+            "turning_angle",
+            ("turning_angle",),
+            lambda ax: of_controls.turning_angle(results["turning_angle"], ax=ax),
+        ),
+        (
+            "information_excess",
+            ("mutual_information",),
+            lambda ax: of_controls.information_excess(results["mutual_information"], ax=ax),
+        ),
+        (
+            "kurtosis",
+            ("kurtosis", "kurtosis_rotated"),
+            lambda ax: of_controls.kurtosis(results["kurtosis"], results["kurtosis_rotated"], ax=ax),
+        ),
+        ("orbits", ("rotations", "rotations_null_mean"), lambda ax: panels.orbits(results, ax=ax)),
+        (
+            "phase_portraits",
+            ("rotations", "mean_activation"),
+            lambda ax: panels.phase_portraits(results["mean_activation"], ax=ax),
+        ),
+    ]
+    return [
+        _panel("", "curve", draw, f"control_{name}")
+        for name, needed, draw in found
+        if all(result in results for result in needed)
+    ]
+
+
+def _units_and_kinematics(results: xr.Dataset, reference: bool, noise: xr.Dataset) -> list[Panel]:
     means, order = results["mean_activation"], _order(results)
     r, density = results["unit_correlation"], results["correlation_density"]
     over = {name: paper_reference(name) if reference else None for name in ("cosine", "velocity")}
@@ -92,11 +155,19 @@ def _units_and_kinematics(results: xr.Dataset, reference: bool) -> list[Panel]:
         _panel("B", "map", lambda ax: panels.mean_activation(means, ax=ax)),
         _panel("C", "map", lambda ax: panels.unit_correlation(r, order=order, ax=ax)),
         _panel("D", "map", lambda ax: panels.correlation_density(density, order=order, ax=ax)),
-        _panel("E", "curve", lambda ax: panels.cosine(results["cosine"], reference=over["cosine"], ax=ax)),
+        _panel(
+            "E",
+            "curve",
+            lambda ax: panels.cosine(
+                results["cosine"], reference=over["cosine"], noise=noise.get("cosine_noise"), ax=ax
+            ),
+        ),
         _panel(
             "F",
             "scaled" if reference else "curve",
-            lambda ax: panels.velocity(results["velocity"], reference=over["velocity"], ax=ax),
+            lambda ax: panels.velocity(
+                results["velocity"], reference=over["velocity"], noise=noise.get("velocity_noise"), ax=ax
+            ),
         ),
     ]
 

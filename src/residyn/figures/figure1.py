@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from residyn.errors import DataError
 from residyn.figures import panels, style
-from residyn.figures.drawers import Panel, Teleports, drawers, summaries
+from residyn.figures.drawers import Panel, Teleports, controls, drawers, summaries
 from residyn.figures.layout import Place, arrange
 from residyn.figures.saving import FORMATS, save
 from residyn.schema import SiteMap
@@ -38,6 +38,7 @@ def figure1(
     sites: SiteMap | None = None,
     *,
     teleports: Teleports | None = None,
+    noise: xr.Dataset | None = None,
     reference: bool = False,
     title: str | None = None,
 ) -> Figure:
@@ -49,7 +50,8 @@ def figure1(
     one that the results carry (attribute `sites`, JSON). Without any, as for recordings of another system,
     panel A is left out and B and C take its room. `teleports` adds a last row, panel L, with the arrows of one
     host at up to five places; their curves over depth have files of their own (`draw_all`). `reference` lays
-    the paper's curves of Llama 3.1 8B over E, F and H. A line at the foot says which model, how many samples,
+    the paper's curves of Llama 3.1 8B over E, F and H; `noise`, of `residyn.noise_floor`, is a band in E and F
+    where it can be seen. A line at the foot says which model, how many samples,
     which texts and which token the states are of, as far as the results know. Raises DataError, naming what is
     missing.
     """
@@ -59,7 +61,7 @@ def figure1(
             f"Figure 1 needs the results {', '.join(DRAWN)}; missing: {', '.join(missing)}. "
             "Analyse the states first (residyn analyze DIR)."
         )
-    found = drawers(results, sites or sites_of(results), reference=reference, teleports=teleports)
+    found = drawers(results, sites or sites_of(results), reference=reference, teleports=teleports, noise=noise)
     height, places = arrange({name: panel.shape for name, panel in found.items()}, tall_legends=reference)
     height += _TITLE_MM if title else 0.0
     with style.context():
@@ -76,6 +78,7 @@ def draw_all(
     directory: str | Path,
     *,
     teleports: Teleports | None = None,
+    noise: xr.Dataset | None = None,
     reference: bool = False,
     formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
@@ -83,15 +86,16 @@ def draw_all(
 
     Panels whose results are not there are left out, as `panel_a` is where no site map is known. Beside panel L
     stand `panel_l_pull`, `panel_l_retention` and `panel_l_return`, where `teleports` have a summary and return
-    fractions. Raises as `figure1` and `saving.save` do.
+    fractions; and `control_…`, the panels of `drawers.controls`. Raises as `figure1` and `saving.save` do.
     """
     directory = Path(directory)
     sites = sites or sites_of(results)
     provenance = provenance_of(results)
-    whole = figure1(results, sites, teleports=teleports, reference=reference)
+    whole = figure1(results, sites, teleports=teleports, noise=noise, reference=reference)
     paths = save(whole, directory / "figure1", formats, provenance)
-    drawn = drawers(results, sites, reference=reference, teleports=teleports)
-    for panel in [*drawn.values(), *([] if teleports is None else summaries(teleports))]:
+    drawn = drawers(results, sites, reference=reference, teleports=teleports, noise=noise)
+    beside = [*([] if teleports is None else summaries(teleports)), *controls(results)]
+    for panel in [*drawn.values(), *beside]:
         with style.context():
             fig = _alone(panel)
         paths += save(fig, directory / panel.stem, formats, provenance)

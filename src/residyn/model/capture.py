@@ -20,8 +20,8 @@ from residyn.model.interrupts import asked_to_stop
 from residyn.model.loading import LoadedModel
 from residyn.model.plan import Plan, plan_batches
 from residyn.model.sites import Layout
-from residyn.model.texts import Samples, Texts, read_texts, tokenize_texts
-from residyn.schema import SiteMap, label_states
+from residyn.model.texts import Sample, Samples, Texts, read_texts, tokenize_texts
+from residyn.schema import DOCUMENT, NO_DOCUMENT, SiteMap, label_states
 
 Progress = Callable[[int, int], None]
 BATCH_TOKENS = {"cpu": 2048}
@@ -33,8 +33,9 @@ class Job:
     """Everything that decides the numbers of a capture, before the first pass.
 
     `records` holds one record a row, in the order of the store: sample (its place among the texts), text_id,
-    sha256, n_tokens, last_token, input_ids, text. `settings` says how the rows were tokenized, and `texts`
-    names their source. `on_nonfinite` decides no number: a sample whose states are not finite has none.
+    sha256, n_tokens, last_token, input_ids, text and, where it is known, document. `settings` says how the rows
+    were tokenized, and `texts` names their source. `on_nonfinite` decides no number: a sample whose states are
+    not finite has none.
     """
 
     model: LoadedModel
@@ -131,20 +132,26 @@ def prepare(
     most = batch_tokens or BATCH_TOKENS.get(model.device.type, BATCH_TOKENS_ELSEWHERE)
     plan = plan_batches([sample.n_tokens for sample in samples], rows, most)
     records = tuple(
-        {
-            "sample": index,
-            "text_id": sample.text_id,
-            "sha256": sample.sha256,
-            "n_tokens": sample.n_tokens,
-            "last_token": sample.last_token,
-            "input_ids": list(sample.input_ids),
-            "text": written.get(sample.text_id, ""),
-        }
-        for index, sample in ((index, samples.samples[index]) for index in plan.order)
+        record_of(index, samples.samples[index], written.get(samples.samples[index].text_id, ""))
+        for index in plan.order
     )
     decisive = {key: samples.settings[key] for key in ("position", "limit", "bos")}
     settings = {"sha256": samples.sha256, "n": len(samples), **decisive}
     return Job(model, records, settings, name, sites, plan, on_nonfinite), samples
+
+
+def record_of(index: int, sample: Sample, text: str) -> dict[str, Any]:
+    """A row of the store: the sample, its place among the texts, and its text."""
+    record = {
+        "sample": index,
+        "text_id": sample.text_id,
+        "sha256": sample.sha256,
+        "n_tokens": sample.n_tokens,
+        "last_token": sample.last_token,
+        "input_ids": list(sample.input_ids),
+        "text": text,
+    }
+    return record if sample.document == NO_DOCUMENT else {**record, DOCUMENT: sample.document}
 
 
 def _name_of(texts: Texts) -> str:

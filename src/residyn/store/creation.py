@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from residyn.store.lock import locked
 from residyn.store.manifest import Manifest, fingerprint_of, has_manifest, read_manifest, residyn_version
 from residyn.store.provenance import start_run, without_home
 from residyn.store.records import plain, write_json
-from residyn.store.samples import encode_samples
+from residyn.store.samples import OPTIONAL, encode_samples
 
 
 def create(
@@ -79,14 +80,14 @@ def create(
     _check_axes(wanted)
     run = check_target(path)
     if has_manifest(run):
-        return _same_run(run, wanted, rows_per_shard)
+        return _same_run(run, wanted, samples, rows_per_shard)
     with disk_errors(run, "Creating the folder"):
         if not run.exists():
             run.mkdir(parents=True, exist_ok=True)
             sync(run.parent)
     with locked(run):
         if has_manifest(run):  # made by another process since we looked
-            return _same_run(run, wanted, rows_per_shard)
+            return _same_run(run, wanted, samples, rows_per_shard)
         with disk_errors(run, "Creating a run directory"):
             sweep(run)  # before there is a manifest, nobody else writes here
             states_folder(run).mkdir(parents=True, exist_ok=True)
@@ -162,9 +163,15 @@ def _check_axes(wanted: Manifest) -> None:
         )
 
 
-def _same_run(run: Path, wanted: Manifest, rows_per_shard: int | None) -> Manifest:
+def _same_run(
+    run: Path, wanted: Manifest, samples: Sequence[Mapping[str, Any]], rows_per_shard: int | None
+) -> Manifest:
     """The manifest on disk, if a capture with the wanted settings would give the same numbers."""
     stored = read_manifest(run)
+    # A run made before its samples said so much has the same states, and is gone on with as it is.
+    bare = hashlib.sha256(encode_samples([_without_optional(sample) for sample in samples])).hexdigest()
+    if stored.samples_sha256 == bare:
+        wanted = replace(wanted, samples_sha256=bare)
     lines = differing(stored.description, wanted.description)
     if not lines:
         names = ["n_samples", "n_units", "sublayers", "samples_sha256"]
@@ -178,3 +185,7 @@ def _same_run(run: Path, wanted: Manifest, rows_per_shard: int | None) -> Manife
             "Use the same settings to go on with it, or choose another folder with --out."
         )
     return stored
+
+
+def _without_optional(sample: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in sample.items() if name not in OPTIONAL}

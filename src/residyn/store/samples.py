@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from residyn.errors import DataError, StoreError
+from residyn.schema import DOCUMENT, NO_DOCUMENT
 from residyn.store.layout import SAMPLES
 from residyn.store.records import plain
 
@@ -24,6 +25,8 @@ FIELDS: Mapping[str, type] = {
     "last_token": int,
     "text": str,
 }
+OPTIONAL: Mapping[str, type] = {DOCUMENT: int}
+"""Fields that decide no number: a run whose samples lack them is the same run."""
 COORDINATES = ("text_id", "n_tokens", "last_token")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -76,7 +79,10 @@ def read_samples(run: Path, *, sha256: str, n_samples: int) -> list[dict[str, An
 def coordinates(rows: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """The labels of the sample dimension, and the coordinates along it."""
     sample = np.array([row["sample"] for row in rows], dtype=np.int64)
-    return sample, {name: np.array([row[name] for row in rows], dtype=np.int64) for name in COORDINATES}
+    coords = {name: np.array([row[name] for row in rows], dtype=np.int64) for name in COORDINATES}
+    if any(DOCUMENT in row for row in rows):
+        coords[DOCUMENT] = np.array([row.get(DOCUMENT, NO_DOCUMENT) for row in rows], dtype=np.int64)
+    return sample, coords
 
 
 def last_token_ties(last_token: np.ndarray) -> tuple[int, float]:
@@ -102,7 +108,8 @@ def _parsed(path: Path, content: bytes) -> Iterator[dict[str, Any]]:
 
 
 def _wrong_field(fields: Mapping[str, Any]) -> str | None:
-    for name, kind in FIELDS.items():
+    wanted = {**FIELDS, **{name: kind for name, kind in OPTIONAL.items() if name in fields}}
+    for name, kind in wanted.items():
         value = fields.get(name)
         if not isinstance(value, kind) or isinstance(value, bool):
             return f'"{name}" must be {kind.__name__}, got {type(value).__name__}'

@@ -172,7 +172,7 @@ CLAIMS: tuple[Claim, ...] = (
                 "information_drop", "share of the initial mutual information lost by a third of the depth",
                 ("information",), drop_of("information"), 0.5, ORDER, units="share",
             ),
-            _gap("information", "mutual information in the first third,", name="information_gap", until=1 / 3,
+            _gap("information", "mutual information in the first half", name="information_gap", until=0.5,
                  units="nats"),
         ),
         (LINEAR, WALK, UNTRAINED), (POSITIONS,),

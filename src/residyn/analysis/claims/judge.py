@@ -13,10 +13,9 @@ from residyn.analysis.claims.parts import Found
 from residyn.analysis.claims.record import Verdicts
 from residyn.analysis.claims.settings import ClaimSettings, Ledger
 from residyn.analysis.claims.work import Work
-from residyn.analysis.evidence import DOCUMENT
 from residyn.analysis.stream import Progress
 from residyn.errors import UsageError
-from residyn.schema import SAMPLE, check_states
+from residyn.schema import DOCUMENT, SAMPLE, check_states
 
 NUMBERS = range(1, 15)
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 import numpy as np
 import xarray as xr
 
+from residyn.analysis.evidence.explained import explained
 from residyn.analysis.evidence.information import information
 from residyn.analysis.evidence.record import Evidence, Plan, kinds_of
 from residyn.analysis.evidence.shared import shared_direction
@@ -18,7 +19,7 @@ from residyn.errors import DataError
 from residyn.numerics import geometry, pca
 from residyn.numerics.groups import weighted_mean
 from residyn.numerics.spectra import participation_ratios
-from residyn.schema import SAMPLE, SUBLAYER
+from residyn.schema import SAMPLE, SUBLAYER, check_states
 
 CURVES = {
     "paths": ("magnitude", "density", "norm", "cosine", "velocity", "relative_velocity"),
@@ -64,14 +65,16 @@ def evidence(
     What these states are too few or too uniform for is left out. Memory: a few times (groups × sublayers ×
     units) in float64. Raises DataError where the states break the data contract, are empty or not finite.
     """
+    check_states(states)
     kind = kinds_of(states)
     curves: dict[str, np.ndarray] = {}
-    if set(parts) & {"paths", "units", "shared", "explained"}:
-        curves |= _of_readings(states, plan, parts, axes)
-    if "dimension" in parts:
-        curves["participation_ratio"] = _dimensions(states, plan)
-    if "information" in parts:
-        curves["information"] = information(states, plan.group, plan.weights)
+    with pca.one_thread():
+        if set(parts) & {"paths", "units", "shared", "explained"}:
+            curves |= _of_readings(states, plan, parts, axes)
+        if "dimension" in parts:
+            curves["participation_ratio"] = _dimensions(states, plan)
+        if "information" in parts:
+            curves["information"] = information(states, plan.group, plan.weights)
     return Evidence(curves, kind, states.sizes[SAMPLE], plan.n_groups)
 
 
@@ -98,10 +101,7 @@ def _of_readings(
     if "shared" in parts:
         curves["shared_direction"] = shared_direction(found.sums, plan.weights)
     if "explained" in parts and axes is not None:
-        part, whole = (
-            weighted_mean(values, plan.group, plan.weights) for values in (found.captured, found.varied)
-        )
-        curves["explained"] = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+        curves["explained"] = explained(found, axes, plan.group, plan.weights)
     return curves
 
 
@@ -109,7 +109,7 @@ def _axes(states: xr.DataArray) -> np.ndarray | None:
     try:
         return fit_space(states, COMPONENTS).axes.values
     except DataError:
-        # One sample, or states that are all the same, have no components.
+        # States that are all the same have no components.
         return None
 
 
@@ -125,5 +125,4 @@ def _dimensions(states: xr.DataArray, plan: Plan) -> np.ndarray:
             [participation_ratios(band[rows, s], group, plan.weights) for s in range(band.shape[1])], axis=1
         )
 
-    with pca.one_thread():
-        return np.concatenate(list(each_block(states, of_band, along=SUBLAYER)), axis=1)
+    return np.concatenate(list(each_block(states, of_band, along=SUBLAYER)), axis=1)

@@ -24,7 +24,9 @@ def information(states: xr.DataArray, group: np.ndarray, weights: np.ndarray) ->
     n_units = states.sizes[UNIT]
     chosen = np.zeros(n_units, dtype=bool)
     chosen[np.linspace(0, n_units - 1, min(n_units, UNITS_LEFT_OUT_OF)).astype(int)] = True
-    without = [np.flatnonzero(group != g) for g in range(n_groups)] if len(weights) > 1 else []
+    # Without its only group, nothing would be left to estimate from.
+    left_out = range(n_groups) if n_groups > 1 and len(weights) > 1 else ()
+    without = [np.flatnonzero(group != g) for g in left_out]
 
     def of_band(block: np.ndarray, first: int) -> np.ndarray:
         """Sums over the band's units of each estimate that is finite, and how many are: (2, 2 + G, T)."""
@@ -35,10 +37,10 @@ def information(states: xr.DataArray, group: np.ndarray, weights: np.ndarray) ->
 
     total, count = np.sum(list(each_numbered_block(states, of_band, along=UNIT)), axis=0)
     means = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    if not without:
+        return np.tile(means[0], (len(weights), 1))
     influence = (1 - 1 / n_groups) * (means[1] - means[2:])
-    influence -= influence.mean(axis=0) if len(influence) else 0.0
-    replicates = (weights[1:] - 1) @ influence if len(influence) else np.empty((0, means.shape[1]))
-    return np.concatenate([means[:1], means[0] + replicates])
+    return np.concatenate([means[:1], means[0] + (weights[1:] - 1) @ influence])
 
 
 def _finite_sum(values: np.ndarray) -> np.ndarray:

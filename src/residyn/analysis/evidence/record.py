@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from residyn.errors import DataError
 from residyn.numerics.groups import groups_of, replicate_weights
-from residyn.schema import SAMPLE, transition_coords
+from residyn.schema import DOCUMENT, NO_DOCUMENT, SAMPLE, check_states, transition_coords
 
 GROUPS = 20
-DOCUMENT = "document"
-UNKNOWN = -1
 
 
 @dataclass(frozen=True)
@@ -38,12 +37,18 @@ class Plan:
 
 
 def plan_of(states: xr.DataArray, resamples: int, seed: int, n_groups: int = GROUPS) -> Plan:
-    """The plan of some states. Samples of an unknown document are documents of their own."""
+    """The plan of some states. Samples of an unknown document are documents of their own.
+
+    Raises DataError for states that break the data contract, and where there are none.
+    """
+    check_states(states)
     n = states.sizes[SAMPLE]
+    if not n:
+        raise DataError(f"Groups need at least one sample; these states have {dict(states.sizes)}. Capture some.")
     clusters = np.arange(n)
     if DOCUMENT in states.coords:
         known = states[DOCUMENT].values
-        clusters = np.where(known == UNKNOWN, -2 - clusters, known)
+        clusters = np.where(known == NO_DOCUMENT, -2 - clusters, known)
     group = groups_of(clusters, n_groups, seed)
     return Plan(group, replicate_weights(int(group.max()) + 1, resamples, seed))
 
@@ -53,7 +58,7 @@ class Evidence:
     """Curves over depth of some states, each (R, P): the data's in row 0, its replicates below.
 
     P places are sublayers, transitions, layers or the model as a whole, as `docs/claims.md` lists them. `kind`
-    and `from_layer` (T,) are those of the transitions.
+    (T,) is that of the transitions.
     """
 
     curves: Mapping[str, np.ndarray]

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from residyn.analysis.stream import each_numbered_block, moments_of
-from residyn.numerics import geometry, pca
+from residyn.numerics import geometry
 from residyn.numerics.geometry import PathSums
 
 
@@ -60,14 +60,13 @@ def read(states: xr.DataArray, group: np.ndarray, axes: np.ndarray | None = None
         member = group[first : first + len(block)] == np.arange(n_groups)[:, None]
         return _read_block(block, mean, member.astype(np.float64), axes)
 
-    with pca.one_thread():
-        blocks = each_numbered_block(states, of_block)
-        parts = [next(blocks)]
-        total = parts[0].sums
-        for part in blocks:
-            total.add(part.sums)
-            # What was added is let go of: sums over groups are as large as many samples.
-            parts.append(replace(part, sums=total))
+    blocks = each_numbered_block(states, of_block)
+    parts = [next(blocks)]
+    total = parts[0].sums
+    for part in blocks:
+        total.add(part.sums)
+        # What was added is let go of: sums over groups are as large as many samples.
+        parts.append(replace(part, sums=total))
     return Read(
         mean,
         total,

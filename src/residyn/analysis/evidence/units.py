@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from residyn.analysis.evidence.sums import Read
+from residyn.numerics.moments import LEAST_SAMPLES
 from residyn.numerics.trends import pairs_of_kinds
 
 STRONG = 0.8
@@ -15,7 +16,7 @@ THROUGHOUT = 0.9
 _AT_ONCE_VALUES = 1 << 22
 """Values of one array of replicates in memory: 32 MiB."""
 _LEAST_VARIANCE = 1e-12
-"""Of a unit's mean square: what rounding leaves where a replicate holds one value only."""
+"""Share of a variance that is rounding: of a unit's mean square, where a replicate holds one value only."""
 
 
 def unit_curves(read: Read, sizes: np.ndarray, weights: np.ndarray, kind: np.ndarray) -> dict[str, np.ndarray]:
@@ -23,8 +24,8 @@ def unit_curves(read: Read, sizes: np.ndarray, weights: np.ndarray, kind: np.nda
 
     sign_kept (R, S); correlation and skip_correlation (R, T), medians over units; strong_throughout and
     skip_strong_throughout (R, 1), the share of units with r above `STRONG` at `THROUGHOUT` of their transitions;
-    information_floor (R, T), the mean over units of −½ ln(1 − r²); straightness (R, 1) and offset (R, L) of the
-    mean path.
+    information_floor (R, T), the mean of −½ ln(1 − r²) over units with |r| < 1; straightness (R, 1) and offset
+    (R, L) of the mean path.
     """
     _, n_sublayers, n_units = read.sums.deviation.shape
     rows = max(1, _AT_ONCE_VALUES // (n_sublayers * n_units))
@@ -41,7 +42,9 @@ def _curves(read: Read, sizes: np.ndarray, weights: np.ndarray, pairs: np.ndarra
     with np.errstate(divide="ignore", invalid="ignore"):
         r = np.clip(covariance / np.sqrt(spread * variance[:, 1:]), -1.0, 1.0)
         skip = np.sqrt(spread / (spread + step))
-        floor = -0.5 * np.log1p(-(r**2))
+        left = (1 - r) * (1 + r)
+        # Of a unit that does not change, rounding decides how far r is from 1.
+        floor = np.where(left > _LEAST_VARIANCE, -0.5 * np.log(left), np.inf)
     sign = np.sign(mean)
     return {
         "sign_kept": (sign == sign[:, -1:]).mean(axis=2),
@@ -58,7 +61,7 @@ def _curves(read: Read, sizes: np.ndarray, weights: np.ndarray, pairs: np.ndarra
 def _moments(read: Read, sizes: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Means of the deviations and variances (R, S, D), covariances of successive sublayers (R, S − 1, D).
 
-    Variances are NaN where a replicate's values are all the same.
+    Variances are NaN where a replicate's values are all the same, and everywhere for fewer than `LEAST_SAMPLES`.
     """
     count = (weights @ sizes)[:, None, None]
 
@@ -68,7 +71,7 @@ def _moments(read: Read, sizes: np.ndarray, weights: np.ndarray) -> tuple[np.nda
 
     shift, square = of(read.sums.deviation), of(read.sums.square)
     variance = square - shift**2
-    variance[variance <= _LEAST_VARIANCE * square] = np.nan
+    variance[(variance <= _LEAST_VARIANCE * square) | (sizes.sum() < LEAST_SAMPLES)] = np.nan
     covariance = of(read.sums.product) - shift[:, :-1] * shift[:, 1:]
     return shift, variance, covariance
 

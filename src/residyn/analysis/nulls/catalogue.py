@@ -10,9 +10,9 @@ import xarray as xr
 
 from residyn.errors import DataError, UsageError
 from residyn.numerics import surrogates
-from residyn.schema import check_states, transition_coords
+from residyn.schema import SUBLAYER, check_states, transition_coords
 
-Draw = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
+Make = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -20,18 +20,34 @@ class Null:
     """A law of states made of the states themselves.
 
     `title` is what it makes of them, in words; `preserves` and `destroys` say what a quantity can and cannot owe
-    to it. `draw(states, kind, rng)` takes an array (N, S, D) and the kinds of its transitions (S − 1,).
+    to it. `make` takes an array (N, S, D), the kinds of its transitions (S − 1,) and a generator.
     """
 
     name: str
     title: str
     preserves: str
     destroys: str
-    draw: Draw
+    make: Make
+
+    def draw(self, states: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
+        """One draw: states labelled as these are, float32, in memory, with the attribute `null`.
+
+        Raises DataError where the states break the data contract, are empty, or are not finite.
+        """
+        check_states(states)
+        values = np.asarray(states.values, dtype=np.float32)
+        if not values.size or not np.isfinite(values).all():
+            held = " and hold NaN or an infinity" if values.size else ""
+            raise DataError(
+                f"Surrogates are drawn of finite states, of at least one sample; these are {dict(states.sizes)}"
+                f"{held}. Capture them again, or leave such samples out."
+            )
+        kind = np.asarray(transition_coords(states)["kind"][1]) if states.sizes[SUBLAYER] > 1 else np.empty(0, str)
+        return states.copy(data=self.make(values, kind, rng)).assign_attrs(null=self.name)
 
 
-def _plain(draw: Callable[[np.ndarray, np.random.Generator], np.ndarray]) -> Draw:
-    return lambda states, _kind, rng: draw(states, rng)
+def _plain(make: Callable[[np.ndarray, np.random.Generator], np.ndarray]) -> Make:
+    return lambda states, _kind, rng: make(states, rng)
 
 
 NULLS: Mapping[str, Null] = {
@@ -98,21 +114,17 @@ def null_named(name: str) -> Null:
 
 
 def surrogate(states: xr.DataArray, null: str, seed: int = 0) -> xr.DataArray:
-    """States drawn from a null, labelled as the states are, float32, with attributes `null` and `seed`.
+    """States drawn from a null, (sample, sublayer, unit), float32, labelled as `states`, which may be lazy.
 
-    In memory, which holds the states and, while they are drawn, two copies in float64: choose samples first
-    where that is too much, `states.isel(sample=slice(200))`. See `NULLS` for what each null preserves and
-    destroys. Raises UsageError for an unknown null; DataError where the states break the data contract, are
-    empty, or are not finite.
+    Attributes `null` and `seed` say which draw it is; `NULLS` says what each null preserves and destroys. What
+    it preserves it preserves to the rounding of float32. The same states, null and seed give the same bits.
+
+    In memory, which holds the states and the surrogate, 4·N·S·D bytes each, and the work on one sublayer: choose
+    samples first where that is too much, `states.isel(sample=slice(200))`. Raises UsageError for an unknown null
+    or a negative seed; DataError where the states break the data contract, are empty, or are not finite, and for
+    random walks of fewer than three units.
     """
     chosen = null_named(null)
-    check_states(states)
-    values = states.values
-    if not values.size or not np.isfinite(values).all():
-        raise DataError(
-            f"Surrogates are drawn of finite states, of at least one sample; these are {dict(states.sizes)}"
-            f"{' and hold NaN or an infinity' if values.size else ''}. Capture them again, or leave some out."
-        )
-    kind = np.asarray(transition_coords(states)["kind"][1])
-    drawn = chosen.draw(values, kind, np.random.default_rng(seed)).astype(np.float32)
-    return states.copy(data=drawn).assign_attrs(null=null, seed=seed)
+    if seed < 0:
+        raise UsageError(f"seed is an integer, 0 or more; got {seed}.")
+    return chosen.draw(states, np.random.default_rng(seed)).assign_attrs(seed=seed)

@@ -1,4 +1,4 @@
-"""Tables of mutual information, principal components, dimension and massive units."""
+"""Tables of mutual information, principal components, dimension, massive units, orbits and controls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import pandas as pd
 import xarray as xr
 
 from residyn.analysis.massive import massive_table
+from residyn.analysis.orbits import orbits_table
 from residyn.analysis.robustness import without_massive_table
+from residyn.analysis.tables.controls import dependence_table, kinematics_table, kurtosis_table
 from residyn.analysis.tables.curves import quartiles, row_labels
 from residyn.schema import SUBLAYER, TRANSITION, UNIT
 
@@ -81,6 +83,10 @@ def _mean(values: np.ndarray) -> np.ndarray:
 
 
 FURTHER: dict[str, tuple[str, Callable[[xr.Dataset], pd.DataFrame]]] = {
+    "kinematics": ("angular_velocity", kinematics_table),
+    "dependence": ("skip_correlation", dependence_table),
+    "kurtosis": ("kurtosis", kurtosis_table),
+    "orbits": ("rotations", orbits_table),
     "mutual_information": ("mutual_information", information_table),
     "explained_variance": ("explained_variance", explained_variance_table),
     "dimension": ("participation_ratio", dimension_table),

@@ -27,7 +27,8 @@ def tables(results: xr.Dataset, *, resamples: int = RESAMPLES, seed: int = SEED)
     Where their results are there: mutual_information, per estimator and transition, over units;
     explained_variance, cumulative per sublayer and number of components; dimension, per sublayer: the share
     explained in each space, participation ratio beside its ceiling, components for 90 %, TwoNN; massive_units,
-    the units of the largest ratios; without_massive, every curve again without them.
+    the units of the largest ratios; without_massive, every curve again without them; kinematics, per place over
+    samples; dependence, per transition over units; kurtosis, per sublayer over samples; orbits, per unit and null.
     `resamples` and `seed` make the bootstrap; they are recorded in `summary` and in each frame's `attrs`.
     Raises DataError where `results` holds none of these quantities.
     """

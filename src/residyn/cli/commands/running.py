@@ -1,45 +1,35 @@
-"""The verbs, as people type them."""
+"""The verbs that make a run, whole or stage by stage."""
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from residyn.cli.commands.common import (
+    BUILT_IN,
+    DECIDING,
+    AllowPartial,
+    AsJson,
+    ChosenPreset,
+    Directory,
+    Model,
+    Quiet,
+    Verbose,
+)
 from residyn.cli.display import Display
-from residyn.cli.presets import PRESETS, PresetName
 from residyn.cli.request import (
     AnalysisRequest,
+    ClaimsRequest,
+    ControlsRequest,
     FigureRequest,
-    ModelRequest,
     Request,
     TeleportRequest,
     takes_request,
     typed_options,
 )
-from residyn.errors import DataError, StoreError
-
-BUILT_IN = "smollm2-135m"
-DECIDING = {field.name for field in fields(Request)} - {"device", "offline", "on_nonfinite"}
-"""Options that a run is of; the others say only how it goes on."""
-
-Model = Annotated[
-    str,
-    typer.Argument(metavar="MODEL", help=f"A hub id, a folder, a .gguf file, or the built-in {BUILT_IN}."),
-]
-Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A run directory.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress: only results and warnings.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")]
-AllowPartial = Annotated[
-    bool, typer.Option("--allow-partial", help="Go on with the shards that are there, and say how many.")
-]
-ChosenPreset = Annotated[
-    PresetName,
-    typer.Option("--preset", help="Choices for what is not typed; `residyn presets` shows them."),
-]
+from residyn.errors import DataError, ModelError
 
 
 @takes_request
@@ -49,7 +39,9 @@ def run(
     preset: ChosenPreset = "default",
     request: Request,
     analysis: AnalysisRequest,
+    controls: ControlsRequest,
     teleports: TeleportRequest,
+    claims: ClaimsRequest,
     figures: FigureRequest,
     out: Annotated[
         Path | None, typer.Option("--out", help="The run directory; by default runs/MODEL-TEXTS.")
@@ -58,11 +50,13 @@ def run(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Capture, analyse, teleport and draw Figure 1: from a model and texts to a run directory.
+    """From a model and texts to a run directory: states, results, controls, teleports, claims, figures, report.
 
     Interrupted, it goes on where it was when the same command is given again.
     """
-    from residyn.cli import stages
+    from residyn.cli import claims as judging
+    from residyn.cli import controls as controlling
+    from residyn.cli import reporting, stages
     from residyn.cli import teleports as teleporting
     from residyn.store import run_name
 
@@ -71,12 +65,19 @@ def run(
     loaded = stages.capture(directory, model, request, display)
     stages.analyze(directory, analysis, display)
     try:
+        controlling.controls(directory, controls, display, loaded)
+    except (DataError, ModelError) as error:
+        # A model whose untrained twin cannot be drawn is still worth a run.
+        display.warn([f"Without some of the controls: {error}"])
+    try:
         teleporting.teleport(directory, teleports, display, loaded)
     except DataError as error:
         # Too few or too uniform texts leave nothing to teleport to; the rest of the run is worth having.
         display.warn([f"Without teleports (panel L): {error}"])
+    judged = judging.claims(directory, claims, display)
     pictures = stages.figure(directory, figures, display)
-    stages.summarize(directory, pictures, display)
+    page = reporting.report(directory, display)
+    reporting.summarize(directory, pictures[0], page, judged, display)
 
 
 @takes_request
@@ -95,7 +96,7 @@ def capture(
     verbose: Verbose = False,
 ) -> None:
     """Capture states into DIR, or go on with the capture that was interrupted there."""
-    from residyn.cli import stages
+    from residyn.cli import inspection, stages
     from residyn.store import has_manifest
     from residyn.store import info as store_info
 
@@ -106,7 +107,7 @@ def capture(
         stages.complete(directory, named, request, display)
     else:
         stages.capture(directory, named or BUILT_IN, request, display)
-    stages.show_info(store_info(directory), display)
+    inspection.show_info(store_info(directory), display)
 
 
 @takes_request
@@ -134,6 +135,30 @@ def analyze(
 
 
 @takes_request
+def controls(
+    context: typer.Context,
+    directory: Directory,
+    *,
+    preset: ChosenPreset = "default",
+    controls: ControlsRequest,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Capture what DIR is compared with: untrained models, shuffled tokens, random positions, other batches.
+
+    What is not typed is as it was when DIR's controls were captured last.
+    """
+    from residyn.cli import controls as controlling
+    from residyn.cli import stages
+
+    display = Display(quiet=quiet, as_json=as_json)
+    controls = stages.continued_record(directory, "controls", controls, typed_options(context))
+    controlling.controls(directory, controls, display)
+    controlling.show(directory, display)
+
+
+@takes_request
 def teleport(
     context: typer.Context,
     directory: Directory,
@@ -158,6 +183,29 @@ def teleport(
 
 
 @takes_request
+def claims(
+    context: typer.Context,
+    directory: Directory,
+    *,
+    preset: ChosenPreset = "default",
+    claims: ClaimsRequest,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Judge the paper's claims on DIR, beside nulls and the controls that are there: claims.json.
+
+    What is not typed is as it was when DIR was judged last.
+    """
+    from residyn.cli import claims as judging
+    from residyn.cli import stages
+
+    display = Display(quiet=quiet, as_json=as_json)
+    claims = stages.continued_record(directory, "claims", claims, typed_options(context))
+    judging.show(judging.claims(directory, claims, display), directory, display)
+
+
+@takes_request
 def figure(
     directory: Directory,
     *,
@@ -178,65 +226,15 @@ def figure(
         display.result(str(path))
 
 
-@takes_request
-def check(
-    model: Model = BUILT_IN,
-    *,
-    request: ModelRequest,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+def report(
+    directory: Directory, *, as_json: AsJson = False, quiet: Quiet = False, verbose: Verbose = False
 ) -> None:
-    """Show where MODEL's residual stream is read, and prove it on its own weights.
-
-    Exit code 3 where a probe fails.
-    """
-    from residyn.cli import stages
+    """Write DIR/report.html, one page with everything that was found, from what is there."""
+    from residyn.cli import reporting
 
     display = Display(quiet=quiet, as_json=as_json)
-    raise typer.Exit(stages.check(model, request, display))
-
-
-def presets(*, as_json: AsJson = False) -> None:
-    """Show what each --preset chooses."""
-    display = Display(as_json=as_json)
+    page = reporting.report(directory, display)
     if as_json:
-        display.emit({name: {"purpose": p.purpose, "choices": dict(p.choices)} for name, p in PRESETS.items()})
-        return
-    for name, preset in PRESETS.items():
-        rows = [(f"--{option.replace('_', '-')}", value) for option, value in preset.choices.items()]
-        display.table(f"{name}: {preset.purpose}", ["option", "choice"], rows or [("", "every option's default")])
-
-
-def info(directory: Directory, *, as_json: AsJson = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
-    """Say what DIR holds."""
-    from residyn.cli import stages
-    from residyn.store import info as store_info
-
-    stages.show_info(store_info(directory), Display(quiet=quiet, as_json=as_json))
-
-
-def verify(
-    directory: Directory,
-    *,
-    repair: Annotated[bool, typer.Option("--repair", help="Capture damaged and missing shards again.")] = False,
-    model: Annotated[
-        str | None, typer.Option("--model", help="Where the run's model is now, if it was moved.")
-    ] = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
-    """Read every shard of DIR and compare it with the ledger; exit code 5 where one is damaged."""
-    from residyn.cli import stages
-
-    display = Display(quiet=quiet, as_json=as_json)
-    damaged = stages.verify(directory, display)
-    if damaged and repair:
-        stages.repair(directory, damaged, model, display)
-        damaged = stages.verify(directory, display)
-    if damaged:
-        raise StoreError(
-            f"{len(damaged)} shards of {directory} are damaged or missing. "
-            f"`residyn verify {directory} --repair` captures only those again."
-        )
+        display.emit({"report": str(page)})
+    else:
+        display.result(str(page))

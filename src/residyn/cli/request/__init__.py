@@ -2,11 +2,15 @@
 
 from residyn.cli.request.analysis import AnalysisRequest, FigureRequest
 from residyn.cli.request.capture import ModelRequest, Request
+from residyn.cli.request.claims import ClaimsRequest
+from residyn.cli.request.controls import ControlsRequest
 from residyn.cli.request.taking import takes_request, typed_options
 from residyn.cli.request.teleports import TeleportRequest
 
 __all__ = [
     "AnalysisRequest",
+    "ClaimsRequest",
+    "ControlsRequest",
     "FigureRequest",
     "ModelRequest",
     "Request",

@@ -8,7 +8,14 @@ from typing import Any
 
 import typer
 
-TEXTS, MODEL, ANALYSIS, TELEPORTS, FIGURE = "Texts", "Model", "Analysis", "Teleports", "Figure"
+TEXTS, MODEL, ANALYSIS, CONTROLS, TELEPORTS, FIGURE = (
+    "Texts",
+    "Model",
+    "Analysis",
+    "Controls",
+    "Teleports",
+    "Figure",
+)
 """Panels of the help page."""
 
 

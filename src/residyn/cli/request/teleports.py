@@ -44,8 +44,8 @@ class TeleportRequest(Asked):
         int, option("--directions", TELEPORTS, "Directions at each radius, and samples swapped with.")
     ] = 8
     horizon: Annotated[int, option("--horizon", TELEPORTS, "Sublayers that an arrow spans, at most.")] = 12
-    untrained: Annotated[
-        int, option("--untrained", TELEPORTS, "Untrained models of the same configuration to compare with.")
+    untrained_teleports: Annotated[
+        int, option("--untrained-teleports", TELEPORTS, "Untrained models that are teleported too, to compare.")
     ] = 1
     teleport_seed: Annotated[
         int, option("--teleport-seed", TELEPORTS, "Decides which hosts, directions and samples.")
@@ -57,7 +57,7 @@ class TeleportRequest(Asked):
             ("grid", 1),
             ("directions", 1),
             ("horizon", 1),
-            ("untrained", 0),
+            ("untrained_teleports", 0),
             ("teleport_seed", 0),
         ):
             if getattr(self, name) < least:

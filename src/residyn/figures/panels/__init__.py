@@ -6,6 +6,7 @@ A panel computes nothing but what drawing needs: an order of columns, a mean or 
 from residyn.figures.panels.curves import cosine, velocity
 from residyn.figures.panels.heatmaps import correlation_density, mean_activation, unit_correlation
 from residyn.figures.panels.information import mutual_information, mutual_information_curve
+from residyn.figures.panels.orbits import orbits, phase_portraits
 from residyn.figures.panels.returns import return_fraction
 from residyn.figures.panels.schematic import schematic
 from residyn.figures.panels.strokes import SIZE_MM as SCHEMATIC_MM
@@ -26,6 +27,8 @@ __all__ = [
     "mean_activation",
     "mutual_information",
     "mutual_information_curve",
+    "orbits",
+    "phase_portraits",
     "return_fraction",
     "schematic",
     "teleport_pull",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from residyn.errors import DataError
+from residyn.model.texts.documents import label_field
 
 MAX_LINE_BYTES = 64 * 1024**2
 """A longer line is refused: it is a file with other line ends, or none, and would fill the memory."""
@@ -60,14 +61,16 @@ def file_lines(path: Path, name: str) -> Iterator[str]:
         yield from text_lines(stream, name)
 
 
-def json_rows(path: Path, name: str, field: str) -> Iterator[str | None]:
-    """`field` of each JSON object of a file that has one a line; None where it is null, "" for a blank line.
+def json_rows(path: Path, name: str, field: str) -> Iterator[tuple[str | None, object]]:
+    """`field` of each JSON object of a file that has one a line, and what names its document, None without.
+
+    The text is None where it is null, "" for a blank line.
 
     Raises DataError, naming the line, for what is not a JSON object, lacks the field, or holds no text there.
     """
     for number, line in enumerate(file_lines(path, name), start=1):
         if not line.strip():
-            yield ""
+            yield "", None
             continue
         where = f"{name}, line {number}"
         try:
@@ -86,11 +89,14 @@ def json_rows(path: Path, name: str, field: str) -> Iterator[str | None]:
             raise DataError(
                 f"{where} has no field {field!r}; it has {_listed(record)}. Name the one to read as the field."
             )
-        yield string_or_none(record[field], where, field)
+        label = label_field(record, field)
+        yield string_or_none(record[field], where, field), record[label] if label else None
 
 
-def parquet_rows(path: Path, name: str, field: str) -> Iterator[str | None]:
-    """Column `field` of a Parquet file, read batch by batch; None where it is null.
+def parquet_rows(path: Path, name: str, field: str) -> Iterator[tuple[str | None, object]]:
+    """Column `field` of a Parquet file, read batch by batch, and what names each row's document, None without.
+
+    The text is None where it is null.
 
     Raises DataError where the file is no complete Parquet file, or the column is missing or holds no text.
     """
@@ -106,9 +112,13 @@ def parquet_rows(path: Path, name: str, field: str) -> Iterator[str | None]:
                     f"{name} has no column {field!r}; it has {_listed(schema.names)}. "
                     "Name the one to read as the field."
                 )
-            for batch in file.iter_batches(batch_size=1024, columns=[field]):
-                for value in batch.column(0):
-                    yield string_or_none(value.as_py(), f"{name}, row {number}", field)
+            label = label_field(schema.names, field)
+            for batch in file.iter_batches(batch_size=1024, columns=[field, *([label] if label else [])]):
+                texts = batch.column(batch.schema.names.index(field))
+                labels = batch.column(batch.schema.names.index(label)) if label else [None] * len(texts)
+                for value, of in zip(texts, labels, strict=True):
+                    text = string_or_none(value.as_py(), f"{name}, row {number}", field)
+                    yield text, None if of is None else of.as_py()
                     number += 1
     except (pa.ArrowException, OSError) as error:
         first_line = str(error).partition("\n")[0]

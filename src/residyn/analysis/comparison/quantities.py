@@ -1,0 +1,48 @@
+"""The results that runs are compared by, and how each is taken from a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import xarray as xr
+
+from residyn.analysis.tables.curves import SHAPES, Shape
+from residyn.schema import SUBLAYER, TRANSITION, UNIT
+
+GLOBAL = "global"
+"""The space whose explained variance is compared: the paper's."""
+
+INFORMATION, EXPLAINED = "mutual_information", "explained_variance_by_sublayer"
+
+COMPARED: dict[str, Shape] = {
+    **{name: SHAPES[name] for name in ("cosine", "velocity", "relative_velocity", "norm", "density")},
+    "unit_correlation": SHAPES["unit_correlation"],
+    INFORMATION: Shape(TRANSITION, UNIT),
+    "magnitude": SHAPES["magnitude"],
+    "sign_kept": SHAPES["sign_kept"],
+    "participation_ratio": Shape(SUBLAYER, None),
+    EXPLAINED: Shape(SUBLAYER, None),
+}
+
+
+def shared_estimator(runs: Mapping[str, xr.Dataset]) -> str | None:
+    """The estimator of mutual information that every run with any has, the first in the first one's order."""
+    having = [names for results in runs.values() if (names := estimators_of(results))]
+    return next((name for name in having[0] if all(name in names for names in having)), None) if having else None
+
+
+def estimators_of(results: xr.Dataset) -> list[str]:
+    """The estimators of a run's mutual information, in their order; none where it lacks it."""
+    return [str(name) for name in results[INFORMATION]["estimator"].values] if INFORMATION in results else []
+
+
+def result_of(results: xr.Dataset, quantity: str, estimator: str | None) -> xr.DataArray | None:
+    """A run's result as it is compared, or None where the run lacks it."""
+    if quantity not in results:
+        return None
+    array = results[quantity]
+    if quantity == INFORMATION:
+        return None if estimator is None else array.sel(estimator=estimator)
+    if quantity == EXPLAINED and "space" in array.dims:
+        return array.sel(space=GLOBAL) if GLOBAL in array["space"].values else None
+    return array

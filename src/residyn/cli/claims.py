@@ -1,0 +1,141 @@
+"""The claims stage: states, results, controls and teleports → claims.json, and a table on the terminal."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from residyn import store
+from residyn.cli import stages
+from residyn.cli.controls import open_controls
+from residyn.cli.display import Display
+from residyn.cli.request import ClaimsRequest
+from residyn.cli.teleports import open_flow
+from residyn.errors import StoreError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+FILE = "claims.json"
+PARTIAL = "claims.partial.json"
+MARKS = {"holds": "●", "does not hold": "○", "undecided": "◐"}
+
+
+def claims(directory: Path, request: ClaimsRequest, display: Display) -> dict[str, Any]:
+    """Judge the paper's claims on a run, and write claims.json; its content.
+
+    What is there for the same states, controls, teleports and settings is not judged again, and an interrupted
+    judgement goes on with the tasks that it lacks.
+    """
+    from residyn.analysis.claims import judge
+    from residyn.analysis.saving import open_results
+
+    states = store.open_states(directory)
+    results = open_results(directory / stages.RESULTS)
+    summary = open_flow(directory).get("summary")
+    controls = open_controls(directory)
+    basis = _basis(states, summary, controls, request)
+    found = _read(directory / FILE)
+    if found.get("basis") == basis:
+        return found
+    partial = _read(directory / PARTIAL)
+    ledger = partial.get("ledger") if partial.get("basis") == basis else None
+
+    def keep(ledger: Mapping[str, Any]) -> None:
+        store.write_json(directory / PARTIAL, {"basis": basis, "ledger": ledger})
+
+    with stages.timed() as seconds, display.progress("claims", "tasks") as progress:
+        verdicts = judge(
+            states,
+            results,
+            teleport_summary=summary,
+            controls=controls,
+            settings=request.settings(),
+            ledger=_with_undefined(ledger or {}),
+            keep=keep,
+            progress=progress,
+        )
+    record = {**verdicts.to_record(), "basis": basis}
+    store.write_json(directory / FILE, record)
+    (directory / PARTIAL).unlink(missing_ok=True)
+    store.update_run(directory, claims=request.record(), timings={"claims_s": seconds()})
+    return _read(directory / FILE)
+
+
+def _basis(
+    states: xr.DataArray, summary: xr.Dataset | None, controls: Mapping[str, xr.DataArray], request: ClaimsRequest
+) -> str:
+    """A hash of everything that decides the verdicts."""
+    from residyn import __version__
+
+    decisive = {
+        "states": states.attrs["states_hash"],
+        "teleports": None if summary is None else summary.attrs.get("settings"),
+        "controls": {name: control.attrs["states_hash"] for name, control in controls.items()},
+        "settings": request.settings().to_json(),
+        "version": __version__,
+    }
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A record of this stage's; empty where there is none, or one that was damaged: it is made again."""
+    if not path.exists():
+        return {}
+    try:
+        record = store.read_json(path)
+    except StoreError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _with_undefined(ledger: Mapping[str, Mapping[str, list[float | None]]]) -> dict[str, dict[str, list[float]]]:
+    """The ledger as it was before JSON, which has no NaN."""
+    nan = float("nan")
+    return {
+        task: {name: [nan if value is None else value for value in values] for name, values in made.items()}
+        for task, made in ledger.items()
+    }
+
+
+def show(record: Mapping[str, Any], directory: Path, display: Display) -> None:
+    """The verdicts as a table: what was found, what its null does, and what else shows it."""
+    if display.as_json:
+        display.emit({"run": str(directory), "claims": record["claims"]})
+        return
+    columns = ["", "claim", "verdict", "value (95 % interval), threshold", "p", "also in", "origin"]
+    display.table(f"{directory / FILE}: the paper's claims on {record['model']}", columns, rows_of(record))
+
+
+def rows_of(record: Mapping[str, Any]) -> list[list[str]]:
+    """The rows of that table, a statistic a line."""
+    rows = []
+    for claim in record["claims"]:
+        values = [_value(part) for part in claim["parts"]]
+        nulls = [part["null"] for part in claim["parts"]]
+        lost = [f"not {name}" for name in claim["lost_in"]]
+        rows.append(
+            [
+                f"{claim['number']} {claim['variant']}".strip(),
+                claim["claim"],
+                f"{MARKS[claim['verdict']]} {claim['verdict']}",
+                "\n".join(values),
+                "\n".join("" if null is None or null["p"] is None else f"{null['p']:.2g}" for null in nulls),
+                ", ".join([*claim["also_in"], *lost]),
+                claim["origin"],
+            ]
+        )
+    return rows
+
+
+def _value(part: Mapping[str, Any]) -> str:
+    sign = ">" if part["above"] else "<"
+    if part["value"] is None:
+        return f"not defined {sign} {part['threshold']:g}"
+    if part["low"] is None:
+        return f"{part['value']:.3g} {sign} {part['threshold']:g}"
+    return f"{part['value']:.3g} ({part['low']:.3g} to {part['high']:.3g}) {sign} {part['threshold']:g}"

@@ -1,0 +1,200 @@
+"""Runs beside each other on one page: curves over relative depth, distances of trajectories, verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pandas as pd
+import xarray as xr
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
+
+from residyn.errors import DataError
+from residyn.figures import style
+from residyn.figures.panels import comparison as panels
+
+_LEFTS = (10.0, 54.5, 99.0, 143.5)
+_AXES_MM = (34.0, 29.0)
+_ABOVE, _BELOW = 7.0, 5.5
+"""Room above a curve's axes for its title, and below them for the numbers."""
+_DEPTH = 4.0
+"""Room below the last curve of a column for the name of its axis."""
+_LEGEND_ROW, _LEGEND_COLUMNS = 4.0, 3
+_FOOT = 6.0
+_CELL, _CLAIM_ROW, _CLAIM_COLUMN = 7.4, 3.9, 5.4
+_SECTION = 12.0
+"""Room above the distances and the claims: letter, legend, numbers of runs."""
+_CLAIMS_LEFT, _CLAIMS_RIGHT = 58.0, 178.0
+"""The claims begin there, or to the right of the distances, where these are wider."""
+_LETTER_MM = 1.16
+"""Width of a letter of small type, on the average."""
+
+
+class Page(NamedTuple):
+    """Heights of the page's parts in millimetres, from the top: legend, rows of curves, the last row, the foot."""
+
+    legend: float
+    rows: int
+    last: float
+
+    @property
+    def curves(self) -> float:
+        return self.rows * (_ABOVE + _AXES_MM[1] + _BELOW) + _DEPTH
+
+    @property
+    def height(self) -> float:
+        return self.legend + self.curves + self.last + _FOOT
+
+
+def compare_figure(
+    curves: pd.DataFrame, distances: xr.DataArray | None = None, claims: pd.DataFrame | None = None
+) -> Figure:
+    """A page that puts runs beside each other.
+
+    `curves` is `comparison.curves`: A, one small plot a quantity over relative depth, coloured by run, dashed by
+    kind of transition, with bands. `distances` is `trajectory_distance`: B, a heat map. `claims` is
+    `claims_table`: C, verdicts of each run; left out where it has no rows. At most eight runs are drawn, the first
+    of the curves, and the foot says how many more there are. Raises DataError for other tables or results, and for
+    distances or claims that lack a run of the curves.
+    """
+    panels.check_curves(curves)
+    names = list(dict.fromkeys(curves["run"]))
+    if not names:
+        raise DataError("A comparison draws at least one run; the curves have no rows. Pass curves(runs).")
+    runs = names[: panels.MOST_RUNS]
+    quantities = list(dict.fromkeys(curves["quantity"]))
+    claims = None if claims is None or not len(claims) else _of_runs(claims, runs)
+    distances = None if distances is None else _between_runs(distances, runs)
+    page = _page(len(quantities), len(runs), distances is not None, 0 if claims is None else len(claims))
+    with style.context():
+        fig = style.new_figure(style.WIDTH_MM, page.height)
+        _legends(fig, page, runs, [str(kind) for kind in curves["kind"].unique()])
+        _small_multiples(fig, page, curves, quantities, runs)
+        if distances is not None:
+            _distances(fig, page, distances)
+        if claims is not None:
+            _claims(fig, page, claims)
+        left_out = len(names) - len(runs)
+        if left_out:
+            words = f"{left_out} more run{'s are' if left_out > 1 else ' is'} in the tables"
+            _words(fig, page, style.WIDTH_MM / 2, 2.0, words, ha="center")
+    return fig
+
+
+def _of_runs(claims: pd.DataFrame, runs: Sequence[str]) -> pd.DataFrame:
+    missing = [run for run in runs if run not in claims.columns]
+    if missing:
+        raise DataError(
+            f"The claims lack a column for {', '.join(missing)}, which the curves have. "
+            "Make both of the same runs: claims_table(records) takes None for a run without claims."
+        )
+    return claims.reindex(columns=list(runs))
+
+
+def _between_runs(distances: xr.DataArray, runs: Sequence[str]) -> xr.DataArray:
+    missing = [run for run in runs if run not in distances["run"].values]
+    if missing:
+        raise DataError(
+            f"The distances lack {', '.join(missing)}, which the curves have. Make both of the same runs."
+        )
+    return distances.sel(run=list(runs), other=list(runs))
+
+
+def _page(n_quantities: int, n_runs: int, with_distances: bool, n_claims: int) -> Page:
+    heights = [n_runs * _CELL + 7.0] * with_distances + [n_claims * _CLAIM_ROW] * (n_claims > 0)
+    legend_rows = 1 + -(-n_runs // _LEGEND_COLUMNS)
+    return Page(
+        1.5 + legend_rows * _LEGEND_ROW,
+        -(-n_quantities // len(_LEFTS)),
+        _SECTION + max(heights) if heights else 0.0,
+    )
+
+
+def _legends(fig: Figure, page: Page, runs: Sequence[str], kinds: Sequence[str]) -> None:
+    entries = panels.run_entries(runs)
+    rows = [entries[start : start + _LEGEND_COLUMNS] for start in range(0, len(entries), _LEGEND_COLUMNS)]
+    top = page.height - 1.5
+    for row, of_runs in enumerate(rows):
+        for column, entry in enumerate(of_runs):
+            _entries(fig, page, (10.0 + 57.0 * column, top - row * _LEGEND_ROW), [entry])
+    _entries(fig, page, (10.0, top - len(rows) * _LEGEND_ROW), panels.line_entries(kinds))
+
+
+def _small_multiples(
+    fig: Figure, page: Page, curves: pd.DataFrame, quantities: Sequence[str], runs: Sequence[str]
+) -> None:
+    top = page.height - page.legend
+    _letter(fig, page, "A", top - _ABOVE + 2.4)
+    width, height = _AXES_MM
+    for place, quantity in enumerate(quantities):
+        row, column = divmod(place, len(_LEFTS))
+        bottom = top - row * (_ABOVE + height + _BELOW) - _ABOVE - height
+        box = (_LEFTS[column], bottom, width, height)
+        ax = fig.add_axes(_share_of(page, box))
+        panels.compared_curves(curves, quantity, runs, ax=ax)
+        if place + len(_LEFTS) >= len(quantities):
+            ax.set_xlabel("relative depth")
+
+
+def _distances(fig: Figure, page: Page, distances: xr.DataArray) -> None:
+    top = _FOOT + page.last - _SECTION
+    side = distances.sizes["run"] * _CELL
+    _letter(fig, page, "B", top + 7.6)
+    _words(fig, page, 10.0, top + 7.6, "distance of mean paths (rad)", size=style.BASE_PT, color=style.INK)
+    ax = fig.add_axes(_share_of(page, (10.0, top - side, side, side)))
+    panels.trajectory_distances(distances, ax=ax)
+    for line, words in enumerate(("framed: between halves of", "a run's own samples")):
+        _words(fig, page, 10.0, top - side - 3.2 - 2.8 * line, words)
+
+
+def _claims(fig: Figure, page: Page, claims: pd.DataFrame) -> None:
+    top = _FOOT + page.last - _SECTION
+    n_claims, n_runs = claims.shape
+    begin = max(_CLAIMS_LEFT, _LEFTS[0] + n_runs * _CELL + 6.0)
+    left = _CLAIMS_RIGHT - n_runs * _CLAIM_COLUMN
+    box = (left, top - n_claims * _CLAIM_ROW, n_runs * _CLAIM_COLUMN, n_claims * _CLAIM_ROW)
+    ax = fig.add_axes(_share_of(page, box))
+    panels.claim_matrix(claims, letters=int((left - begin - 7.0) / _LETTER_MM), ax=ax)
+    _letter(fig, page, "C", top + 7.6, begin)
+    _entries(fig, page, (begin + 4.0, top + 9.4), panels.verdict_entries())
+
+
+def _entries(fig: Figure, page: Page, at: tuple[float, float], entries: Sequence[tuple[Artist, str]]) -> None:
+    """A legend's row with its top left corner at a place of the page; names are no formulas."""
+    x, y = at
+    legend = fig.legend(
+        [handle for handle, _ in entries],
+        ["entry"] * len(entries),
+        loc="upper left",
+        bbox_to_anchor=(x / style.WIDTH_MM, y / page.height),
+        ncols=len(entries),
+        columnspacing=1.2,
+        borderaxespad=0,
+        borderpad=0,
+        fontsize=style.SMALL_PT,
+        frameon=False,
+    )
+    for text, (_, name) in zip(legend.get_texts(), entries, strict=True):
+        text.set_parse_math(False)
+        text.set_text(name)
+
+
+def _letter(fig: Figure, page: Page, letter: str, y: float, x: float = 1.5) -> None:
+    _words(fig, page, x, y, letter, size=style.LETTER_PT, weight="bold", color=style.INK)
+
+
+def _words(
+    fig: Figure, page: Page, x: float, y: float, words: str, *, size: float = style.SMALL_PT, ha: str = "left",
+    weight: str = "normal", color: str = style.MUTED,
+) -> None:  # fmt: skip
+    fig.text(
+        x / style.WIDTH_MM, y / page.height, words, fontsize=size, ha=ha, va="baseline", fontweight=weight,
+        color=color, parse_math=False,
+    )  # fmt: skip
+
+
+def _share_of(page: Page, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """A box in millimetres as shares of the page."""
+    left, bottom, width, height = box
+    return (left / style.WIDTH_MM, bottom / page.height, width / style.WIDTH_MM, height / page.height)

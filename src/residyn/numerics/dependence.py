@@ -1,0 +1,193 @@
+"""How much a step depends on the state it leaves: what is left of r when the skip path has had its share.
+
+Successive states share the skip path, h′ = h + Δ, so they correlate even where Δ knows nothing of h. The step
+itself is therefore measured against h: it is formed in float64 before anything is squared, because
+var h + var h′ − 2 cov would cancel where steps are small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from residyn.numerics import pca
+from residyn.numerics.moments import LEAST_SAMPLES
+
+LEAST_HALVED = 2 * LEAST_SAMPLES
+"""Fewest samples with a held-out share: each half must have a line to give to the other."""
+
+PENALTIES = 10.0 ** np.arange(-8, 3.25, 0.25)
+"""Ridge penalties tried, as multiples of the largest principal component's square: from none to all."""
+
+_TILE_VALUES = 1 << 17
+"""Values converted to float64 at a time: 1 MiB, which a core's cache holds."""
+
+
+@dataclass(frozen=True)
+class StepMoments:
+    """Moments over n samples of each unit's state h and step Δ = h′ − h, all (S − 1, D) float64.
+
+    Means, sums of squared deviations, and `product` = Σ of the products of both deviations. A sum of squares is
+    exactly 0 where the unit, or its step, is the same in every sample, and only there.
+    """
+
+    count: int
+    state_mean: np.ndarray
+    step_mean: np.ndarray
+    state_m2: np.ndarray
+    step_m2: np.ndarray
+    product: np.ndarray
+
+
+def step_moments(block: np.ndarray, rows: np.ndarray | None = None) -> StepMoments:
+    """Moments of a block of states (N, S, D), real and finite, over its samples `rows` (default: all, n ≥ 1).
+
+    Works through tiles of units, sublayer by sublayer: beside the block it holds a few tiles in float64.
+    """
+    rows = np.arange(len(block)) if rows is None else rows
+    _, n_sublayers, n_units = block.shape
+    found = np.empty((5, max(n_sublayers - 1, 0), n_units))
+    width = max(64, _TILE_VALUES // len(rows))
+    for start in range(0, n_units, width):
+        units = slice(start, min(start + width, n_units))
+        following = block[rows, 0, units].astype(np.float64)
+        for s in range(n_sublayers - 1):
+            state, following = following, block[rows, s + 1, units].astype(np.float64)
+            h, state_mean = pca.centred(state)
+            step, step_mean = pca.centred(following - state)
+            squares = (np.einsum("nd,nd->d", a, b) for a, b in ((h, h), (step, step), (h, step)))
+            found[:, s, units] = (state_mean, step_mean, *squares)
+    return StepMoments(len(rows), *found)
+
+
+def merge(a: StepMoments, b: StepMoments) -> StepMoments:
+    """Moments of the samples of `a` and `b` together, equal to those of one block up to rounding."""
+    count = a.count + b.count
+    state, step = b.state_mean - a.state_mean, b.step_mean - a.step_mean
+    share, weight = b.count / count, a.count * b.count / count
+    return StepMoments(
+        count,
+        a.state_mean + state * share,
+        a.step_mean + step * share,
+        a.state_m2 + b.state_m2 + weight * state**2,
+        a.step_m2 + b.step_m2 + weight * step**2,
+        a.product + b.product + weight * state * step,
+    )
+
+
+def skip_correlation(m: StepMoments) -> np.ndarray:
+    """σ_h/√(σ_h² + σ_Δ²), (S − 1, D), in (0, 1]: r of h and h + Δ if Δ were independent of h.
+
+    NaN where the unit is constant, and everywhere for fewer than `LEAST_SAMPLES` samples.
+    """
+    if m.count < LEAST_SAMPLES:
+        return np.full_like(m.state_m2, np.nan)
+    return np.sqrt(_ratio(m.state_m2, np.where(m.state_m2 > 0, m.state_m2 + m.step_m2, 0.0)))
+
+
+def step_correlation(m: StepMoments) -> np.ndarray:
+    """Pearson r over samples of each unit's step and the state it leaves, (S − 1, D), in [−1, 1].
+
+    NaN where the unit or its step is constant, and everywhere for fewer than `LEAST_SAMPLES` samples.
+    """
+    if m.count < LEAST_SAMPLES:
+        return np.full_like(m.product, np.nan)
+    return np.clip(_ratio(m.product, np.sqrt(m.state_m2) * np.sqrt(m.step_m2)), -1.0, 1.0)
+
+
+def held_out_share(a: StepMoments, b: StepMoments) -> np.ndarray:
+    """R² of each unit's step on its state, each half of the samples predicted from the other, (S − 1, D), ≤ 1.
+
+    A line is fitted to one half and predicts the other; 1 − Σ(Δ − prediction)² / Σ(Δ − mean)² over both halves,
+    the mean that of the half that was fitted. Negative where the line predicts worse than the mean does. NaN
+    where the unit is constant in a half, or the step in all, and everywhere for halves below `LEAST_SAMPLES`.
+    """
+    if min(a.count, b.count) < LEAST_SAMPLES:
+        return np.full_like(a.product, np.nan)
+    left, total = np.zeros_like(a.product), np.zeros_like(a.product)
+    for fitted, held in ((a, b), (b, a)):
+        slope = _ratio(fitted.product, fitted.state_m2)
+        state, step = held.state_mean - fitted.state_mean, held.step_mean - fitted.step_mean
+        spread = held.step_m2 - 2 * slope * held.product + slope**2 * held.state_m2
+        left += spread + held.count * (step - slope * state) ** 2
+        total += held.step_m2 + held.count * step**2
+    return 1 - _ratio(left, total)
+
+
+def halves(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The samples 0 … n − 1 in two random halves, each in order; the first is the smaller for an odd n."""
+    order = rng.permutation(n)
+    return np.sort(order[: n // 2]), np.sort(order[n // 2 :])
+
+
+def joint_share(
+    state: np.ndarray, step: np.ndarray, split: tuple[np.ndarray, np.ndarray], n_components: int
+) -> float:
+    """R² of whole steps (n, D) on the whole states (n, D) they leave, each half predicted from the other, ≤ 1.
+
+    A ridge regression on the first `n_components` principal components of the fitted half's states; its penalty,
+    one of `PENALTIES`, minimises generalised cross-validation within that half (Golub, Heath & Wahba 1979).
+    1 − Σ‖Δ − prediction‖² / Σ‖Δ − mean‖² over both halves, the mean that of the half that was fitted. NaN where a
+    half's states are all the same, or no step differs from another. Call it within `pca.one_thread()`.
+    """
+    left = total = 0.0
+    for fitted, held in (split, split[::-1]):
+        errors = _held_out_errors(state[fitted], step[fitted], state[held], step[held], n_components)
+        left, total = left + errors[0], total + errors[1]
+    return 1 - left / total if total > 0 else float("nan")
+
+
+def _held_out_errors(
+    state: np.ndarray, step: np.ndarray, held_state: np.ndarray, held_step: np.ndarray, n_components: int
+) -> tuple[float, float]:
+    """Squared errors on the held half of the ridge fitted to the other, and of that one's mean."""
+    found, mean = pca.components_of(state, n_components)
+    deviation, step_mean = pca.centred(step)
+    held = held_step - step_mean
+    if found.variance[0] <= 0:
+        return float("nan"), _square(held)
+    scores = (state - mean) @ found.axes.T
+    image = scores.T @ deviation
+    square = found.variance * (len(state) - 1)
+    penalty = _penalty(square, np.einsum("kd,kd->k", image, image), _square(deviation), len(state))
+    prediction = ((held_state - mean) @ found.axes.T) @ (image / (square + penalty)[:, None])
+    return _square(held - prediction), _square(held)
+
+
+def _penalty(square: np.ndarray, image_square: np.ndarray, total: float, n: int) -> float:
+    """The penalty of least generalised cross-validation, of a ridge on n centred samples.
+
+    `square` σ² (k,) of the components; `image_square` (k,) the squared length of Zᵀy for each component's scores
+    Z; `total` that of the targets y.
+    """
+    tried = PENALTIES * square[0]
+    kept = square / (square + tried[:, None])
+    explained = np.divide(image_square, square, out=np.zeros_like(square), where=square > 0)
+    error = total - ((2 - kept) * kept * explained).sum(axis=1)
+    freedom = n - 1 - kept.sum(axis=1)
+    return float(tried[np.argmin(error / freedom**2)])
+
+
+def paired(block: np.ndarray, width: int) -> Iterator[np.ndarray]:
+    """States beside the steps that leave them, in float64, `width` units at a time: (u·(S − 1), 2, N).
+
+    Laid out as paths of two sublayers, unit by unit and transition by transition, for
+    `information.copula`. For a block (N, S, D).
+    """
+    n, n_sublayers, n_units = block.shape
+    for start in range(0, n_units, width):
+        states = np.ascontiguousarray(block[:, :, start : start + width].transpose(2, 1, 0), dtype=np.float64)
+        pairs = np.stack([states[:, :-1], np.diff(states, axis=1)], axis=2)
+        yield pairs.reshape(len(states) * (n_sublayers - 1), 2, n)
+
+
+def _square(values: np.ndarray) -> float:
+    return float(np.einsum("nd,nd->", values, values))
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """The quotient, NaN where the denominator is 0."""
+    quotient = np.full_like(denominator, np.nan)
+    return np.divide(numerator, denominator, out=quotient, where=denominator > 0)

@@ -1,0 +1,127 @@
+"""The page's first paragraph, made of the verdicts, and the numbers beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from residyn.report.captions.phrases import NAMES, by_kind, mean_over
+from residyn.report.provenance import section
+from residyn.report.verdicts import VERDICTS, Claim, Verdicts
+from residyn.report.words import counted, listed, number, percent
+from residyn.schema import SAMPLE, SUBLAYER, UNIT
+
+_ORIGINS = {
+    "learned": (
+        ("is learned", "an untrained network of the same architecture does not show it"),
+        ("are learned", "an untrained network of the same architecture does not show them"),
+    ),
+    "architecture": (
+        ("comes with the architecture", "an untrained network shows it too"),
+        ("come with the architecture", "an untrained network shows them too"),
+    ),
+    "artefact": (
+        ("is an artefact", "data without a model show it too, or it vanishes with what feigns it"),
+        ("are artefacts", "data without a model show them too, or they vanish with what feigns them"),
+    ),
+    "": (
+        ("remains open", "no control tells where it comes from"),
+        ("remain open", "no control tells where they come from"),
+    ),
+}
+"""Of each origin, for one claim and for several: what is said of them, and why."""
+
+
+def abstract(verdicts: Verdicts | None) -> tuple[str, ...]:
+    """What was found, in plain words: how many claims hold, where those come from, and which do not hold."""
+    if verdicts is None or not verdicts.claims:
+        return ()
+    return (_counts(verdicts.claims), *_origins(verdicts.claims), *_named(verdicts.claims))
+
+
+def _counts(claims: Sequence[Claim]) -> str:
+    n_claims = len({claim.number for claim in claims})
+    subject = f"Of the paper's {counted(n_claims, 'claim')}"
+    if len(claims) > n_claims:
+        twice = listed([str(i) for i in sorted({c.number for c in claims if c.variant})])
+        subject += f" (claim {twice} in two versions, which makes {len(claims)})"
+    holding, failing, open_ = (sum(claim.verdict == verdict for claim in claims) for verdict in VERDICTS)
+    said = (
+        f"{holding} {'holds' if holding == 1 else 'hold'} on this model",
+        f"{failing} {'does' if failing == 1 else 'do'} not",
+        f"and {open_} {'is' if open_ == 1 else 'are'} undecided",
+    )
+    return f"{subject}, {', '.join(said)}."
+
+
+def _origins(claims: Sequence[Claim]) -> Iterator[str]:
+    holding = [claim for claim in claims if claim.verdict == "holds"]
+    found = [(origin, [claim for claim in holding if claim.origin == origin]) for origin in _ORIGINS]
+    said = [_origin(origin, of) for origin, of in found if of]
+    if said:
+        head = "Of those that hold" if len(holding) > 1 else "The one that holds"
+        yield f"{head}, {'; '.join(said)}." if len(holding) > 1 else f"{head} {said[0].split(' ', 1)[1]}."
+
+
+def _origin(origin: str, claims: Sequence[Claim]) -> str:
+    said, because = _ORIGINS[origin][len(claims) > 1]
+    return f"{len(claims)} {said} ({_labels(claims)}): {because}"
+
+
+def _named(claims: Sequence[Claim]) -> Iterator[str]:
+    learned = [claim for claim in claims if claim.verdict == "holds" and claim.origin == "learned"]
+    if learned:
+        yield f"What training adds: {'; '.join(_lower(claim.claim) for claim in learned)}."
+    failing = [claim for claim in claims if claim.verdict == "does not hold"]
+    if failing:
+        yield f"Not so here: {'; '.join(_lower(claim.claim) for claim in failing)}."
+
+
+def _labels(claims: Sequence[Claim]) -> str:
+    return f"{'claim' if len(claims) == 1 else 'claims'} {listed([claim.label for claim in claims])}"
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def key_numbers(run: Mapping[str, Any], results: xr.Dataset) -> tuple[tuple[str, str], ...]:
+    """Sizes of the model and of the data, and the few numbers that one asks for first."""
+    return tuple(_sizes(run, results)) + tuple(_numbers(results))
+
+
+def _sizes(run: Mapping[str, Any], results: xr.Dataset) -> Iterator[tuple[str, str]]:
+    layers = len(np.unique(results["layer"].values))
+    yield "Layers × units", f"{layers:,} × {results.sizes[UNIT]:,}"
+    yield "States a text", f"{results.sizes[SUBLAYER]:,}"
+    parameters = section(run, "model").get("n_parameters")
+    if isinstance(parameters, int):
+        yield (
+            "Parameters",
+            f"{number(parameters / 1e6)} million" if parameters < 1e9 else f"{number(parameters / 1e9)} billion",
+        )
+    tokens = section(run, "texts", "tokens", "statistics", "n_tokens").get("sum")
+    if isinstance(tokens, int):
+        yield "Tokens read", f"{tokens:,}"
+
+
+def _numbers(results: xr.Dataset) -> Iterator[tuple[str, str]]:
+    r = {kind: float(np.nanmedian(part.values)) for kind, part in by_kind(results["unit_correlation"]).items()}
+    yield "Median r", _beside(r)
+    cosine = {kind: float(mean_over(part, SAMPLE).mean()) for kind, part in by_kind(results["cosine"]).items()}
+    yield "Mean cosine", _beside(cosine)
+    step = mean_over(results["velocity"], SAMPLE)
+    yield "Step, first to last", f"{number(step[0])} → {number(step[-1])}"
+    if "pc_scores" in results and "explained" in results["pc_scores"].coords:
+        yield "Variance on PC1", percent(float(results["pc_scores"]["explained"].values[0]))
+
+
+def _beside(values: Mapping[str, float]) -> str:
+    known = [
+        f"{number(value)} {NAMES[kind].split()[0]}" for kind, value in values.items() if not math.isnan(value)
+    ]
+    return ", ".join(known)

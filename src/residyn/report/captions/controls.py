@@ -1,0 +1,51 @@
+"""What nulls and controls do to the numbers that a panel shows, from the verdicts of its claims."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from residyn.report.verdicts import Claim, Part, Verdicts
+from residyn.report.words import interval, listed, number, p_value
+
+UNTRAINED = "untrained"
+"""The kind of column that is always said."""
+
+
+def controls_of(verdicts: Verdicts | None, letter: str) -> tuple[str, ...]:
+    """For each statistic of a panel's claims: its value, its null's, untrained models', and what passes too."""
+    if verdicts is None:
+        return ()
+    return tuple(
+        " ".join(_said(part, claim, verdicts))
+        for claim in verdicts.claims
+        if claim.panel == letter
+        for part in claim.parts
+    )
+
+
+def _said(part: Part, claim: Claim, verdicts: Verdicts) -> Iterator[str]:
+    value = interval(part.value, part.low, part.high)
+    yield f"Claim {claim.label} {_VERBS[claim.verdict]}: {part.statistic}, {value}."
+    if part.null is not None:
+        yield f"Under its null, {part.null.name}: {number(part.null.mean)} on average, {p_value(part.null.p)}."
+    for column in verdicts.columns:
+        trial = part.columns.get(column.name)
+        if column.kind == UNTRAINED and trial is not None and not math.isnan(trial.value):
+            yield f"In {column.title}: {interval(trial.value, trial.low, trial.high)}."
+    yield from _listed("As much in", claim.also_in, part, verdicts)
+    yield from _listed("Lost with", claim.lost_in, part, verdicts)
+
+
+_VERBS = {"holds": "holds", "does not hold": "does not hold", "undecided": "is undecided"}
+
+
+def _listed(head: str, names: tuple[str, ...], part: Part, verdicts: Verdicts) -> Iterator[str]:
+    untrained = {column.name for column in verdicts.columns if column.kind == UNTRAINED}
+    found = [
+        f"{verdicts.title_of(name)} ({number(part.columns[name].value)})"
+        for name in names
+        if name in part.columns and name not in untrained
+    ]
+    if found:
+        yield f"{head} {listed(found)}."

@@ -1,0 +1,147 @@
+"""Captions of panels E to H: cosine, velocity and mutual information from one state to the next."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from residyn.figures.style import ESTIMATOR_NAMES
+from residyn.report.captions.phrases import (
+    NAMES,
+    by_kind,
+    change,
+    curves,
+    extreme,
+    higher_within,
+    mean_over,
+    said_by_kind,
+    sentences,
+)
+from residyn.report.words import listed, number, percent
+from residyn.schema import SAMPLE, TRANSITION, UNIT
+
+
+def cosine(results: xr.Dataset) -> tuple[str, ...]:
+    array = results["cosine"]
+    kinds = by_kind(array)
+    return sentences(
+        f"The mean cosine is {said_by_kind(_means(array))}.",
+        _courses(array, "it"),
+        higher_within(kinds["within"].mean(SAMPLE), kinds["cross"].mean(SAMPLE), "It")
+        if {"within", "cross"} <= set(kinds)
+        else "",
+    )
+
+
+def velocity(results: xr.Dataset) -> tuple[str, ...]:
+    array = results["velocity"]
+    mean, labels = mean_over(array, SAMPLE), [str(label) for label in array[TRANSITION].values]
+    where = extreme(mean, labels)
+    return sentences(
+        _courses(array, "the mean step"),
+        f"Of all transitions it is {where}." if where else "",
+        _relative(results),
+        _without(results),
+    )
+
+
+def _relative(results: xr.Dataset) -> str:
+    if "relative_velocity" not in results:
+        return ""
+    return (
+        f"Relative to the state's length a step is {said_by_kind(_means(results['relative_velocity']), percent)}."
+    )
+
+
+def _without(results: xr.Dataset) -> str:
+    if "velocity_without_massive" not in results:
+        return ""
+    without = results["velocity_without_massive"]
+    most, none = int(without["left_out"].values.max()), without.sel(left_out=0).values
+    if most == 0 or np.isnan(none).all():
+        return ""
+    top = int(np.nanargmax(none))
+    label = str(without[TRANSITION].values[top])
+    left = float(without.sel(left_out=most).values[top])
+    said = f"{number(left)} instead of {number(none[top])}"
+    return f"Without the {most} most massive units the step at {label} is {said}."
+
+
+def _means(array: xr.DataArray) -> dict[str, float]:
+    return {kind: float(mean_over(part, SAMPLE).mean()) for kind, part in by_kind(array).items()}
+
+
+def _courses(array: xr.DataArray, what: str) -> str:
+    found = [f"{change(values[0], values[-1])} {NAMES[kind]}" for kind, (values, _) in curves(array).items()]
+    return f"Over the depth {what} {listed(found)}."
+
+
+def information_map(results: xr.Dataset) -> tuple[str, ...]:
+    """Of the estimator that is drawn, the first."""
+    nats = results["mutual_information"]
+    drawn = nats.isel(estimator=0)
+    medians = {
+        kind: float(np.nanmedian(part.values)) if not np.isnan(part.values).all() else float("nan")
+        for kind, part in by_kind(drawn).items()
+    }
+    return sentences(
+        f"By the {_name(nats, 0)} estimator the median over units and transitions is "
+        f"{said_by_kind(medians, lambda value: f'{number(value)} nats')}.",
+        _tied(drawn),
+    )
+
+
+def information(results: xr.Dataset) -> tuple[str, ...]:
+    nats = results["mutual_information"]
+    said = []
+    for i in range(nats.sizes["estimator"]):
+        mean = nats.isel(estimator=i).mean(UNIT, skipna=True)
+        found = [
+            f"{change(part.values[0], part.values[-1])} nats {NAMES[kind]}" for kind, part in by_kind(mean).items()
+        ]
+        said.append(f"By the {_name(nats, i)} estimator the mean over units {listed(found)}.")
+    return sentences(*said, _shuffled(results), _beyond_linear(nats))
+
+
+def _name(nats: xr.DataArray, i: int) -> str:
+    name = str(nats["estimator"].values[i])
+    return ESTIMATOR_NAMES.get(name, name)
+
+
+def _tied(drawn: xr.DataArray) -> str:
+    if "tie_share" not in drawn.coords:
+        return ""
+    tied = drawn["tie_share"].transpose(TRANSITION, UNIT).values.mean(axis=1)
+    top = int(np.nanargmax(tied)) if not np.isnan(tied).all() else 0
+    if not tied[top] > 0.05:
+        return ""
+    label = str(drawn[TRANSITION].values[top])
+    return (
+        f"At {label} {percent(tied[top])} of a unit's samples are tied on average: an estimate there rests on few "
+        "values."
+    )
+
+
+def _shuffled(results: xr.Dataset) -> str:
+    if "mutual_information_shuffle" not in results:
+        return ""
+    shuffled = results["mutual_information_shuffle"]
+    means = [
+        f"{number(float(shuffled.isel(estimator=i).mean(skipna=True)))} ({_name(shuffled, i)})"
+        for i in range(shuffled.sizes["estimator"])
+    ]
+    return f"With the samples of the later state shuffled it averages {listed(means)} nats."
+
+
+def _beyond_linear(nats: xr.DataArray) -> str:
+    if "gaussian_floor" not in nats.coords:
+        return ""
+    excess = nats.isel(estimator=0).transpose(TRANSITION, UNIT).values
+    excess = excess - nats["gaussian_floor"].transpose(TRANSITION, UNIT).values
+    known = excess[np.isfinite(excess)]
+    if not known.size:
+        return ""
+    return (
+        f"Its median distance from what the linear correlation alone implies, −½ ln(1 − r²), is "
+        f"{number(float(np.median(known)))} nats ({_name(nats, 0)})."
+    )

@@ -1,0 +1,87 @@
+"""Phrases that captions share."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+
+from residyn.report.words import listed, number
+from residyn.schema import SAMPLE, TRANSITION
+
+NAMES = {"within": "within layers", "cross": "across layers", "block": "across whole blocks"}
+FLAT = 0.05
+"""Largest share of the larger end by which the ends of a curve that is said to stay may differ."""
+
+Write = Callable[[float], str]
+
+
+def change(first: float, last: float, write: Write = number) -> str:
+    """How a curve goes from its first place to its last: rises, falls, or stays."""
+    if np.isnan(first) or np.isnan(last):
+        return f"goes from {write(first)} to {write(last)}"
+    if abs(last - first) <= FLAT * max(abs(first), abs(last)):
+        return f"ends where it starts ({write(first)} and {write(last)})"
+    return f"{'rises' if last > first else 'falls'} from {write(first)} to {write(last)}"
+
+
+def extreme(values: np.ndarray, labels: Sequence[str], write: Write = number) -> str:
+    """Where a curve is lowest and highest; empty where it is not defined anywhere."""
+    values = np.asarray(values, dtype=np.float64)
+    if np.isnan(values).all():
+        return ""
+    low, high = int(np.nanargmin(values)), int(np.nanargmax(values))
+    return f"lowest at {labels[low]} ({write(values[low])}) and highest at {labels[high]} ({write(values[high])})"
+
+
+def mean_over(array: xr.DataArray, dim: str) -> np.ndarray:
+    """The mean along `dim` without NaN; NaN where there is nothing else."""
+    values = np.moveaxis(array.values, array.dims.index(dim), 0).astype(np.float64)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
+        return np.nanmean(values, axis=0)
+
+
+def by_kind(array: xr.DataArray) -> dict[str, xr.DataArray]:
+    """The transitions of each kind, in the order within, cross, block."""
+    kinds = array["kind"].values
+    return {
+        kind: array.isel({TRANSITION: np.flatnonzero(kinds == kind)}) for kind in NAMES if (kinds == kind).any()
+    }
+
+
+def curves(array: xr.DataArray) -> dict[str, tuple[np.ndarray, list[str]]]:
+    """Per kind: the mean over samples at each transition, and the transitions' names."""
+    return {
+        kind: (mean_over(part, SAMPLE), [str(label) for label in part[TRANSITION].values])
+        for kind, part in by_kind(array).items()
+    }
+
+
+def said_by_kind(values: Mapping[str, float], write: Write = number) -> str:
+    """As in "0.94 within layers and 0.87 across layers"."""
+    return listed([f"{write(value)} {NAMES[kind]}" for kind, value in values.items()])
+
+
+def higher_within(within: xr.DataArray, cross: xr.DataArray, what: str) -> str:
+    """In how many layers a curve is higher within the layer than on the way to the next one.
+
+    Both are along transitions; layers are paired by where their transitions leave.
+    """
+    on_the_way = dict(zip(cross["from_layer"].values.tolist(), cross.values.tolist(), strict=True))
+    pairs = [
+        (value, on_the_way[layer])
+        for layer, value in zip(within["from_layer"].values.tolist(), within.values.tolist(), strict=True)
+        if layer in on_the_way and not np.isnan([value, on_the_way[layer]]).any()
+    ]
+    if not pairs:
+        return ""
+    higher = sum(a > b for a, b in pairs)
+    return f"{what} is higher within a layer than on the way to the next in {higher} of {len(pairs)} layers."
+
+
+def sentences(*found: str) -> tuple[str, ...]:
+    """The sentences that there is something to say in."""
+    return tuple(sentence for sentence in found if sentence)

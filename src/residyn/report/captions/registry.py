@@ -1,0 +1,77 @@
+"""The panels of the page: one entry each, under the name of the panel's file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import xarray as xr
+from matplotlib.axes import Axes
+
+from residyn.figures.layout import Shape
+from residyn.report.captions import motion, space, teleports, units
+
+Sentences = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How the page speaks of a panel.
+
+    `caption` takes the results; `of_teleports` takes the flow, its summary and its return fractions instead.
+    `defined_by` is the result whose definition stands under the panel. A panel that `figures.drawers` does not
+    draw brings `draw` and its `shape`, and the results that it `needs`: where they are there, it stands after
+    Figure 1.
+    """
+
+    title: str
+    caption: Callable[[xr.Dataset], Sentences] | None = None
+    of_teleports: Callable[[xr.Dataset, xr.Dataset | None, xr.Dataset | None], Sentences] | None = None
+    defined_by: str = ""
+    definition: str = ""
+    needs: tuple[str, ...] = ()
+    draw: Callable[[xr.Dataset, Axes], Axes] | None = None
+    shape: Shape = "curve"
+
+
+REGISTRY: dict[str, Entry] = {
+    "panel_a": Entry("Where the states are read", units.schematic),
+    "panel_b": Entry("Mean activation of each unit", units.activation, defined_by="mean_activation"),
+    "panel_c": Entry("Correlation of successive states", units.correlation, defined_by="unit_correlation"),
+    "panel_d": Entry("How often a unit's correlation is strong", units.density, defined_by="correlation_density"),
+    "panel_e": Entry("Cosine of successive states", motion.cosine, defined_by="cosine"),
+    "panel_f": Entry("Velocity", motion.velocity, defined_by="velocity"),
+    "panel_g": Entry("Mutual information of each unit", motion.information_map, defined_by="mutual_information"),
+    "panel_h": Entry("Mutual information over the depth", motion.information, defined_by="mutual_information"),
+    "panel_i": Entry("Trajectories in the plane", space.plane, defined_by="pc_scores"),
+    "panel_i_3d": Entry("Trajectories in space", space.in_space, defined_by="pc_scores"),
+    "panel_j": Entry("Variance by number of components", space.cumulative, defined_by="explained_variance"),
+    "panel_k": Entry(
+        "Variance in one space, by sublayer", space.by_sublayer, defined_by="explained_variance_by_sublayer"
+    ),
+    "panel_l": Entry(
+        "Teleports",
+        of_teleports=teleports.row,
+        definition="An arrow leads from the moved state's scores to those where it is later; grey is the control.",
+    ),
+    "panel_l_pull": Entry(
+        "Pull towards the control",
+        of_teleports=teleports.pull,
+        definition="Cosine of the displacement with the way from the moved state to the control's later state.",
+    ),
+    "panel_l_retention": Entry(
+        "What is left of a displacement",
+        of_teleports=teleports.retention,
+        definition="ρ = ⟨d_m, d_0⟩ / ‖d_0‖² of the distance d from the control: 1 where it is carried along.",
+    ),
+    "panel_l_return": Entry(
+        "Who returns, by distance",
+        of_teleports=teleports.returning,
+        definition="Share of targets whose distance from the control is smaller at the horizon than at the start.",
+    ),
+}
+
+
+def entry_of(stem: str) -> Entry:
+    """The entry of a panel; for one that nobody has written about, its name alone."""
+    return REGISTRY.get(stem, Entry(stem.removeprefix("panel_").replace("_", " ").capitalize()))

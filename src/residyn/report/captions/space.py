@@ -1,0 +1,71 @@
+"""Captions of panels I to K: paths in the space of principal components, and dimension."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from residyn.report.captions.phrases import change, extreme, sentences
+from residyn.report.words import counted, listed, percent
+from residyn.schema import SAMPLE, SUBLAYER
+
+_SPACES = {
+    "global": "one space fitted to all states",
+    "held out": "a space fitted to half of the samples and judged on the others",
+    "equalised": "a space in which every sublayer has the same variance",
+    "z-scored": "a space of z-scored units",
+}
+
+
+def plane(results: xr.Dataset) -> tuple[str, ...]:
+    return (_paths(results, 2), "The coloured line is the mean path; its colour is the depth.")
+
+
+def in_space(results: xr.Dataset) -> tuple[str, ...]:
+    return (_paths(results, 3),)
+
+
+def _paths(results: xr.Dataset, n: int) -> str:
+    scores = results["pc_scores"]
+    samples = counted(scores.sizes[SAMPLE], "sample")
+    text = f"Paths of {samples} along the first {n} components of one PCA of all states"
+    if "explained" not in scores.coords:
+        return f"{text}."
+    shares = [f"{percent(float(share))} (PC{i + 1})" for i, share in enumerate(scores["explained"].values[:n])]
+    return f"{text}, which carry {listed(shares)} of their variance."
+
+
+def cumulative(results: xr.Dataset) -> tuple[str, ...]:
+    shares = results["explained_variance"].transpose(SUBLAYER, "component")
+    labels = [str(label) for label in shares[SUBLAYER].values]
+    most = int(shares["component"].values[-1])
+    ten = min(10, most)
+    said = [
+        f"The first {counted(k, 'component')} hold a share of a sublayer's variance that is "
+        f"{extreme(shares.sel(component=k).values, labels, percent)}."
+        for k in dict.fromkeys((ten, most))
+        if extreme(shares.sel(component=k).values, labels, percent)
+    ]
+    return tuple(said)
+
+
+def by_sublayer(results: xr.Dataset) -> tuple[str, ...]:
+    shares = results["explained_variance_by_sublayer"].transpose("space", SUBLAYER)
+    known = {
+        str(name): f"{change(values[0], values[-1], percent)} in {_SPACES[str(name)]}"
+        for name, values in zip(shares["space"].values, shares.values, strict=True)
+        if str(name) in _SPACES
+    }
+    return sentences(
+        f"Over the depth the explained share {listed(list(known.values()))}." if known else "", _own_axes(results)
+    )
+
+
+def _own_axes(results: xr.Dataset) -> str:
+    if "participation_ratio" not in results:
+        return ""
+    ratio = results["participation_ratio"].values
+    text = f"On its own axes a sublayer's cloud has a participation ratio that {change(ratio[0], ratio[-1])}"
+    if "components_for_90" not in results:
+        return f"{text}."
+    axes = results["components_for_90"].values
+    return f"{text}; the number of axes for 90 % of its variance {change(axes[0], axes[-1])}."

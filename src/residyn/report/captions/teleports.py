@@ -1,0 +1,130 @@
+"""Captions of panel L and its curves: what comes of states that were moved."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from residyn.report.captions.phrases import sentences
+from residyn.report.words import counted, interval, listed, percent
+
+TRAINED, DIFFERENCE = "trained", "trained − untrained"
+
+
+def row(flow: xr.Dataset, summary: xr.Dataset | None, returns: xr.Dataset | None) -> tuple[str, ...]:
+    del returns
+    places = [str(place) for place in flow["injected"].values]
+    grid = int((flow["target_kind"].values == "grid").sum())
+    shortest = int(flow["horizon_steps"].values.min()) if "horizon_steps" in flow.coords else 0
+    longest = int(flow["horizon_steps"].values.max()) if "horizon_steps" in flow.coords else 0
+    span = (
+        f"{longest}"
+        if shortest == longest
+        else f"{longest} sublayers, or as many as remain ({shortest} at the least)"
+    )
+    return sentences(
+        f"The last token's state is moved to {counted(grid, 'point')} of the plane of PC1 and PC2 at "
+        f"{listed(places)}, in {counted(flow.sizes['host'], 'text')}; arrows, of the first of them, span {span}"
+        + (" sublayers." if shortest == longest else "."),
+        _excess(summary),
+    )
+
+
+def pull(flow: xr.Dataset, summary: xr.Dataset | None, returns: xr.Dataset | None) -> tuple[str, ...]:
+    del flow, returns
+    return sentences(_excess(summary), _against_untrained(summary))
+
+
+def retention(flow: xr.Dataset, summary: xr.Dataset | None, returns: xr.Dataset | None) -> tuple[str, ...]:
+    del flow, returns
+    if summary is None:
+        return ()
+    kinds = [kind for kind in ("disc", "isotropic") if kind in summary["target_kind"].values]
+    said = {"disc": "in the plane", "isotropic": "in any direction"}
+    return tuple(
+        f"Of a displacement of 1 σ {said[kind]} there remains, along its own direction (ρ), {_values(found)}."
+        for kind in kinds
+        if (found := _of_group(summary, "rho", kind, 1.0)) is not None
+    )
+
+
+def returning(flow: xr.Dataset, summary: xr.Dataset | None, returns: xr.Dataset | None) -> tuple[str, ...]:
+    del flow, summary
+    if returns is None:
+        return ()
+    said = {"disc": "in the plane", "isotropic": "in any direction", "swap": "towards another sample"}
+    shares = returns["return_fraction"]
+    radius = float(shares["radius"].values[0])
+    found = []
+    for kind in (str(kind) for kind in shares["target_kind"].values):
+        values = shares.sel(target_kind=kind, radius=radius)
+        at = [
+            f"{percent(float(v))} at {place}"
+            for place, v in zip(values["injected"].values, values.values, strict=True)
+        ]
+        found.append(
+            f"Moved by {radius:g} σ {said.get(kind, kind)}, states end closer than they began in {listed(at)}."
+        )
+    return tuple(found)
+
+
+def _trained(summary: xr.Dataset, model: str = TRAINED) -> xr.Dataset | None:
+    if "model" not in summary.dims:
+        return summary if model == TRAINED else None
+    return summary.sel(model=model) if model in summary["model"].values else None
+
+
+def _of_group(
+    summary: xr.Dataset, quantity: str, kind: str, radius: float | None = None, model: str = TRAINED
+) -> xr.Dataset | None:
+    """A quantity's mean, low and high by place, of the first group of that kind and radius."""
+    one = _trained(summary, model)
+    if one is None or quantity not in one["quantity_of_flow"].values:
+        return None
+    matches = one["target_kind"].values == kind
+    if radius is not None:
+        matches &= one["radius"].values == radius
+    if not matches.any():
+        return None
+    return one.sel(quantity_of_flow=quantity).isel(group=int(np.flatnonzero(matches)[0]))
+
+
+def _values(found: xr.Dataset) -> str:
+    return listed(
+        [
+            f"{interval(float(mean), float(low), float(high))} at {place}"
+            for place, mean, low, high in zip(
+                found["injected"].values,
+                found["teleports_mean"].values,
+                found["teleports_low"].values,
+                found["teleports_high"].values,
+                strict=True,
+            )
+        ]
+    )
+
+
+def _excess(summary: xr.Dataset | None) -> str:
+    """At which places the grid's states are pulled back, beyond being carried along, and at which not."""
+    found = None if summary is None else _of_group(summary, "pull_excess", "grid")
+    if found is None:
+        return ""
+    low, high = found["teleports_low"].values, found["teleports_high"].values
+    groups = {
+        "they turn towards the control": low > 0,
+        "they turn away from it": high < 0,
+        "one cannot tell": ~((low > 0) | (high < 0)),
+    }
+    said = [
+        f"{words}: {_values(found.isel(injected=np.flatnonzero(chosen)))}"
+        for words, chosen in groups.items()
+        if chosen.any()
+    ]
+    return f"Beyond what being carried along does (pull excess, a difference of cosines), {'; '.join(said)}."
+
+
+def _against_untrained(summary: xr.Dataset | None) -> str:
+    found = None if summary is None else _of_group(summary, "pull_excess", "grid", model=DIFFERENCE)
+    if found is None:
+        return ""
+    return f"Trained minus untrained, the pull excess is {_values(found)}."

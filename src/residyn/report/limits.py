@@ -1,0 +1,75 @@
+"""What limits the numbers: ties among the last tokens, what is not defined, and the noise of the arithmetic."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import xarray as xr
+
+from residyn.report.words import counted, number, percent
+
+_UNDEFINED = {
+    "unit_correlation": "correlations",
+    "mutual_information": "values of mutual information",
+    "cosine": "cosines",
+}
+_FEW = 0.05
+"""Share of tied samples from which their meaning is said."""
+
+
+def limits(results: xr.Dataset) -> tuple[str, ...]:
+    """One sentence each; what is not known is left out."""
+    return tuple(
+        sentence
+        for sentence in (_ties(results), *_undefined(results), _imprecise(results), _noise(results))
+        if sentence
+    )
+
+
+def _ties(results: xr.Dataset) -> str:
+    attrs = results.attrs
+    if "distinct_last_tokens" not in attrs:
+        return ""
+    text = f"The samples end in {counted(int(attrs['distinct_last_tokens']), 'distinct token')}"
+    tied = float(attrs.get("tie_fraction", math.nan))
+    if math.isnan(tied):
+        return f"{text}."
+    text += f"; {percent(tied)} of them share theirs with another sample."
+    if tied > _FEW:
+        text += (
+            " Equal last tokens are one vector as they enter layer 0: what is measured there rests on few values."
+        )
+    return text
+
+
+def _undefined(results: xr.Dataset) -> list[str]:
+    said = []
+    for name, words in _UNDEFINED.items():
+        if name not in results:
+            continue
+        missing = int(np.isnan(results[name].values).sum())
+        if missing:
+            said.append(f"Of the {words}, {percent(missing / results[name].size)} are not defined.")
+    return said
+
+
+def _imprecise(results: xr.Dataset) -> str:
+    flagged = results["unit_correlation"].coords.get("imprecise")
+    if flagged is None or not flagged.values.any():
+        return ""
+    share = percent(float(flagged.values.mean()))
+    return f"Of the correlations, {share} are of units that spread less than rounding: they are not to be trusted."
+
+
+def _noise(results: xr.Dataset) -> str:
+    if "state_noise" not in results:
+        return ""
+    noise = results["state_noise"].values
+    if np.isnan(noise).all():
+        return ""
+    most = number(float(np.nanmax(noise)))
+    return (
+        f"Read in other batches, the same texts give states that differ by up to {most} of their length: what is "
+        "smaller is noise of the arithmetic."
+    )

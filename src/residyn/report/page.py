@@ -1,0 +1,69 @@
+"""The page: the record of a report, set as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from residyn.report import words
+from residyn.report.record import Report
+
+MARKS = {"holds": "●", "does not hold": "○", "undecided": "◐"}
+"""Marks of the verdicts, which differ in shape and not in colour alone."""
+
+
+def render(report: Report) -> str:
+    """The page of a report.
+
+    Whatever is in the record is text: it is escaped, and characters that no page can hold become "�". The policy
+    in the page's head allows its own style sheet, by its hash, and images that it carries itself; no script, no
+    frame, no form, and nothing from anywhere else.
+    """
+    style = _style()
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(report=report, style=Markup(style), policy=_policy(style), marks=MARKS)
+    )
+
+
+def _policy(style: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    rules = (
+        "default-src 'none'",
+        "img-src data:",
+        f"style-src 'sha256-{digest}'",
+        "base-uri 'none'",
+        "form-action 'none'",
+    )
+    return "; ".join(rules)
+
+
+def _style() -> str:
+    return files("residyn.report").joinpath("style.css").read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("residyn.report"),
+        autoescape=False,
+        undefined=StrictUndefined,
+        finalize=_final,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=words.number, interval=words.interval, p_value=words.p_value, percent=words.percent
+    )
+    return environment
+
+
+def _final(value: Any) -> Any:
+    return value if isinstance(value, Markup) else value

@@ -1,0 +1,70 @@
+"""What a report says, as plain records: words, numbers already written out, and pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from residyn.report.verdicts import Verdicts
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image inside the page: its data: address, its size in pixels of the page, and what it shows in words."""
+
+    address: str
+    width: int
+    height: int
+    alt: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A panel: its letter or none, a title, its picture; what is seen, what the controls do, how it is defined."""
+
+    name: str
+    letter: str
+    title: str
+    picture: Picture
+    seen: tuple[str, ...]
+    controls: tuple[str, ...]
+    definition: str
+    wide: bool
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A titled list of names and values."""
+
+    title: str
+    rows: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under their headings; the first cell of a row names it."""
+
+    caption: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything the page shows, in its order."""
+
+    title: str
+    subtitle: str
+    abstract: tuple[str, ...]
+    key_numbers: tuple[tuple[str, str], ...]
+    missing: tuple[str, ...]
+    verdicts: Verdicts | None
+    panels: tuple[Panel, ...]
+    further: tuple[Panel, ...]
+    massive: Table | None
+    limits: tuple[str, ...]
+    warnings: tuple[str, ...]
+    provenance: tuple[Facts, ...]
+    command: str
+    citation: str
+    licences: tuple[str, ...]
+    version: str

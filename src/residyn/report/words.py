@@ -1,0 +1,64 @@
+"""Numbers and names as the page writes them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+_UNFIT = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufdd0-\ufdef]"
+    "|[\ufffe\uffff]"
+)
+_TIED = "\u00a0"
+"""A space at which no line breaks."""
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def clean(text: object) -> str:
+    """Text that a page can hold: controls, lone surrogates and marks that turn the writing become "�"."""
+    return _UNFIT.sub("\ufffd", str(text))
+
+
+def number(value: float) -> str:
+    """Three significant digits, thousands apart, with a minus sign as typeset; "not defined" for NaN."""
+    if math.isnan(value):
+        return "not defined"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    size = abs(value)
+    text = f"{value:,.0f}" if size >= 999.5 else f"{value:.3g}"
+    if "e" in text:
+        mantissa, exponent = text.split("e")
+        text = f"{mantissa} × 10{str(int(exponent)).translate(_RAISED)}"
+    return text.replace("-", "−")
+
+
+def percent(share: float) -> str:
+    """A share as a percentage of three significant digits at the most."""
+    return "not defined" if math.isnan(share) else f"{number(100 * share)}{_TIED}%"
+
+
+def interval(value: float, low: float, high: float) -> str:
+    """A value with its interval, where there is one."""
+    if math.isnan(low) or math.isnan(high):
+        return number(value)
+    return f"{number(value)} ({number(low)} to {number(high)})"
+
+
+def p_value(p: float) -> str:
+    """A p to two digits, or "p < 0.002"."""
+    if math.isnan(p):
+        return "p not defined"
+    said = "p < 0.002" if p < 0.002 else f"p = {p:.2g}"
+    return said.replace(" ", _TIED)
+
+
+def listed(items: Sequence[str]) -> str:
+    """As in "a", "a and b", "a, b and c"."""
+    return "".join(items) if len(items) < 2 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def counted(n: int, one: str, many: str = "") -> str:
+    """As in "1 text", "1,000 texts"."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"

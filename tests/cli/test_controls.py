@@ -1,0 +1,216 @@
+"""The controls stage: captured once, gone on with where it was interrupted, refused before any long work."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import residyn as rd
+from residyn.cli import controls
+from residyn.cli.display import Display
+from residyn.cli.main import run_command
+from residyn.cli.request import ControlsRequest
+from residyn.errors import ModelError, StoreError, UsageError
+from residyn.model import capture as capturing
+from residyn.model.loading import load_model, untrained
+from residyn.store import read_run, update_run
+
+SMALL = ("--untrained", 1, "--random-positions", "-q")
+NAMES = ["random-position", "shuffled-tokens", "untrained-0"]
+
+
+@pytest.fixture(scope="module")
+def captured(model_folder, texts_file, tmp_path_factory):
+    """A run of states alone, not to be touched."""
+    out = tmp_path_factory.mktemp("runs") / "captured"
+    asked = ("--model", model_folder, "--texts", texts_file, "--min-chars", 0, "--n", 40, "-q")
+    assert run_command([str(argument) for argument in ("capture", out, *asked)]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def controlled(captured, tmp_path_factory):
+    """The same with its controls, not to be touched."""
+    out = shutil.copytree(captured, tmp_path_factory.mktemp("runs") / "controlled")
+    assert run_command([str(argument) for argument in ("controls", out, *SMALL)]) == 0
+    return out
+
+
+@pytest.fixture
+def own(controlled, tmp_path):
+    return shutil.copytree(controlled, tmp_path / "run")
+
+
+@pytest.fixture
+def bare(captured, tmp_path):
+    return shutil.copytree(captured, tmp_path / "run")
+
+
+def tree(folder):
+    """Every file that holds numbers, and its bytes."""
+    kept = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "run.json"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in kept}
+
+
+def test_the_controls_are_states_by_name_and_pair_up_by_label(controlled, model_folder):
+    states, found = rd.open_states(controlled), controls.open_controls(controlled)
+    assert list(found) == NAMES
+    for name, control in found.items():
+        assert control.sizes["sample"] == 40, name
+        assert list(control["sublayer"].values) == list(states["sublayer"].values)
+        paired = states.sel(sample=control["sample"].values)
+        np.testing.assert_array_equal(control["text_id"], paired["text_id"])
+        assert not np.array_equal(control.values, paired.values)
+    twin = untrained(load_model(str(model_folder)), 0)
+    assert found["untrained-0"].attrs["model"] == twin.name
+    recorded = read_run(controlled)
+    assert recorded["controls"]["untrained"] == 1
+    assert recorded["timings"]["controls_s"] > 0
+
+
+def test_the_noise_floor_is_stored_and_is_no_condition(controlled):
+    floor = controls.open_noise_floor(controlled)
+    states = rd.open_states(controlled)
+    assert floor["state_noise"].attrs["n_samples"] == 32
+    assert float(floor["state_noise"].max()) <= 1e-6
+    assert floor["state_noise"].attrs["states_hash"] == states.attrs["states_hash"]
+    assert "one text a batch" in floor["state_noise"].attrs["texts_again"]
+    assert controls.open_noise_floor(controlled / "nowhere") is None
+
+
+def test_what_is_there_is_not_done_again(residyn, own, monkeypatch):
+    before = tree(own)
+    monkeypatch.setattr("residyn.model.loading.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
+    code, printed, errors = residyn("controls", own, "--json", "-q")
+    assert code == 0, errors
+    assert tree(own) == before
+    rows = json.loads(printed)["controls"]
+    assert [row["control"] for row in rows] == ["noise", *NAMES]
+    assert {row["samples"] for row in rows} == {32, 40}
+
+
+def test_a_missing_shard_is_captured_again_to_the_same_bytes(residyn, own):
+    before = tree(own)
+    (own / "controls" / "untrained-0" / "commits" / "000000.json").unlink()
+    assert list(controls.open_controls(own)) == NAMES[:2]
+    code, _, errors = residyn("controls", own, "-q")
+    assert code == 0, errors
+    assert tree(own) == before
+
+
+def test_an_interrupted_stage_goes_on_and_ends_the_same(residyn, bare, controlled, monkeypatch):
+    whole, done = capturing.capture_to, []
+
+    def cut(job, out, progress=None):
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(out.name)
+        return whole(job, out, progress)
+
+    monkeypatch.setattr(capturing, "capture_to", cut)
+    assert residyn("controls", bare, *SMALL)[0] == 130
+    assert "controls" not in read_run(bare)
+    assert len(done) == 2
+    missing = set(NAMES) - set(controls.open_controls(bare))
+    assert missing
+    again = []
+    monkeypatch.setattr(
+        capturing,
+        "capture_to",
+        lambda job, out, progress=None: again.append(out.name) or whole(job, out, progress),
+    )
+    code, _, errors = residyn("controls", bare, *SMALL)
+    assert code == 0, errors
+    assert not set(again) & set(done)
+    assert tree(bare) == tree(controlled)
+
+
+def test_what_is_asked_for_later_is_added(residyn, own):
+    before = tree(own)
+    code, _, errors = residyn("controls", own, "--untrained", 2, "-q")
+    assert code == 0, errors
+    assert list(controls.open_controls(own)) == [*NAMES, "untrained-1"]
+    after = tree(own)
+    assert {name: after[name] for name in before} == before
+    one, other = (controls.open_controls(own)[f"untrained-{seed}"] for seed in (0, 1))
+    assert not np.allclose(one, other)
+
+
+def test_other_settings_are_refused_by_name_with_the_way_out(residyn, own):
+    code, _, errors = residyn("controls", own, "--control-seed", 1, "-q")
+    message = " ".join(errors.split())
+    assert code == StoreError.exit_code
+    assert "The control shuffled-tokens was captured with other settings" in message
+    assert "samples.control" in message
+    assert "Remove" in message
+    shutil.rmtree(own / "controls")
+    assert residyn("controls", own, "--control-seed", 1, "-q")[0] == 0
+
+
+def test_a_model_without_a_twin_has_the_other_controls(bare, monkeypatch):
+    def refuse(*_):
+        raise ModelError("No untrained twin can be built.")
+
+    monkeypatch.setattr("residyn.model.controls.untrained", refuse)
+    request = ControlsRequest(untrained=1, random_positions=True)
+    with pytest.raises(ModelError, match="No untrained twin"):
+        controls.controls(bare, request, Display(quiet=True))
+    assert list(controls.open_controls(bare)) == NAMES[:2]
+    assert controls.open_noise_floor(bare) is not None
+
+
+def test_a_model_that_is_loaded_already_is_used(bare, model_folder, monkeypatch):
+    loaded = load_model(str(model_folder))
+    monkeypatch.setattr("residyn.model.loading.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
+    controls.controls(bare, ControlsRequest(untrained=0, noise=False), Display(quiet=True), loaded)
+    assert list(controls.open_controls(bare)) == ["shuffled-tokens"]
+    assert controls.open_noise_floor(bare) is None
+
+
+def test_special_tokens_in_front_are_read_from_the_run(bare):
+    from residyn.store import read_json, write_json
+
+    record = read_json(bare / "run.json")
+    del record["texts"]["tokens"]
+    write_json(bare / "run.json", record)
+    with pytest.raises(StoreError, match="which special tokens stand in front"):
+        controls.controls(bare, ControlsRequest(untrained=0), Display(quiet=True))
+
+
+def test_a_run_that_names_no_model_is_refused(bare):
+    update_run(bare, request=None)
+    with pytest.raises(UsageError, match="does not say which model"):
+        controls.controls(bare, ControlsRequest(), Display(quiet=True))
+
+
+def test_a_run_without_controls_has_none(captured):
+    assert controls.open_controls(captured) == {}
+    assert controls.open_noise_floor(captured) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--untrained", -1), "--untrained is a whole number of at least 0"),
+        (("--control-seed", -1), "--control-seed is a whole number of at least 0"),
+        (("--control-share", 0), "--control-share is a share"),
+        (("--control-share", 1.5), "--control-share is a share"),
+    ],
+)
+def test_bad_choices_are_refused_before_the_model_loads(residyn, bare, monkeypatch, options, message):
+    monkeypatch.setattr("residyn.model.loading.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
+    code, _, errors = residyn("controls", bare, *options, "-q")
+    assert code == 2
+    assert message in " ".join(errors.split())
+
+
+def test_stored_floors_are_read_as_they_were_computed(controlled):
+    from residyn.analysis.noise import noise_floor
+
+    again = rd.open_states(controlled / "controls" / "noise")
+    fresh = noise_floor(rd.open_states(controlled), again)
+    xr.testing.assert_equal(controls.open_noise_floor(controlled).load(), fresh)

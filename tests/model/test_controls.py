@@ -1,0 +1,219 @@
+"""What a run is compared with: which samples, which tokens, which model, which batches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+import residyn as rd
+from families import build, spelling_tokenizer
+from naive import naive_state, relative_error
+from residyn.analysis.noise import noise_floor
+from residyn.errors import StoreError, UsageError
+from residyn.model import controls
+from residyn.model.capture import capture_in_memory, capture_to, prepare
+from residyn.model.loading import load_model, untrained
+
+TEXTS = [f"{'abc defg hij ' * (1 + i % 4)}number {i}" for i in range(60)]
+BEFORE = 1
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model(build("llama"), spelling_tokenizer())
+
+
+@pytest.fixture(scope="module")
+def job(model):
+    return prepare(model, TEXTS, bos="always")[0]
+
+
+@pytest.fixture(scope="module")
+def states(job):
+    return capture_in_memory(job)
+
+
+def ids_of(job):
+    return {record["sample"]: list(record["input_ids"]) for record in job.records}
+
+
+def test_a_share_of_the_samples_is_seeded_and_at_least_fifty(job):
+    def labels(share, seed):
+        return [record["sample"] for record in controls.chosen_records(job, share, seed)]
+
+    assert len(labels(0.2, 0)) == controls.LEAST_SAMPLES == 50
+    assert len(labels(0.9, 0)) == 54
+    assert len(set(labels(0.9, 0))) == 54
+    assert labels(0.2, 0) == labels(0.2, 0)
+    assert set(labels(0.2, 0)) != set(labels(0.2, 1))
+    every = [record["sample"] for record in job.records]
+    assert labels(1, 0) == every
+    # The run's own order: longest first.
+    assert [sample for sample in every if sample in set(labels(0.2, 3))] == labels(0.2, 3)
+
+
+def test_a_run_of_few_texts_is_taken_whole(model):
+    few, _ = prepare(model, TEXTS[:7])
+    assert len(controls.chosen_records(few, 0.2, 0)) == 7
+
+
+@pytest.mark.parametrize("share", [0, -0.1, 1.01, float("nan")])
+def test_a_share_is_above_nothing_and_at_most_all(job, share):
+    with pytest.raises(UsageError, match="above 0 and at most 1"):
+        controls.chosen_records(job, share, 0)
+
+
+def test_shuffled_tokens_are_the_texts_own_behind_the_same_front(job):
+    shuffled = controls.shuffled_tokens(job, job.records, BEFORE, 0)
+    before, after = ids_of(job), ids_of(shuffled)
+    assert before.keys() == after.keys()
+    assert all(Counter(after[sample]) == Counter(ids) for sample, ids in before.items())
+    assert {tuple(ids[:BEFORE]) for ids in after.values()} == {(1,)}
+    assert sum(after[sample] != ids for sample, ids in before.items()) == len(before)
+    for record in shuffled.records:
+        assert record["last_token"] == record["input_ids"][-1]
+        assert record["n_tokens"] == len(record["input_ids"])
+    moved = sum(after[sample][-1] != ids[-1] for sample, ids in before.items())
+    assert moved > len(before) / 2
+
+
+def test_a_shuffle_depends_on_the_seed_and_the_text_alone(job):
+    whole = ids_of(controls.shuffled_tokens(job, job.records, BEFORE, 0))
+    some = ids_of(controls.shuffled_tokens(job, list(reversed(job.records))[::3], BEFORE, 0))
+    assert some == {sample: whole[sample] for sample in some}
+    other = ids_of(controls.shuffled_tokens(job, job.records, BEFORE, 1))
+    assert sum(other[sample] != ids for sample, ids in whole.items()) == len(whole)
+
+
+def test_every_token_is_as_likely_to_come_last():
+    """Among 600 texts of ten distinct tokens each place is drawn 60 times, give or take 4 sd."""
+    model = load_model(build("llama"), spelling_tokenizer())
+    texts = [f"abcdefg{i:03d}" for i in range(600)]
+    job, _ = prepare(model, texts)
+    shuffled = ids_of(controls.shuffled_tokens(job, job.records, 0, 5))
+    letters = ids_of(job)[0][:7]
+    ends = Counter(ids[-1] for ids in shuffled.values())
+    sd = np.sqrt(600 * 0.1 * 0.9)
+    assert all(abs(ends[letter] - 60) < 4 * sd for letter in letters), ends
+
+
+def test_a_text_of_one_token_stays(model):
+    job, _ = prepare(model, ["a", "bcd"], bos="always")
+    shuffled = ids_of(controls.shuffled_tokens(job, job.records, BEFORE, 0))
+    cut = ids_of(controls.random_positions(job, job.records, BEFORE, 0))
+    assert shuffled[0] == cut[0] == ids_of(job)[0]
+
+
+def test_random_positions_are_those_of_a_run_of_random_positions(model, job):
+    cut = controls.random_positions(job, job.records, BEFORE, 7)
+    asked, _ = prepare(model, TEXTS, bos="always", position="random", seed=7)
+    assert ids_of(cut) == ids_of(asked)
+    assert cut.labels["position"] == "random"
+    assert job.labels["position"] == "end"
+
+
+def test_a_twin_is_the_untrained_model_on_the_same_tokens(model, job, states):
+    records = controls.chosen_records(job, 0.2, 0)
+    control = capture_in_memory(controls.of_twin(job, records, model, 3, None))
+    twin = untrained(model, 3)
+    whole = capture_in_memory(prepare(twin, TEXTS, bos="always")[0])
+    assert control.attrs["model"] == twin.name
+    chosen = control["sample"].values
+    np.testing.assert_allclose(control.values, whole.sel(sample=chosen).values, rtol=1e-5, atol=1e-6)
+    for name in ("text_id", "n_tokens", "last_token"):
+        np.testing.assert_array_equal(control[name], states.sel(sample=chosen)[name])
+    assert relative_error(control.values, states.sel(sample=chosen).values) > 0.1
+
+
+def test_a_twin_on_every_sample_has_the_bits_of_a_capture_of_its_own(model, job):
+    control = capture_in_memory(controls.of_twin(job, job.records, model, 0, None))
+    own = capture_in_memory(prepare(untrained(model, 0), TEXTS, bos="always")[0])
+    assert np.array_equal(control.values.view(np.uint32), own.values.view(np.uint32))
+    xr.testing.assert_identical(control.drop_attrs(), own.drop_attrs())
+
+
+def test_shuffled_states_are_those_of_the_shuffled_tokens(model, job):
+    control = controls.shuffled_tokens(job, job.records[:5], BEFORE, 0)
+    found = capture_in_memory(control)
+    for record in control.records:
+        with torch.no_grad():
+            ids = torch.tensor([record["input_ids"]])
+            hidden = model.module(input_ids=ids, output_hidden_states=True).hidden_states
+        entering = found.sel(sample=record["sample"]).isel(sublayer=found.site.values == "attn")
+        expected = np.stack([state[0, -1].numpy() for state in hidden[: entering.sizes["sublayer"]]])
+        assert relative_error(entering.values, expected) <= 1e-5
+
+
+def test_other_batches_hold_one_text_each_and_change_the_rounding_alone(job, states):
+    control = controls.other_batches(job, job.records)
+    assert len(control.records) == controls.NOISE_SAMPLES == 32
+    assert all(batch.stop - batch.start == 1 for shard in control.plan.shards for batch in shard)
+    assert any(batch.stop - batch.start > 1 for shard in job.plan.shards for batch in shard)
+    lengths = [record["n_tokens"] for record in control.records]
+    every = [record["n_tokens"] for record in job.records]
+    assert (lengths[0], lengths[-1]) == (every[0], every[-1])
+    again = capture_in_memory(control)
+    assert relative_error(again.values, states.sel(sample=again["sample"].values).values) <= 1e-6
+
+
+def test_batches_change_coarse_numbers_more(model):
+    coarse = load_model(build("llama").to(torch.bfloat16), spelling_tokenizer())
+    fine_floor, coarse_floor = (floor_of(prepare(one, TEXTS)[0]) for one in (model, coarse))
+    assert 0 < fine_floor <= 1e-6
+    assert 1e-4 <= coarse_floor <= 0.05
+
+
+def floor_of(job) -> float:
+    again = capture_in_memory(controls.other_batches(job, job.records))
+    return float(noise_floor(capture_in_memory(job), again)["state_noise"].max())
+
+
+def test_controls_keep_the_documents_of_their_samples(model, job):
+    told = replace(job, records=tuple({**record, "document": record["sample"] // 5} for record in job.records))
+    for made in (
+        controls.shuffled_tokens(told, told.records, BEFORE, 0),
+        controls.random_positions(told, told.records, BEFORE, 0),
+        controls.other_batches(told, told.records),
+        controls.of_twin(told, told.records[:9], model, 0, None),
+    ):
+        assert all(record["document"] == record["sample"] // 5 for record in made.records)
+        assert (
+            made.records[0]["sha256"] == {r["sample"]: r["sha256"] for r in job.records}[made.records[0]["sample"]]
+        )
+
+
+def test_every_control_is_a_run_of_its_own(model, job, tmp_path):
+    made = [
+        controls.shuffled_tokens(job, job.records, BEFORE, 0),
+        controls.shuffled_tokens(job, job.records, BEFORE, 1),
+        controls.other_batches(job, job.records),
+        controls.of_twin(job, job.records, model, 0, None),
+        controls.of_twin(job, job.records, model, 1, None),
+    ]
+    for place, one in enumerate(made):
+        one.create(tmp_path / "run" / str(place))
+        for other in made[place + 1 :]:
+            with pytest.raises(StoreError, match="other settings"):
+                other.create(tmp_path / "run" / str(place))
+
+
+def test_a_control_that_lost_a_shard_goes_on_and_ends_the_same(model, job, tmp_path):
+    control = controls.shuffled_tokens(job, job.records, BEFORE, 0)
+    for place in ("whole", "cut"):
+        control.create(tmp_path / place)
+        capture_to(control, tmp_path / place)
+    marker = tmp_path / "cut" / "commits" / "000001.json"
+    marker.unlink()
+    with pytest.raises(StoreError, match="not complete"):
+        rd.open_states(tmp_path / "cut")
+    again = controls.shuffled_tokens(job, job.records, BEFORE, 0)
+    again.create(tmp_path / "cut")
+    capture_to(again, tmp_path / "cut")
+    whole, cut = (rd.open_states(tmp_path / place) for place in ("whole", "cut"))
+    assert cut.attrs["states_hash"] == whole.attrs["states_hash"]
+    xr.testing.assert_identical(cut.load(), whole.load())

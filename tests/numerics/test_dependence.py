@@ -1,0 +1,247 @@
+"""Dependence of steps on states against numpy, scikit-learn and closed forms, and its laws."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import ortho_group
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LinearRegression, Ridge
+
+from residyn.numerics import dependence as module
+from residyn.numerics import moments, pca
+from residyn.numerics.dependence import (
+    PENALTIES,
+    halves,
+    held_out_share,
+    joint_share,
+    merge,
+    paired,
+    skip_correlation,
+    step_correlation,
+    step_moments,
+)
+
+
+def coupled(seed: int, n: int = 60, n_units: int = 7, slope: float = -0.4) -> np.ndarray:
+    """Paths of four states whose steps are `slope` times the state, and noise."""
+    rng = np.random.default_rng(seed)
+    path = [rng.normal(3, 2, (n, n_units))]
+    for _ in range(3):
+        path.append(path[-1] * (1 + slope) + rng.standard_normal((n, n_units)))
+    return np.stack(path, axis=1).astype(np.float32)
+
+
+def pairs_of(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    values = block.astype(np.float64)
+    return values[:, :-1], np.diff(values, axis=1)
+
+
+def test_moments_are_numpys_whatever_the_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    block = coupled(0, n_units=150)
+    state, step = pairs_of(block)
+    h, d = state - state.mean(axis=0), step - step.mean(axis=0)
+    for values in (1 << 17, 64):
+        monkeypatch.setattr(module, "_TILE_VALUES", values)
+        got = step_moments(block)
+        np.testing.assert_allclose(got.state_mean, state.mean(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(got.step_mean, step.mean(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(got.state_m2, (h * h).sum(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(got.step_m2, (d * d).sum(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(got.product, (h * d).sum(axis=0), rtol=1e-10)
+    rows = np.array([3, 5, 8, 40])
+    np.testing.assert_array_equal(step_moments(block, rows).product, step_moments(block[rows]).product)
+
+
+def test_merged_halves_are_the_whole() -> None:
+    block = coupled(1)
+    first, second = halves(60, np.random.default_rng(2))
+    got, whole = merge(step_moments(block, first), step_moments(block, second)), step_moments(block)
+    assert got.count == 60
+    for name in ("state_mean", "step_mean", "state_m2", "step_m2", "product"):
+        np.testing.assert_allclose(getattr(got, name), getattr(whole, name), rtol=1e-10)
+
+
+def test_correlations_are_numpys() -> None:
+    block = coupled(2)
+    state, step = pairs_of(block)
+    m = step_moments(block)
+    for t in range(3):
+        for u in range(7):
+            expected = np.corrcoef(state[:, t, u], step[:, t, u])[0, 1]
+            assert step_correlation(m)[t, u] == pytest.approx(expected, abs=1e-12)
+            spread = state[:, t, u].var(), step[:, t, u].var()
+            assert skip_correlation(m)[t, u] == pytest.approx(np.sqrt(spread[0] / sum(spread)), rel=1e-12)
+
+
+def test_the_skip_path_alone_gives_its_r() -> None:
+    rng = np.random.default_rng(3)
+    state = rng.normal(0, 2, (40_000, 1, 3))
+    block = np.concatenate([state, state + rng.normal(0, 1.5, state.shape)], axis=1)
+    skip = skip_correlation(step_moments(block))
+    np.testing.assert_allclose(skip, 0.8, atol=0.01)
+    np.testing.assert_allclose(moments.correlation(moments.from_block(block)), skip, atol=0.015)
+
+
+def test_a_step_opposite_to_the_state_correlates_below_the_skip_path() -> None:
+    m = step_moments(coupled(4, n=5000))
+    r = moments.correlation(moments.from_block(coupled(4, n=5000)))
+    # h′ = 0.6 h + e with sd 2 and 1: r = 1.2/√(1.44 + 1), and the step has variance 0.64 + 1.
+    assert r[0].mean() == pytest.approx(1.2 / np.sqrt(2.44), abs=0.01)
+    assert skip_correlation(m)[0].mean() == pytest.approx(2 / np.sqrt(4 + 1.64), abs=0.01)
+    assert step_correlation(m)[0].mean() == pytest.approx(-0.8 / np.sqrt(1.64), abs=0.01)
+
+
+def test_small_steps_of_large_states_keep_their_digits() -> None:
+    rng = np.random.default_rng(5)
+    state = rng.normal(1000, 1, (500, 1, 1))
+    step = np.round(rng.normal(0, 1e-5, state.shape) + 1e-6 * (state - 1000), 12)
+    block = np.concatenate([state, state + step], axis=1)
+    exact = block[:, 1] - block[:, 0]
+    m = step_moments(block)
+    assert m.step_m2[0, 0] == pytest.approx(exact.var() * 500, rel=1e-9)
+    assert step_correlation(m)[0, 0] == pytest.approx(np.corrcoef(state[:, 0, 0], exact[:, 0])[0, 1], abs=1e-9)
+
+
+def test_the_held_out_share_is_scikit_learns() -> None:
+    block = coupled(6, n=31)
+    state, step = pairs_of(block)
+    split = halves(31, np.random.default_rng(7))
+    got = held_out_share(*(step_moments(block, rows) for rows in split))
+    for t in range(3):
+        for u in range(7):
+            left = total = 0.0
+            for fitted, held in (split, split[::-1]):
+                line = LinearRegression().fit(state[fitted, t, u, None], step[fitted, t, u])
+                left += ((step[held, t, u] - line.predict(state[held, t, u, None])) ** 2).sum()
+                total += ((step[held, t, u] - step[fitted, t, u].mean()) ** 2).sum()
+            assert got[t, u] == pytest.approx(1 - left / total, abs=1e-10)
+
+
+def test_a_linear_step_is_explained_and_an_independent_one_is_not() -> None:
+    rng = np.random.default_rng(8)
+    state = rng.standard_normal((400, 1, 50))
+    split = halves(400, rng)
+    for step, expected in ((-0.3 * state + 2, 1), (rng.standard_normal(state.shape), 0)):
+        block = np.concatenate([state, state + step], axis=1)
+        share = held_out_share(*(step_moments(block, rows) for rows in split))
+        assert share.mean() == pytest.approx(expected, abs=0.01)
+        assert share.min() < expected or expected == 1
+        assert joint_share(state[:, 0], step[:, 0], split, 40) == pytest.approx(expected, abs=0.35)
+
+
+def test_halves_are_random_disjoint_and_cover() -> None:
+    first, second = halves(9, np.random.default_rng(0))
+    assert (len(first), len(second)) == (4, 5)
+    np.testing.assert_array_equal(np.sort(np.concatenate([first, second])), np.arange(9))
+    assert not np.array_equal(first, np.arange(4))
+    np.testing.assert_array_equal(first, np.sort(first))
+
+
+def test_what_does_not_vary_is_undefined() -> None:
+    block = coupled(9)
+    block[:, 1, 2] = 5
+    block[:, 3, 4] = block[:, 2, 4]
+    m = step_moments(block)
+    shares = held_out_share(*(step_moments(block, rows) for rows in halves(60, np.random.default_rng(1))))
+    for values, where in [
+        (skip_correlation(m), [(1, 2)]),
+        (step_correlation(m), [(1, 2), (2, 4)]),
+        (shares, [(1, 2), (2, 4)]),
+    ]:
+        assert list(zip(*np.nonzero(np.isnan(values)), strict=True)) == where
+    assert skip_correlation(m)[2, 4] == 1
+    few = step_moments(block[:2])
+    assert np.isnan(skip_correlation(few)).all()
+    assert np.isnan(step_correlation(few)).all()
+    assert np.isnan(held_out_share(few, m)).all()
+
+
+def naive_errors(fitted: tuple[np.ndarray, ...], held: tuple[np.ndarray, ...], k: int) -> tuple[float, float]:
+    """Ridge of scikit-learn on its own components, the penalty by the hat matrix, written as simply as can be."""
+    axes = PCA(k, svd_solver="full").fit(fitted[0])
+    scores, targets = axes.transform(fitted[0]), fitted[1] - fitted[1].mean(axis=0)
+    largest = np.linalg.svd(scores, compute_uv=False)[0] ** 2
+    n, found = len(scores), []
+    for penalty in PENALTIES * largest:
+        hat = scores @ np.linalg.solve(scores.T @ scores + penalty * np.eye(k), scores.T) + 1 / n
+        found.append((((targets - hat @ targets) ** 2).sum() / (n - np.trace(hat)) ** 2, penalty))
+    model = Ridge(alpha=min(found)[1]).fit(scores, fitted[1])
+    error = held[1] - model.predict(axes.transform(held[0]))
+    return (error**2).sum(), ((held[1] - fitted[1].mean(axis=0)) ** 2).sum()
+
+
+@pytest.mark.parametrize("n_units", [9, 80])
+def test_the_joint_share_is_scikit_learns_ridge(n_units: int) -> None:
+    rng = np.random.default_rng(10)
+    state = rng.standard_normal((90, n_units)) * np.geomspace(5, 0.1, n_units)
+    step = 0.2 * state @ rng.standard_normal((n_units, n_units)) + rng.standard_normal((90, n_units)) + 1
+    first, second = split = halves(90, rng)
+    pairs = [(state[rows], step[rows]) for rows in (first, second)]
+    errors = np.array([naive_errors(pairs[0], pairs[1], 8), naive_errors(pairs[1], pairs[0], 8)]).sum(axis=0)
+    got = joint_share(state, step, split, 8)
+    assert 0.1 < got < 0.99
+    assert got == pytest.approx(1 - errors[0] / errors[1], abs=1e-9)
+
+
+def test_the_penalty_is_that_of_least_cross_validation_for_few_samples_too() -> None:
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        state, noise = rng.standard_normal((14, 6)), rng.standard_normal((14, 6))
+        step = 0.5 * state + noise
+        split = halves(14, rng)
+        pairs = [(state[rows], step[rows]) for rows in split]
+        errors = np.array([naive_errors(pairs[0], pairs[1], 4), naive_errors(pairs[1], pairs[0], 4)]).sum(axis=0)
+        assert joint_share(state, step, split, 4) == pytest.approx(1 - errors[0] / errors[1], abs=1e-9)
+
+
+def test_the_joint_share_needs_states_and_steps_that_vary() -> None:
+    rng = np.random.default_rng(11)
+    varied, same = rng.standard_normal((40, 5)), np.full((40, 5), 0.1)
+    split = halves(40, rng)
+    assert np.isnan(joint_share(same, varied, split, 3))
+    assert np.isnan(joint_share(varied, same, split, 3))
+    assert joint_share(varied, -varied, split, 5) == pytest.approx(1, abs=1e-6)
+
+
+def test_a_rotation_that_mixes_units_hides_a_step_from_units_but_not_from_all() -> None:
+    rng = np.random.default_rng(12)
+    state = rng.standard_normal((400, 20))
+    step = state @ ortho_group.rvs(20, random_state=1)
+    split = halves(400, rng)
+    block = np.stack([state, state + step], axis=1)
+    assert held_out_share(*(step_moments(block, rows) for rows in split)).mean() < 0.2
+    assert joint_share(state, step, split, 20) > 0.999
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**31), st.floats(0.01, 100), st.floats(-100, 100))
+def test_units_of_measure_change_nothing(seed: int, scale: float, shift: float) -> None:
+    block = coupled(seed, n=24).astype(np.float64)
+    split = halves(24, np.random.default_rng(seed))
+    moved = scale * block + shift
+    for function in (skip_correlation, step_correlation):
+        np.testing.assert_allclose(function(step_moments(moved)), function(step_moments(block)), atol=1e-8)
+    own, other = (held_out_share(*(step_moments(b, rows) for rows in split)) for b in (block, moved))
+    np.testing.assert_allclose(other, own, rtol=1e-7, atol=1e-7)
+    shares = [joint_share(b[:, 0], b[:, 1] - b[:, 0], split, 3) for b in (block, moved)]
+    assert shares[1] == pytest.approx(shares[0], abs=1e-6)
+
+
+def test_pairs_are_states_beside_their_steps() -> None:
+    block = coupled(13, n=5, n_units=7)
+    state, step = pairs_of(block)
+    parts = list(paired(block, 3))
+    assert [len(part) for part in parts] == [9, 9, 3]
+    joined = np.concatenate(parts).reshape(7, 3, 2, 5)
+    np.testing.assert_array_equal(joined[:, :, 0], state.transpose(2, 1, 0))
+    np.testing.assert_array_equal(joined[:, :, 1], step.transpose(2, 1, 0))
+
+
+def test_components_are_not_searched_beyond_the_fitted_half() -> None:
+    assert pca.n_components(50, 4, 20) == 3
+    rng = np.random.default_rng(14)
+    state = rng.standard_normal((8, 20))
+    assert np.isfinite(joint_share(state, state, halves(8, rng), 50))

@@ -1,0 +1,171 @@
+"""Groups of whole clusters and their replicates: laws of the grouping, moments of the weights, coverage."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from residyn.numerics.groups import groups_of, interval, replicate_weights, sum_by_group, weighted_mean
+
+Clusters = arrays.arrays(np.int64, st.integers(1, 60), elements=st.integers(-5, 25))
+
+
+@settings(deadline=None)
+@given(Clusters, st.integers(1, 12), st.integers(0, 2**31))
+def test_groups_hold_whole_clusters_and_are_about_equally_large(
+    clusters: np.ndarray, n_groups: int, seed: int
+) -> None:
+    group = groups_of(clusters, n_groups, seed)
+    names, sizes = np.unique(clusters, return_counts=True)
+    assert all(len(np.unique(group[clusters == name])) == 1 for name in names)
+    filled = np.bincount(group)
+    assert len(filled) == min(n_groups, len(names))
+    assert filled.min() > 0
+    # Whatever came last into the fullest group came when that group was the emptiest.
+    assert filled.max() - filled.min() <= sizes.max()
+    np.testing.assert_array_equal(groups_of(clusters, n_groups, seed), group)
+
+
+def test_the_largest_clusters_go_first() -> None:
+    clusters = np.repeat([7, 8, 9, 10, 11], [1, 1, 2, 3, 5])
+    # Into two equal halves only if the large ones do not come last.
+    for seed in range(20):
+        assert list(np.bincount(groups_of(clusters, 2, seed))) == [6, 6]
+
+
+def test_samples_of_their_own_are_shared_out_evenly_and_at_random() -> None:
+    first, other = (groups_of(np.arange(103), 20, seed) for seed in (0, 1))
+    np.testing.assert_array_equal(np.sort(np.bincount(first)), [5] * 17 + [6] * 3)
+    assert (first != other).mean() > 0.8
+    # Neighbours go to different groups no more and no less often than any two samples.
+    together = [np.mean(np.diff(groups_of(np.arange(200), 4, seed)) == 0) for seed in range(40)]
+    assert 0.23 < np.mean(together) < 0.26
+
+
+def test_fewer_clusters_than_groups_and_one_cluster() -> None:
+    assert len(set(groups_of(np.array(["b", "a", "b", "c"]), 20, 0))) == 3
+    np.testing.assert_array_equal(groups_of(np.full(9, 3), 20, 0), np.zeros(9))
+
+
+def test_weights_are_counts_of_draws_with_replacement() -> None:
+    n_groups, resamples = 20, 40_000
+    weights = replicate_weights(n_groups, resamples, seed=1)
+    assert weights.shape == (1 + resamples, n_groups)
+    assert weights.dtype == np.float64
+    np.testing.assert_array_equal(weights[0], 1)
+    drawn = weights[1:]
+    np.testing.assert_array_equal(drawn, drawn.round())
+    np.testing.assert_array_equal(drawn.sum(axis=1), n_groups)
+    # Multinomial: mean 1, variance 1 − 1/G, covariance −1/G; the errors are of some 1/√resamples.
+    np.testing.assert_allclose(drawn.mean(axis=0), 1, atol=0.03)
+    covariance = np.cov(drawn.T)
+    np.testing.assert_allclose(np.diag(covariance), 1 - 1 / n_groups, atol=0.04)
+    np.testing.assert_allclose(covariance[~np.eye(n_groups, dtype=bool)], -1 / n_groups, atol=0.03)
+
+
+def test_a_seed_fixes_the_weights() -> None:
+    np.testing.assert_array_equal(replicate_weights(7, 30, 4), replicate_weights(7, 30, 4))
+    assert (replicate_weights(7, 30, 4) != replicate_weights(7, 30, 5)).any()
+    np.testing.assert_array_equal(replicate_weights(7, 0, 4), np.ones((1, 7)))
+    np.testing.assert_array_equal(replicate_weights(1, 3, 4), np.ones((4, 1)))
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (3, 5), (0,)])
+def test_sums_by_group_are_a_loop(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(2)
+    group = rng.integers(0, 5, 31)
+    group[group == 3] = 2
+    values = rng.standard_normal((31, *shape)).astype(np.float32) + np.float32(100)
+    expected = np.zeros((5, *shape))
+    for g, value in zip(group, values, strict=True):
+        expected[g] += value
+    got = sum_by_group(values, group, 5)
+    assert got.dtype == np.float64
+    np.testing.assert_allclose(got, expected, rtol=1e-13)
+
+
+def test_weighted_means_are_those_of_repeated_samples() -> None:
+    rng = np.random.default_rng(3)
+    values = rng.normal(50, 1, (40, 3))
+    values[rng.random((40, 3)) < 0.3] = np.nan
+    group = groups_of(np.arange(40), 6, 0)
+    values[:, 2] = np.where(group == 4, values[:, 2], np.nan)
+    weights = replicate_weights(6, 25, 7)
+    got = weighted_mean(values, group, weights)
+    for found, row in zip(got, weights.astype(int), strict=True):
+        repeated = np.repeat(values, row[group], axis=0)
+        np.testing.assert_allclose(found[:2], np.nanmean(repeated[:, :2], axis=0), rtol=1e-12)
+        assert np.isnan(found[2]) == np.isnan(repeated[:, 2]).all()
+    assert np.isnan(got[1:, 2]).any()
+    assert not np.isnan(got[:, 2]).all()
+
+
+def test_an_interval_is_percentiles_about_their_median_moved_to_the_value_and_widened() -> None:
+    draws = np.concatenate([[10.0], np.linspace(0, 1, 201) ** 2])
+    low, high = interval(draws, n_groups=5, level=0.9)
+    wider = np.sqrt(5 / 4)
+    assert low == pytest.approx(10 + wider * (0.05**2 - 0.25), rel=1e-12)
+    assert high == pytest.approx(10 + wider * (0.95**2 - 0.25), rel=1e-12)
+    low, high = interval(draws, n_groups=2)
+    assert low == pytest.approx(10 + np.sqrt(2) * (0.025**2 - 0.25), rel=1e-12)
+    assert high == pytest.approx(10 + np.sqrt(2) * (0.975**2 - 0.25), rel=1e-12)
+
+
+@settings(deadline=None)
+@given(
+    arrays.arrays(np.float64, st.integers(2, 40), elements=st.floats(-1e3, 1e3)),
+    st.floats(-100, 100),
+    st.floats(-5, 5),
+)
+def test_an_interval_moves_and_grows_with_its_statistic(draws: np.ndarray, shift: float, factor: float) -> None:
+    low, high = interval(draws, 20)
+    assert low <= draws[0] <= high
+    expected = sorted((factor * low + shift, factor * high + shift))
+    np.testing.assert_allclose(interval(factor * draws + shift, 20), expected, rtol=1e-9, atol=1e-8)
+
+
+def test_undefined_replicates_are_left_out_and_undefined_values_have_no_interval() -> None:
+    draws = np.array([1.0, 0.5, np.nan, 1.5, np.inf, 1.0, -np.inf])
+    assert interval(draws, 4) == interval(np.array([1.0, 0.5, 1.5, 1.0]), 4)
+    for undefined, n_groups in [
+        (draws, 1),
+        (draws[:1], 4),
+        (np.array([np.nan, 1.0, 2.0]), 4),
+        (np.array([np.inf, 1.0, 2.0]), 4),
+        (np.array([1.0, np.nan, np.inf]), 4),
+    ]:
+        assert np.isnan(interval(undefined, n_groups)).all()
+
+
+def covers(values: np.ndarray, clusters: np.ndarray, seed: int) -> bool:
+    """Whether the interval of the mean of values (N,), whose true mean is 0, holds it."""
+    group = groups_of(clusters, 20, seed)
+    n_groups = int(group.max()) + 1
+    draws = weighted_mean(values[:, None], group, replicate_weights(n_groups, 300, seed))[:, 0]
+    low, high = interval(draws, n_groups)
+    return low <= 0 <= high
+
+
+def test_the_interval_of_a_mean_covers_as_often_as_few_groups_allow() -> None:
+    rng = np.random.default_rng(11)
+    covered = np.mean([covers(rng.standard_normal(100), np.arange(100), seed) for seed in range(1000)])
+    # A normal quantile for Student's with 19 degrees of freedom covers 93.5 %; 1000 seeds err by 0.8 %.
+    assert 0.905 < covered < 0.965
+
+
+def test_clustered_samples_are_covered_by_groups_of_documents_and_by_no_others() -> None:
+    rng = np.random.default_rng(12)
+    document = np.repeat(np.arange(60), 5)
+
+    def drawn() -> np.ndarray:
+        return rng.standard_normal(60)[document] + 0.5 * rng.standard_normal(300)
+
+    values = [drawn() for _ in range(500)]
+    by_documents = np.mean([covers(x, document, seed) for seed, x in enumerate(values)])
+    by_samples = np.mean([covers(x, np.arange(300), seed) for seed, x in enumerate(values)])
+    assert 0.9 < by_documents < 0.97
+    # The variance of the mean is 4.2 times that of 300 independent samples.
+    assert 0.55 < by_samples < 0.75

@@ -1,0 +1,361 @@
+"""Sentences, word by word, on results whose numbers can be seen through."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from residyn.report.captions import REGISTRY, controls_of, entry_of, motion, phrases, space, teleports, units
+from residyn.report.verdicts import read_verdicts
+from residyn.schema import Sublayer, label_states, transition_coords
+
+from .conftest import site_map
+from .example import example_claims
+
+SUBLAYERS = [Sublayer(layer, site) for layer in range(3) for site in ("attn", "mlp")]
+STATES = label_states(np.zeros((2, 6, 4)), SUBLAYERS)
+PLACES = transition_coords(STATES)
+ALONG = {name: STATES[name].variable for name in ("sublayer", "layer", "site")}
+
+
+def of_transitions(rows, over: str) -> xr.DataArray:
+    """One list of values per transition, along `over`."""
+    return xr.DataArray(np.array(rows, dtype=float).T, dims=(over, "transition"), coords=PLACES)
+
+
+def of_sublayers(values) -> xr.DataArray:
+    return xr.DataArray(np.array(values, dtype=float), dims="sublayer", coords=ALONG)
+
+
+def test_change():
+    assert phrases.change(1.0, 2.0) == "rises from 1 to 2"
+    assert phrases.change(2.0, 1.0) == "falls from 2 to 1"
+    assert phrases.change(1.0, 1.05) == "ends where it starts (1 and 1.05)"
+    assert phrases.change(1.0, 1.06) == "rises from 1 to 1.06"
+    assert phrases.change(-1.0, -2.0) == "falls from −1 to −2"
+    assert phrases.change(0.0, 0.0) == "ends where it starts (0 and 0)"
+    assert phrases.change(np.nan, 1.0) == "goes from not defined to 1"
+
+
+def test_extremes_leave_out_what_is_not_defined():
+    assert phrases.extreme(np.array([2, np.nan, 1, 3]), list("abcd")) == "lowest at c (1) and highest at d (3)"
+    assert phrases.extreme(np.full(2, np.nan), ["a", "b"]) == ""
+
+
+def test_higher_within_pairs_layers():
+    curve = of_transitions([[3], [2], [2], [2], [5]], "sample").isel(sample=0)
+    kinds = phrases.by_kind(curve)
+    assert phrases.higher_within(kinds["within"], kinds["cross"], "It") == (
+        "It is higher within a layer than on the way to the next in 1 of 2 layers."
+    )
+    assert phrases.higher_within(kinds["within"], kinds["cross"] * np.nan, "It") == ""
+
+
+def test_a():
+    results = xr.Dataset({"mean_activation": (("sublayer", "unit"), np.zeros((16, 12)))})
+    assert units.schematic(results) == ()
+    known = results.assign_attrs(sites=site_map().to_json())
+    assert units.schematic(known) == (
+        "The residual stream of 8 layers is read entering attention and entering the MLP: 16 states of 12 units a "
+        "sample.",
+    )
+
+
+def test_b():
+    results = xr.Dataset(
+        {
+            "magnitude": of_sublayers([1, 2, 3, 9, 5, 4]),
+            "sign_kept": of_sublayers([0.5, 0.6, 0.7, 0.75, 0.9, 1]),
+        }
+    )
+    results["density"] = xr.DataArray(
+        [[0.6, 0, 0, 0, 0, 0.3], [0.4, 0, 0, 0, 0, 0.1]], dims=("sample", "sublayer")
+    )
+    without = xr.DataArray(
+        [[1, 1, 1, 1, 1, 1.0], [4, 3, 3, 3, 3, 2]], dims=("left_out", "sublayer"), coords={"left_out": [0, 10]}
+    )
+    results["magnitude_without_massive"] = without
+    assert units.activation(results) == (
+        "The mean magnitude of an activation rises from 1 to 4 between 0.attn and 2.mlp; it is lowest at 0.attn "
+        "(1) "
+        "and highest at 1.mlp (9).",
+        "Without the 10 most massive units it falls from 4 to 2.",
+        "Of the units, 50\u00a0% have the sign of their last mean at 0.attn and 75\u00a0% at 1.mlp; chance gives "
+        "about half.",
+        "The population density, which does not change when everything grows, falls from 0.5 to 0.2.",
+    )
+    assert units.activation(results[["sign_kept"]]) == units.activation(results)[2:3]
+
+
+def test_c():
+    r = of_transitions([[0.9, 0.7], [0.1, 0.3], [0.8, 0.8], [0.9, 0.9], [0.6, np.nan]], "unit")
+    assert units.correlation(xr.Dataset({"unit_correlation": r})) == (
+        "The median r over units and transitions is 0.8 within layers and 0.6 across layers.",
+        "In the first third of the depth it averages 0.8 within layers and 0.2 across layers; in the last, 0.6 "
+        "within "
+        "layers and 0.9 across layers.",
+        "The median r is higher within a layer than on the way to the next in 1 of 2 layers.",
+        "10\u00a0% of the correlations are not defined and drawn grey.",
+    )
+
+
+def density_of(shares, negative) -> xr.Dataset:
+    density = xr.DataArray(
+        [np.array(shares).T],
+        dims=("transition_kind", "bin", "unit"),
+        coords={
+            "transition_kind": ["all"],
+            "bin_left": ("bin", [0.0, 0.8, 0.9]),
+            "share_negative": (("transition_kind", "unit"), [negative]),
+        },
+        name="correlation_density",
+    )
+    return xr.Dataset({"correlation_density": density})
+
+
+def test_d():
+    results = density_of([[0.0, 0.5, 0.5], [0.5, 0.25, 0.05], [np.nan] * 3], [0.0, 0.2, np.nan])
+    assert units.density(results) == (
+        "A unit's r is above 0.8 at 65\u00a0% of its transitions on average, and below 0 at 10\u00a0%.",
+        "50\u00a0% of the units have r above 0.8 at more than nine of ten transitions.",
+    )
+    assert units.density(density_of([[np.nan] * 3], [np.nan])) == ("No unit has a correlation.",)
+
+
+def test_e():
+    cosine = of_transitions([[0.5, 0.7], [0.2, 0.2], [0.9, 0.9], [0.8, 0.8], [1, 1]], "sample")
+    assert motion.cosine(xr.Dataset({"cosine": cosine})) == (
+        "The mean cosine is 0.833 within layers and 0.5 across layers.",
+        "Over the depth it rises from 0.6 to 1 within layers and rises from 0.2 to 0.8 across layers.",
+        "It is higher within a layer than on the way to the next in 2 of 2 layers.",
+    )
+
+
+def test_f():
+    velocity = of_transitions([[1, 3], [8, 8], [2, 2], [4, 4], [2, 2]], "sample")
+    without = xr.DataArray(
+        [[2, 8, 2, 4, 2], [2, 1, 2, 4, 2.0]],
+        dims=("left_out", "transition"),
+        coords={"left_out": [0, 3], "transition": PLACES["transition"]},
+    )
+    results = xr.Dataset(
+        {"velocity": velocity, "relative_velocity": velocity / 10, "velocity_without_massive": without}
+    )
+    assert motion.velocity(results) == (
+        "Over the depth the mean step ends where it starts (2 and 2) within layers and falls from 8 to 4 across "
+        "layers.",
+        "Of all transitions it is lowest at 0.attn→0.mlp (2) and highest at 0.mlp→1.attn (8).",
+        "Relative to the state's length a step is 20\u00a0% within layers and 60\u00a0% across layers.",
+        "Without the 3 most massive units the step at 0.mlp→1.attn is 1 instead of 8.",
+    )
+    assert len(motion.velocity(results[["velocity"]])) == 2
+
+
+def information() -> xr.Dataset:
+    first = of_transitions([[1, 3], [1, 1], [2, 2], [0.5, 0.5], [4, 4]], "unit")
+    nats = xr.concat([first, 2 * first], "estimator").assign_coords(estimator=["gcmi", "new"])
+    nats = nats.assign_coords(
+        gaussian_floor=(("transition", "unit"), first.values.T - 0.25),
+        tie_share=(("transition", "unit"), [[0.9, 0.7], [0, 0], [0, 0], [0, 0], [0, 0]]),
+    )
+    return xr.Dataset({"mutual_information": nats, "mutual_information_shuffle": 0 * nats + 0.01})
+
+
+def test_g():
+    assert motion.information_map(information()) == (
+        "By the Gaussian copula estimator the median over units and transitions is 2.5 nats within layers and "
+        "0.75 nats "
+        "across layers.",
+        "At 0.attn→0.mlp 80\u00a0% of a unit's samples are tied on average: an estimate there rests on few "
+        "values.",
+    )
+    untied = information()
+    untied["tie_share"] = 0 * untied["tie_share"]
+    assert len(motion.information_map(untied)) == 1
+
+
+def test_h():
+    assert motion.information(information()) == (
+        "By the Gaussian copula estimator the mean over units rises from 2 to 4 nats within layers and falls "
+        "from 1 to 0.5 "
+        "nats across layers.",
+        "By the new estimator the mean over units rises from 4 to 8 nats within layers and falls from 2 to 1 "
+        "nats across "
+        "layers.",
+        "With the samples of the later state shuffled it averages 0.01 (Gaussian copula) and 0.01 (new) nats.",
+        "Its median distance from what the linear correlation alone implies, −½ ln(1 − r²), is 0.25 nats "
+        "(Gaussian "
+        "copula).",
+    )
+
+
+def test_i():
+    scores = xr.DataArray(np.zeros((5, 6, 3)), dims=("sample", "sublayer", "pc"))
+    known = scores.assign_coords(explained=("pc", [0.5, 0.25, 0.125]))
+    assert space.plane(xr.Dataset({"pc_scores": known}))[0] == (
+        "Paths of 5 samples along the first 2 components of one PCA of all states, which carry 50\u00a0% (PC1) "
+        "and 25\u00a0% "
+        "(PC2) of their variance."
+    )
+    assert space.in_space(xr.Dataset({"pc_scores": scores})) == (
+        "Paths of 5 samples along the first 3 components of one PCA of all states.",
+    )
+
+
+def test_j():
+    shares = np.linspace(0.01, 0.2, 20)[None, :] * np.arange(1, 7)[::-1, None] / 2
+    curves = xr.DataArray(shares, dims=("sublayer", "component"), coords={**ALONG, "component": np.arange(1, 21)})
+    assert space.cumulative(xr.Dataset({"explained_variance": curves})) == (
+        "The first 10 components hold a share of a sublayer's variance that is lowest at 2.mlp (5\u00a0%) and "
+        "highest at "
+        "0.attn (30\u00a0%).",
+        "The first 20 components hold a share of a sublayer's variance that is lowest at 2.mlp (10\u00a0%) and "
+        "highest at "
+        "0.attn (60\u00a0%).",
+    )
+    few = xr.Dataset({"explained_variance": curves.isel(component=slice(0, 4))})
+    assert [sentence[:22] for sentence in space.cumulative(few)] == ["The first 4 components"]
+
+
+def test_k():
+    shares = xr.DataArray(
+        [[0.2, 0, 0, 0, 0, 0.6], [0.8, 0, 0, 0, 0, 0.4], [1.0, 1, 1, 1, 1, 1]],
+        dims=("space", "sublayer"),
+        coords={**ALONG, "space": ["global", "equalised", "another"]},
+    )
+    results = xr.Dataset({"explained_variance_by_sublayer": shares})
+    first = (
+        "Over the depth the explained share rises from 20\u00a0% to 60\u00a0% in one space fitted to all states "
+        "and falls "
+        "from 80\u00a0% to 40\u00a0% in a space in which every sublayer has the same variance."
+    )
+    assert space.by_sublayer(results) == (first,)
+    results = results.assign(
+        participation_ratio=of_sublayers([4, 5, 6, 7, 8, 40]), components_for_90=of_sublayers([8] * 6)
+    )
+    assert space.by_sublayer(results) == (
+        first,
+        "On its own axes a sublayer's cloud has a participation ratio that rises from 4 to 40; the number of "
+        "axes for "
+        "90 % of its variance ends where it starts (8 and 8).",
+    )
+
+
+def summary_of(**means) -> xr.Dataset:
+    """Means over hosts at three places for one grid and one disc; intervals of ± 0.1."""
+    names = list(means)
+    values = np.array([means[name] for name in names], dtype=float)
+    coords = {
+        "quantity_of_flow": names,
+        "injected": ["0.attn", "1.attn", "2.attn"],
+        "target_kind": ("group", ["grid", "disc"]),
+        "radius": ("group", [np.nan, 1.0]),
+    }
+    dims = ("quantity_of_flow", "injected", "group")
+    data = {"mean": values, "low": values - 0.1, "high": values + 0.1}
+    return xr.Dataset({f"teleports_{name}": (dims, array) for name, array in data.items()}, coords=coords)
+
+
+def test_l():
+    pull = [[0.3, 0], [-0.4, 0], [0.05, 0]]
+    excess = (
+        "Beyond what being carried along does (pull excess, a difference of cosines), they turn towards the "
+        "control: 0.3 "
+        "(0.2 to 0.4) at 0.attn; they turn away from it: −0.4 (−0.5 to −0.3) at 1.attn; one cannot tell: 0.05 "
+        "(−0.05 to "
+        "0.15) at 2.attn."
+    )
+    summary = summary_of(pull_excess=pull)
+    flow = xr.Dataset(
+        coords={
+            "injected": summary["injected"],
+            "target_kind": ("target", ["grid", "grid", "disc"]),
+            "horizon_steps": ("injected", [12, 12, 1]),
+            "host": [0],
+        }
+    )
+    assert teleports.row(flow, summary, None) == (
+        "The last token's state is moved to 2 points of the plane of PC1 and PC2 at 0.attn, 1.attn and 2.attn, "
+        "in 1 text; "
+        "arrows, of the first of them, span 12 sublayers, or as many as remain (1 at the least).",
+        excess,
+    )
+    assert teleports.pull(flow, summary, None) == (excess,)
+    models = [summary, summary * 0, summary]
+    both = xr.concat(models, "model").assign_coords(model=["trained", "untrained 0", "trained − untrained"])
+    assert teleports.pull(flow, both, None)[0] == excess
+    assert teleports.pull(flow, both, None)[1].startswith(
+        "Trained minus untrained, the pull excess is 0.3 (0.2 to 0.4)"
+    )
+    assert teleports.row(flow, None, None)[1:] == ()
+
+
+def test_what_is_left_of_a_displacement():
+    summary = summary_of(rho=[[9, 0.5], [9, 0.6], [9, 0.7]])
+    assert teleports.retention(xr.Dataset(), summary, None) == (
+        "Of a displacement of 1 σ in the plane there remains, along its own direction (ρ), 0.5 (0.4 to 0.6) at "
+        "0.attn, 0.6 "
+        "(0.5 to 0.7) at 1.attn and 0.7 (0.6 to 0.8) at 2.attn.",
+    )
+    assert teleports.retention(xr.Dataset(), None, None) == ()
+
+
+def test_who_returns():
+    shares = xr.DataArray(
+        [[[0.25, 0.9]], [[0.5, 0.9]]],
+        dims=("injected", "target_kind", "radius"),
+        coords={"injected": ["0.attn", "1.attn"], "target_kind": ["swap"], "radius": [0.5, 4.0]},
+    )
+    assert teleports.returning(xr.Dataset(), None, xr.Dataset({"return_fraction": shares})) == (
+        "Moved by 0.5 σ towards another sample, states end closer than they began in 25\u00a0% at 0.attn and "
+        "50\u00a0% at "
+        "1.attn.",
+    )
+
+
+@pytest.fixture
+def verdicts(tmp_path):
+    record = example_claims()
+    part = record["claims"][4]["parts"][0]
+    part |= {"value": 0.85, "low": 0.8, "high": 0.9}
+    part["columns"]["random walk"]["value"], part["columns"]["skip path"]["value"] = 0.84, 0.83
+    part["columns"]["untrained"] |= {"value": 0.2, "low": 0.1, "high": 0.3}
+    (tmp_path / "claims.json").write_text(json.dumps(record))
+    return read_verdicts(tmp_path / "claims.json")
+
+
+def test_what_controls_do(verdicts):
+    said = controls_of(verdicts, "C")
+    assert [sentence.split(":")[0] for sentence in said] == ["Claim 4 holds", "Claim 5 holds", "Claim 6 holds"]
+    assert said[1] == (
+        "Claim 5 holds: rank correlation of median r with depth, 0.85 (0.8 to 0.9). Under its null, order of "
+        "depth: 0.01 on "
+        "average, p\u00a0<\u00a00.002. In untrained models of this architecture: 0.2 (0.1 to 0.3). As much in "
+        "random walks of "
+        "the same lengths and angles (0.84) and the skip path alone (0.83)."
+    )
+    assert "Lost with the 10 most massive units left out (" in said[2]
+    assert controls_of(verdicts, "F")[0].startswith("Claim 9 is undecided: slope of velocity")
+    assert "null" not in controls_of(verdicts, "F")[0]
+    assert controls_of(verdicts, "A") == controls_of(None, "C") == ()
+
+
+def test_every_panel_has_words(results, moved):
+    for name, entry in REGISTRY.items():
+        assert entry.title, name
+        said = (
+            entry.of_teleports(moved["flow"], moved["summary"], moved["return_fraction"])
+            if entry.of_teleports
+            else entry.caption(results)
+        )
+        assert said, name
+        assert all(sentence.endswith(".") and "nan" not in sentence.lower() for sentence in said), (name, said)
+        assert not entry.defined_by or results[entry.defined_by].attrs["definition"], name
+
+
+def test_a_panel_nobody_wrote_about_keeps_its_name():
+    assert entry_of("panel_m_new") == replace(entry_of("x"), title="M new")

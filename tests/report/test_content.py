@@ -1,0 +1,165 @@
+import json
+import shutil
+
+import pytest
+
+from residyn.analysis.saving import open_results, save_results
+from residyn.errors import DataError, StoreError
+from residyn.figures import panels
+from residyn.report.captions import registry
+from residyn.report.content import gather
+
+from .conftest import HOSTILE, RUN, make_results, write_run
+from .example import example_claims
+
+FIRST = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "I", "J", "K", "L"]
+
+
+def test_everything_that_is_there_is_told(report):
+    assert report.title == "The residual stream of tiny"
+    assert report.subtitle == "Over depth, in 40 texts of wikitext-2-raw-v1 train, read at the last token"
+    assert report.missing == ()
+    assert [panel.letter for panel in report.panels] == FIRST
+    assert [panel.name for panel in report.further] == ["panel-l-pull", "panel-l-retention", "panel-l-return"]
+    assert [panel.name for panel in report.panels if panel.wide] == ["panel-l"]
+    assert report.warnings == ("the weights are quantised",)
+    assert report.command == "residyn run tiny --texts 'my texts.txt' --n 40"
+    assert report.licences == ("Texts: wikitext-2-raw-v1 train, CC BY-SA 3.0.",)
+    assert report.massive is not None
+    assert len(report.massive.rows) == 10
+    assert "The samples end in 11 distinct tokens; 75\u00a0% of them share theirs" in report.limits[0]
+    assert "Fernando, Jesseba" in report.citation
+    assert "@software{residyn" in report.citation
+
+
+def test_the_largest_massive_unit_comes_first(report, results):
+    ratio = results["massive_ratio"]
+    peak = ratio.max("sublayer").values
+    unit = int(peak.argmax())
+    where = str(ratio["sublayer"].values[int(ratio.values[:, unit].argmax())])
+    assert report.massive.rows[0][:3] == (str(unit), f"{peak.max():.3g}", where)
+
+
+def test_claims_stand_under_their_panel_once(report):
+    said = {panel.name: len(panel.controls) for panel in report.panels}
+    assert said["panel-i"] == 3
+    assert said["panel-i-3d"] == said["panel-a"] == said["panel-g"] == said["panel-j"] == 0
+    assert (said["panel-b"], said["panel-e"], said["panel-l"]) == (3, 2, 3)
+    assert all(not panel.controls for panel in report.further)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_what_is_missing_is_named_with_its_command(results, tmp_path):
+    bare = gather(write_run(tmp_path, results))
+    assert bare.missing == (
+        "The paper's claims were not judged: residyn claims DIR",
+        "Teleports were not made: residyn teleport DIR",
+        "There is no run.json: where the states come from is known only as far as the results say.",
+    )
+    assert bare.verdicts is None
+    assert bare.abstract == ()
+    assert bare.command == ""
+    assert [panel.letter for panel in bare.panels] == FIRST[:-1]
+    assert bare.further == ()
+    assert [fact.title for fact in bare.provenance] == ["States and results"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_an_unfinished_analysis_is_named(results, tmp_path):
+    early = [
+        name
+        for name in results
+        if name in {"mean_activation", "unit_correlation", "correlation_density", "cosine"}
+    ]
+    part = gather(write_run(tmp_path, results[[*early, "velocity"]]))
+    assert part.missing[2] == "The analysis is not finished: residyn analyze DIR"
+    assert [panel.letter for panel in part.panels] == ["A", "B", "C", "D", "E", "F"]
+    assert part.massive is None
+
+
+def test_without_results_there_is_no_report(tmp_path):
+    with pytest.raises(StoreError, match=r"has no results\.zarr.*residyn analyze DIR"):
+        gather(tmp_path)
+
+
+def test_results_without_the_first_panels_are_refused(results, tmp_path):
+    with pytest.raises(DataError, match=r"missing in .*: unit_correlation, velocity.*residyn analyze DIR"):
+        gather(write_run(tmp_path, results.drop_vars(["unit_correlation", "velocity"])))
+
+
+def test_damaged_records_are_refused(copied):
+    (copied / "claims.json").write_text("{}")
+    with pytest.raises(StoreError, match="the field format is missing"):
+        gather(copied)
+    (copied / "claims.json").unlink()
+    (copied / "run.json").write_text("[1]")
+    with pytest.raises(StoreError, match=r"run\.json is damaged"):
+        gather(copied)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_verdicts_of_other_states_are_said_to_be(copied):
+    (copied / "claims.json").write_text(json.dumps(example_claims(states_hash="of another run")))
+    assert gather(copied).warnings[-1] == (
+        "The verdicts are of other states than the results: judge the claims again (residyn claims DIR)."
+    )
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_only_a_summary_of_teleports_may_be_missing(copied):
+    shutil.rmtree(copied / "teleports" / "summary.zarr")
+    shutil.rmtree(copied / "teleports" / "return_fraction.zarr")
+    found = gather(copied)
+    assert found.panels[-1].letter == "L"
+    assert found.further == ()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_panel_is_added_by_one_entry(copied, monkeypatch):
+    entry = registry.Entry(
+        "Norms",
+        lambda results: (f"{results.sizes['sample']} norms.",),
+        defined_by="norm",
+        needs=("norm",),
+        draw=lambda results, ax: panels.cosine(results["cosine"], ax=ax),
+    )
+    absent = registry.Entry("Absent", needs=("not there",), draw=entry.draw)
+    monkeypatch.setitem(registry.REGISTRY, "norms", entry)
+    monkeypatch.setitem(registry.REGISTRY, "absent", absent)
+    added = gather(copied).further[3:]
+    assert [(panel.title, panel.letter, panel.seen) for panel in added] == [("Norms", "", ("40 norms.",))]
+    assert added[0].definition.startswith("‖h‖₂")
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_strange_records_break_nothing(copied):
+    for run in (
+        {"model": "text", "texts": [1], "warnings": "one", "timings": {"capture_s": "x"}, "machine": None},
+        {"model": {"files": ["a"], "n_parameters": "many"}, "texts": {"tokens": {"statistics": 3}, "counts": 1}},
+        {"texts": {"source": {"name": {"a": 1}}}, "versions": {"python": [HOSTILE]}, "request": {"model": 3}},
+    ):
+        (copied / "run.json").write_text(json.dumps(run))
+        assert gather(copied).title == "The residual stream of tiny"
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_noise_of_the_arithmetic_is_said_where_it_was_measured(results, tmp_path):
+    noisy = results.assign(state_noise=("sublayer", [1e-7] * 15 + [2.5e-7]))
+    said = gather(write_run(tmp_path, noisy)).limits
+    assert said[-1] == (
+        "Read in other batches, the same texts give states that differ by up to 2.5 × 10⁻⁷ of their length: what "
+        "is "
+        "smaller is noise of the arithmetic."
+    )
+
+
+@pytest.mark.slow
+def test_a_hostile_run_is_drawn_and_told(tmp_path, moved):
+    results = make_results(model=HOSTILE, texts=HOSTILE, position=HOSTILE)
+    save_results(results, tmp_path / "results.zarr")
+    assert open_results(tmp_path / "results.zarr").attrs["model"] == results.attrs["model"]
+    run = {**RUN, "warnings": [HOSTILE], "request": {"model": HOSTILE, "texts": HOSTILE}}
+    report = gather(write_run(tmp_path, None, moved, example_claims(model=HOSTILE), run))
+    assert HOSTILE in report.warnings
+    assert "alert(1)" in report.title
+    assert len(report.panels) == len(FIRST)

@@ -1,0 +1,251 @@
+"""The page as a parser reads it: structure, policy, escaping, access."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from dataclasses import fields, is_dataclass, replace
+from html.parser import HTMLParser
+from importlib.resources import files
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from residyn.report.page import render
+from residyn.report.record import Picture
+from residyn.report.verdicts import Column
+
+from .conftest import HOSTILE
+
+STYLE = files("residyn.report").joinpath("style.css").read_text(encoding="utf-8")
+VOID = {"meta", "img", "link", "br", "hr"}
+
+
+class Parsed(HTMLParser):
+    """Tags in order, with attributes, and the text inside each."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text: list[tuple[str, str]] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        assert len(dict(attrs)) == len(attrs), f"an attribute stands twice on {tag}"
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append((self.open[-1] if self.open else "", data))
+
+    def all(self, *names: str) -> list[dict[str, str | None]]:
+        return [attrs for tag, attrs in self.tags if tag in names]
+
+    def words(self, tag: str) -> str:
+        return "".join(data for inside, data in self.text if inside == tag)
+
+
+@pytest.fixture(scope="module")
+def parsed(page) -> Parsed:
+    return Parsed(page)
+
+
+def poisoned(
+    value: Any, poison: str, keep: tuple[str, ...] = ("verdict", "origin", "address", "name", "kind")
+) -> Any:
+    """A record with poison at the end of each text that is there and not one of a closed set."""
+    if isinstance(value, str):
+        return value + poison if value else value
+    if isinstance(value, tuple):
+        return tuple(poisoned(item, poison, keep) for item in value)
+    if isinstance(value, dict):
+        return {key: poisoned(item, poison, keep) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        free = {
+            field.name: poisoned(getattr(value, field.name), poison, keep)
+            for field in fields(value)
+            if field.name not in keep
+        }
+        if isinstance(value, Column):
+            free["name"] = value.name
+        return replace(value, **free)
+    return value
+
+
+def shape_of(parsed: Parsed) -> list[tuple[str, tuple[str, ...]]]:
+    return [(tag, tuple(attrs)) for tag, attrs in parsed.tags]
+
+
+def test_hostile_text_changes_nothing_but_text(report, parsed):
+    hostile = Parsed(render(poisoned(report, HOSTILE)))
+    assert shape_of(hostile) == shape_of(parsed)
+    assert not hostile.open
+    assert hostile.words("h1").startswith(
+        "The residual stream of tiny<script>alert(1)</script> </script> </style>"
+    )
+    for text in ("{{7*7}}", "{% raw %}", "$\\frac{1$", "\" ' onload=x", "javascript:alert(1)", "��evil"):
+        assert text in hostile.words("h1") + hostile.words("dd") + hostile.words("p")
+
+
+def test_poison_reaches_every_part_of_the_page(report):
+    page = render(poisoned(report, "<b>POISON"))
+    assert "<b>" not in page
+    inside = {tag for tag, text in Parsed(page).text if "POISON" in text}
+    assert {"h1", "title", "p", "dt", "dd", "td", "th", "caption", "li", "pre", "h3", "span"} <= inside
+    assert all("POISON" in (attrs["alt"] or "") for attrs in Parsed(page).all("img"))
+
+
+def test_no_character_that_breaks_a_page(report):
+    page = render(poisoned(report, HOSTILE))
+    page.encode("utf-8")
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", page)
+
+
+def test_nothing_runs_and_nothing_is_fetched(parsed, page):
+    found = Counter(tag for tag, _ in parsed.tags)
+    for tag in ("script", "iframe", "object", "embed", "form", "base", "link", "svg", "video", "input", "button"):
+        assert found[tag] == 0
+    assert found["style"] == 1
+    for tag, attrs in parsed.tags:
+        assert not [name for name in attrs if name.startswith("on") or name == "style"]
+        for name in ("src", "href", "action", "srcset", "data", "poster", "background", "ping"):
+            value = attrs.get(name)
+            assert (
+                value is None
+                or (tag == "a" and value.startswith("#"))
+                or (tag == "img" and value.startswith("data:image/"))
+            )
+    assert "url(" not in STYLE
+    assert "@import" not in STYLE
+    assert not re.search(r"(?:https?:)?//\w", re.sub(r"data:[^\"]*", "", page))
+
+
+def test_the_policy_allows_this_style_and_nothing_else(parsed):
+    policy = next(
+        attrs["content"] for attrs in parsed.all("meta") if attrs.get("http-equiv") == "Content-Security-Policy"
+    )
+    digest = base64.b64encode(hashlib.sha256(parsed.words("style").encode("utf-8")).digest()).decode()
+    assert policy == (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+    assert parsed.words("style") == STYLE
+    order = [tag for tag, _ in parsed.tags]
+    head = [attrs for _, attrs in parsed.tags[: order.index("style")]]
+    assert any("http-equiv" in attrs for attrs in head)
+
+
+def test_pictures_are_whole_and_described(parsed, report):
+    pictures = parsed.all("img")
+    assert len(pictures) == len(report.panels) + len(report.further)
+    for attrs in pictures:
+        head, content = (attrs["src"] or "").split(",", 1)
+        raw = base64.b64decode(content, validate=True)
+        assert head in {"data:image/svg+xml;base64", "data:image/png;base64"}
+        assert raw.startswith(b"\x89PNG") or (b"<svg" in raw[:800] and b"<script" not in raw)
+        assert len(attrs["alt"] or "") > 30
+        assert int(attrs["width"] or 0) > 300
+        assert int(attrs["height"] or 0) > 150
+
+
+def test_headings_and_landmarks_are_in_order(parsed):
+    levels = [int(tag[1]) for tag, _ in parsed.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert parsed.all("html")[0]["lang"] == "en"
+    assert len(parsed.all("main")) == 1
+
+
+def test_references_lead_somewhere(parsed):
+    ids = [attrs["id"] for _, attrs in parsed.tags if "id" in attrs]
+    assert len(set(ids)) == len(ids)
+    wanted = {(attrs["href"] or "")[1:] for attrs in parsed.all("a")}
+    wanted |= {attrs["aria-labelledby"] for _, attrs in parsed.tags if "aria-labelledby" in attrs}
+    assert wanted <= set(ids)
+    assert len(parsed.all("a")) == 6
+
+
+def test_heads_of_tables_have_a_scope(parsed):
+    assert {attrs.get("scope") for attrs in parsed.all("th")} == {"col", "row", "rowgroup"}
+
+
+def test_verdicts_are_words_and_marks(page, report):
+    rows = re.findall(r'class="verdict".*?</td>', page, re.DOTALL)
+    assert [re.sub(r"<[^>]*>|^[^>]*>", "", row).split(maxsplit=1) for row in rows] == [
+        [{"holds": "●", "does not hold": "○", "undecided": "◐"}[claim.verdict], claim.verdict]
+        for claim in report.verdicts.claims
+    ]
+
+
+def test_the_matrix_says_where_each_claim_passes(page, report):
+    matrix = page[page.index('class="matrix"') :]
+    matrix = matrix[: matrix.index("</table>")]
+    for claim, row in zip(report.verdicts.claims, matrix.split("<tr>")[2:], strict=True):
+        said = re.findall(r'<td class="(passes|fails|untried)">', row)
+        wanted = [claim.passes(column.name) for column in report.verdicts.columns]
+        assert said == [{True: "passes", False: "fails", None: "untried"}[passes] for passes in wanted]
+
+
+def test_rows_of_the_claims_table_are_full(page, report):
+    table = Parsed(page[page.index('<table class="claims"') : page.index("</table>") + 8])
+    bodies = [i for i, (tag, _) in enumerate(table.tags) if tag == "tbody"]
+    for claim, start, end in zip(report.verdicts.claims, bodies, [*bodies[1:], None], strict=True):
+        cells = [attrs for tag, attrs in table.tags[start:end] if tag in {"td", "th"}]
+        area = sum(int(a.get("rowspan") or 1) * int(a.get("colspan") or 1) for a in cells)
+        assert area == 7 * (len(claim.parts) + 1)
+
+
+def test_a_bare_report_has_neither_claims_nor_empty_lists(report):
+    bare = replace(
+        report, verdicts=None, abstract=(), further=(), massive=None, warnings=(), limits=(), command="",
+        licences=(), missing=("Teleports were not made: residyn teleport DIR",),
+    )  # fmt: skip
+    page = render(bare)
+    parsed = Parsed(page)
+    assert "has not been judged" in page
+    assert 'href="#claims"' not in page
+    assert "Teleports were not made: residyn teleport DIR" in parsed.words("li")
+    assert not re.search(r"<(ul|ol|dl|table|tbody)[^>]*>\s*</\1>", page)
+
+
+def test_a_claim_without_parts_is_still_a_row(report):
+    claim = replace(report.verdicts.claims[0], parts=())
+    page = render(replace(report, verdicts=replace(report.verdicts, claims=(claim,))))
+    assert "not measured" in page
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return float(sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True)))
+
+
+def test_text_stands_out_in_light_dark_and_print():
+    blocks = re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
+    schemes = [dict(re.findall(r"--(\w+): (#[0-9a-f]{3,6});", block)) for block in blocks]
+    assert len(schemes) == 3
+    for scheme in schemes:
+        long = {name: c if len(c) == 7 else "#" + "".join(2 * x for x in c[1:]) for name, c in scheme.items()}
+        for ground in ("paper", "faint"):
+            for ink in ("ink", "muted", "holds", "fails", "undecided", "link"):
+                bright, dark = sorted((_luminance(long[ground]), _luminance(long[ink])), reverse=True)
+                assert (bright + 0.05) / (dark + 0.05) >= 4.5, (ground, ink, scheme)
+
+
+def test_the_style_is_plain_text_for_a_style_element():
+    assert "</" not in STYLE
+    assert "\r" not in STYLE
+
+
+def test_a_picture_cannot_leave_its_attribute(report):
+    panel = replace(report.panels[0], picture=Picture('data:,"><script>', 1, 1, '"><script>'))
+    assert not Parsed(render(replace(report, panels=(panel,)))).all("script")

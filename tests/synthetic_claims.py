@@ -1,0 +1,208 @@
+"""States that are built to satisfy a claim of the paper, to break it, or to know nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import xarray as xr
+
+from residyn.schema import Sublayer, label_states
+
+N, LAYERS, UNITS = 80, 8, 48
+Build = Callable[[np.random.Generator], np.ndarray]
+
+
+def labelled(data: np.ndarray, *, sites: Sequence[str] = ("attn", "mlp"), **attrs: object) -> xr.DataArray:
+    layers = data.shape[1] // len(sites)
+    sublayers = [Sublayer(layer, site) for layer in range(layers) for site in sites]
+    said = {"model": "synthetic", "states_hash": "0f" * 8, "tie_fraction": 0.0, **attrs}
+    return label_states(data.astype(np.float32), sublayers, attrs=said)
+
+
+def gaussian(rng: np.random.Generator, n: int = N, sublayers: int = 2 * LAYERS, units: int = UNITS) -> np.ndarray:
+    return rng.standard_normal((n, sublayers, units))
+
+
+def chain(rng: np.random.Generator, correlation: Sequence[float], *, n: int = N, units: int = UNITS) -> np.ndarray:
+    """Gaussian states of unit variance in which each unit has these correlations over the transitions."""
+    h = [rng.standard_normal((n, units))]
+    for a in correlation:
+        h.append(a * h[-1] + np.sqrt(1 - a**2) * rng.standard_normal((n, units)))
+    return np.stack(h, axis=1)
+
+
+def walk(rng: np.random.Generator, lengths: Sequence[float], *, n: int = N, units: int = UNITS) -> np.ndarray:
+    """Paths whose steps have these lengths and random directions."""
+    steps = rng.standard_normal((n, len(lengths), units))
+    steps *= np.asarray(lengths)[:, None] / np.linalg.norm(steps, axis=2, keepdims=True)
+    start = rng.standard_normal((n, 1, units))
+    return np.concatenate([start, start + np.cumsum(steps, axis=1)], axis=1)
+
+
+T = 2 * LAYERS - 1
+
+
+def _alternating(within: Sequence[float], cross: Sequence[float]) -> list[float]:
+    return [within[i // 2] if i % 2 == 0 else cross[i // 2] for i in range(T)]
+
+
+def _scaled(factors: Sequence[float]) -> Build:
+    return lambda rng: gaussian(rng) * np.asarray(factors)[:, None]
+
+
+def _powers(exponents: Sequence[float]) -> Build:
+    def build(rng: np.random.Generator) -> np.ndarray:
+        x = gaussian(rng)
+        return np.sign(x) * np.abs(x) ** np.asarray(exponents)[:, None]
+
+    return build
+
+
+def _signed(kept: bool) -> Build:
+    def build(rng: np.random.Generator) -> np.ndarray:
+        sign = rng.choice([-1.0, 1.0], size=(1, 1 if kept else 2 * LAYERS, UNITS))
+        return gaussian(rng) + 3 * sign
+
+    return build
+
+
+def _nonlinear(falls: bool) -> Build:
+    """Ranks that are told ever less well, while a monotone map that hides it from Pearson's r becomes a line."""
+
+    def build(rng: np.random.Generator) -> np.ndarray:
+        told = np.linspace(0.995, 0.85, T) if falls else np.linspace(0.85, 0.995, T)
+        x = chain(rng, told.tolist())
+        exponents = np.ones(2 * LAYERS)
+        exponents[1::2] = np.linspace(9, 1, LAYERS)
+        return np.sign(x) * np.abs(x) ** exponents[:, None]
+
+    return build
+
+
+def _dimensions(falls: bool) -> Build:
+    def build(rng: np.random.Generator) -> np.ndarray:
+        units, sublayers = 160, 2 * LAYERS
+        basis = np.linalg.qr(rng.standard_normal((units, units)))[0]
+        states = []
+        for s in range(sublayers):
+            depth = s if falls else sublayers - 1 - s
+            rank = int(round(150 - 9 * depth))
+            states.append((1 + depth) * rng.standard_normal((N, rank)) @ basis[:rank])
+        return np.stack(states, axis=1)
+
+    return build
+
+
+def _shared(share: float) -> Build:
+    """Steps of which a part is the same for all samples, along an arc, attention's and the MLP's apart."""
+
+    def build(rng: np.random.Generator) -> np.ndarray:
+        frame = np.linalg.qr(rng.standard_normal((UNITS, 4)))[0].T
+        angle = np.linspace(0, np.pi, T)[:, None]
+        common = np.cos(angle) * frame[0] + np.sin(angle) * frame[1]
+        common[0::2] += frame[2]
+        common[1::2] -= frame[2]
+        own = rng.standard_normal((N, T, UNITS)) / np.sqrt(UNITS)
+        steps = np.sqrt(share) * common + np.sqrt(1 - share) * own
+        start = rng.standard_normal((N, 1, UNITS))
+        return np.concatenate([start, start + np.cumsum(steps, axis=1)], axis=1)
+
+    return build
+
+
+_late = [1.0] * 10 + [2.0, 4.0, 7.0, 11.0, 16.0]
+_early = [1.0, 4.0, 8.0, 12.0, 15.0] + [16.0] * 10
+# Gaps of the first half of the depth: of fewer than five layers, no exchange of the kinds is improbable.
+_drop = [0.99, 0.95, 0.7, 0.4] + [0.6, 0.2] * 9 + [0.6]
+_grow_within = np.linspace(0.6, 0.98, LAYERS)
+_grow_cross = np.linspace(0.45, 0.85, LAYERS)
+
+HOLDS: dict[int, Build] = {
+    1: _scaled(np.linspace(1, 16, 2 * LAYERS).tolist()),
+    2: _powers(np.linspace(4, 1, 2 * LAYERS).tolist()),
+    3: _signed(True),
+    4: lambda rng: chain(rng, _alternating([0.95] * 8, [0.6] * 8)),
+    5: lambda rng: chain(rng, np.linspace(0.3, 0.98, T).tolist()),
+    6: lambda rng: chain(rng, [0.97] * T),
+    7: lambda rng: chain(rng, [0.97] * T),
+    8: lambda rng: chain(rng, _alternating(_grow_within.tolist(), _grow_cross.tolist())),
+    9: lambda rng: walk(rng, _late),
+    10: lambda rng: chain(rng, _drop),
+    11: _nonlinear(True),
+    12: _dimensions(True),
+    13: _shared(0.9),
+}
+BREAKS: dict[int, Build] = {
+    1: _scaled(np.linspace(16, 1, 2 * LAYERS).tolist()),
+    2: _powers(np.linspace(1, 4, 2 * LAYERS).tolist()),
+    3: _signed(False),
+    4: lambda rng: chain(rng, _alternating([0.6] * 8, [0.95] * 8)),
+    5: lambda rng: chain(rng, np.linspace(0.98, 0.3, T).tolist()),
+    6: lambda rng: chain(rng, [0.4] * T),
+    7: lambda rng: chain(rng, [0.5] * T),
+    8: lambda rng: chain(rng, _alternating(_grow_cross.tolist(), _grow_within.tolist())),
+    9: lambda rng: walk(rng, _early),
+    10: lambda rng: chain(rng, [0.7] * T),
+    11: _nonlinear(False),
+    12: _dimensions(False),
+    13: _shared(0.1),
+}
+
+
+def _random_chain(rng: np.random.Generator) -> np.ndarray:
+    return chain(rng, rng.uniform(0.2, 0.98, T).tolist(), n=50, units=24)
+
+
+def _random_clouds(rng: np.random.Generator) -> np.ndarray:
+    """Sublayers that know nothing of one another, each of a random number of dimensions and size."""
+    states = []
+    basis = np.linalg.qr(rng.standard_normal((120, 120)))[0]
+    for _ in range(2 * LAYERS):
+        rank = int(rng.integers(4, 115))
+        states.append(rng.uniform(1, 10) * rng.standard_normal((50, rank)) @ basis[:rank])
+    return np.stack(states, axis=1)
+
+
+def _mostly_positive(rng: np.random.Generator) -> np.ndarray:
+    """Units whose sign at each sublayer is drawn anew, and nearly always the same."""
+    sign = np.where(rng.random((1, 2 * LAYERS, 24)) < 0.92, 1.0, -1.0)
+    return gaussian(rng, 50, units=24) + 3 * sign
+
+
+NULLS: dict[int, Build] = {
+    1: lambda rng: gaussian(rng, 50, units=24) * np.exp(rng.standard_normal((2 * LAYERS, 1))),
+    2: lambda rng: _powers(rng.uniform(1, 4, 2 * LAYERS).tolist())(rng),
+    3: _mostly_positive,
+    4: _random_chain,
+    5: _random_chain,
+    6: lambda rng: gaussian(rng, 50, units=24),
+    7: lambda rng: gaussian(rng, 50, units=24),
+    8: _random_chain,
+    9: lambda rng: walk(rng, np.exp(rng.standard_normal(T)).tolist(), n=50, units=24),
+    10: _random_chain,
+    11: _random_chain,
+    12: _random_clouds,
+    13: lambda rng: walk(rng, np.exp(rng.standard_normal(T)).tolist(), n=50, units=24),
+}
+
+
+def summary(pull: np.ndarray, layers: Sequence[int], *, models: Sequence[str] = ()) -> xr.Dataset:
+    """A summary of teleports with these pulls beyond the passive one: (host, place), or (model, host, place).
+
+    Isotropic moves have a tenth of it.
+    """
+    pull = np.asarray(pull)
+    values = np.stack([pull, pull / 10], axis=-1)
+    dims = ("host", "injected", "group")
+    if models:
+        dims = ("model", *dims)
+    by_host = xr.DataArray(values, dims=dims).expand_dims(quantity_of_flow=["pull_excess"])
+    coords = {
+        "injected_layer": ("injected", np.array(layers)),
+        "target_kind": ("group", np.array(["grid", "isotropic"])),
+        "radius": ("group", np.array([np.nan, 1.0])),
+    }
+    if models:
+        coords["model"] = ("model", np.array(models))
+    return xr.Dataset({"teleports_by_host": by_host}).assign_coords(coords)
