@@ -40,6 +40,7 @@ STATES_PROVENANCE = (
     "sites",
     "partial",
     "dropped",
+    "null",
 )
 """Attributes of states that every result made of them keeps, where they are known."""
 

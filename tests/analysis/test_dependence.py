@@ -78,15 +78,15 @@ def test_information_is_the_copulas_of_step_and_state(make_states: Make, monkeyp
 def test_bits_do_not_depend_on_bands(
     make_states: Make, monkeypatch: pytest.MonkeyPatch, sublayers_a_band: int
 ) -> None:
-    states = coupled(make_states, n=60, units=70)
+    states = coupled(make_states, n=60, units=72)
     whole = dependence(states, seed=3)
     seen: list[tuple[int, int]] = []
     monkeypatch.setattr(stream, "_BLOCK_BYTES", sublayers_a_band * states.nbytes // 6)
     parted = dependence(states, 3, lambda done, total: seen.append((done, total)))
     xr.testing.assert_identical(whole, parted)
-    assert [done for done, _ in seen if done > 70] == list(range(70 + sublayers_a_band, 77, sublayers_a_band))
+    assert [done for done, _ in seen if done > 72] == list(range(72 + sublayers_a_band, 79, sublayers_a_band))
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
-    assert seen[-1] == (76, 76)
+    assert seen[-1] == (78, 78)
 
 
 def test_the_seed_decides_the_halves(make_states: Make) -> None:

@@ -65,6 +65,14 @@ def test_zero_states_have_no_floor_and_are_counted():
     assert counted == {"state_noise": 2, "cosine_noise": 2, "velocity_noise": 0}
 
 
+def test_a_sample_without_a_number_leaves_the_mean_to_the_others():
+    states = labelled([[[0, 0], [1, 0]], [[1, 0], [2, 0]]])
+    again = labelled([[[0, 0], [1, 0]], [[1.5, 0], [2, 0]]])
+    floor = noise_floor(states, again)["state_noise"]
+    np.testing.assert_allclose(floor, [0.5, 0])
+    assert floor.attrs["n_undefined"] == 1
+
+
 def test_it_is_labelled_and_says_of_what():
     states = labelled(np.random.default_rng(0).normal(size=(5, 4, 3)))
     one = states.assign_attrs(texts="some texts", states_hash="0" * 64, capture_dtype="bfloat16")
@@ -85,10 +93,10 @@ def test_captures_that_are_no_pair_are_refused():
     states = labelled(np.ones((4, 4, 3)))
     with pytest.raises(DataError, match="0 samples are in both"):
         noise_floor(states, states.assign_coords(sample=np.arange(4) + 10))
-    with pytest.raises(DataError, match="4 sublayers from 0.attn and 2 from 0.attn"):
+    with pytest.raises(DataError, match=r"4 sublayers from 0\.attn and 2 from 0\.attn"):
         noise_floor(states, labelled(np.ones((4, 2, 3))))
     with pytest.raises(DataError, match="of 3 and 2 units"):
         noise_floor(states, labelled(np.ones((4, 4, 2))))
     blocks = from_array(np.ones((4, 4, 3), dtype=np.float32), range(4), ["block"] * 4)
-    with pytest.raises(DataError, match="from 0.block"):
+    with pytest.raises(DataError, match=r"from 0\.block"):
         noise_floor(states, blocks)

@@ -38,14 +38,43 @@ def test_units_that_turn_on_circles_are_told_from_paths_of_the_same_steps():
     assert (found["rotations_p"].sel(null=["signs flipped", "steps permuted"]) <= 0.02).mean() > 0.9
 
 
-def test_under_signs_that_are_random_p_is_uniform():
+def flipped(seed):
+    """Units that move together, with the signs of their common steps drawn anew."""
+    rng = np.random.default_rng(seed)
+    common = np.random.default_rng(0).standard_normal((20, 24)) + 2 * np.random.default_rng(1).standard_normal(24)
+    return np.cumsum(common * rng.choice([-1.0, 1.0], 24), axis=1)
+
+
+@pytest.mark.parametrize("of", ["rotations_mean_p", "rotations_p"])
+def test_under_signs_that_are_random_p_is_uniform(of):
     p = [
-        float(orbits(means(walks(20, seed)), repeats=19, seed=seed)["rotations_mean_p"].sel(null="signs flipped"))
-        for seed in range(200)
+        float(orbits(means(flipped(seed)), repeats=19, seed=seed)[of].sel(null="signs flipped").values.flat[0])
+        for seed in range(120)
     ]
-    # Of 200 draws from 20 equally likely values, each fifth of them holds 40 ± 5.7.
+    # Of 120 draws from 20 equally likely values, each fifth of them holds 24 ± 4.4.
     counts = np.histogram(p, bins=[0, 0.22, 0.42, 0.62, 0.82, 1.01])[0]
-    assert (np.abs(counts - 40) < 4 * 5.7).all(), counts
+    assert (np.abs(counts - 24) < 4 * 4.4).all(), counts
+
+
+def test_every_number_of_a_null_is_that_of_its_draws():
+    data, rng = walks(5), np.random.default_rng([3, 1])
+    found = orbits(means(data), repeats=30, seed=3).sel(null="signs flipped")
+    kind = np.array(["within", "cross"] * 15 + ["within"])
+    x = means(data).transpose("unit", "sublayer").values
+    signed, absolute = numerics.rotations(*numerics.flipped_steps(x, kind, 30, rng))
+    np.testing.assert_allclose(found["rotations_null_mean"], signed.mean(axis=0))
+    np.testing.assert_allclose(found["rotations_null_sd"], signed.std(axis=0, ddof=1))
+    np.testing.assert_allclose(found["rotations_absolute_null_mean"], absolute.mean(axis=0))
+    np.testing.assert_allclose(found["rotations_mean_null"], signed.mean(axis=1))
+
+
+def test_the_mean_over_units_is_extreme_on_either_side():
+    turning = np.sin(np.linspace(0, 12, 32) + np.random.default_rng(0).uniform(0, 6, (30, 1)))
+    few = orbits(means(turning), repeats=99)["rotations_mean_p"].sel(null="signs flipped")
+    assert float(few) <= 0.05
+    zigzag = np.cumsum(np.tile([1.0, -1.0], (30, 16)) + 0.01 * walks(30), axis=1)
+    many = orbits(means(zigzag), repeats=99)["rotations_mean_p"].sel(null="signs flipped")
+    assert float(many) <= 0.05
 
 
 def test_the_counts_are_those_of_the_means_and_their_gradient():

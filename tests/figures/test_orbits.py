@@ -26,6 +26,8 @@ def test_every_unit_is_in_the_histogram_and_every_null_above_it(means):
     nulls = [item for item in ax.containers if isinstance(item, ErrorbarContainer)]
     places = [float(item.lines[0].get_xdata()[0]) for item in nulls]
     np.testing.assert_allclose(places, found["rotations_null_mean"].mean("unit"))
+    spans = [np.ptp([end[0] for end in item.lines[2][0].get_segments()[0]]) / 2 for item in nulls]
+    np.testing.assert_allclose(spans, 2 * np.sqrt((found["rotations_null_sd"] ** 2).mean("unit")))
     heights = [float(item.lines[0].get_ydata()[0]) for item in nulls]
     assert min(heights) > max(patch.get_height() for patch in ax.patches)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [

@@ -12,7 +12,7 @@ import xarray as xr
 
 import residyn as rd
 from families import build, spelling_tokenizer
-from naive import naive_state, relative_error
+from naive import relative_error
 from residyn.analysis.noise import noise_floor
 from residyn.errors import StoreError, UsageError
 from residyn.model import controls
@@ -161,16 +161,17 @@ def test_other_batches_hold_one_text_each_and_change_the_rounding_alone(job, sta
     assert relative_error(again.values, states.sel(sample=again["sample"].values).values) <= 1e-6
 
 
-def test_batches_change_coarse_numbers_more(model):
-    coarse = load_model(build("llama").to(torch.bfloat16), spelling_tokenizer())
-    fine_floor, coarse_floor = (floor_of(prepare(one, TEXTS)[0]) for one in (model, coarse))
-    assert 0 < fine_floor <= 1e-6
-    assert 1e-4 <= coarse_floor <= 0.05
-
-
-def floor_of(job) -> float:
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 1e-6), (torch.bfloat16, 0.05)])
+def test_the_noise_of_other_batches_is_that_of_the_number_format(dtype, bound):
+    """Texts of one and two tokens: many rows and single ones are multiplied by different kernels."""
+    coarse = load_model(build("llama").to(dtype), spelling_tokenizer())
+    job, _ = prepare(
+        coarse, [letter * (1 + place % 2) for place, letter in enumerate("abcdefghijklmnopqrstuvwxyz")]
+    )
     again = capture_in_memory(controls.other_batches(job, job.records))
-    return float(noise_floor(capture_in_memory(job), again)["state_noise"].max())
+    floor = noise_floor(capture_in_memory(job), again)
+    assert float(floor["state_noise"].max()) <= bound
+    assert floor["state_noise"].attrs["capture_dtype"] == str(dtype).removeprefix("torch.")
 
 
 def test_controls_keep_the_documents_of_their_samples(model, job):

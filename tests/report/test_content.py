@@ -2,10 +2,11 @@ import json
 import shutil
 
 import pytest
+import xarray as xr
 
 from residyn.analysis.saving import open_results, save_results
 from residyn.errors import DataError, StoreError
-from residyn.figures import panels
+from residyn.figures import drawers
 from residyn.report.captions import registry
 from residyn.report.content import gather
 
@@ -20,7 +21,9 @@ def test_everything_that_is_there_is_told(report):
     assert report.subtitle == "Over depth, in 40 texts of wikitext-2-raw-v1 train, read at the last token"
     assert report.missing == ()
     assert [panel.letter for panel in report.panels] == FIRST
-    assert [panel.name for panel in report.further] == ["panel-l-pull", "panel-l-retention", "panel-l-return"]
+    beside = [panel.name for panel in report.further]
+    assert beside[:3] == ["panel-l-pull", "panel-l-retention", "panel-l-return"]
+    assert all(name.startswith("control-") for name in beside[3:])
     assert [panel.name for panel in report.panels if panel.wide] == ["panel-l"]
     assert report.warnings == ("the weights are quantised",)
     assert report.command == "residyn run tiny --texts 'my texts.txt' --n 40"
@@ -60,7 +63,7 @@ def test_what_is_missing_is_named_with_its_command(results, tmp_path):
     assert bare.abstract == ()
     assert bare.command == ""
     assert [panel.letter for panel in bare.panels] == FIRST[:-1]
-    assert bare.further == ()
+    assert all(panel.name.startswith("control-") for panel in bare.further)
     assert [fact.title for fact in bare.provenance] == ["States and results"]
 
 
@@ -111,23 +114,18 @@ def test_only_a_summary_of_teleports_may_be_missing(copied):
     shutil.rmtree(copied / "teleports" / "return_fraction.zarr")
     found = gather(copied)
     assert found.panels[-1].letter == "L"
-    assert found.further == ()
+    assert all(panel.name.startswith("control-") for panel in found.further)
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_a_panel_is_added_by_one_entry(copied, monkeypatch):
-    entry = registry.Entry(
-        "Norms",
-        lambda results: (f"{results.sizes['sample']} norms.",),
-        defined_by="norm",
-        needs=("norm",),
-        draw=lambda results, ax: panels.cosine(results["cosine"], ax=ax),
-    )
-    absent = registry.Entry("Absent", needs=("not there",), draw=entry.draw)
-    monkeypatch.setitem(registry.REGISTRY, "norms", entry)
-    monkeypatch.setitem(registry.REGISTRY, "absent", absent)
+def test_what_is_said_of_a_panel_is_one_entry(copied, monkeypatch):
+    new = drawers.Panel("", "control_norms", "curve", lambda ax: ax)
+    monkeypatch.setattr(drawers, "controls", lambda results: [new])
+    assert [(panel.title, panel.seen) for panel in gather(copied).further[3:]] == [("Norms", ())]
+    entry = registry.Entry("Lengths", lambda results: (f"{results.sizes['sample']} norms.",), defined_by="norm")
+    monkeypatch.setitem(registry.REGISTRY, "control_norms", entry)
     added = gather(copied).further[3:]
-    assert [(panel.title, panel.letter, panel.seen) for panel in added] == [("Norms", "", ("40 norms.",))]
+    assert [(panel.title, panel.letter, panel.seen) for panel in added] == [("Lengths", "", ("40 norms.",))]
     assert added[0].definition.startswith("‖h‖₂")
 
 
@@ -144,8 +142,9 @@ def test_strange_records_break_nothing(copied):
 
 @pytest.mark.usefixtures("undrawn")
 def test_the_noise_of_the_arithmetic_is_said_where_it_was_measured(results, tmp_path):
-    noisy = results.assign(state_noise=("sublayer", [1e-7] * 15 + [2.5e-7]))
-    said = gather(write_run(tmp_path, noisy)).limits
+    noise = xr.Dataset({"state_noise": ("sublayer", [1e-7] * 15 + [2.5e-7])})
+    save_results(noise, tmp_path / "controls" / "noise_floor.zarr")
+    said = gather(write_run(tmp_path, results)).limits
     assert said[-1] == (
         "Read in other batches, the same texts give states that differ by up to 2.5 × 10⁻⁷ of their length: what "
         "is "

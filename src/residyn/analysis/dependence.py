@@ -169,7 +169,7 @@ def _of_units(states: xr.DataArray, split: tuple[np.ndarray, np.ndarray], progre
             moments.correlation(moments.from_block(block)) - skip,
             numerics.step_correlation(whole),
             _halved(block, split),
-            _information(block, whole),
+            _information(block),
         )
 
     bands = list(each_block(states, of_band, progress, along=UNIT))
@@ -182,13 +182,11 @@ def _halved(block: np.ndarray, split: tuple[np.ndarray, np.ndarray]) -> np.ndarr
     return numerics.held_out_share(*(numerics.step_moments(block, rows) for rows in split))
 
 
-def _information(block: np.ndarray, whole: numerics.StepMoments) -> np.ndarray:
+def _information(block: np.ndarray) -> np.ndarray:
     n_samples, n_sublayers, n_units = block.shape
     width = max(1, _PAIRED_VALUES // (2 * n_samples * n_sublayers))
     parts = [information.copula(pairs)[0, :, 0] for pairs in numerics.paired(block, width)]
-    found = np.ascontiguousarray(np.concatenate(parts).reshape(n_units, n_sublayers - 1).T)
-    found[(whole.state_m2 == 0) | (whole.step_m2 == 0)] = np.nan
-    return found
+    return np.ascontiguousarray(np.concatenate(parts).reshape(n_units, n_sublayers - 1).T)
 
 
 def _jointly(

@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 
 from residyn.figures import panels
 from residyn.figures.layout import Shape
-from residyn.figures.panels import controls as of_controls
 from residyn.figures.reference import paper_reference
 from residyn.schema import UNIT, SiteMap
 
@@ -99,39 +98,37 @@ def controls(results: xr.Dataset) -> list[Panel]:
         (
             "correlation_excess",
             ("unit_correlation", "skip_correlation"),
-            lambda ax: of_controls.correlation_excess(
-                results["unit_correlation"], results["skip_correlation"], ax=ax
-            ),
+            lambda ax: panels.correlation_excess(results["unit_correlation"], results["skip_correlation"], ax=ax),
         ),
         (
             "angular_velocity",
             ("angular_velocity",),
-            lambda ax: of_controls.angular_velocity(results["angular_velocity"], ax=ax),
+            lambda ax: panels.angular_velocity(results["angular_velocity"], ax=ax),
         ),
         (
             "relative_velocity",
             ("relative_velocity",),
-            lambda ax: of_controls.relative_velocity(results["relative_velocity"], ax=ax),
+            lambda ax: panels.relative_velocity(results["relative_velocity"], ax=ax),
         ),
         (
             "radial_tangential",
             ("radial_step", "tangential_step"),
-            lambda ax: of_controls.radial_tangential(results["radial_step"], results["tangential_step"], ax=ax),
+            lambda ax: panels.radial_tangential(results["radial_step"], results["tangential_step"], ax=ax),
         ),
         (
             "turning_angle",
             ("turning_angle",),
-            lambda ax: of_controls.turning_angle(results["turning_angle"], ax=ax),
+            lambda ax: panels.turning_angle(results["turning_angle"], ax=ax),
         ),
         (
             "information_excess",
             ("mutual_information",),
-            lambda ax: of_controls.information_excess(results["mutual_information"], ax=ax),
+            lambda ax: panels.information_excess(results["mutual_information"], ax=ax),
         ),
         (
             "kurtosis",
             ("kurtosis", "kurtosis_rotated"),
-            lambda ax: of_controls.kurtosis(results["kurtosis"], results["kurtosis_rotated"], ax=ax),
+            lambda ax: panels.kurtosis(results["kurtosis"], results["kurtosis_rotated"], ax=ax),
         ),
         ("orbits", ("rotations", "rotations_null_mean"), lambda ax: panels.orbits(results, ax=ax)),
         (

@@ -52,14 +52,19 @@ def step_moments(block: np.ndarray, rows: np.ndarray | None = None) -> StepMomen
     width = max(64, _TILE_VALUES // len(rows))
     for start in range(0, n_units, width):
         units = slice(start, min(start + width, n_units))
-        following = block[rows, 0, units].astype(np.float64)
+        following = _values(block, rows, 0, units)
         for s in range(n_sublayers - 1):
-            state, following = following, block[rows, s + 1, units].astype(np.float64)
+            state, following = following, _values(block, rows, s + 1, units)
             h, state_mean = pca.centred(state)
             step, step_mean = pca.centred(following - state)
             squares = (np.einsum("nd,nd->d", a, b) for a, b in ((h, h), (step, step), (h, step)))
             found[:, s, units] = (state_mean, step_mean, *squares)
     return StepMoments(len(rows), *found)
+
+
+def _values(block: np.ndarray, rows: np.ndarray, s: int, units: slice) -> np.ndarray:
+    """Values (n, d) in float64, row after row: the order of a sum, and its last bits, follow the layout."""
+    return np.ascontiguousarray(block[:, s, units][rows], dtype=np.float64)
 
 
 def merge(a: StepMoments, b: StepMoments) -> StepMoments:

@@ -52,15 +52,18 @@ Portraits = tuple[np.ndarray, np.ndarray]
 
 
 def shuffled_points(x: np.ndarray, kind: np.ndarray, repeats: int, rng: np.random.Generator) -> Portraits:
-    """The points (x, y) of each path (D, S) in random orders, (repeats, D, S): y is not the gradient of x."""
+    """The points (x, y) of all paths (D, S) in one random order, (repeats, D, S): y is not the gradient of x."""
     y = gradient(x)
     order = rng.permuted(np.tile(np.arange(x.shape[1]), (repeats, 1)), axis=1)
     return tuple(np.moveaxis(values[:, order], 1, 0) for values in (x, y))  # type: ignore[return-value]
 
 
 def flipped_steps(x: np.ndarray, kind: np.ndarray, repeats: int, rng: np.random.Generator) -> Portraits:
-    """Paths of the same steps with random signs, and their gradients, (repeats, D, S)."""
-    steps = np.diff(x, axis=1) * rng.choice([-1.0, 1.0], size=(repeats, x.shape[0], x.shape[1] - 1))
+    """Paths of the same steps with random signs, the same for all paths, and their gradients, (repeats, D, S).
+
+    Units are parts of one network: signs of their own would make their mean far steadier than it is.
+    """
+    steps = np.diff(x, axis=1) * rng.choice([-1.0, 1.0], size=(repeats, 1, x.shape[1] - 1))
     return _with_gradient(x, steps)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +16,7 @@ from residyn.errors import DataError, StoreError
 from residyn.figures import drawers, figure1
 from residyn.figures.drawers import Teleports
 from residyn.report.abstract import abstract, key_numbers
-from residyn.report.captions import REGISTRY, Entry, controls_of, entry_of
+from residyn.report.captions import Entry, controls_of, entry_of
 from residyn.report.citation import citation
 from residyn.report.command import repeat_command
 from residyn.report.images import is_wide, picture
@@ -29,6 +28,7 @@ from residyn.report.words import counted, number
 from residyn.schema import SAMPLE
 
 RESULTS, CLAIMS, TELEPORTS = "results.zarr", "claims.json", "teleports"
+NOISE = ("controls", "noise_floor.zarr")
 _TOP = 10
 """Massive units that are listed."""
 
@@ -40,12 +40,18 @@ class Found(NamedTuple):
     run: Mapping[str, Any]
     verdicts: Verdicts | None
     teleports: Teleports | None
+    noise: xr.Dataset | None
 
 
 def gather(directory: Path) -> Report:
     """The report on a run directory. Raises as `write_report` does."""
+    noise = directory.joinpath(*NOISE)
     found = Found(
-        _results(directory), store.read_run(directory), read_verdicts(directory / CLAIMS), _teleports(directory)
+        results=_results(directory),
+        run=store.read_run(directory),
+        verdicts=read_verdicts(directory / CLAIMS),
+        teleports=_teleports(directory),
+        noise=open_results(noise) if noise.exists() else None,
     )
     results, run = found.results, found.run
     first, further = _panels(found)
@@ -59,7 +65,7 @@ def gather(directory: Path) -> Report:
         panels=first,
         further=further,
         massive=_massive(results),
-        limits=limits(results),
+        limits=limits(results, found.noise),
         warnings=tuple(dict.fromkeys(_warnings(found))),
         provenance=provenance(run, results),
         command=repeat_command(run),
@@ -129,15 +135,12 @@ def _warnings(found: Found) -> Iterator[str]:
 def _panels(found: Found) -> tuple[tuple[Panel, ...], tuple[Panel, ...]]:
     """The panels of Figure 1, and those beside it."""
     results, moved = found.results, found.teleports
-    drawn = drawers.drawers(results, figure1.sites_of(results), reference=False, teleports=moved).values()
+    drawn = drawers.drawers(
+        results, figure1.sites_of(results), reference=False, teleports=moved, noise=found.noise
+    ).values()
+    beside = [*([] if moved is None else drawers.summaries(moved)), *drawers.controls(results)]
     first = [_panel(found, entry_of(panel.stem), panel) for panel in drawn]
-    beside = [] if moved is None else drawers.summaries(moved)
-    own = [
-        drawers.Panel("", name, entry.shape, partial(entry.draw, results))
-        for name, entry in REGISTRY.items()
-        if entry.draw is not None and all(needed in results for needed in entry.needs)
-    ]
-    further = [_panel(found, entry_of(panel.stem), panel._replace(letter="")) for panel in (*beside, *own)]
+    further = [_panel(found, entry_of(panel.stem), panel._replace(letter="")) for panel in beside]
     return tuple(first), tuple(further)
 
 

@@ -18,11 +18,11 @@ _FEW = 0.05
 """Share of tied samples from which their meaning is said."""
 
 
-def limits(results: xr.Dataset) -> tuple[str, ...]:
+def limits(results: xr.Dataset, noise_floor: xr.Dataset | None = None) -> tuple[str, ...]:
     """One sentence each; what is not known is left out."""
     return tuple(
         sentence
-        for sentence in (_ties(results), *_undefined(results), _imprecise(results), _noise(results))
+        for sentence in (_ties(results), *_undefined(results), _imprecise(results), _noise(noise_floor))
         if sentence
     )
 
@@ -62,10 +62,10 @@ def _imprecise(results: xr.Dataset) -> str:
     return f"Of the correlations, {share} are of units that spread less than rounding: they are not to be trusted."
 
 
-def _noise(results: xr.Dataset) -> str:
-    if "state_noise" not in results:
+def _noise(noise_floor: xr.Dataset | None) -> str:
+    if noise_floor is None or "state_noise" not in noise_floor:
         return ""
-    noise = results["state_noise"].values
+    noise = noise_floor["state_noise"].values
     if np.isnan(noise).all():
         return ""
     most = number(float(np.nanmax(noise)))

@@ -53,7 +53,7 @@ def _style() -> str:
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("residyn.report"),
-        autoescape=False,
+        autoescape=True,
         undefined=StrictUndefined,
         finalize=_final,
         trim_blocks=True,
@@ -66,4 +66,4 @@ def _environment() -> Environment:
 
 
 def _final(value: Any) -> Any:
-    return value if isinstance(value, Markup) else value
+    return value if isinstance(value, Markup) else words.clean(value)

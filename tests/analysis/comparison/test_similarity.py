@@ -116,7 +116,7 @@ def test_runs_are_paired_by_text_and_not_by_their_own_numbers() -> None:
     np.testing.assert_array_equal(mine.values, values[[0, 2, 3, 4, 5]])
     assert list(mine["sample"].values) == list(theirs["sample"].values) == [0, 1, 2, 3, 4]
     # A text met twice counts once: its first label.
-    again, _ = paired(one, {**texts, 5: "b"}, other, {0: "b"})
+    again, _ = paired(one, {**texts, 0: "a"}, other, {0: "a"})
     np.testing.assert_array_equal(again.values, values[[1]])
 
 

@@ -133,6 +133,16 @@ def test_chunks_change_no_bits(make_walk) -> None:
     np.testing.assert_allclose(twice[0]["within"], whole["within"], rtol=1e-9)
 
 
+def test_blocks_take_the_samples_of_their_own_halves(make_walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    states = make_walk(64, 3, 5)
+    whole = trajectory_distance({"a": states})
+    monkeypatch.setattr("residyn.analysis.stream._BLOCK_ROWS", 10)
+    said = []
+    cut = trajectory_distance({"a": states}, progress=lambda done, total: said.append(done))
+    assert said == [10, 20, 30, 40, 50, 60, 64]
+    np.testing.assert_allclose(cut["within"], whole["within"], rtol=1e-9)
+
+
 def test_what_cannot_be_known_is_nan_with_a_reason(make_walk) -> None:
     found = trajectory_distance(
         {

@@ -95,12 +95,12 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         1, "Mean activation magnitude grows over sublayers", "B",
         (_trend("magnitude", "mean |h|"),),
-        (SIGNS, UNTRAINED), (MASSIVE,),
+        (SIGNS, TOKENS, UNTRAINED), (MASSIVE,),
     ),
     Claim(
         2, "Activations grow dense", "B",
         (_trend("density", "population density"),),
-        (SIGNS, ROTATED, UNTRAINED), (MASSIVE,),
+        (SIGNS, ROTATED, TOKENS, UNTRAINED), (MASSIVE,),
     ),
     Claim(
         3, "Units keep their sign", "B",
@@ -111,17 +111,17 @@ CLAIMS: tuple[Claim, ...] = (
                 units="share of units", bounds=(0.0, 1.0),
             ),
         ),
-        (SIGNS, ROTATED, UNTRAINED),
+        (SIGNS, ROTATED, TOKENS, UNTRAINED),
     ),
     Claim(
         4, "Correlation is higher within layers than across them", "C",
         (_gap("correlation", "median r"),),
-        (SKIP, UNTRAINED), (MASSIVE,),
+        (SKIP, TOKENS, UNTRAINED), (MASSIVE,),
     ),
     Claim(
         5, "Correlation grows over depth", "C",
         (_trend("correlation", "median r"),),
-        (SKIP, WALK, UNTRAINED), (MASSIVE,),
+        (SKIP, WALK, TOKENS, UNTRAINED), (MASSIVE,),
     ),
     Claim(
         6, "Correlation exceeds 0.8 even in early layers", "C",
@@ -131,7 +131,7 @@ CLAIMS: tuple[Claim, ...] = (
                 mean_of("correlation", 0.0, 1 / 3), 0.8, "shuffle_samples", bounds=(-1.0, 1.0), units="Pearson r",
             ),
         ),
-        (SKIP, WALK, ROTATED, UNTRAINED),
+        (SKIP, WALK, ROTATED, TOKENS, UNTRAINED),
     ),
     Claim(
         7, "Most units are strongly correlated throughout the network", "D",
@@ -142,12 +142,12 @@ CLAIMS: tuple[Claim, ...] = (
                 units="share of units", bounds=(0.0, 1.0),
             ),
         ),
-        (SKIP, WALK, ROTATED, UNTRAINED),
+        (SKIP, WALK, ROTATED, TOKENS, UNTRAINED),
     ),
     Claim(
         8, "Cosine similarity grows with depth and is higher within layers", "E",
         (_trend("cosine", "cosine similarity"), _gap("cosine", "cosine similarity")),
-        (SIGNS, UNTRAINED), (MASSIVE,),
+        (SIGNS, TOKENS, UNTRAINED), (MASSIVE,),
     ),
     Claim(
         9, "Velocity is flat early and grows most steeply in the last third", "F",
@@ -163,7 +163,7 @@ CLAIMS: tuple[Claim, ...] = (
                 ("velocity",), late_slope_of("velocity"), 0.0, ORDER, units="per depth",
             ),
         ),
-        (UNTRAINED,), (NORM_FREE, MASSIVE),
+        (TOKENS, UNTRAINED), (NORM_FREE, MASSIVE),
     ),
     Claim(
         10, "Mutual information drops sharply early, most at cross-layer transitions", "H",
@@ -175,12 +175,12 @@ CLAIMS: tuple[Claim, ...] = (
             _gap("information", "mutual information in the first half", name="information_gap", until=0.5,
                  units="nats"),
         ),
-        (LINEAR, WALK, UNTRAINED), (POSITIONS,),
+        (LINEAR, WALK, TOKENS, UNTRAINED), (POSITIONS,),
     ),
     Claim(
         11, "Mutual information falls while correlation rises", "H",
         (_trend("information", "mutual information", falls=True), _trend("correlation", "median r")),
-        (LINEAR, WALK, UNTRAINED), (POSITIONS,),
+        (LINEAR, WALK, TOKENS, UNTRAINED), (POSITIONS,),
     ),
     Claim(
         12, "Early sublayers spread their variance over more dimensions than late ones", "K",
@@ -188,7 +188,7 @@ CLAIMS: tuple[Claim, ...] = (
             _trend("explained", "the variance that 100 global components explain"),
             _trend("participation_ratio", "the participation ratio", falls=True),
         ),
-        (SIGNS, WALK, UNTRAINED), (POSITIONS, MASSIVE),
+        (SIGNS, WALK, TOKENS, UNTRAINED), (POSITIONS, MASSIVE),
     ),
     Claim(
         13, "Trajectories are consistent and curved, attention and MLP states slightly offset", "I",
@@ -206,6 +206,6 @@ CLAIMS: tuple[Claim, ...] = (
                 ("offset",), mean_of("offset"), 0.05, None,
             ),
         ),
-        (UNTRAINED,), (POSITIONS, MASSIVE),
+        (TOKENS, UNTRAINED), (POSITIONS, MASSIVE),
     ),
 )  # fmt: skip

@@ -54,7 +54,7 @@ class _Said(NamedTuple):
     destroys: str
 
 
-_SAID: Mapping[str, _Said] = {
+SAID: Mapping[str, _Said] = {
     SAME: _Said("the model itself on the controls' samples", "model", "everything", "nothing"),
     **{
         name: _Said(title, "basis" if name == ROTATED else "null", NULLS[null].preserves, NULLS[null].destroys)
@@ -98,7 +98,7 @@ _SAID: Mapping[str, _Said] = {
 
 
 def column(name: str, n_samples: int, draws: int) -> Column:
-    return Column(name=name, n_samples=n_samples, draws=draws, **_SAID[name]._asdict())
+    return Column(name=name, n_samples=n_samples, draws=draws, **SAID[name]._asdict())
 
 
 def as_quantity(evidence: Evidence, name: str) -> Evidence:

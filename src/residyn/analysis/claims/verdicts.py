@@ -126,6 +126,9 @@ def _explained(result: ClaimResult, columns: Mapping[str, Column]) -> str:
         said += f" As much is seen in {_listed(without)}: it takes no learning."
     if any(columns[name].kind == "basis" for name in result.also_in):
         said += " So it is in a random basis: it says nothing of single units."
+    inputs = [columns[name].title for name in result.also_in if columns[name].kind == "input"]
+    if inputs:
+        said += f" So it is with {_listed(inputs)}."
     if any(columns[name].kind == "direction" for name in result.also_in):
         said += " Moves in any direction are pulled as much: there is no basin of the plane."
     if result.lost_in:

@@ -3,6 +3,15 @@
 A panel computes nothing but what drawing needs: an order of columns, a mean or quartiles over samples.
 """
 
+from residyn.figures.panels.controls import (
+    angular_velocity,
+    correlation_excess,
+    information_excess,
+    kurtosis,
+    radial_tangential,
+    relative_velocity,
+    turning_angle,
+)
 from residyn.figures.panels.curves import cosine, velocity
 from residyn.figures.panels.heatmaps import correlation_density, mean_activation, unit_correlation
 from residyn.figures.panels.information import mutual_information, mutual_information_curve
@@ -20,15 +29,21 @@ __all__ = [
     "ROW_MM",
     "SCHEMATIC_MM",
     "SPACE_BOX",
+    "angular_velocity",
     "correlation_density",
+    "correlation_excess",
     "cosine",
     "explained_variance",
     "explained_variance_by_sublayer",
+    "information_excess",
+    "kurtosis",
     "mean_activation",
     "mutual_information",
     "mutual_information_curve",
     "orbits",
     "phase_portraits",
+    "radial_tangential",
+    "relative_velocity",
     "return_fraction",
     "schematic",
     "teleport_pull",
@@ -37,6 +52,7 @@ __all__ = [
     "teleports",
     "trajectories",
     "trajectories_3d",
+    "turning_angle",
     "unit_correlation",
     "velocity",
 ]

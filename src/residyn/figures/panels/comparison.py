@@ -22,7 +22,7 @@ RUN_COLOURS = ("#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9",
 """Colours of runs, in their order: those of Okabe & Ito (2008) without yellow, and a grey."""
 MOST_RUNS = len(RUN_COLOURS)
 
-_DASHES = {"within": (0, ()), "cross": (0, (3, 1.2)), "block": (0, (1, 1)), "": (0, ())}
+_DASHES: dict[str, Any] = {"within": "-", "cross": (0, (3, 1.2)), "block": (0, (1, 1)), "": "-"}
 _BAND = 0.16
 _LOGARITHMIC_FROM = 30.0
 """Curves of positive values that span this factor are drawn on a logarithmic scale."""

@@ -28,9 +28,9 @@ def orbits(results: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     """Turns of the units' phase portraits, as a histogram over units; above it, each null's mean ± 2 sd.
 
     `results` holds `rotations` (unit), `rotations_null_mean` and `rotations_null_sd` (null, unit), as
-    `residyn.orbits` gives them; a null's interval is the mean over units of its mean, and the root of the mean of
-    its variance. Counter-clockwise is positive. What lies inside an interval turns no more than that null. Raises
-    DataError for other results.
+    `residyn.orbits` gives them; a null's interval is the mean over units of its mean, and the root of the mean
+    of its variance: a unit inside it turns as that null makes a unit turn. How the mean over units stands to the
+    nulls is `rotations_mean_p`. Counter-clockwise is positive. Raises DataError for other results.
     """
     missing = [name for name in ("rotations", "rotations_null_mean", "rotations_null_sd") if name not in results]
     if missing:

@@ -100,7 +100,7 @@ def information(results: xr.Dataset) -> tuple[str, ...]:
             f"{change(part.values[0], part.values[-1])} nats {NAMES[kind]}" for kind, part in by_kind(mean).items()
         ]
         said.append(f"By the {_name(nats, i)} estimator the mean over units {listed(found)}.")
-    return sentences(*said, _shuffled(results), _beyond_linear(nats))
+    return sentences(*said, _shuffled(results), *beyond_linear(results))
 
 
 def _name(nats: xr.DataArray, i: int) -> str:
@@ -133,15 +133,17 @@ def _shuffled(results: xr.Dataset) -> str:
     return f"With the samples of the later state shuffled it averages {listed(means)} nats."
 
 
-def _beyond_linear(nats: xr.DataArray) -> str:
+def beyond_linear(results: xr.Dataset) -> tuple[str, ...]:
+    """How far the first estimator lies from what the correlation alone implies."""
+    nats = results["mutual_information"]
     if "gaussian_floor" not in nats.coords:
-        return ""
+        return ()
     excess = nats.isel(estimator=0).transpose(TRANSITION, UNIT).values
     excess = excess - nats["gaussian_floor"].transpose(TRANSITION, UNIT).values
     known = excess[np.isfinite(excess)]
     if not known.size:
-        return ""
+        return ()
     return (
         f"Its median distance from what the linear correlation alone implies, −½ ln(1 − r²), is "
-        f"{number(float(np.median(known)))} nats ({_name(nats, 0)})."
+        f"{number(float(np.median(known)))} nats ({_name(nats, 0)}).",
     )

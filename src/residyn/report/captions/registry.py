@@ -6,10 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import xarray as xr
-from matplotlib.axes import Axes
 
-from residyn.figures.layout import Shape
-from residyn.report.captions import motion, space, teleports, units
+from residyn.report.captions import beyond, motion, space, teleports, units
 
 Sentences = tuple[str, ...]
 
@@ -19,9 +17,7 @@ class Entry:
     """How the page speaks of a panel.
 
     `caption` takes the results; `of_teleports` takes the flow, its summary and its return fractions instead.
-    `defined_by` is the result whose definition stands under the panel. A panel that `figures.drawers` does not
-    draw brings `draw` and its `shape`, and the results that it `needs`: where they are there, it stands after
-    Figure 1.
+    `defined_by` is the result whose definition stands under the panel.
     """
 
     title: str
@@ -29,9 +25,6 @@ class Entry:
     of_teleports: Callable[[xr.Dataset, xr.Dataset | None, xr.Dataset | None], Sentences] | None = None
     defined_by: str = ""
     definition: str = ""
-    needs: tuple[str, ...] = ()
-    draw: Callable[[xr.Dataset, Axes], Axes] | None = None
-    shape: Shape = "curve"
 
 
 REGISTRY: dict[str, Entry] = {
@@ -69,9 +62,32 @@ REGISTRY: dict[str, Entry] = {
         of_teleports=teleports.returning,
         definition="Share of targets whose distance from the control is smaller at the horizon than at the start.",
     ),
+    "control_correlation_excess": Entry(
+        "Correlation beyond the skip path", beyond.beyond_skip, defined_by="skip_correlation"
+    ),
+    "control_angular_velocity": Entry(
+        "Velocity of the direction",
+        beyond.of_samples("angular_velocity", "The turn of the direction, in half turns,"),
+        defined_by="angular_velocity",
+    ),
+    "control_relative_velocity": Entry(
+        "Velocity relative to the state",
+        beyond.of_samples("relative_velocity", "A step over the state's length"),
+        defined_by="relative_velocity",
+    ),
+    "control_radial_tangential": Entry(
+        "Steps along the state and across it", beyond.directions, defined_by="radial_step"
+    ),
+    "control_turning_angle": Entry("Angle between steps", beyond.turning, defined_by="turning_angle"),
+    "control_information_excess": Entry("Information beyond linear correlation", motion.beyond_linear),
+    "control_kurtosis": Entry("Privileged basis", beyond.kurtosis, defined_by="kurtosis"),
+    "control_orbits": Entry("Rotations of units", beyond.orbits, defined_by="rotations"),
+    "control_phase_portraits": Entry("Phase portraits of units", beyond.portraits, defined_by="rotations"),
 }
 
 
 def entry_of(stem: str) -> Entry:
     """The entry of a panel; for one that nobody has written about, its name alone."""
-    return REGISTRY.get(stem, Entry(stem.removeprefix("panel_").replace("_", " ").capitalize()))
+    return REGISTRY.get(
+        stem, Entry(stem.removeprefix("panel_").removeprefix("control_").replace("_", " ").capitalize())
+    )

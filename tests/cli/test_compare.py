@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import residyn as rd
+from residyn.cli.compare import names_of
+from residyn.cli.main import run_command
+from residyn.errors import UsageError
+from residyn.store import info
+
+
+@pytest.fixture(scope="module")
+def analysed(model_folder, tmp_path_factory):
+    """Two runs, of 40 texts and of the first 30 of them, with results and no claims."""
+    folder = tmp_path_factory.mktemp("runs")
+    texts = folder / "lines.txt"
+    found = {}
+    for name, n, estimators in (("judged", 40, "gcmi,binned"), ("run", 30, "gcmi")):
+        lines = (f"{'abc defg hij ' * (1 + i % 4)}number {i}" for i in range(n))
+        texts.write_text("\n".join(lines), encoding="utf-8")
+        options = ("--model", model_folder, "--texts", texts, "--min-chars", 0, "--n", n, "-q")
+        analysis = ("--estimators", estimators, "--shuffles", 0, "--leave-out", "", "-q")
+        found[name] = folder / name
+        for command in (("capture", found[name], *options), ("analyze", found[name], *analysis)):
+            assert run_command([str(part) for part in command]) == 0
+    return found
+
+
+@pytest.fixture
+def other(analysed):
+    return analysed["run"]
+
+
+@pytest.fixture
+def judged(analysed, tmp_path):
+    """A run of the test's own, with a verdict on one claim."""
+    folder = shutil.copytree(analysed["judged"], tmp_path / "judged")
+    claim = {"number": 2, "variant": "", "claim": "grows dense", "panel": "B", "verdict": "undecided"}
+    record = {"format": "residyn claims", "format_version": 1, "model": "tiny", "n_samples": 40}
+    claims = [{**claim, "sentence": "", "origin": ""}]
+    (folder / "claims.json").write_text(json.dumps({**record, "claims": claims}))
+    return folder
+
+
+def test_two_runs_give_a_page_tables_and_a_digest(residyn, judged, other, tmp_path):
+    out = tmp_path / "compare"
+    for _ in range(2):  # a comparison is written over itself
+        code, printed, errors = residyn("compare", judged, other, "--out", out, "--json")
+        assert code == 0, errors
+    found = json.loads(printed)
+    assert found["runs"] == ["judged", "run"]
+    assert found["claims"] == [
+        {"number": 2, "variant": "", "claim": "grows dense", "verdicts": {"judged": "undecided", "run": "—"}}
+    ]
+    assert "The number of samples differs: judged: 40; run: 30." in found["warnings"]
+    assert f"residyn claims {other}" in errors.replace("\n", "")
+    names = ["comparison.json", "comparison.pdf", "comparison.png", "comparison.svg", "tables"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    distance = found["distances"]["judged"]["run"]
+    assert 0 < found["within"]["judged"] < np.pi / 2
+    table = pd.read_csv(out / "tables" / "distances.csv")
+    assert table["distance"].tolist() == pytest.approx([0, distance, distance, 0])
+    curves = pd.read_csv(out / "tables" / "curves.csv")
+    expected = rd.velocity(rd.open_states(other)).mean("sample").values
+    rows = curves[(curves["run"] == "run") & (curves["quantity"] == "velocity")]
+    np.testing.assert_allclose(rows["value"], expected, rtol=1e-12)
+    # The same model on the texts that both have: the same states, paired by text.
+    alike = pd.read_csv(out / "tables" / "similarity.csv")
+    assert set(alike["n_samples"]) == {30}
+    np.testing.assert_allclose(alike[alike["depth"] == alike["other_depth"]]["value"], 1, atol=1e-4)
+
+
+def test_the_terminal_shows_claims_and_distances(residyn, judged, other, tmp_path):
+    code, printed, _ = residyn("compare", judged, other, "--out", tmp_path / "c", "-q")
+    assert code == 0
+    for words in ("grows dense", "◐", "between own halves", "comparison.png"):
+        assert words in printed.replace("\n", "")
+
+
+def test_controls_are_analysed_and_stand_beside_their_run(residyn, judged, other, tmp_path):
+    controls = judged / "controls"
+    controls.mkdir()
+    for name in ("untrained-0", "noise", "unfinished"):
+        shutil.copytree(other, controls / name)
+        shutil.rmtree(controls / name / "results.zarr")
+    next((controls / "unfinished" / "commits").iterdir()).unlink()
+    assert info(controls / "untrained-0")["complete"]
+    arguments = ("compare", judged, "--with-controls", "--out", tmp_path / "c", "-q", "--json")
+    code, printed, errors = residyn(*arguments)
+    assert code == 0, errors
+    assert json.loads(printed)["runs"] == ["judged", "judged / untrained-0"]
+    assert "unfinished is not complete" in errors.replace("\n", "")
+    made = controls / "untrained-0" / "results.zarr"
+    assert json.loads(rd.open_results(made).attrs["settings"])["estimators"] == ["gcmi"]
+    stamp = (made / "zarr.json").stat().st_mtime_ns
+    assert residyn(*arguments)[0] == 0
+    assert (made / "zarr.json").stat().st_mtime_ns == stamp
+
+
+def test_states_that_are_gone_leave_curves_and_distances(residyn, judged, other, tmp_path):
+    bare = tmp_path / "bare"
+    shutil.copytree(other / "results.zarr", bare / "results.zarr")
+    code, printed, errors = residyn("compare", judged, bare, "--out", tmp_path / "c", "-q", "--json")
+    assert code == 0, errors
+    found = json.loads(printed)
+    assert found["within"]["bare"] is None
+    assert found["distances"]["judged"]["bare"] >= 0
+    assert not (tmp_path / "c" / "tables" / "similarity.csv").exists()
+
+
+def test_what_cannot_be_compared_is_said(residyn, judged, other, tmp_path):
+    out = tmp_path / "c"
+
+    def fails(*arguments):
+        code, _, errors = residyn("compare", *arguments, "--out", out, "-q")
+        assert not out.exists()
+        return code, " ".join(errors.split())
+
+    code, errors = fails(judged)
+    assert code == 2
+    assert "at least two runs; got 1" in errors
+    code, errors = fails(judged, judged)
+    assert code == 2
+    assert "named twice" in errors
+    code, errors = fails(judged, tmp_path / "absent")
+    assert code == 5
+    assert "no such folder" in errors
+    (judged / "claims.json").write_text("[]")
+    code, errors = fails(judged, other)
+    assert code == 5
+    assert "not a record of claims" in errors
+    shutil.rmtree(judged / "results.zarr")
+    code, errors = fails(judged, other)
+    assert code == 5
+    assert "residyn analyze" in errors
+
+
+def test_a_run_is_never_written_over(residyn, judged, other):
+    before = sorted(path.name for path in judged.iterdir())
+    code, _, errors = residyn("compare", judged, other, "--out", judged, "-q")
+    assert code == 5
+    assert "Nothing was written" in " ".join(errors.split())
+    assert sorted(path.name for path in judged.iterdir()) == before
+
+
+def test_names_are_as_short_as_tells_them_apart(tmp_path):
+    folders = [tmp_path / name for name in ("a/run", "b/run", "c/other")]
+    assert names_of(folders) == ["a/run", "b/run", "other"]
+    assert names_of([Path("x") / ".." / "y"]) == ["y"]
+    assert names_of([tmp_path / "\udcff"]) == ["\\udcff"]
+    with pytest.raises(UsageError, match="named twice"):
+        names_of([tmp_path / "a", tmp_path / "b" / ".." / "a"])
