@@ -116,8 +116,8 @@ class Work:
         return {f"null {null} {draw}": values_of(found, parts)}
 
     def _control(self, name: str) -> xr.DataArray:
-        """A control's states, in the order of the model's."""
-        return self.controls[name].sel({SAMPLE: self.some[SAMPLE].values})
+        """A control's states, in the order of the model's, in memory: they are read several times."""
+        return self.controls[name].sel({SAMPLE: self.some[SAMPLE].values}).load()
 
     def _seed(self, draw: int) -> int:
         """Another for every draw, and none shared by two seeds below a million."""
