@@ -107,35 +107,28 @@ def show(record: Mapping[str, Any], directory: Path, display: Display) -> None:
     if display.as_json:
         display.emit({"run": str(directory), "claims": record["claims"]})
         return
-    columns = ["", "claim", "verdict", "value (95 % interval), threshold", "p", "also in", "origin"]
+    columns = ["", "claim", "verdict, and what else shows it", "value (95 % interval), threshold, p"]
     display.table(f"{directory / FILE}: the paper's claims on {record['model']}", columns, rows_of(record))
 
 
 def rows_of(record: Mapping[str, Any]) -> list[list[str]]:
-    """The rows of that table, a statistic a line."""
+    """The rows of that table: a claim each, with a line for every statistic."""
     rows = []
     for claim in record["claims"]:
-        values = [_value(part) for part in claim["parts"]]
-        nulls = [part["null"] for part in claim["parts"]]
-        lost = [f"not {name}" for name in claim["lost_in"]]
-        rows.append(
-            [
-                f"{claim['number']} {claim['variant']}".strip(),
-                claim["claim"],
-                f"{MARKS[claim['verdict']]} {claim['verdict']}",
-                "\n".join(values),
-                "\n".join("" if null is None or null["p"] is None else f"{null['p']:.2g}" for null in nulls),
-                ", ".join([*claim["also_in"], *lost]),
-                claim["origin"],
-            ]
-        )
+        origin = f": {claim['origin']}" if claim["origin"] else ""
+        said = [f"{MARKS[claim['verdict']]} {claim['verdict']}{origin}"]
+        said += [f"also in {', '.join(claim['also_in'])}"] if claim["also_in"] else []
+        said += [f"not {', '.join(claim['lost_in'])}"] if claim["lost_in"] else []
+        name = f"{claim['number']} {claim['variant']}".strip()
+        rows.append([name, claim["claim"], "\n".join(said), "\n".join(map(_value, claim["parts"]))])
     return rows
 
 
 def _value(part: Mapping[str, Any]) -> str:
-    sign = ">" if part["above"] else "<"
+    threshold = f"{'>' if part['above'] else '<'} {part['threshold']:g}"
     if part["value"] is None:
-        return f"not defined {sign} {part['threshold']:g}"
-    if part["low"] is None:
-        return f"{part['value']:.3g} {sign} {part['threshold']:g}"
-    return f"{part['value']:.3g} ({part['low']:.3g} to {part['high']:.3g}) {sign} {part['threshold']:g}"
+        return f"not defined ({threshold})"
+    interval = "" if part["low"] is None else f" ({part['low']:.3g} to {part['high']:.3g})"
+    null = part["null"]
+    p = "" if null is None or null["p"] is None else f", p {null['p']:.2g}"
+    return f"{part['value']:.3g}{interval} {threshold}{p}"

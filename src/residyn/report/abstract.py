@@ -25,8 +25,14 @@ _ORIGINS = {
         ("come with the architecture", "an untrained network shows them too"),
     ),
     "artefact": (
-        ("is an artefact", "data without a model show it too, or it vanishes with what feigns it"),
-        ("are artefacts", "data without a model show them too, or they vanish with what feigns them"),
+        (
+            "is an artefact",
+            "surrogates that know nothing of it show it too, or it is lost with a detail that is taken away",
+        ),
+        (
+            "are artefacts",
+            "surrogates that know nothing of them show them too, or they are lost with a detail that is taken away",
+        ),
     ),
     "": (
         ("remains open", "no control tells where it comes from"),

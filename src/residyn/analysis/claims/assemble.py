@@ -30,7 +30,8 @@ def assemble(
     results = []
     for claim, of in ((claim, of) for claims, of in _KINDS for claim in claims if claim.number in numbers):
         said = caution if claim.number in _OF_FIRST_SUBLAYERS else ""
-        results.append(_claim(claim, [of(part, found) for part in claim.parts], columns, said))
+        judged = _with_own([of(part, found) for part in claim.parts])
+        results.append(_claim(claim, judged, columns, said))
     return tuple(columns.values()), tuple(results)
 
 
@@ -50,6 +51,16 @@ def _columns(found: Found) -> list[Column]:
     if found.twins or journeys:
         made.append(of_columns.column(UNTRAINED, n_some, len(found.twins) or journeys))
     return made
+
+
+def _with_own(parts: list[PartResult]) -> list[PartResult]:
+    """The parts of one claim, with the model's own value in a quantity's column that stands in for others only."""
+    for name in of_columns.QUANTITIES:
+        if any(name in part.columns for part in parts):
+            parts = [
+                replace(part, columns={name: part.columns[of_columns.SAME], **part.columns}) for part in parts
+            ]
+    return parts
 
 
 def _claim(claim: Claim, found: list[PartResult], columns: Mapping[str, Column], caution: str) -> ClaimResult:

@@ -82,7 +82,8 @@ class ClaimResult:
     """A claim's verdict: what was seen, in one sentence, and where it comes from.
 
     `also_in` names the controls that pass as well, `lost_in` those in which what holds is lost. `origin` is
-    "artefact" where a control without any learning or architecture passes, or what was taken away was all of it;
+    "artefact" where surrogates that know nothing of the claim, or a simpler quantity, pass too, or where what was
+    taken away was all of it;
     "architecture" where untrained models pass; "learned" where they do not and the difference is clear; and empty
     where the claim does not hold, or no control tells.
     """

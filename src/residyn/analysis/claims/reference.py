@@ -45,12 +45,13 @@ elsewhere.
 ## Where it comes from
 
 Every statistic is computed again on other data (the columns below). Some *imitate*: they know nothing of what
-the claim is about. A claim that holds and is matched by a surrogate, or by another quantity that needs no
-learning, is called an **artefact**; one that untrained models show too, **architecture**; one that they do not,
-with an interval of the difference (over samples and models) that is clear of 0, **learned**. Others *take
-something away*: a claim that is lost without massive units was about massive units. A column passes beyond the
-threshold; where the threshold is 0, which any difference would pass, it must also reach half of the model's own
-value."""
+the claim is about. A claim that holds and is matched by surrogates of the model's own states, or by a simpler
+quantity, is called an **artefact**: it follows from what those keep, such as the sizes of steps, which may
+themselves be learned. One that untrained models show too is **architecture**; one that they do not, with an
+interval of the difference (over samples and models) that is clear of 0, is **learned**. Others *take something
+away*: a claim that is lost without massive units was about massive units, and is an artefact too. A column
+passes beyond the threshold; where the threshold is 0, which any difference would pass, it must also reach half
+of the model's own value."""
 
 _NOTES = """
 ## To keep in mind
@@ -85,7 +86,7 @@ def reference() -> str:
         "|---|---|---|---|",
         *(_column(name) for name in names),
     ]
-    return "\n".join([HEADER, *table, *others, _NOTES])
+    return "\n".join([HEADER, "", *table, *others, _NOTES])
 
 
 def _rows(claim: Claim) -> list[str]:

@@ -47,7 +47,7 @@ def passes(parts: Sequence[PartResult], column: str) -> bool | None:
 
 def origin(claim: Claim, parts: Sequence[PartResult], columns: Mapping[str, Column]) -> Origin:
     """Where a claim that holds comes from; see `ClaimResult`."""
-    explained = [name for name in also_in(claim, parts) if columns[name].kind in _WITHOUT_MODEL]
+    explained = [name for name in also_in(claim, parts) if columns[name].kind in _KNOWING_NOTHING]
     if explained or lost_in(claim, parts, columns):
         return "artefact"
     untrained = passes(parts, UNTRAINED)
@@ -59,7 +59,7 @@ def origin(claim: Claim, parts: Sequence[PartResult], columns: Mapping[str, Colu
     return "learned" if all(_differs(part) for part in short) else ""
 
 
-_WITHOUT_MODEL = ("null", "quantity")
+_KNOWING_NOTHING = ("null", "quantity")
 
 
 def _differs(part: PartResult) -> bool:
@@ -121,9 +121,11 @@ def _beside_threshold(part: PartResult) -> str:
 
 def _explained(result: ClaimResult, columns: Mapping[str, Column]) -> str:
     said = ""
-    without = [columns[name].title for name in result.also_in if columns[name].kind in _WITHOUT_MODEL]
+    explaining = [name for name in result.also_in if columns[name].kind in _KNOWING_NOTHING]
+    without = [columns[name].title for name in explaining]
     if without:
-        said += f" As much is seen in {_listed(without)}: it takes no learning."
+        kept = "what these keep" if len(without) > 1 else columns[explaining[0]].preserves
+        said += f" As much is seen in {_listed(without)}: it follows from {kept}."
     if any(columns[name].kind == "basis" for name in result.also_in):
         said += " So it is in a random basis: it says nothing of single units."
     inputs = [columns[name].title for name in result.also_in if columns[name].kind == "input"]

@@ -13,6 +13,7 @@ from residyn.analysis.claims.catalogue import CLAIMS, KINDS, MASSIVE, ORDER, UNT
 from residyn.analysis.claims.curves import curve_null, p_value
 from residyn.analysis.claims.settings import ClaimSettings, Ledger, Values
 from residyn.analysis.evidence import CURVES, Evidence, Plan, evidence, plan_of
+from residyn.analysis.evidence.gather import COMPONENTS
 from residyn.analysis.massive import leave_out, massive_ratio, massive_units
 from residyn.analysis.nulls import surrogate
 from residyn.errors import DataError
@@ -79,8 +80,7 @@ class Work:
 
     def _of_model(self) -> Ledger:
         """The statistics with their replicates, those of quantities in their places, and the nulls of curves."""
-        known = self.results is not None and "pc_axes" in self.results
-        found = self._evidence(self.states, self.plan, self.results["pc_axes"].values if known else None)  # type: ignore[index]
+        found = self._evidence(self.states, self.plan, self._axes())
         made: Ledger = {
             name: values_of(columns.as_quantity(found, name), self.parts)
             for name in columns.QUANTITIES
@@ -94,9 +94,16 @@ class Work:
                 nulls[part.name] = [float(np.mean(drawn)), p_value(value, drawn, above=part.above)]
         return {**made, CURVE_NULLS: nulls, "model": values_of(found, self.parts)}
 
+    def _axes(self) -> np.ndarray | None:
+        """The global components that the results keep, where these are as many as are judged."""
+        if self.results is None or len(self.results.get("pc_axes", ())) < COMPONENTS:
+            return None
+        return self.results["pc_axes"].values[:COMPONENTS]
+
     def _of_column(self, name: str, draw: int) -> Ledger:
         if name == MASSIVE:
-            ratio = self.results["massive_ratio"] if self.results is not None else massive_ratio(self.states)
+            known = self.results is not None and "massive_ratio" in self.results
+            ratio = self.results["massive_ratio"] if known else massive_ratio(self.states)  # type: ignore[index]
             states = leave_out(self.some, massive_units(ratio, columns.LEFT_OUT))
         elif name in columns.SURROGATES:
             states = surrogate(self.some, columns.SURROGATES[name][0], seed=self._seed(draw))
