@@ -87,7 +87,7 @@ def _dimensions(falls: bool) -> Build:
         states = []
         for s in range(sublayers):
             depth = s if falls else sublayers - 1 - s
-            rank = int(round(150 - 9 * depth))
+            rank = 150 - 9 * depth
             states.append((1 + depth) * rng.standard_normal((N, rank)) @ basis[:rank])
         return np.stack(states, axis=1)
 

@@ -165,6 +165,7 @@ def test_files_hold_the_tables(results: xr.Dataset, tmp_path: Path) -> None:
     written = write_tables(results, tmp_path / "tables", resamples=50, seed=2)
     assert {path.stem for path in written} == set(made)
     further = {"mutual_information", "explained_variance", "dimension", "massive_units", "without_massive"}
+    further |= {"kinematics", "dependence", "kurtosis", "orbits"}
     assert set(made) == {*SHAPES, "correlation_density", "summary", *further}
     assert sorted(tmp_path.rglob("*.*")) == sorted(written)
     for path in written:

@@ -85,7 +85,16 @@ def test_other_settings_are_refused_by_name(residyn, copied):
 
 def test_two_extents_are_two_kinds_of_targets(residyn, clean):
     code, _, errors = residyn(
-        "teleport", clean, *SMALL, "--extents", "robust,15", "--untrained-teleports", 0, "--inject", "1.mlp,2", "-q"
+        "teleport",
+        clean,
+        *SMALL,
+        "--extents",
+        "robust,15",
+        "--untrained-teleports",
+        0,
+        "--inject",
+        "1.mlp,2",
+        "-q",
     )
     assert code == 0, errors
     flow = teleports.open_flow(clean)["flow"]
@@ -98,7 +107,20 @@ def test_two_extents_are_two_kinds_of_targets(residyn, clean):
 def test_texts_that_end_alike_are_teleported_from_the_first_place_with_a_spread(residyn, model_folder, tmp_path):
     lines = tmp_path / "lines.txt"
     lines.write_text("\n".join(f"{'abc defg hij ' * (1 + i % 3)}number {i}." for i in range(20)), encoding="utf-8")
-    asked = ("--texts", lines, "--min-chars", 0, "--n", 20, "--untrained-teleports", 0, *SMALL, "--formats", "png", "-q")
+    asked = (
+        "--texts",
+        lines,
+        "--min-chars",
+        0,
+        "--n",
+        20,
+        "--untrained-teleports",
+        0,
+        *SMALL,
+        "--formats",
+        "png",
+        "-q",
+    )
     code, _, errors = residyn("run", model_folder, *asked, "--out", tmp_path / "run")
     assert code == 0, errors
     assert teleports.open_flow(tmp_path / "run")["flow"]["injected"].values[0] == "0.mlp"

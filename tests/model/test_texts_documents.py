@@ -118,3 +118,10 @@ def test_the_built_in_texts_have_as_many_articles_as_their_authors_say(split, ar
     found = Counter(row.document for row in read_texts(f"wikitext-2:{split}", **LOOSE).rows)
     assert -1 not in found
     assert len(found) == articles
+
+
+def test_an_unknown_document_has_one_number_everywhere():
+    from residyn import schema
+    from residyn.model.texts import documents
+
+    assert documents.NO_DOCUMENT == schema.NO_DOCUMENT

@@ -28,8 +28,8 @@ def test_the_example_in_words(verdicts):
         "Of those that hold, 2 are learned (claims 4 and 8): an untrained network of the same architecture does "
         "not "
         "show them; 1 comes with the architecture (claim 1): an untrained network shows it too; 2 are artefacts "
-        "(claims 5 and 6): surrogates that know nothing of them show them too, or they are lost with a detail that is "
-        "taken away; 1 remains open "
+        "(claims 5 and 6): surrogates that know nothing of them show them too, or they are lost with a detail "
+        "that is taken away; 1 remains open "
         "(claim 13): no control tells where it comes from."
     )
     assert learned == (

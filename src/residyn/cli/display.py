@@ -129,7 +129,7 @@ class Display:
         """A table on standard output."""
         table = Table(title=escape(title), title_justify="left", header_style="bold")
         for name in columns:
-            table.add_column(escape(name))
+            table.add_column(escape(name), overflow="fold")
         for row in rows:
             table.add_row(*(cell if isinstance(cell, Text) else escape(str(cell)) for cell in row))
         self.results.print(table)

@@ -31,7 +31,8 @@ _ORIGINS = {
         ),
         (
             "are artefacts",
-            "surrogates that know nothing of them show them too, or they are lost with a detail that is taken away",
+            "surrogates that know nothing of them show them too, or they are lost with a detail that is taken "
+            "away",
         ),
     ),
     "": (

@@ -6,7 +6,8 @@ import hashlib
 import itertools
 from collections.abc import Collection, Iterable, Iterator
 
-from residyn.schema import NO_DOCUMENT
+NO_DOCUMENT = -1
+"""As in `residyn.schema`, which would bring xarray into a room that needs none."""
 
 Entry = tuple[str | None, int]
 """A row of text, None where it is null, and its document, `NO_DOCUMENT` where that is not known."""

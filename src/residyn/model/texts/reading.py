@@ -15,8 +15,8 @@ from typing import Any, Literal, NamedTuple
 
 from residyn.errors import DataError, UsageError
 from residyn.model.assets import Progress
+from residyn.model.texts.documents import NO_DOCUMENT
 from residyn.model.texts.sources import Source, open_source
-from residyn.schema import NO_DOCUMENT
 
 _RULES = ("blank", "headings", "too_short", "too_long")
 

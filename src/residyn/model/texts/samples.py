@@ -13,9 +13,9 @@ import numpy as np
 
 from residyn.errors import DataError, UsageError
 from residyn.model.assets import Progress
+from residyn.model.texts.documents import NO_DOCUMENT
 from residyn.model.texts.encoding import Encoder, encode, make_encoder
 from residyn.model.texts.reading import Texts
-from residyn.schema import NO_DOCUMENT
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
