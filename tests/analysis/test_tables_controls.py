@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -41,7 +42,8 @@ def test_kinematics_are_means_over_samples_with_intervals(make_states: Make) -> 
     assert turn["mean"] == pytest.approx(results["turning_angle"].sel(sublayer="2.attn").mean().item())
     path = table.query("quantity == 'straightness'").iloc[0]
     assert path["mean"] == pytest.approx(results["straightness"].mean().item())
-    assert path[["place", "layer", "kind"]].isna().all()
+    assert (path["place"], path["kind"]) == ("whole path", "path")
+    assert pd.isna(path["layer"])
 
 
 def test_undefined_samples_are_left_out_of_their_row(make_states: Make) -> None:

@@ -174,8 +174,10 @@ def test_random_order_keeps_kinds_and_what_is_not_defined():
     drawn = recorded(ORDER, values)
     assert np.isnan(drawn[:, [3, 6]]).all()
     for kind in ("within", "cross"):
-        places = np.flatnonzero((KIND == kind) & np.isfinite(values[0]))
-        np.testing.assert_array_equal(np.sort(drawn[:, places], axis=1), np.tile(np.sort(values[0, places]), (DRAWS, 1)))
+        places = np.flatnonzero((kind == KIND) & np.isfinite(values[0]))
+        np.testing.assert_array_equal(
+            np.sort(drawn[:, places], axis=1), np.tile(np.sort(values[0, places]), (DRAWS, 1))
+        )
         # Each value is as often at each place of its kind: within five standard deviations.
         share = 1 / len(places)
         counted = [(drawn[:, place] == value).mean() for place in places for value in values[0, places]]
@@ -207,9 +209,7 @@ def test_kinds_are_exchanged_in_pairs_of_one_layer_by_the_toss_of_a_coin():
 
 
 def test_curves_of_one_statistic_are_ordered_alike():
-    part = Part(
-        "x", "x", ("x", "y"), lambda drawn, kind: np.abs(drawn["x"] + drawn["y"]).max(axis=1), 0.0, ORDER
-    )
+    part = Part("x", "x", ("x", "y"), lambda drawn, kind: np.abs(drawn["x"] + drawn["y"]).max(axis=1), 0.0, ORDER)
     drawn = curve_null(part, Evidence({"x": curve(), "y": -curve()}, KIND, 4, 4), 0)
     np.testing.assert_array_equal(drawn, np.zeros(DRAWS))
 

@@ -204,7 +204,9 @@ def test_half_of_the_model_s_own_pull_is_needed_to_pass():
 def with_isotropic(factor: float) -> xr.Dataset:
     summary = synthetic.summary(pulls(EARLY), LAYERS)
     grid = summary["teleports_by_host"].isel(group=0)
-    summary["teleports_by_host"] = xr.concat([grid, factor * grid], "group").transpose(*summary["teleports_by_host"].dims)
+    summary["teleports_by_host"] = xr.concat([grid, factor * grid], "group").transpose(
+        *summary["teleports_by_host"].dims
+    )
     return summary
 
 

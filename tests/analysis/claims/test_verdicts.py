@@ -110,7 +110,9 @@ CLAIM = Claim(
 )  # fmt: skip
 
 
-def beside(passes: dict[str, bool | None], low: float = 0.1, high: float = 0.3, *, above: bool = True) -> PartResult:
+def beside(
+    passes: dict[str, bool | None], low: float = 0.1, high: float = 0.3, *, above: bool = True
+) -> PartResult:
     """A statistic that holds, and whether it passes in these columns."""
     columns = {name: ColumnResult(0.6, said) for name, said in passes.items()}
     if "untrained" in columns:
@@ -184,17 +186,18 @@ def result(*parts: PartResult, also_in=(), lost_in=(), origin="") -> ClaimResult
     return ClaimResult(99, "", "x grows", "B", verdict, "", origin, also_in, lost_in, parts)
 
 
+ORDER_SAID = "the same places in random order"
 SAID_OF_ONE = "the rank correlation of x with depth is"
 
 
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
-        ([part()], f"Holds: {SAID_OF_ONE} 0.7 (0.6 to 0.8), above 0.5, p = 0.01 against the same places in random order."),
+        ([part()], f"Holds: {SAID_OF_ONE} 0.7 (0.6 to 0.8), above 0.5, p = 0.01 against {ORDER_SAID}."),
         ([part(null=None)], f"Holds: {SAID_OF_ONE} 0.7 (0.6 to 0.8), above 0.5."),
         (
             [part(null=with_p(0.001))],
-            f"Holds: {SAID_OF_ONE} 0.7 (0.6 to 0.8), above 0.5, p < 0.002 against the same places in random order.",
+            f"Holds: {SAID_OF_ONE} 0.7 (0.6 to 0.8), above 0.5, p < 0.002 against {ORDER_SAID}.",
         ),
         (
             [part(-0.71234, -0.8, -0.6, threshold=-0.5, above=False, null=None)],
@@ -211,9 +214,15 @@ SAID_OF_ONE = "the rank correlation of x with depth is"
             f"Undecided: {SAID_OF_ONE} 0.7 (0.6 to 0.8), above 0.5, "
             "but with the same places in random order it is as much (p = 0.25).",
         ),
-        ([part(null=with_p(NAN))], f"Undecided: {SAID_OF_ONE} 0.7 (0.6 to 0.8), above 0.5, but its null could not be drawn."),
+        (
+            [part(null=with_p(NAN))],
+            f"Undecided: {SAID_OF_ONE} 0.7 (0.6 to 0.8), above 0.5, but its null could not be drawn.",
+        ),
         ([part(NAN, NAN, NAN)], f"Undecided: {SAID_OF_ONE} not defined on these states."),
-        ([part(low=NAN, high=NAN)], f"Undecided: {SAID_OF_ONE} 0.7, without an interval: there are too few samples."),
+        (
+            [part(low=NAN, high=NAN)],
+            f"Undecided: {SAID_OF_ONE} 0.7, without an interval: there are too few samples.",
+        ),
         ([], "Undecided: nothing was measured."),
         (
             [HOLDS, NOT, OPEN],
@@ -239,11 +248,14 @@ def test_a_statistic_with_a_comma_is_closed_by_one():
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"also_in": ("skip path",)}, " As much is seen in the skip path alone: it takes no learning."),
+        (
+            {"also_in": ("skip path",)},
+            " As much is seen in the skip path alone: it follows from the spread of each unit and of its steps.",
+        ),
         (
             {"also_in": ("random signs", "random walk", "skip path")},
-            " As much is seen in steps of the same size and random sign, random walks of the same lengths and angles "
-            "and the skip path alone: it takes no learning.",
+            " As much is seen in steps of the same size and random sign, random walks of the same lengths and "
+            "angles and the skip path alone: it follows from what these keep.",
         ),
         ({"also_in": ("rotated basis",)}, " So it is in a random basis: it says nothing of single units."),
         ({"also_in": ("shuffled tokens",)}, " So it is with the same tokens in random order."),

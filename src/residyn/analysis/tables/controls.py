@@ -81,8 +81,8 @@ def kurtosis_table(results: xr.Dataset, *, resamples: int = 1000, seed: int = 0)
 def _places(result: xr.DataArray) -> tuple[dict[str, Any], np.ndarray]:
     """What a row is called, and the values (sample, row)."""
     if result.dims == (SAMPLE,):
-        empty = {"place": [None], "layer": pd.array([pd.NA], dtype="Int64"), "kind": [None]}
-        return empty, result.values[:, None]
+        whole = {"place": ["whole path"], "layer": pd.array([pd.NA], dtype="Int64"), "kind": ["path"]}
+        return whole, result.values[:, None]
     depth, layer, kind = (
         (SUBLAYER, "layer", "site") if SUBLAYER in result.dims else (TRANSITION, "from_layer", "kind")
     )

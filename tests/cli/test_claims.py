@@ -1,0 +1,313 @@
+"""The claims stage: judged once, gone on with where it was interrupted, and shown."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import residyn as rd
+from residyn.analysis import claims as analysis
+from residyn.cli import claims
+from residyn.cli.controls import open_controls
+from residyn.cli.display import Display
+from residyn.cli.request import ClaimsRequest
+from residyn.cli.teleports import open_flow
+from residyn.store import read_json, read_run
+
+QUICK = ("--resamples", 20, "--null-draws", 1, "-q")
+REQUEST = ClaimsRequest(resamples=20, null_draws=1)
+
+
+@pytest.fixture(scope="module")
+def judged(finished, tmp_path_factory):
+    """A run without its teleports, judged with few replicates, not to be touched."""
+    out = shutil.copytree(finished, tmp_path_factory.mktemp("runs") / "judged")
+    shutil.rmtree(out / "teleports")
+    (out / claims.FILE).unlink()
+    claims.claims(out, REQUEST, Display(quiet=True))
+    return out
+
+
+@pytest.fixture
+def own(judged, tmp_path):
+    return shutil.copytree(judged, tmp_path / "own")
+
+
+def unjudged(run):
+    """The same run before the stage."""
+    (run / claims.FILE).unlink()
+    return run
+
+
+def stamp(run) -> tuple[int, bytes]:
+    path = run / claims.FILE
+    return path.stat().st_mtime_ns, path.read_bytes()
+
+
+def watched(monkeypatch) -> list[dict]:
+    """Every ledger that a judging is begun with, and whether it computes anything is left to it."""
+    begun = []
+    whole = analysis.judge
+
+    def judge(*arguments, **options):
+        begun.append(dict(options["ledger"]))
+        return whole(*arguments, **options)
+
+    monkeypatch.setattr(analysis, "judge", judge)
+    return begun
+
+
+def test_a_whole_run_is_judged_on_all_that_it_has(finished):
+    record = read_json(finished / claims.FILE)
+    assert (record["format"], record["format_version"]) == ("residyn claims", 1)
+    assert [one["number"] for one in record["claims"]] == [*range(1, 14), 14, 14]
+    assert record["states_hash"] == rd.open_states(finished).attrs["states_hash"]
+    names = {column["name"]: column for column in record["columns"]}
+    assert names["untrained"]["draws"] == 3
+    assert {"shuffled tokens", "isotropic moves"} <= set(names)
+    assert record["claims"][13]["parts"][0]["value"] is not None
+    assert not (finished / claims.PARTIAL).exists()
+    assert read_run(finished)["timings"]["claims_s"] > 0
+
+
+def test_the_file_is_what_python_judges(finished):
+    found = rd.judge(
+        rd.open_states(finished),
+        rd.open_results(finished / "results.zarr"),
+        teleport_summary=open_flow(finished)["summary"],
+        controls=open_controls(finished),
+        numbers=[1, 5, 9, 14],
+    )
+    record = read_json(finished / claims.FILE)
+    told = {(one["number"], one["variant"]): one for one in record["claims"]}
+    for one in found.claims:
+        here = told[one.number, one.variant]
+        assert (here["verdict"], here["sentence"], here["origin"]) == (one.verdict, one.sentence, one.origin)
+        for part, written in zip(one.parts, here["parts"], strict=True):
+            assert [written[key] for key in ("value", "low", "high")] == pytest.approx(
+                [part.value, part.low, part.high]
+            )
+
+
+def test_a_second_time_nothing_is_judged(residyn, own, monkeypatch):
+    before, begun = stamp(own), watched(monkeypatch)
+    code, _, errors = residyn("claims", own, "-q")
+    assert code == 0, errors
+    assert residyn("claims", own, *QUICK)[0] == 0
+    assert stamp(own) == before
+    assert begun == []
+
+
+def test_the_table_names_every_claim_with_its_verdict(residyn, judged, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    code, printed, errors = residyn("claims", judged)
+    assert code == 0, errors
+    record = read_json(judged / claims.FILE)
+    for one in record["claims"]:
+        assert f"{claims.MARKS[one['verdict']]} {one['verdict']}" in printed
+        assert one["claim"].split()[0] in printed
+    assert "14 CCN" in printed
+    assert "14 arXiv" in printed
+    assert record["model"] in printed.replace("\n", "") or "tiny-llama" in printed
+
+
+def test_json_is_the_claims_of_the_file(residyn, judged):
+    code, printed, errors = residyn("claims", judged, "--json", "-q")
+    assert code == 0, errors
+    assert json.loads(printed) == {"run": str(judged), "claims": read_json(judged / claims.FILE)["claims"]}
+
+
+def test_other_settings_are_judged_again_and_stay(residyn, own, monkeypatch):
+    before, begun = read_json(own / claims.FILE), watched(monkeypatch)
+    assert residyn("claims", own, "--null-draws", 2, "-q")[0] == 0
+    after = read_json(own / claims.FILE)
+    assert begun == [{}]
+    assert after["basis"] != before["basis"]
+    assert (
+        before["claims"][2]["parts"][0]["null"]["repeats"],
+        after["claims"][2]["parts"][0]["null"]["repeats"],
+    ) == (1, 2)
+    assert read_run(own)["claims"] == {"resamples": 20, "null_draws": 2, "claims_seed": 0}
+    # What is not typed is as it was judged last.
+    assert residyn("claims", own, "-q")[0] == 0
+    assert len(begun) == 1
+
+
+@pytest.mark.parametrize(("option", "value"), [("--claims-seed", 1), ("--resamples", 21)])
+def test_each_setting_decides(residyn, own, option, value):
+    before = read_json(own / claims.FILE)
+    assert residyn("claims", own, option, value, "-q")[0] == 0
+    after = read_json(own / claims.FILE)
+    assert after["basis"] != before["basis"]
+    interval = [one["claims"][3]["parts"][0]["low"] for one in (before, after)]
+    assert interval[0] != interval[1]
+
+
+def test_a_control_that_is_taken_away_is_judged_without(residyn, own):
+    before = read_json(own / claims.FILE)
+    shutil.rmtree(own / "controls" / "untrained-2")
+    assert residyn("claims", own, "-q")[0] == 0
+    after = read_json(own / claims.FILE)
+    assert after["basis"] != before["basis"]
+    draws = [{one["name"]: one["draws"] for one in record["columns"]}["untrained"] for record in (before, after)]
+    assert draws == [3, 2]
+
+
+def test_teleports_that_come_later_are_judged(residyn, own, finished):
+    assert read_json(own / claims.FILE)["claims"][13]["parts"][0]["value"] is None
+    shutil.copytree(finished / "teleports", own / "teleports")
+    assert residyn("claims", own, "-q")[0] == 0
+    after = read_json(own / claims.FILE)["claims"][13]["parts"][0]
+    assert after["value"] == read_json(finished / claims.FILE)["claims"][13]["parts"][0]["value"]
+
+
+class Interrupted(KeyboardInterrupt):
+    """What a user stops the judging with."""
+
+
+def interrupt(monkeypatch, after: int) -> None:
+    """Stop each judging when so many tasks are kept."""
+    whole = claims.store.write_json
+    kept = []
+
+    def write_json(path, record):
+        whole(path, record)
+        if path.name == claims.PARTIAL:
+            kept.append(path)
+            if len(kept) == after:
+                raise Interrupted
+
+    monkeypatch.setattr(claims.store, "write_json", write_json)
+
+
+@pytest.mark.parametrize("after", [1, 12])
+def test_an_interrupted_judging_goes_on_and_ends_in_the_same_bytes(residyn, own, judged, monkeypatch, after):
+    unjudged(own)
+    with monkeypatch.context() as patched:
+        interrupt(patched, after)
+        assert residyn("claims", own, *QUICK)[0] == 130
+    assert not (own / claims.FILE).exists()
+    left = read_json(own / claims.PARTIAL)["ledger"]
+    begun = watched(monkeypatch)
+    code, _, errors = residyn("claims", own, *QUICK)
+    assert code == 0, errors
+    assert list(begun[0]) == list(left)
+    assert (own / claims.FILE).read_bytes() == (judged / claims.FILE).read_bytes()
+    assert not (own / claims.PARTIAL).exists()
+
+
+def test_what_is_not_defined_survives_the_interruption(own, monkeypatch):
+    unjudged(own)
+    with monkeypatch.context() as patched:
+        interrupt(patched, 1)
+        with pytest.raises(Interrupted):
+            claims.claims(own, REQUEST, Display(quiet=True))
+    partial = read_json(own / claims.PARTIAL)
+    partial["ledger"]["model"]["magnitude_trend"] = [None] * 21
+    (own / claims.PARTIAL).write_text(json.dumps(partial))
+    record = claims.claims(own, REQUEST, Display(quiet=True))
+    assert record["claims"][0]["parts"][0]["value"] is None
+    assert record["claims"][0]["verdict"] == "undecided"
+    assert "not defined" in record["claims"][0]["sentence"]
+
+
+def test_what_is_left_of_other_settings_is_not_gone_on_with(residyn, own, monkeypatch):
+    unjudged(own)
+    with monkeypatch.context() as patched:
+        interrupt(patched, 3)
+        assert residyn("claims", own, *QUICK)[0] == 130
+    begun = watched(monkeypatch)
+    assert residyn("claims", own, *QUICK, "--claims-seed", 1)[0] == 0
+    assert begun == [{}]
+    assert not (own / claims.PARTIAL).exists()
+
+
+@pytest.mark.parametrize("damaged", [claims.FILE, claims.PARTIAL])
+@pytest.mark.parametrize("content", [b"", b'{"basis": "', b"[1, 2]", b"\xff\xfe\x00"])
+def test_a_damaged_record_is_made_again(own, judged, damaged, content):
+    unjudged(own)
+    (own / damaged).write_bytes(content)
+    claims.claims(own, REQUEST, Display(quiet=True))
+    assert (own / claims.FILE).read_bytes() == (judged / claims.FILE).read_bytes()
+    assert not (own / claims.PARTIAL).exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--resamples", 19), "resamples is a whole number of at least 20; got 19"),
+        (("--null-draws", 0), "draws is a whole number of at least 1; got 0"),
+        (("--claims-seed", -1), "seed is a whole number of at least 0; got -1"),
+    ],
+)
+def test_bad_choices_are_refused(residyn, judged, options, message):
+    before = stamp(judged)
+    code, _, errors = residyn("claims", judged, *options, "-q")
+    assert code == 2
+    assert message in " ".join(errors.split())
+    assert stamp(judged) == before
+
+
+def statistic(**changed) -> dict:
+    part = {"value": 0.71234, "low": 0.6, "high": 0.8, "threshold": 0.5, "above": True, "null": {"p": 0.0123}}
+    return {**part, **changed}
+
+
+def shown(*parts, **changed) -> list[list[str]]:
+    claim = {
+        "number": 1,
+        "variant": "",
+        "claim": "It grows",
+        "verdict": "holds",
+        "origin": "",
+        "also_in": [],
+        "lost_in": [],
+        "parts": list(parts),
+    }
+    return claims.rows_of({"claims": [{**claim, **changed}]})
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        (statistic(), "0.712 (0.6 to 0.8) > 0.5, p 0.012"),
+        (statistic(above=False, threshold=-0.5), "0.712 (0.6 to 0.8) < -0.5, p 0.012"),
+        (statistic(null=None), "0.712 (0.6 to 0.8) > 0.5"),
+        (statistic(null={"p": None}), "0.712 (0.6 to 0.8) > 0.5"),
+        (statistic(low=None, high=None, null=None), "0.712 > 0.5"),
+        (statistic(value=None, low=None, high=None), "not defined (> 0.5)"),
+    ],
+)
+def test_a_statistic_is_a_line(part, text):
+    assert shown(part) == [["1", "It grows", "● holds", text]]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"verdict": "undecided"}, "◐ undecided"),
+        ({"verdict": "does not hold", "also_in": ["untrained"]}, "○ does not hold\nalso in untrained"),
+        ({"origin": "learned"}, "● holds: learned"),
+        (
+            {"origin": "artefact", "also_in": ["skip path", "untrained"], "lost_in": ["norm-free"]},
+            "● holds: artefact\nalso in skip path, untrained\nnot norm-free",
+        ),
+    ],
+)
+def test_a_verdict_is_told_with_what_else_shows_it(changed, said):
+    assert shown(statistic(), **changed)[0][2] == said
+
+
+def test_a_claim_of_several_statistics_has_a_line_for_each():
+    row = shown(statistic(null=None), statistic(value=None), number=14, variant="CCN")[0]
+    assert row[0] == "14 CCN"
+    assert row[3] == "0.712 (0.6 to 0.8) > 0.5\nnot defined (> 0.5)"
+
+
+def test_undefined_numbers_of_a_ledger_are_nan_again():
+    made = claims._with_undefined({"model": {"x": [1.0, None], "y": []}})
+    np.testing.assert_array_equal(made["model"]["x"], [1.0, np.nan])
+    assert made["model"]["y"] == []
