@@ -83,6 +83,7 @@ def test_the_terminal_shows_claims_and_distances(residyn, judged, other, tmp_pat
         assert words in printed.replace("\n", "")
 
 
+@pytest.mark.slow
 def test_controls_are_analysed_and_stand_beside_their_run(residyn, judged, other, tmp_path):
     controls = judged / "controls"
     controls.mkdir()

@@ -35,6 +35,7 @@ def test_every_choice_of_a_preset_is_an_option_of_run(residyn):
             assert f"--{option.replace('_', '-')}" in printed
 
 
+@pytest.mark.slow
 def test_a_preset_chooses_what_was_not_typed(residyn, model_folder, texts_file, tmp_path):
     out = tmp_path / "run"
     typed = ("--texts", texts_file, "--min-chars", 0, "--n", 12, "--components", 7, "--formats", "png", "-q")

@@ -240,6 +240,7 @@ def test_a_gguf_file_has_a_twin_drawn_by_the_default_law(gguf_file):
 
 
 @pytest.mark.assets
+@pytest.mark.slow
 def test_the_built_in_model_has_a_twin():
     asset_path("smollm2-135m")
     model = load_model()
