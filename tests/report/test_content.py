@@ -152,6 +152,14 @@ def test_the_noise_of_the_arithmetic_is_said_where_it_was_measured(results, tmp_
     )
 
 
+@pytest.mark.usefixtures("undrawn")
+def test_no_noise_is_said_to_be_none(results, tmp_path):
+    noise = xr.Dataset({"state_noise": ("sublayer", [0.0] * 16)})
+    save_results(noise, tmp_path / "controls" / "noise_floor.zarr")
+    said = gather(write_run(tmp_path, results)).limits
+    assert said[-1] == "Read in other batches, the same texts give the same bits."
+
+
 @pytest.mark.slow
 def test_a_hostile_run_is_drawn_and_told(tmp_path, moved):
     results = make_results(model=HOSTILE, texts=HOSTILE, position=HOSTILE)

@@ -68,8 +68,10 @@ def _noise(noise_floor: xr.Dataset | None) -> str:
     noise = noise_floor["state_noise"].values
     if np.isnan(noise).all():
         return ""
-    most = number(float(np.nanmax(noise)))
+    most = float(np.nanmax(noise))
+    if most == 0:
+        return "Read in other batches, the same texts give the same bits."
     return (
-        f"Read in other batches, the same texts give states that differ by up to {most} of their length: what is "
-        "smaller is noise of the arithmetic."
+        f"Read in other batches, the same texts give states that differ by up to {number(most)} of their length: "
+        "what is smaller is noise of the arithmetic."
     )

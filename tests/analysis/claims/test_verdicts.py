@@ -6,6 +6,7 @@ import itertools
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from residyn.analysis.claims import verdicts
@@ -13,7 +14,7 @@ from residyn.analysis.claims.assemble import assemble
 from residyn.analysis.claims.catalogue import CLAIMS, Claim
 from residyn.analysis.claims.columns import SAID, SAME, column
 from residyn.analysis.claims.parts import Found
-from residyn.analysis.claims.record import ClaimResult, ColumnResult, NullResult, PartResult
+from residyn.analysis.claims.record import ClaimResult, ColumnResult, NullResult, Origin, PartResult
 from residyn.analysis.evidence import Plan
 from residyn.numerics.groups import replicate_weights
 
@@ -22,7 +23,9 @@ NULL = NullResult("the same places in random order", 0.1, 0.01, 999, "values", "
 COLUMNS = {name: column(name, 40, 3) for name in SAID}
 
 
-def part(value=0.7, low=0.6, high=0.8, *, threshold=0.5, above=True, null=NULL, columns=None) -> PartResult:
+def part(
+    value=0.7, low=0.6, high=0.8, *, threshold=0.5, above=True, null: NullResult | None = NULL, columns=None
+) -> PartResult:
     """A statistic whose verdict is what the rules say."""
     made = PartResult(
         "x_trend", "rank correlation of x with depth", "1", value, low, high, threshold, above, "undecided", null,
@@ -181,7 +184,7 @@ def test_imitations_are_told_in_the_order_of_the_catalogue():
     assert verdicts.also_in(CLAIM, made) == ("random signs", "skip path", "untrained")
 
 
-def result(*parts: PartResult, also_in=(), lost_in=(), origin="") -> ClaimResult:
+def result(*parts: PartResult, also_in=(), lost_in=(), origin: Origin = "") -> ClaimResult:
     verdict = verdicts.claim_verdict(parts)
     return ClaimResult(99, "", "x grows", "B", verdict, "", origin, also_in, lost_in, parts)
 
@@ -311,16 +314,10 @@ def test_p_is_told_to_two_digits_or_as_below_what_draws_can_tell(p, text):
 
 def assembled(tie_fraction: float) -> dict[int, str]:
     """Sentences of claims whose statistics are all not defined."""
-    plan = Plan(group=_zeros(4), weights=replicate_weights(4, 20, 0))
+    plan = Plan(group=np.zeros(4, dtype=np.int64), weights=replicate_weights(4, 20, 0))
     found = Found({"model": {}, SAME: {}, "curve nulls": {}}, {}, plan, plan, 0)
     _, claims = assemble(found, range(1, 15), tie_fraction)
     return {claim.number: claim.sentence for claim in claims}
-
-
-def _zeros(n: int):
-    import numpy as np
-
-    return np.zeros(n, dtype=np.int64)
 
 
 @pytest.mark.parametrize(("share", "said"), [(0.5, set()), (0.51, {6, 10, 11, 12})])
