@@ -190,7 +190,11 @@ def test_the_same_states_give_the_same_bits_and_another_seed_others(states, opti
     other = judge(states, **{**options, "settings": replace(SETTINGS, seed=1)})
     assert other.claims[0].parts[0].value == found.claims[0].parts[0].value
     assert other.claims[3].parts[0].low != found.claims[3].parts[0].low
-    assert other.claims[5].parts[0].null.mean != found.claims[5].parts[0].null.mean
+    nulls = [one.claims[5].parts[0].null for one in (found, other)]
+    assert nulls[0] is not None
+    assert nulls[1] is not None
+    # Groups of another seed are summed in another order: what rounding tells apart is the same draw.
+    assert abs(nulls[0].mean - nulls[1].mean) > 1e-6
 
 
 def test_the_record_says_what_was_judged_and_with_what(states, whole):
