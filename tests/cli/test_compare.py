@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import residyn as rd
+from claims_record import verdicts_of
 from residyn.cli.compare import names_of
 from residyn.cli.main import run_command
 from residyn.errors import UsageError
@@ -41,10 +42,8 @@ def other(analysed):
 def judged(analysed, tmp_path):
     """A run of the test's own, with a verdict on one claim."""
     folder = shutil.copytree(analysed["judged"], tmp_path / "judged")
-    claim = {"number": 2, "variant": "", "claim": "grows dense", "panel": "B", "verdict": "undecided"}
-    record = {"format": "residyn claims", "format_version": 1, "model": "tiny", "n_samples": 40}
-    claims = [{**claim, "sentence": "", "origin": ""}]
-    (folder / "claims.json").write_text(json.dumps({**record, "claims": claims}))
+    record = verdicts_of((2, "", "grows dense", "undecided")).to_record()
+    (folder / "claims.json").write_text(json.dumps(record))
     return folder
 
 
@@ -135,7 +134,7 @@ def test_what_cannot_be_compared_is_said(residyn, judged, other, tmp_path):
     (judged / "claims.json").write_text("[]")
     code, errors = fails(judged, other)
     assert code == 5
-    assert "not a record of claims" in errors
+    assert "the file should be an object" in errors
     shutil.rmtree(judged / "results.zarr")
     code, errors = fails(judged, other)
     assert code == 5

@@ -97,7 +97,11 @@ def information_of(states: xr.DataArray) -> dict[str, xr.DataArray]:
     nats = -np.log1p(-(r**2)) / 2
     coords = {**transition_coords(states), "estimator": ["gcmi", "kde"]}
     dims = ("estimator", "transition", "unit")
-    ties = {"tie_share": (dims[1:], np.zeros(nats.shape)), "unit": np.arange(nats.shape[1])}
+    ties = {
+        "gaussian_floor": (dims[1:], nats),
+        "tie_share": (dims[1:], np.zeros(nats.shape)),
+        "unit": np.arange(nats.shape[1]),
+    }
     both = np.stack([nats - 0.02, 1.2 * nats + 0.1])
     shuffled = np.stack([np.full(len(nats), 0.0), np.linspace(0.1, 0.2, len(nats))])
     return {

@@ -9,6 +9,7 @@ import xarray as xr
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
+from claims_record import verdicts_of
 from residyn.analysis.comparison import claims_table, curves, trajectory_distance
 from residyn.errors import DataError
 from residyn.figures.comparison import compare_figure
@@ -22,17 +23,12 @@ def words(figure):
     return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
 
 
-def verdicts_of(names, rows=VERDICTS):
-    def record(column):
-        return {
-            "claims": [
-                {"number": i + 1, "variant": "", "claim": f"claim {i + 1}", "verdict": row[column % 2]}
-                for i, row in enumerate(rows)
-                if row[column % 2] != "—"
-            ]
-        }
+def table_of(names, rows=VERDICTS):
+    def judged(column):
+        claims = ((i + 1, "", f"claim {i + 1}", row[column % 2]) for i, row in enumerate(rows))
+        return verdicts_of(*(claim for claim in claims if claim[-1] != "—"))
 
-    return claims_table({name: record(column) for column, name in enumerate(names)})
+    return claims_table({name: judged(column) for column, name in enumerate(names)})
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +39,7 @@ def compared(llama, results):
         shorter = results.isel(sublayer=slice(6), transition=slice(5))
         both = {name: shorter if place % 2 else results for place, name in enumerate(names)}
         paths = {name: run["mean_activation"].drop_attrs() for name, run in both.items()}
-        return curves(both, resamples=20), trajectory_distance(paths), verdicts_of(names)
+        return curves(both, resamples=20), trajectory_distance(paths), table_of(names)
 
     return make
 
@@ -133,8 +129,8 @@ def test_verdicts_are_filled_open_and_half(compared):
 
 
 def test_long_claims_are_shortened_and_variants_named():
-    record = {"claims": [{"number": 14, "variant": "arXiv", "claim": "word " * 40, "verdict": "holds"}]}
-    ax = panels.claim_matrix(claims_table({"a": record}), letters=40)
+    judged = verdicts_of((14, "arXiv", "word " * 40, "holds"))
+    ax = panels.claim_matrix(claims_table({"a": judged}), letters=40)
     (label,) = [label.get_text() for label in ax.get_yticklabels()]
     assert label.startswith("14  word word")
     assert label.endswith(" (arXiv)")
@@ -165,7 +161,7 @@ def test_eight_runs_are_drawn_and_the_rest_is_said(compared):
 def test_nothing_lies_outside_the_page(compared, tmp_path):
     names = [f"a name as long as folders have them {i}" for i in range(8)]
     table, distances, _ = compared(names)
-    claims = verdicts_of(names, [[verdict, verdict] for verdict in ("holds", "undecided") for _ in range(7)])
+    claims = table_of(names, [[verdict, verdict] for verdict in ("holds", "undecided") for _ in range(7)])
     claims.index = claims.index.set_levels(["word " * 20] * 14, level="claim", verify_integrity=False)
     figure = compare_figure(table, distances, claims)
     save(figure, tmp_path / "f", ("pdf",))

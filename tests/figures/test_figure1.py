@@ -7,6 +7,7 @@ import pytest
 from matplotlib.text import Text
 
 from residyn.errors import DataError
+from residyn.figures.drawers import controls
 from residyn.figures.figure1 import DRAWN, draw_all, figure1, footer
 from residyn.figures.saving import save
 from residyn.schema import SiteMap
@@ -50,11 +51,16 @@ def test_every_panel_has_its_files(full, teleports, tmp_path):
     before = dict(mpl.rcParams)
     paths = draw_all(full, None, tmp_path / "figures", teleports=teleports, reference=True)
     letters = [*"abcdefghi", "i_3d", "j", "k", "l", "l_pull", "l_retention", "l_return"]
-    stems = ["figure1", *(f"panel_{letter}" for letter in letters)]
+    stems = ["figure1", *(f"panel_{letter}" for letter in letters), "control_information_excess"]
     wanted = [f"{stem}.{kind}" for stem in stems for kind in ("png", "pdf", "svg")]
     assert [path.name for path in paths] == wanted
     assert all(path.stat().st_size > 2000 for path in paths)
     assert dict(mpl.rcParams) == before
+
+
+def test_controls_are_drawn_where_their_results_are(full):
+    assert [panel.stem for panel in controls(full)] == ["control_information_excess"]
+    assert controls(full.drop_vars("gaussian_floor")) == []
 
 
 @pytest.mark.slow

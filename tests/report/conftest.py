@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from claims_record import example_claims
 from residyn.analysis.saving import save_results
 from residyn.analysis.settings import Settings
 from residyn.analysis.space import fit_space
@@ -21,8 +22,6 @@ from residyn.report.page import render
 from residyn.report.record import Report
 from residyn.schema import Site, SiteMap, from_array, label_states
 from synthetic_jumps import UNITS, make_jumps, relaxing
-
-from .example import example_claims
 
 LAYERS, N_UNITS, N_SAMPLES = 8, 12, 40
 HOSTILE = (

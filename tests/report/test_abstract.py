@@ -3,11 +3,11 @@ from dataclasses import replace
 
 import pytest
 
+from claims_record import example_claims
+from residyn.analysis.claims import read_verdicts
 from residyn.report.abstract import abstract, key_numbers
-from residyn.report.verdicts import read_verdicts
 
 from .conftest import RUN
-from .example import example_claims
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from claims_record import example_claims
+from residyn.analysis.claims import read_verdicts
 from residyn.report.captions import (
     REGISTRY,
     beyond,
@@ -20,11 +22,9 @@ from residyn.report.captions import (
     teleports,
     units,
 )
-from residyn.report.verdicts import read_verdicts
 from residyn.schema import Sublayer, label_states, transition_coords
 
 from .conftest import site_map
-from .example import example_claims
 
 SUBLAYERS = [Sublayer(layer, site) for layer in range(3) for site in ("attn", "mlp")]
 STATES = label_states(np.zeros((2, 6, 4)), SUBLAYERS)
@@ -49,6 +49,7 @@ def test_change():
     assert phrases.change(-1.0, -2.0) == "falls from −1 to −2"
     assert phrases.change(0.0, 0.0) == "ends where it starts (0 and 0)"
     assert phrases.change(np.nan, 1.0) == "goes from not defined to 1"
+    assert phrases.change(np.inf, np.inf) == "goes from ∞ to ∞"
 
 
 def test_extremes_leave_out_what_is_not_defined():

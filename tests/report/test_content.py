@@ -4,6 +4,7 @@ import shutil
 import pytest
 import xarray as xr
 
+from claims_record import example_claims
 from residyn.analysis.saving import open_results, save_results
 from residyn.errors import DataError, StoreError
 from residyn.figures import drawers
@@ -11,7 +12,6 @@ from residyn.report.captions import registry
 from residyn.report.content import gather
 
 from .conftest import HOSTILE, RUN, make_results, write_run
-from .example import example_claims
 
 FIRST = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "I", "J", "K", "L"]
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from residyn.analysis.claims import Column
 from residyn.report.page import render
 from residyn.report.record import Picture
-from residyn.report.verdicts import Column
 
 from .conftest import HOSTILE
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from residyn.analysis.claims import Verdicts
+
 
 @dataclass(frozen=True)
 class Run:
@@ -29,7 +31,7 @@ class Run:
 
     directory: Path
     results: xr.Dataset
-    claims: dict[str, Any] | None
+    verdicts: Verdicts | None
     states: xr.DataArray | None
 
 
@@ -123,7 +125,7 @@ def _analyze_control(directory: Path, display: Display) -> None:
 
 
 def _open(directory: Path, display: Display) -> Run:
-    from residyn.analysis.comparison import read_claims
+    from residyn.analysis.claims import read_verdicts
     from residyn.analysis.saving import open_results
 
     results = open_results(directory / stages.RESULTS)
@@ -134,12 +136,12 @@ def _open(directory: Path, display: Display) -> Run:
         if states.attrs["states_hash"] != origin:
             display.warn([f"The results of {directory} are of earlier states. Renew: residyn analyze {directory}"])
             states = None
-    claims = read_claims(directory / judging.FILE) if (directory / judging.FILE).exists() else None
-    if claims is None:
+    verdicts = read_verdicts(directory / judging.FILE)
+    if verdicts is None:
         display.warn([f"{directory} has no claims yet. Judge them with: residyn claims {directory}"])
-    elif claims.get("states_hash", origin) != origin:
+    elif verdicts.states_hash != origin:
         display.warn([f"The claims of {directory} are of other states. Renew: residyn claims {directory}"])
-    return Run(directory, results, claims, states)
+    return Run(directory, results, verdicts, states)
 
 
 def _compare(runs: Mapping[str, Run], out: Path, display: Display) -> None:
@@ -152,7 +154,7 @@ def _compare(runs: Mapping[str, Run], out: Path, display: Display) -> None:
     display.warn(warnings)
     with display.progress("trajectories", "samples") as progress:
         distances = comparison.trajectory_distance({n: _path(run) for n, run in runs.items()}, progress=progress)
-    claims = comparison.claims_table({name: run.claims for name, run in runs.items()})
+    claims = comparison.claims_table({name: run.verdicts for name, run in runs.items()})
     record = {"runs": {name: _described(run) for name, run in runs.items()}, "warnings": warnings}
     with display.stage("Comparing the states of shared texts, and drawing"):
         curves = comparison.curves(results)

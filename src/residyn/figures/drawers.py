@@ -122,7 +122,7 @@ def controls(results: xr.Dataset) -> list[Panel]:
         ),
         (
             "information_excess",
-            ("mutual_information",),
+            ("mutual_information", "gaussian_floor"),
             lambda ax: panels.information_excess(results["mutual_information"], ax=ax),
         ),
         (

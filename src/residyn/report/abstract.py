@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from residyn.analysis.claims import VERDICTS, ClaimResult, Verdicts
 from residyn.report.captions.phrases import NAMES, by_kind, mean_over
 from residyn.report.provenance import section
-from residyn.report.verdicts import VERDICTS, Claim, Verdicts
 from residyn.report.words import counted, listed, number, percent
 from residyn.schema import SAMPLE, SUBLAYER, UNIT
 
@@ -50,7 +50,7 @@ def abstract(verdicts: Verdicts | None) -> tuple[str, ...]:
     return (_counts(verdicts.claims), *_origins(verdicts.claims), *_named(verdicts.claims))
 
 
-def _counts(claims: Sequence[Claim]) -> str:
+def _counts(claims: Sequence[ClaimResult]) -> str:
     n_claims = len({claim.number for claim in claims})
     subject = f"Of the paper's {counted(n_claims, 'claim')}"
     if len(claims) > n_claims:
@@ -65,7 +65,7 @@ def _counts(claims: Sequence[Claim]) -> str:
     return f"{subject}, {', '.join(said)}."
 
 
-def _origins(claims: Sequence[Claim]) -> Iterator[str]:
+def _origins(claims: Sequence[ClaimResult]) -> Iterator[str]:
     holding = [claim for claim in claims if claim.verdict == "holds"]
     found = [(origin, [claim for claim in holding if claim.origin == origin]) for origin in _ORIGINS]
     said = [_origin(origin, of) for origin, of in found if of]
@@ -74,12 +74,12 @@ def _origins(claims: Sequence[Claim]) -> Iterator[str]:
         yield f"{head}, {'; '.join(said)}." if len(holding) > 1 else f"{head} {said[0].split(' ', 1)[1]}."
 
 
-def _origin(origin: str, claims: Sequence[Claim]) -> str:
+def _origin(origin: str, claims: Sequence[ClaimResult]) -> str:
     said, because = _ORIGINS[origin][len(claims) > 1]
     return f"{len(claims)} {said} ({_labels(claims)}): {because}"
 
 
-def _named(claims: Sequence[Claim]) -> Iterator[str]:
+def _named(claims: Sequence[ClaimResult]) -> Iterator[str]:
     learned = [claim for claim in claims if claim.verdict == "holds" and claim.origin == "learned"]
     if learned:
         yield f"What training adds: {'; '.join(_lower(claim.claim) for claim in learned)}."
@@ -88,7 +88,7 @@ def _named(claims: Sequence[Claim]) -> Iterator[str]:
         yield f"Not so here: {'; '.join(_lower(claim.claim) for claim in failing)}."
 
 
-def _labels(claims: Sequence[Claim]) -> str:
+def _labels(claims: Sequence[ClaimResult]) -> str:
     return f"{'claim' if len(claims) == 1 else 'claims'} {listed([claim.label for claim in claims])}"
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import xarray as xr
 
 from residyn import store
+from residyn.analysis.claims import Verdicts, read_verdicts
 from residyn.analysis.massive import massive_table
 from residyn.analysis.saving import open_results
 from residyn.errors import DataError, StoreError
@@ -23,7 +24,6 @@ from residyn.report.images import is_wide, picture
 from residyn.report.limits import limits
 from residyn.report.provenance import corpus, licences, provenance
 from residyn.report.record import Panel, Report, Table
-from residyn.report.verdicts import Verdicts, read_verdicts
 from residyn.report.words import counted, number
 from residyn.schema import SAMPLE
 

@@ -12,6 +12,7 @@ from residyn.analysis.claims import curves, teleports, verdicts
 from residyn.analysis.claims.catalogue import ISOTROPIC, KINDS, ORDER, UNTRAINED, Part
 from residyn.analysis.claims.record import ColumnResult, NullResult, PartResult
 from residyn.analysis.claims.settings import Ledger
+from residyn.analysis.claims.work import CURVE_NULLS
 from residyn.analysis.evidence import Evidence, Plan
 from residyn.analysis.nulls import NULLS
 from residyn.numerics.groups import interval
@@ -109,7 +110,7 @@ def _null(part: Part, found: Found, own: float) -> NullResult | None:
         return None
     if part.null in (ORDER, KINDS):
         name, preserves, destroys = curves.SAID[part.null]
-        mean, p = found.ledger["curve nulls"].get(part.name, [np.nan, np.nan])
+        mean, p = found.ledger[CURVE_NULLS].get(part.name, [np.nan, np.nan])
         return NullResult(name, mean, p, curves.DRAWS, preserves, destroys)
     drawn = np.array([one[part.name][0] for one in found.draws(f"null {part.null}") if part.name in one])
     null = NULLS[part.null]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Verdict = Literal["holds", "does not hold", "undecided"]
 Origin = Literal["learned", "architecture", "artefact", ""]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+ORIGINS: tuple[Origin, ...] = get_args(Origin)
 FORMAT, FORMAT_VERSION = "residyn claims", 1
 
 
@@ -83,9 +85,8 @@ class ClaimResult:
 
     `also_in` names the controls that pass as well, `lost_in` those in which what holds is lost. `origin` is
     "artefact" where surrogates that know nothing of the claim, or a simpler quantity, pass too, or where what was
-    taken away was all of it;
-    "architecture" where untrained models pass; "learned" where they do not and the difference is clear; and empty
-    where the claim does not hold, or no control tells.
+    taken away was all of it; "architecture" where untrained models pass; "learned" where they do not and the
+    difference is clear; and empty where the claim does not hold, or no control tells.
     """
 
     number: int
@@ -98,6 +99,16 @@ class ClaimResult:
     also_in: tuple[str, ...]
     lost_in: tuple[str, ...]
     parts: tuple[PartResult, ...]
+
+    @property
+    def label(self) -> str:
+        """Its number, and which version of the paper it is of where these differ: "14 CCN"."""
+        return f"{self.number} {self.variant}".strip()
+
+    def passes(self, column: str) -> bool | None:
+        """Whether every statistic passes in a column; None where one was not tried there."""
+        found = [part.columns[column].passes if column in part.columns else None for part in self.parts]
+        return None if not found or None in found else all(found)
 
 
 @dataclass(frozen=True)
@@ -118,3 +129,7 @@ class Verdicts:
     def to_record(self) -> dict[str, Any]:
         """The content of claims.json; a number that is not defined is null there."""
         return {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(self)}
+
+    def title_of(self, column: str) -> str:
+        """What a column is, in words; its name where nothing describes it."""
+        return next((known.title for known in self.columns if known.name == column), column) or column

@@ -4,7 +4,7 @@ Relative depth is 0 at the first sublayer's state and 1 at the last one's; a tra
 its two states.
 """
 
-from residyn.analysis.comparison.claims import ABSENT, claims_table, read_claims
+from residyn.analysis.comparison.claims import ABSENT, claims_table
 from residyn.analysis.comparison.curves import curves
 from residyn.analysis.comparison.depth import relative_depth
 from residyn.analysis.comparison.differences import differences
@@ -22,7 +22,6 @@ __all__ = [
     "differences",
     "distance_table",
     "paired",
-    "read_claims",
     "relative_depth",
     "representation_similarity",
     "shared_estimator",

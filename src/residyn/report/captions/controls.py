@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from residyn.report.verdicts import Claim, Part, Verdicts
+from residyn.analysis.claims import ClaimResult, PartResult, Verdicts
 from residyn.report.words import interval, listed, number, p_value
 
 UNTRAINED = "untrained"
@@ -24,7 +24,7 @@ def controls_of(verdicts: Verdicts | None, letter: str) -> tuple[str, ...]:
     )
 
 
-def _said(part: Part, claim: Claim, verdicts: Verdicts) -> Iterator[str]:
+def _said(part: PartResult, claim: ClaimResult, verdicts: Verdicts) -> Iterator[str]:
     value = interval(part.value, part.low, part.high)
     yield f"Claim {claim.label} {_VERBS[claim.verdict]}: {part.statistic}, {value}."
     if part.null is not None:
@@ -40,7 +40,7 @@ def _said(part: Part, claim: Claim, verdicts: Verdicts) -> Iterator[str]:
 _VERBS = {"holds": "holds", "does not hold": "does not hold", "undecided": "is undecided"}
 
 
-def _listed(head: str, names: tuple[str, ...], part: Part, verdicts: Verdicts) -> Iterator[str]:
+def _listed(head: str, names: tuple[str, ...], part: PartResult, verdicts: Verdicts) -> Iterator[str]:
     untrained = {column.name for column in verdicts.columns if column.kind == UNTRAINED}
     found = [
         f"{verdicts.title_of(name)} ({number(part.columns[name].value)})"

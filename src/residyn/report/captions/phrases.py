@@ -20,7 +20,7 @@ Write = Callable[[float], str]
 
 def change(first: float, last: float, write: Write = number) -> str:
     """How a curve goes from its first place to its last: rises, falls, or stays."""
-    if np.isnan(first) or np.isnan(last):
+    if not (np.isfinite(first) and np.isfinite(last)):
         return f"goes from {write(first)} to {write(last)}"
     if abs(last - first) <= FLAT * max(abs(first), abs(last)):
         return f"ends where it starts ({write(first)} and {write(last)})"

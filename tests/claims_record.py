@@ -1,10 +1,13 @@
-"""A record as in claims.json: fourteen claims, the last in two versions, tried on a dozen columns."""
+"""Records as in claims.json: fourteen claims, the last in two versions, tried on a dozen columns."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+
+from residyn.analysis.claims import ClaimResult, Verdicts
+from residyn.analysis.claims.record import Verdict
 
 COLUMNS = (
     ("same samples", "the model itself on the controls' samples", "model", 1),
@@ -120,15 +123,33 @@ def _part(statistic: str, verdict: str, also: list[str], rng: np.random.Generato
         "verdict": verdict,
         "null": None
         if "slope" in statistic
-        else {"name": "order of depth", "mean": 0.01, "p": 0.001, "repeats": 999},
+        else {"name": "order of depth", "mean": 0.01, "p": 0.001, "repeats": 999, "preserves": "", "destroys": ""},
         "columns": {name: _trial(name, name in also, value, rng) for name, *_ in COLUMNS if name != "norm-free"},
     }
 
 
-def _trial(name: str, passes: bool, value: float, rng: np.random.Generator) -> dict[str, Any]:
-    here = value if passes or name == "same samples" else rng.uniform(-0.2, 0.3)
-    found = {"value": here, "passes": passes or (name == "same samples" and value > 0.5)}
-    if name == "untrained":
-        found |= {"low": here - 0.02, "high": here + 0.02, "difference": value - here}
-        found |= {"difference_low": value - here - 0.05, "difference_high": value - here + 0.05}
-    return found
+def _trial(name_of: str, passes: bool, value: float, rng: np.random.Generator) -> dict[str, Any]:
+    here = value if passes or name_of == "same samples" else rng.uniform(-0.2, 0.3)
+    found = {"value": here, "passes": passes or (name_of == "same samples" and value > 0.5)}
+    ends = (here - 0.02, here + 0.02, value - here, value - here - 0.05, value - here + 0.05)
+    names = ("low", "high", "difference", "difference_low", "difference_high")
+    return found | {name: end if name_of == "untrained" else None for name, end in zip(names, ends, strict=True)}
+
+
+def verdicts_of(*claims: tuple[int, str, str, str]) -> Verdicts:
+    """Claims of nothing but a number, a variant, words and a verdict."""
+    return Verdicts(
+        model="tiny",
+        states_hash="",
+        residyn_version="0",
+        n_samples=30,
+        n_groups=20,
+        documents_known=False,
+        seed=0,
+        resamples=200,
+        columns=(),
+        claims=tuple(
+            ClaimResult(number, variant, words, "B", cast("Verdict", verdict), "So it is.", "", (), (), ())
+            for number, variant, words, verdict in claims
+        ),
+    )
