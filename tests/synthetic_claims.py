@@ -190,18 +190,18 @@ NULLS: dict[int, Build] = {
 def summary(pull: np.ndarray, layers: Sequence[int], *, models: Sequence[str] = ()) -> xr.Dataset:
     """A summary of teleports with these pulls beyond the passive one: (host, place), or (model, host, place).
 
-    Isotropic moves have a tenth of it.
+    Discs have as much, and isotropic moves a tenth of it.
     """
     pull = np.asarray(pull)
-    values = np.stack([pull, pull / 10], axis=-1)
+    values = np.stack([pull, pull, pull / 10], axis=-1)
     dims = ("host", "injected", "group")
     if models:
         dims = ("model", *dims)
     by_host = xr.DataArray(values, dims=dims).expand_dims(quantity_of_flow=["pull_excess"])
     coords = {
         "injected_layer": ("injected", np.array(layers)),
-        "target_kind": ("group", np.array(["grid", "isotropic"])),
-        "radius": ("group", np.array([np.nan, 1.0])),
+        "target_kind": ("group", np.array(["grid", "disc", "isotropic"])),
+        "radius": ("group", np.array([np.nan, 1.0, 1.0])),
     }
     if models:
         coords["model"] = ("model", np.array(models))

@@ -79,7 +79,8 @@ def test_every_row_is_what_public_functions_say_of_repeated_samples(
     assert 0 < without < 12
 
 
-def test_parts_can_be_asked_for_by_themselves(states: xr.DataArray) -> None:
+def test_parts_can_be_asked_for_by_themselves(states: xr.DataArray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gather, "COMPONENTS", 3)
     plan = plan_of(states, 4, seed=0)
     whole = evidence(states, plan)
     assert set(whole.curves) == {name for names in CURVES.values() for name in names}
@@ -90,9 +91,6 @@ def test_parts_can_be_asked_for_by_themselves(states: xr.DataArray) -> None:
             np.testing.assert_array_equal(curve, whole.curves[name], err_msg=name)
     assert (whole.n_samples, whole.n_groups) == (60, 20)
     assert list(whole.kind) == ["within", "cross", "within", "cross", "within"]
-    changed = whole.with_curves(norm=np.ones((1, 6)))
-    np.testing.assert_array_equal(changed.curves["norm"], 1)
-    np.testing.assert_array_equal(changed.curves["cosine"], whole.curves["cosine"])
     only = evidence(states, plan.only_data)
     for name, curve in only.curves.items():
         np.testing.assert_allclose(curve, whole.curves[name][:1], rtol=1e-12, err_msg=name)
@@ -109,6 +107,17 @@ def test_axes_may_be_those_of_other_states(states: xr.DataArray, make_states: Ma
     assert got[0].max() < 0.9
 
 
+@pytest.mark.parametrize("n_axes", [12, 13])
+def test_axes_that_span_all_units_explain_nothing(states: xr.DataArray, n_axes: int) -> None:
+    plan = plan_of(states, 3, seed=0)
+    got = evidence(states, plan, ["explained"], axes=np.eye(13)[:n_axes]).curves
+    assert ("explained" in got) == (n_axes == 12)
+    few = states.isel(sample=[0, 1], sublayer=slice(0, 4))
+    axes = fit_space(few, 13).axes.values
+    assert len(axes) == 7
+    assert "explained" not in evidence(few, plan_of(few, 3, seed=0), ["explained"], axes=axes).curves
+
+
 def test_participation_ratios_of_many_samples_are_those_of_a_drawn_part(
     states: xr.DataArray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,7 +130,7 @@ def test_participation_ratios_of_many_samples_are_those_of_a_drawn_part(
     part = states.isel(sample=rows)
     got = evidence(states, plan, ["dimension"]).curves["participation_ratio"]
     for row in range(4):
-        here = repeated(part, Plan(plan.group[rows], plan.weights), row)
+        here = repeated(part, Plan(plan.group[rows], plan.weights, 0), row)
         expected = dimensions(here)["participation_ratio"]
         np.testing.assert_allclose(got[row], expected, rtol=1e-10)
     assert (np.abs(got - whole) > 1e-4).all()
@@ -204,7 +213,8 @@ def test_one_document_has_no_spread(make_states: Make) -> None:
 
 
 @pytest.mark.parametrize("n", [1, 2])
-def test_too_few_samples_have_no_correlation(make_states: Make, n: int) -> None:
+def test_too_few_samples_have_no_correlation(make_states: Make, n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gather, "COMPONENTS", 2)
     states = make_states(n)
     got = evidence(states, plan_of(states, 4, seed=0)).curves
     for name in ("correlation", "skip_correlation", "strong_throughout", "information_floor", "information"):
@@ -214,7 +224,10 @@ def test_too_few_samples_have_no_correlation(make_states: Make, n: int) -> None:
     assert np.isfinite(got["shared_direction"][0]).all() == (n == 2)
 
 
-def test_samples_that_are_all_the_same_have_what_needs_no_spread(make_states: Make) -> None:
+def test_samples_that_are_all_the_same_have_what_needs_no_spread(
+    make_states: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gather, "COMPONENTS", 2)
     states = make_states(data=np.tile(make_states(1).values, (20, 1, 1)))
     got = evidence(states, plan_of(states, 4, seed=0)).curves
     undefined = {name for name, curve in got.items() if np.isnan(curve).all()}
@@ -236,8 +249,9 @@ def test_a_sublayer_without_variance_explains_nothing(states: xr.DataArray, make
     data[:, 3] = data[0, 3]
     data[8, 3] += 1
     here = make_states(data=data)
-    plan = Plan(np.repeat([0, 1], [10, 50]), np.array([[1.0, 1.0], [0.0, 2.0], [2.0, 0.0]]))
-    got = evidence(here, plan, ["explained", "dimension", "units"]).curves
+    plan = Plan(np.repeat([0, 1], [10, 50]), np.array([[1.0, 1.0], [0.0, 2.0], [2.0, 0.0]]), 0)
+    axes = fit_space(here, 3).axes.values
+    got = evidence(here, plan, ["explained", "dimension", "units"], axes=axes).curves
     for name in ("explained", "participation_ratio"):
         np.testing.assert_array_equal(np.isnan(got[name]).any(axis=1), [False, True, False])
         np.testing.assert_array_equal(np.isnan(got[name][1]), [False, False, False, True, False, False])
@@ -248,7 +262,7 @@ def test_zero_states_are_left_out_of_means(make_states: Make) -> None:
     data = make_states(12).values
     data[:6, 2] = 0
     states = make_states(data=data)
-    plan = Plan(np.repeat([0, 1], 6), np.array([[1.0, 1.0], [2.0, 0.0], [0.0, 2.0]]))
+    plan = Plan(np.repeat([0, 1], 6), np.array([[1.0, 1.0], [2.0, 0.0], [0.0, 2.0]]), 0)
     got = evidence(states, plan, ["paths"]).curves
     np.testing.assert_allclose(got["density"][0, 2], density(states[6:, 2:4]).values[:, 0].mean(), rtol=1e-12)
     np.testing.assert_array_equal(np.isnan(got["density"][1]), [False, False, True, False, False, False])

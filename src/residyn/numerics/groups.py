@@ -8,6 +8,7 @@ no group splits a cluster. Davison & Hinkley 1997, section 3.8.
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import ndtri, stdtrit
 
 
 def groups_of(clusters: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
@@ -53,7 +54,7 @@ def interval(draws: np.ndarray, n_groups: int, level: float = 0.95) -> tuple[flo
     """The interval of a statistic from its value and its replicates, (1 + B,) with the value first.
 
     Percentiles of the replicates about their median, put around the value: a replicate holds fewer distinct
-    samples than the data and is biased by that, which the shift takes out. Widened by √(G/(G − 1)), because few
+    samples than the data and is biased by that, which the shift takes out. Widened by `few_draws`, because few
     groups vary by less than their law. NaN for fewer than two groups or without defined replicates.
     """
     known = draws[1:][np.isfinite(draws[1:])]
@@ -61,5 +62,15 @@ def interval(draws: np.ndarray, n_groups: int, level: float = 0.95) -> tuple[flo
         return float("nan"), float("nan")
     tail = (1 - level) / 2
     low, middle, high = np.quantile(known, [tail, 0.5, 1 - tail])
-    wider = np.sqrt(n_groups / (n_groups - 1))
+    wider = few_draws(n_groups, level)
     return float(draws[0] + wider * (low - middle)), float(draws[0] + wider * (high - middle))
+
+
+def few_draws(n: int, level: float = 0.95) -> float:
+    """By how much an interval over n ≥ 2 resampled things is too narrow: √(n/(n − 1)) · t / z.
+
+    What is drawn with replacement varies by (n − 1)/n of its law, and n things know their own spread no better
+    than Student's t with n − 1 degrees of freedom says. For the mean of normal draws this is exact.
+    """
+    upper = (1 + level) / 2
+    return float(np.sqrt(n / (n - 1)) * stdtrit(n - 1, upper) / ndtri(upper))

@@ -50,6 +50,8 @@ def test_claim_14_rarely_holds_where_hosts_are_pulled_and_pushed_at_random(varia
         rng = np.random.default_rng([variant, draw])
         pull = rng.choice([-1.0, 1.0], size=(9, 1)) * np.abs(rng.standard_normal((9, 5)))
         found = journeys(synthetic.summary(pull, [0, 3, 7, 11, 15]), 100, draw)
-        judged = [parts.of_teleports(part, Found({}, found, None, None, draw)) for part in JOURNEYS[variant].parts]
+        judged = [
+            parts.of_teleports(part, Found({}, found, None, None, draw, 0)) for part in JOURNEYS[variant].parts
+        ]
         counted += verdicts.claim_verdict(judged) == "holds"
     assert counted <= MOST

@@ -8,6 +8,7 @@ import xarray as xr
 
 import synthetic_claims as synthetic
 from residyn.analysis.claims import ClaimSettings, judge, teleports
+from residyn.analysis.claims.curves import DRAWS
 from residyn.analysis.claims.teleports import host_null, journeys
 from residyn.numerics.groups import interval
 from residyn.schema import Site, SiteMap
@@ -121,13 +122,20 @@ def test_the_null_turns_whole_hosts_and_is_centred():
     found = journeys(synthetic.summary(pull, LAYERS), 20, 0)["model"]
     one_place = teleports.CLAIMS[0].parts[0]
     drawn = host_null(one_place, found, 0)
-    assert drawn.shape == (teleports.DRAWS,)
+    assert drawn.shape == (7,)
     signs = np.array(np.meshgrid(*[[-1, 1]] * 3)).reshape(3, -1).T
     every = (signs @ pull[:, :2] / 3).min(axis=1)
-    nearest = np.abs(drawn[:, None] - every).argmin(axis=1)
-    np.testing.assert_allclose(drawn, every[nearest], atol=1e-12)
-    share = np.bincount(nearest, minlength=8) / len(drawn)
-    np.testing.assert_allclose(share, 1 / 8, atol=5 * np.sqrt(7 / 64 / len(drawn)))
+    own = pull[:, :2].mean(axis=0).min()
+    np.testing.assert_allclose(np.sort([own, *drawn]), np.sort(every), atol=1e-12)
+
+
+def test_of_many_hosts_signs_are_drawn():
+    found = journeys(synthetic.summary(pulls([0.4], hosts=12, spread=0.0), [0]), 20, 0)["model"]
+    drawn = host_null(CCN.parts[0], found, 0)
+    assert drawn.shape == (DRAWS,)
+    # The mean of twelve signs, times 0.4: mean 0 and a standard deviation of 0.4/√12.
+    assert abs(drawn.mean()) < 5 * 0.4 / np.sqrt(12 * DRAWS)
+    assert drawn.std() == pytest.approx(0.4 / np.sqrt(12), rel=0.1)
 
 
 def test_the_null_is_the_hosts_not_their_order():
@@ -136,10 +144,11 @@ def test_the_null_is_the_hosts_not_their_order():
     several = []
     for order in (np.arange(6), np.arange(6)[::-1]):
         found = journeys(synthetic.summary(pull[order], LAYERS), 20, 0)["model"]
-        several.append(np.unique(np.round(host_null(part, found, 0), 12)))
+        several.append(np.sort([found.evidence.curves["early"][0].min(), *host_null(part, found, 0)]))
     np.testing.assert_allclose(several[0], several[1], atol=1e-11)
     turned = journeys(synthetic.summary(-pull, LAYERS), 20, 0)["model"]
-    np.testing.assert_allclose(np.unique(np.round(host_null(part, turned, 0), 12)), several[0], atol=1e-11)
+    own = turned.evidence.curves["early"][0].min()
+    np.testing.assert_allclose(np.sort([own, *host_null(part, turned, 0)]), several[0], atol=1e-11)
 
 
 def test_the_null_counts_only_hosts_that_have_a_pull():
@@ -153,9 +162,13 @@ def test_the_null_counts_only_hosts_that_have_a_pull():
 def test_p_is_of_the_hosts_null():
     found = judged(synthetic.summary(pulls([0.4, 0.4, 0.0, -0.2, -0.2], hosts=4), LAYERS))[0]
     assert found.parts[0].null.name == "each host's value with a random sign"
-    assert found.parts[0].null.p == pytest.approx(1 / 16, abs=0.03)
+    assert found.parts[0].null.p == pytest.approx(1 / 16, rel=1e-12)
+    assert found.parts[0].null.repeats == 15
     assert found.verdict == "undecided"
-    assert "it is as much" in found.sentence
+    assert "has too few draws to tell (15)" in found.sentence
+    enough = judged(synthetic.summary(pulls([0.4, 0.4, 0.0, -0.2, -0.2], hosts=5), LAYERS))[0]
+    assert enough.parts[0].null.p == pytest.approx(1 / 32, rel=1e-12)
+    assert enough.verdict == "holds"
 
 
 MODELS = ["trained", "untrained 0", "untrained 1", "untrained 2"]
@@ -183,6 +196,15 @@ def test_a_pull_of_untrained_models_is_the_architecture_s():
     assert found.sentence.endswith("Untrained models of this architecture do the same.")
 
 
+def test_one_untrained_model_says_nothing_of_others():
+    summary = beside([0.0] * 5).sel(model=["trained", "untrained 0"])
+    found = judged(summary)[0]
+    column = found.parts[0].columns["untrained"]
+    assert np.isnan([column.low, column.high, column.difference_low, column.difference_high]).all()
+    assert column.difference == pytest.approx(found.parts[0].value - column.value, rel=1e-12)
+    assert (found.verdict, found.origin) == ("holds", "")
+
+
 def test_untrained_models_are_a_column_of_their_mean():
     summary = beside([0.1, 0.2, 0.0, 0.0, 0.0])
     column = judged(summary)[0].parts[0].columns["untrained"]
@@ -202,16 +224,17 @@ def test_half_of_the_model_s_own_pull_is_needed_to_pass():
 
 
 def with_isotropic(factor: float) -> xr.Dataset:
+    """Discs have half the grid's pull, and isotropic moves this share of the discs'."""
     summary = synthetic.summary(pulls(EARLY), LAYERS)
     grid = summary["teleports_by_host"].isel(group=0)
-    summary["teleports_by_host"] = xr.concat([grid, factor * grid], "group").transpose(
+    summary["teleports_by_host"] = xr.concat([grid, grid / 2, factor * grid / 2], "group").transpose(
         *summary["teleports_by_host"].dims
     )
     return summary
 
 
 def test_moves_in_any_direction_that_are_pulled_as_much_are_told():
-    much, little = judged(with_isotropic(0.9))[0], judged(with_isotropic(0.1))[0]
+    much, little = judged(with_isotropic(0.6))[0], judged(with_isotropic(0.4))[0]
     assert (much.verdict, much.also_in, little.also_in) == ("holds", ("isotropic moves",), ())
     assert "there is no basin of the plane" in much.sentence
     assert "basin" not in little.sentence
@@ -235,11 +258,11 @@ def test_the_middle_radius_is_the_control_direction_and_swaps_are_none():
 def test_other_models_of_the_summary_are_not_taken_for_untrained_ones():
     each = np.stack([pulls(EARLY), pulls([0.0] * 5)])
     summary = synthetic.summary(each, LAYERS, models=["trained", "step 1000"])
-    assert set(journeys(summary, 20, 0)) == {"model", "isotropic moves"}
+    assert set(journeys(summary, 20, 0)) == {"model", "discs", "isotropic moves"}
 
 
 def test_a_summary_of_no_moves_on_the_grid_decides_nothing():
-    summary = synthetic.summary(pulls(EARLY), LAYERS).isel(group=[1])
+    summary = synthetic.summary(pulls(EARLY), LAYERS).isel(group=[2])
     assert set(journeys(summary, 20, 0)) == {"isotropic moves"}
     assert [one.verdict for one in judged(summary)] == ["undecided", "undecided"]
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from residyn.analysis.claims import verdicts
+from residyn.analysis.claims import record, verdicts
 from residyn.analysis.claims.assemble import assemble
 from residyn.analysis.claims.catalogue import CLAIMS, Claim
 from residyn.analysis.claims.columns import SAID, SAME, column
@@ -98,12 +98,13 @@ def test_a_claim_holds_where_all_its_statistics_do(parts, verdict):
         (["f", "u"], None),
         (["t", ""], None),
         ([""], None),
+        ([], None),
     ],
 )
 def test_a_column_passes_where_all_statistics_do(found, expected):
     said = {"t": True, "f": False, "u": None}
     parts = [part(columns={"skip path": ColumnResult(0.9, said[one])} if one else {}) for one in found]
-    assert verdicts.passes(parts, "skip path") is expected
+    assert record.passes(parts, "skip path") is expected
 
 
 CLAIM = Claim(
@@ -117,7 +118,9 @@ def beside(
     passes: dict[str, bool | None], low: float = 0.1, high: float = 0.3, *, above: bool = True
 ) -> PartResult:
     """A statistic that holds, and whether it passes in these columns."""
-    columns = {name: ColumnResult(0.6, said) for name, said in passes.items()}
+    columns = {name: ColumnResult(0.6, said) for name, said in ({"same samples": True} | passes).items()}
+    for name in {"without massive units", "norm-free"} & passes.keys():
+        columns[name] = ColumnResult(0.4, passes[name], 0.3, 0.5, (low + high) / 2, low, high)
     if "untrained" in columns:
         columns["untrained"] = ColumnResult(0.4, passes["untrained"], 0.3, 0.5, (low + high) / 2, low, high)
     if above:
@@ -179,6 +182,25 @@ def test_what_was_not_taken_away_loses_nothing():
     assert verdicts.lost_in(CLAIM, [beside({"without massive units": True})], COLUMNS) == ()
 
 
+def test_what_is_lost_clearly_differs():
+    lost = {"without massive units": False}
+    name = ("without massive units",)
+    assert verdicts.lost_in(CLAIM, [beside(lost, 0.0, 0.3)], COLUMNS) == ()
+    assert verdicts.lost_in(CLAIM, [beside(lost, NAN, NAN)], COLUMNS) == ()
+    assert verdicts.lost_in(CLAIM, [beside(lost, -0.3, -0.1, above=False)], COLUMNS) == name
+    assert verdicts.lost_in(CLAIM, [beside(lost, 0.1, 0.3, above=False)], COLUMNS) == ()
+    # One statistic suffices, and one that passes there is none.
+    passing = beside({"without massive units": True})
+    assert verdicts.lost_in(CLAIM, [passing, beside(lost)], COLUMNS) == name
+    assert verdicts.lost_in(CLAIM, [passing, beside(lost, -0.1, 0.3)], COLUMNS) == ()
+
+
+def test_what_the_controls_samples_lack_was_not_taken_away():
+    for own in (False, None):
+        made = [beside({"without massive units": False, "norm-free": False, "same samples": own})]
+        assert verdicts.lost_in(CLAIM, made, COLUMNS) == ("norm-free",)
+
+
 def test_imitations_are_told_in_the_order_of_the_catalogue():
     made = [beside({"untrained": True, "skip path": True, "random signs": True, "norm-free": True})]
     assert verdicts.also_in(CLAIM, made) == ("random signs", "skip path", "untrained")
@@ -215,7 +237,17 @@ SAID_OF_ONE = "the rank correlation of x with depth is"
         (
             [part(null=with_p(0.25))],
             f"Undecided: {SAID_OF_ONE} 0.7 (0.6 to 0.8), above 0.5, "
-            "but with the same places in random order it is as much (p = 0.25).",
+            "but not clearly beyond its null, the same places in random order (p = 0.25).",
+        ),
+        (
+            [part(null=replace(NULL, p=1 / 16, repeats=15))],
+            f"Undecided: {SAID_OF_ONE} 0.7 (0.6 to 0.8), above 0.5, "
+            "but its null, the same places in random order, has too few draws to tell (15).",
+        ),
+        (
+            [part(null=replace(NULL, p=0.25, repeats=19))],
+            f"Undecided: {SAID_OF_ONE} 0.7 (0.6 to 0.8), above 0.5, "
+            "but not clearly beyond its null, the same places in random order (p = 0.25).",
         ),
         (
             [part(null=with_p(NAN))],
@@ -224,7 +256,7 @@ SAID_OF_ONE = "the rank correlation of x with depth is"
         ([part(NAN, NAN, NAN)], f"Undecided: {SAID_OF_ONE} not defined on these states."),
         (
             [part(low=NAN, high=NAN)],
-            f"Undecided: {SAID_OF_ONE} 0.7, without an interval: there are too few samples.",
+            f"Undecided: {SAID_OF_ONE} 0.7, without an interval: there are too few samples or documents.",
         ),
         ([], "Undecided: nothing was measured."),
         (
@@ -314,8 +346,8 @@ def test_p_is_told_to_two_digits_or_as_below_what_draws_can_tell(p, text):
 
 def assembled(tie_fraction: float) -> dict[int, str]:
     """Sentences of claims whose statistics are all not defined."""
-    plan = Plan(group=np.zeros(4, dtype=np.int64), weights=replicate_weights(4, 20, 0))
-    found = Found({"model": {}, SAME: {}, "curve nulls": {}}, {}, plan, plan, 0)
+    plan = Plan(group=np.zeros(4, dtype=np.int64), weights=replicate_weights(4, 20, 0), seed=0)
+    found = Found({"model": {}, SAME: {}, "curve nulls": {}}, {}, plan, plan, 0, 20)
     _, claims = assemble(found, range(1, 15), tie_fraction)
     return {claim.number: claim.sentence for claim in claims}
 

@@ -9,7 +9,7 @@ from residyn.analysis.claims import columns as of_columns
 from residyn.analysis.claims import parts, teleports, verdicts
 from residyn.analysis.claims.catalogue import CLAIMS, ISOTROPIC, UNTRAINED, Claim
 from residyn.analysis.claims.parts import Found
-from residyn.analysis.claims.record import ClaimResult, Column, PartResult
+from residyn.analysis.claims.record import ClaimResult, Column, ColumnResult, PartResult
 
 _TIED = 0.5
 """Share of samples with a last token of others from which a claim about the first sublayers carries a caution."""
@@ -40,27 +40,34 @@ _KINDS = ((CLAIMS, parts.of_states), (teleports.CLAIMS, parts.of_teleports))
 
 def _columns(found: Found) -> list[Column]:
     n_some, n_all = len(found.paired.group), len(found.plan.group)
-    made = [of_columns.column(of_columns.SAME, n_some, 1)]
+    made = [of_columns.column(of_columns.SAME, n_some, 1)] if of_columns.SAME in found.ledger else []
     for name in of_columns.MADE:
         draws = len(found.draws(name))
         if draws:
             made.append(of_columns.column(name, n_all if name in of_columns.QUANTITIES else n_some, draws))
     if ISOTROPIC in found.journeys:
         made.append(of_columns.column(ISOTROPIC, found.journeys[ISOTROPIC].evidence.n_samples, 1))
-    journeys = sum(name.startswith(UNTRAINED) for name in found.journeys)
-    if found.twins or journeys:
-        made.append(of_columns.column(UNTRAINED, n_some, len(found.twins) or journeys))
+    moved = [journey for name, journey in found.journeys.items() if name.startswith(UNTRAINED)]
+    if found.twins:
+        made.append(of_columns.column(UNTRAINED, n_some, len(found.twins)))
+    elif moved:
+        made.append(of_columns.column(UNTRAINED, moved[0].evidence.n_samples, len(moved)))
     return made
 
 
-def _with_own(parts: list[PartResult]) -> list[PartResult]:
+def _with_own(found: list[PartResult]) -> list[PartResult]:
     """The parts of one claim, with the model's own value in a quantity's column that stands in for others only."""
     for name in of_columns.QUANTITIES:
-        if any(name in part.columns for part in parts):
-            parts = [
-                replace(part, columns={name: part.columns[of_columns.SAME], **part.columns}) for part in parts
+        if any(name in part.columns for part in found):
+            found = [
+                part if name in part.columns else replace(part, columns={**part.columns, name: _own(part)})
+                for part in found
             ]
-    return parts
+    return found
+
+
+def _own(part: PartResult) -> ColumnResult:
+    return ColumnResult(part.value, parts.passes(part, part.value, part.value))
 
 
 def _claim(claim: Claim, found: list[PartResult], columns: Mapping[str, Column], caution: str) -> ClaimResult:

@@ -154,7 +154,7 @@ CLAIMS: tuple[Claim, ...] = (
         (
             Part(
                 "velocity_early",
-                "slope of velocity in the first third beyond half its mean slope, in mean velocities",
+                "steepness of velocity in the first third beyond half its mean slope, in mean velocities",
                 ("velocity",), early_slope_of("velocity"), 0.0, None, above=False, units="per depth",
             ),
             Part(

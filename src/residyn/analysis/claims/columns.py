@@ -43,6 +43,8 @@ QUANTITIES: Mapping[str, Mapping[str, str]] = {
 CAPTURED: Mapping[str, str] = {TOKENS: "shuffled-tokens", POSITIONS: "random-position"}
 """Name of the column → the control capture."""
 TWINS = "untrained-"
+REMOVALS = (MASSIVE, POSITIONS)
+"""Columns with replicates, because what is said to be lost in them must clearly differ."""
 MADE = (*SURROGATES, *QUANTITIES, MASSIVE, *CAPTURED)
 """Columns of the model's own states and of its captured controls, in the order of the table."""
 
@@ -92,7 +94,10 @@ SAID: Mapping[str, _Said] = {
         "untrained models of this architecture", "untrained", "the architecture and the texts", "all learning"
     ),
     ISOTROPIC: _Said(
-        "moves in any direction", "direction", "how far states are moved", "the plane that they are moved in"
+        "moves in any direction, beside moves as far in the plane",
+        "direction",
+        "how far states are moved",
+        "the plane that they are moved in",
     ),
 }
 
@@ -102,16 +107,19 @@ def column(name: str, n_samples: int, draws: int) -> Column:
 
 
 def as_quantity(evidence: Evidence, name: str) -> Evidence:
-    """The evidence with a column's curves in the places of others, without replicates."""
-    here = {
-        curve: evidence.curves[other][:1] for curve, other in QUANTITIES[name].items() if other in evidence.curves
-    }
+    """The evidence with a column's curves in the places of others."""
+    here = {curve: evidence.curves[other] for curve, other in QUANTITIES[name].items() if other in evidence.curves}
     return Evidence(here, evidence.kind, evidence.n_samples, evidence.n_groups)
 
 
 def twins_of(names: Iterable[str]) -> list[str]:
     """The untrained models among the names of controls or of tasks."""
     return sorted(name for name in names if name.startswith(TWINS))
+
+
+def column_of(null: str) -> str:
+    """The column whose draws are surrogates of a null of states; empty where there is none."""
+    return next((name for name, (made, _) in SURROGATES.items() if made == null), "")
 
 
 def n_draws(name: str) -> int:

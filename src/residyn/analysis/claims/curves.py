@@ -8,6 +8,7 @@ import numpy as np
 
 from residyn.analysis.claims.catalogue import KINDS, ORDER, Part
 from residyn.analysis.evidence import Evidence
+from residyn.numerics.multiple import p_values
 from residyn.numerics.trends import pairs_of_kinds
 
 DRAWS = 999
@@ -20,8 +21,10 @@ SAID = {
 
 
 def curve_null(part: Part, evidence: Evidence, seed: int) -> np.ndarray:
-    """`DRAWS` values of a part's statistic with its curves drawn from its null, `ORDER` or `KINDS`."""
+    """Values of a part's statistic with its curves drawn from its null, `ORDER` or `KINDS`, at most `DRAWS`."""
     rng = np.random.default_rng(seed)
+    if part.null == KINDS and not len(pairs_of_kinds(evidence.kind)):
+        return np.empty(0)
     rows = {name: evidence.curves[name][0] for name in part.needs}
     drawn = (
         _in_random_order(rows, evidence.kind, rng) if part.null == ORDER else _exchanged(rows, evidence.kind, rng)
@@ -47,17 +50,29 @@ def _exchanged(
     rows: Mapping[str, np.ndarray], kind: np.ndarray, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     pairs = pairs_of_kinds(kind)
-    swapped = rng.random((DRAWS, len(pairs))) < 0.5
-    order = np.tile(np.arange(len(kind)), (DRAWS, 1))
+    swapped = flips(len(pairs), rng)
+    order = np.tile(np.arange(len(kind)), (len(swapped), 1))
     order[:, pairs[:, 0]] = np.where(swapped, pairs[:, 1], pairs[:, 0])
     order[:, pairs[:, 1]] = np.where(swapped, pairs[:, 0], pairs[:, 1])
     return {name: row[order] for name, row in rows.items()}
 
 
+def flips(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Which of n things are turned over, (draws, n): every way but none at all where these are at most `DRAWS`.
+
+    With the data itself, which turns nothing, that is the whole law, and p is exact.
+    """
+    if 2**n <= DRAWS + 1:
+        return (np.arange(1, 2**n)[:, None] >> np.arange(n)) % 2 == 1
+    return rng.random((DRAWS, n)) < 0.5
+
+
+def summary(draws: np.ndarray, p: float) -> tuple[float, float, int]:
+    """The mean of the draws that are defined, p, and how many these are."""
+    known = draws[np.isfinite(draws)]
+    return float(known.mean()) if len(known) else float("nan"), p, len(known)
+
+
 def p_value(value: float, draws: np.ndarray, *, above: bool) -> float:
     """Share of the value and its null draws that are at least as far on the claim's side; NaN without draws."""
-    known = draws[np.isfinite(draws)]
-    if not len(known) or not np.isfinite(value):
-        return float("nan")
-    beyond = known >= value if above else known <= value
-    return float((1 + beyond.sum()) / (1 + len(known)))
+    return float(p_values(np.array(value), draws, "greater" if above else "less"))

@@ -70,7 +70,7 @@ def judge(
     journeys = {}
     if teleport_summary is not None:
         journeys = teleports.journeys(teleport_summary, settings.resamples, settings.seed)
-    found = Found(ledger, journeys, work.plan, work.paired, settings.seed)
+    found = Found(ledger, journeys, work.plan, work.paired, settings.seed, settings.draws)
     columns, claims = assemble(found, numbers, float(states.attrs.get("tie_fraction", 0.0)))
     return Verdicts(
         model=str(states.attrs.get("model", "")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
@@ -50,7 +50,8 @@ class ColumnResult:
     It passes beyond the threshold; where that is 0, which any difference would pass, it must also reach half of
     the model's own value on the same samples.
 
-    For untrained models, `difference` is the model's value on the same samples minus theirs, with its interval.
+    `difference` is the model's value on the same samples minus the column's, with its interval, where the column
+    has replicates: untrained models have, and what is taken away.
     """
 
     value: float
@@ -79,11 +80,18 @@ class PartResult:
     columns: Mapping[str, ColumnResult] = field(default_factory=dict)
 
 
+def passes(parts: Sequence[PartResult], column: str) -> bool | None:
+    """Whether every part passes in a column; None where one was not tried there, or there is none."""
+    found = [part.columns[column].passes if column in part.columns else None for part in parts]
+    return None if not found or None in found else all(found)
+
+
 @dataclass(frozen=True)
 class ClaimResult:
     """A claim's verdict: what was seen, in one sentence, and where it comes from.
 
-    `also_in` names the controls that pass as well, `lost_in` those in which what holds is lost. `origin` is
+    `also_in` names the controls that pass as well, `lost_in` what was taken away and took the claim with it, by a
+    difference that is clear of 0. `origin` is
     "artefact" where surrogates that know nothing of the claim, or a simpler quantity, pass too, or where what was
     taken away was all of it; "architecture" where untrained models pass; "learned" where they do not and the
     difference is clear; and empty where the claim does not hold, or no control tells.
@@ -107,8 +115,7 @@ class ClaimResult:
 
     def passes(self, column: str) -> bool | None:
         """Whether every statistic passes in a column; None where one was not tried there."""
-        found = [part.columns[column].passes if column in part.columns else None for part in self.parts]
-        return None if not found or None in found else all(found)
+        return passes(self.parts, column)
 
 
 @dataclass(frozen=True)

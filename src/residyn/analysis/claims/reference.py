@@ -30,13 +30,15 @@ A claim is one or more statistics, each with an interval, a threshold and a null
 *Intervals* are over samples. Samples are put into 20 groups of whole documents (where the source says which
 text is of which article; else every text stands for itself), and 200 replicates draw groups with replacement.
 Percentiles are taken about the replicates' median and put around the value, because a replicate holds fewer
-distinct samples than the data; they are widened by √(20/19). Ranks do not survive samples that are drawn twice:
-replicates of mutual information are linear in the groups' weights (infinitesimal jackknife). For claim 14 hosts
-are resampled.
+distinct samples than the data; they are widened by √(G/(G − 1)) · t/z for G groups (1.10 for 20). Ranks do not
+survive samples that are drawn twice: replicates of mutual information are linear in the groups' weights, from
+estimates without each group (jackknife). For claim 14 hosts are resampled.
 
-*p* is (1 + draws that reach the value) / (1 + draws): 999 draws for nulls of a curve and of hosts, 20 for nulls
-of states, which are compared on the controls' samples. On data drawn from its own null a claim holds at most
-one time in twenty.
+*p* is (1 + draws that reach the value) / (1 + draws): 999 draws for nulls of a curve and of hosts (all there are,
+where these are fewer), 20 for nulls of states, which are compared on the controls' samples. On data drawn from
+its own null a claim holds at most one time in twenty. Within and across can be exchanged in 2ᴸ⁻¹ ways in a model
+of L layers: of fewer than six layers no exchange is improbable, and claims 4 and 8 stay undecided; so does claim
+10, which looks at half of the depth, for fewer than about eleven.
 
 *Thresholds* are conventions: a trend is a rank correlation with depth beyond ±0.5, "most" is more than half, a
 share "kept" is nearer to all than to chance. The value stands beside them, so that you can draw the line
@@ -49,15 +51,15 @@ the claim is about. A claim that holds and is matched by surrogates of the model
 quantity, is called an **artefact**: it follows from what those keep, such as the sizes of steps, which may
 themselves be learned. One that untrained models show too is **architecture**; one that they do not, with an
 interval of the difference (over samples and models) that is clear of 0, is **learned**. Others *take something
-away*: a claim that is lost without massive units was about massive units, and is an artefact too. A column
-passes beyond the threshold; where the threshold is 0, which any difference would pass, it must also reach half
-of the model's own value."""
+away*: a claim that is lost without massive units, by a difference that is clear of 0, was about massive units,
+and is an artefact too. A column passes beyond the threshold; where the threshold is 0, which any difference would
+pass, it must also reach half of the model's own value."""
 
 _NOTES = """
 ## To keep in mind
 
-- An untrained model is one draw of its initialisation. Three are little, and their interval is wide for a
-  reason.
+- An untrained model is one draw of its initialisation. One says nothing of others, and is given no interval;
+  three are little, and the interval over them is as wide as Student's t with two degrees of freedom makes it.
 - "Random steps" keep each unit's step sizes, random walks keep norms, velocities and angles exactly: neither
   can tell anything of what it keeps.
 - In WikiText most texts end in the same full stop. Claims about the first sublayers rest on few values then,

@@ -61,12 +61,12 @@ def drop_of(name: str) -> Statistic:
 
 
 def early_slope_of(name: str) -> Statistic:
-    """Slope of a curve in the first third of the depth minus half its slope over all, over its mean."""
+    """Steepness of a curve in the first third of the depth minus half its slope over all, over its mean."""
 
     def slope(curves: Curves, kind: np.ndarray) -> np.ndarray:
         curve = trends.smoothed(curves[name])
         first = trends.slopes(curve, THIRDS)[:, 0]
-        return (first - trends.slopes(curve, WHOLE)[:, 0] / 2) / _mean_between(curve, 0.0, 1.0)
+        return (np.abs(first) - trends.slopes(curve, WHOLE)[:, 0] / 2) / _mean_between(curve, 0.0, 1.0)
 
     return slope
 

@@ -12,12 +12,15 @@ import numpy as np
 import xarray as xr
 
 from residyn.analysis.claims.catalogue import ISOTROPIC, UNTRAINED, Claim, Part
+from residyn.analysis.claims.curves import flips
 from residyn.analysis.claims.statistics import weakest_of
 from residyn.analysis.evidence import Evidence
 from residyn.analysis.teleports.labels import GROUP, HOST, INJECTED, KIND
 from residyn.numerics.groups import groups_of, replicate_weights, weighted_mean
 from residyn.schema import SiteMap
 
+DISCS = "discs"
+"""The yardstick of `ISOTROPIC`: moves as far, in the plane."""
 HOSTS = "hosts' signs"
 """Null: as many hosts are pushed on as are pulled back."""
 SAID = (
@@ -25,8 +28,6 @@ SAID = (
     "how far each host's value is from none",
     "on which side of it it is",
 )
-DRAWS = 999
-
 _PULL = "pull_excess"
 
 
@@ -64,17 +65,17 @@ CLAIMS: tuple[Claim, ...] = (
 
 
 def journeys(summary: xr.Dataset, resamples: int, seed: int) -> dict[str, Journeys]:
-    """Evidence by name: "model", "isotropic moves", "untrained 0", …; those that the summary knows.
+    """Evidence by name: "model", "discs", "isotropic moves", "untrained 0", …; those that the summary knows.
 
     `summary` is that of `residyn.summary` or `residyn.beside`. Of the model and of untrained ones, the moves to
-    the grid are judged; the control direction is the middle radius of "isotropic".
+    the grid are judged; the control direction is the middle radius of "isotropic", beside that of "disc".
     """
     found = {}
     models = summary["model"].values.tolist() if "model" in summary.dims else [None]
     for model in models:
         one = summary if model is None else summary.sel(model=model)
         if model in (None, "trained"):
-            names = {"model": "grid", ISOTROPIC: "isotropic"}
+            names = {"model": "grid", DISCS: "disc", ISOTROPIC: "isotropic"}
         elif str(model).startswith(UNTRAINED):
             names = {str(model): "grid"}
         else:
@@ -115,9 +116,8 @@ def _places(summary: xr.Dataset) -> dict[str, np.ndarray]:
 
 
 def host_null(part: Part, journeys: Journeys, seed: int) -> np.ndarray:
-    """`DRAWS` values of a statistic where each host's pull, at all places at once, has a random sign."""
-    n_hosts = journeys.evidence.n_samples
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(DRAWS, n_hosts))
+    """Values of a statistic where each host's pull, at all places at once, has a random sign; see `flips`."""
+    signs = 1.0 - 2.0 * flips(journeys.evidence.n_samples, np.random.default_rng(seed))
     return part.compute({name: _signed_mean(signs, journeys.by_host[name]) for name in part.needs}, _NO_KINDS)
 
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from residyn.analysis.claims.catalogue import UNTRAINED, Claim
-from residyn.analysis.claims.record import ClaimResult, Column, Origin, PartResult, Verdict
+from residyn.analysis.claims.columns import QUANTITIES, SAME
+from residyn.analysis.claims.record import ClaimResult, Column, NullResult, Origin, PartResult, Verdict, passes
 
 LEVEL = 0.05
 """Largest p with which a statistic is said to be beyond its null."""
@@ -39,12 +40,6 @@ def _beyond(part: PartResult, value: float) -> bool:
     return value > part.threshold if part.above else value < part.threshold
 
 
-def passes(parts: Sequence[PartResult], column: str) -> bool | None:
-    """Whether every part is beyond its threshold in a column; None where one was not computed there."""
-    found = [part.columns[column].passes if column in part.columns else None for part in parts]
-    return None if None in found else all(found)
-
-
 def origin(claim: Claim, parts: Sequence[PartResult], columns: Mapping[str, Column]) -> Origin:
     """Where a claim that holds comes from; see `ClaimResult`."""
     explained = [name for name in also_in(claim, parts) if columns[name].kind in _KNOWING_NOTHING]
@@ -56,14 +51,14 @@ def origin(claim: Claim, parts: Sequence[PartResult], columns: Mapping[str, Colu
     if untrained:
         return "architecture"
     short = [part for part in parts if part.columns[UNTRAINED].passes is False]
-    return "learned" if all(_differs(part) for part in short) else ""
+    return "learned" if all(_differs(part, UNTRAINED) for part in short) else ""
 
 
 _KNOWING_NOTHING = ("null", "quantity")
 
 
-def _differs(part: PartResult) -> bool:
-    apart = part.columns[UNTRAINED]
+def _differs(part: PartResult, column: str) -> bool:
+    apart = part.columns[column]
     return apart.difference_low > 0 if part.above else apart.difference_high < 0
 
 
@@ -73,8 +68,19 @@ def also_in(claim: Claim, parts: Sequence[PartResult]) -> tuple[str, ...]:
 
 
 def lost_in(claim: Claim, parts: Sequence[PartResult], columns: Mapping[str, Column]) -> tuple[str, ...]:
-    """What was taken away and took the claim with it."""
-    return tuple(name for name in claim.removals if name in columns and passes(parts, name) is False)
+    """What was taken away and took the claim with it: it fails there, and by a difference that is clear.
+
+    What the model itself fails on the controls' samples was not lost by what was taken from these.
+    """
+    there = [name for name in claim.removals if name in columns]
+    own = passes(parts, SAME)
+    return tuple(
+        name for name in there if (own or name in QUANTITIES) and any(_is_lost(part, name) for part in parts)
+    )
+
+
+def _is_lost(part: PartResult, column: str) -> bool:
+    return column in part.columns and part.columns[column].passes is False and _differs(part, column)
 
 
 def sentence(result: ClaimResult, columns: Mapping[str, Column], caution: str = "") -> str:
@@ -96,7 +102,7 @@ def _said(part: PartResult) -> str:
         return f"{text} not defined on these states"
     text = f"{text} {number(part.value)}"
     if not math.isfinite(part.low):
-        return f"{text}, without an interval: there are too few samples"
+        return f"{text}, without an interval: there are too few samples or documents"
     return f"{text} ({number(part.low)} to {number(part.high)}), {_beside_threshold(part)}"
 
 
@@ -107,16 +113,17 @@ def _beside_threshold(part: PartResult) -> str:
         return f"not {threshold}"
     if not _beyond(part, part.low if part.above else part.high):
         return f"which includes {number(part.threshold)}"
-    if part.null is None:
-        return threshold
-    if not math.isfinite(part.null.p):
-        return f"{threshold}, but its null could not be drawn"
-    p = p_text(part.null.p)
-    return (
-        f"{threshold}, {p} against {part.null.name}"
-        if part.verdict == "holds"
-        else (f"{threshold}, but with {part.null.name} it is as much ({p})")
-    )
+    return threshold if part.null is None else f"{threshold}, {_beside_null(part.null, part.verdict)}"
+
+
+def _beside_null(null: NullResult, verdict: Verdict) -> str:
+    if not math.isfinite(null.p):
+        return "but its null could not be drawn"
+    if verdict == "holds":
+        return f"{p_text(null.p)} against {null.name}"
+    if 1 / (1 + null.repeats) > LEVEL:
+        return f"but its null, {null.name}, has too few draws to tell ({null.repeats})"
+    return f"but not clearly beyond its null, {null.name} ({p_text(null.p)})"
 
 
 def _explained(result: ClaimResult, columns: Mapping[str, Column]) -> str:

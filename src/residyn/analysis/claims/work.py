@@ -10,7 +10,7 @@ import xarray as xr
 
 from residyn.analysis.claims import columns
 from residyn.analysis.claims.catalogue import CLAIMS, KINDS, MASSIVE, ORDER, UNTRAINED, Part
-from residyn.analysis.claims.curves import curve_null, p_value
+from residyn.analysis.claims.curves import curve_null, p_value, summary
 from residyn.analysis.claims.settings import ClaimSettings, Ledger, Values
 from residyn.analysis.evidence import CURVES, Evidence, Plan, evidence, plan_of
 from residyn.analysis.evidence.gather import COMPONENTS
@@ -20,7 +20,7 @@ from residyn.errors import DataError
 from residyn.schema import SAMPLE, SUBLAYER, check_states
 
 CURVE_NULLS = "curve nulls"
-"""The task whose values are, of each statistic with a null of its curve, the mean of the draws and p."""
+"""The task whose values are, of each statistic with a null of its curve, the draws' mean, p and their number."""
 
 
 class Work:
@@ -56,7 +56,9 @@ class Work:
         for twin in columns.twins_of(self.controls) if UNTRAINED in self.wanted else ():
             yield twin, partial(self._of_twin, twin)
         for null in self._nulls():
-            for draw in range(self.settings.draws):
+            column = columns.column_of(null)
+            drawn = columns.n_draws(column) if column in self.wanted else 0
+            for draw in range(drawn, self.settings.draws):
                 yield f"null {null} {draw}", partial(self._of_null, null, draw)
 
     def _nulls(self) -> list[str]:
@@ -88,10 +90,10 @@ class Work:
         }
         nulls: Values = {}
         for part in self.parts:
-            if part.null in (ORDER, KINDS):
+            if part.null in (ORDER, KINDS) and set(part.needs) <= set(found.curves):
                 drawn = curve_null(part, found, self.settings.seed)
                 value = float(part.compute({name: found.curves[name][:1] for name in part.needs}, found.kind)[0])
-                nulls[part.name] = [float(np.mean(drawn)), p_value(value, drawn, above=part.above)]
+                nulls[part.name] = list(summary(drawn, p_value(value, drawn, above=part.above)))
         return {**made, CURVE_NULLS: nulls, "model": values_of(found, self.parts)}
 
     def _axes(self) -> np.ndarray | None:
@@ -101,6 +103,7 @@ class Work:
         return self.results["pc_axes"].values[:COMPONENTS]
 
     def _of_column(self, name: str, draw: int) -> Ledger:
+        plan = self.paired if name in columns.REMOVALS else self.paired.only_data
         if name == MASSIVE:
             known = self.results is not None and "massive_ratio" in self.results
             ratio = self.results["massive_ratio"] if known else massive_ratio(self.states)  # type: ignore[index]
@@ -109,7 +112,7 @@ class Work:
             states = surrogate(self.some, columns.SURROGATES[name][0], seed=self._seed(draw))
         else:
             states = self._control(columns.CAPTURED[name])
-        return {f"{name} {draw}": self._values(states, self.paired.only_data)}
+        return {f"{name} {draw}": self._values(states, plan)}
 
     def _of_twin(self, twin: str) -> Ledger:
         return {twin: self._values(self._control(twin), self.paired)}

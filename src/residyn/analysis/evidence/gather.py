@@ -59,8 +59,8 @@ def evidence(
     paths: magnitude, density, norm (R, S), cosine, velocity, relative_velocity (R, T), means over samples.
     units: see `unit_curves`. shared: see `shared_direction`. explained (R, S): share of each sublayer's
     variance along `axes` (K, D), by default the first `COMPONENTS` global components of these states;
-    replicates keep the axes. dimension: participation_ratio (R, S), of at most `LARGEST_GRAM` samples.
-    information: see `information`.
+    replicates keep the axes; left out where these span all there is. dimension: participation_ratio (R, S), of
+    at most `LARGEST_GRAM` samples. information: see `information`.
 
     What these states are too few or too uniform for is left out. Memory: a few times (groups × sublayers ×
     units) in float64. Raises DataError where the states break the data contract, are empty or not finite.
@@ -82,9 +82,8 @@ def _of_readings(
     states: xr.DataArray, plan: Plan, parts: Collection[str], axes: np.ndarray | None
 ) -> dict[str, np.ndarray]:
     sizes = np.bincount(plan.group, minlength=plan.n_groups).astype(np.float64)
-    if "explained" in parts and axes is None:
-        axes = _axes(states)
-    found = read(states, plan.group, axes if "explained" in parts else None)
+    axes = _fewer_than_all(states, axes) if "explained" in parts else None
+    found = read(states, plan.group, axes)
     curves: dict[str, np.ndarray] = {}
     if "paths" in parts:
         of_paths = {
@@ -100,24 +99,31 @@ def _of_readings(
         curves |= unit_curves(found, sizes, plan.weights, kinds_of(states))
     if "shared" in parts:
         curves["shared_direction"] = shared_direction(found.sums, plan.weights)
-    if "explained" in parts and axes is not None:
+    if axes is not None:
         curves["explained"] = explained(found, axes, plan.group, plan.weights)
     return curves
 
 
-def _axes(states: xr.DataArray) -> np.ndarray | None:
-    try:
-        return fit_space(states, COMPONENTS).axes.values
-    except DataError:
-        # States that are all the same have no components.
-        return None
+def _fewer_than_all(states: xr.DataArray, axes: np.ndarray | None) -> np.ndarray | None:
+    """The axes, or the first components of these states; None where they span all that the states do.
+
+    Such axes explain everything, and what is left of 1 is rounding.
+    """
+    n_samples, n_sublayers, n_units = states.shape
+    if axes is None:
+        try:
+            axes = fit_space(states, COMPONENTS).axes.values
+        except DataError:
+            # States that are all the same have no components.
+            return None
+    return axes if len(axes) < min(n_units, n_samples * n_sublayers - 1) else None
 
 
 def _dimensions(states: xr.DataArray, plan: Plan) -> np.ndarray:
     n = states.sizes[SAMPLE]
     rows = np.arange(n)
     if n > LARGEST_GRAM:
-        rows = np.sort(np.random.default_rng(0).permutation(n)[:LARGEST_GRAM])
+        rows = np.sort(np.random.default_rng(plan.seed).permutation(n)[:LARGEST_GRAM])
     group = plan.group[rows]
 
     def of_band(band: np.ndarray) -> np.ndarray:

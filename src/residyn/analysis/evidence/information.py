@@ -17,8 +17,8 @@ def information(states: xr.DataArray, group: np.ndarray, weights: np.ndarray) ->
     """Mean over units of the Gaussian-copula information, nats, (R, T).
 
     Ranks do not survive samples that are drawn twice, so replicates are linear in the groups' weights w:
-    I + Σ (w_g − 1)·(1 − 1/G)(I − I without group g), the infinitesimal jackknife (Efron & Tibshirani 1993,
-    11.5).
+    I + Σ (w_g − 1)·(1 − 1/G)(I − I without group g), the jackknife's linear approximation of the
+    bootstrap (Efron & Tibshirani 1993, 20.6).
     """
     n_groups = weights.shape[1]
     n_units = states.sizes[UNIT]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -20,11 +20,12 @@ class Plan:
     """How samples are resampled: the group (N,) of each, and the groups' weights (1 + B, G) in each replicate.
 
     Row 0 of the weights is the data itself. Groups are whole documents where the states say which a sample is
-    of.
+    of. `seed` decided both.
     """
 
     group: np.ndarray
     weights: np.ndarray
+    seed: int
 
     @property
     def n_groups(self) -> int:
@@ -33,7 +34,7 @@ class Plan:
     @property
     def only_data(self) -> Plan:
         """The same without replicates."""
-        return Plan(self.group, self.weights[:1])
+        return replace(self, weights=self.weights[:1])
 
 
 def plan_of(states: xr.DataArray, resamples: int, seed: int, n_groups: int = GROUPS) -> Plan:
@@ -50,7 +51,7 @@ def plan_of(states: xr.DataArray, resamples: int, seed: int, n_groups: int = GRO
         known = states[DOCUMENT].values
         clusters = np.where(known == NO_DOCUMENT, -2 - clusters, known)
     group = groups_of(clusters, n_groups, seed)
-    return Plan(group, replicate_weights(int(group.max()) + 1, resamples, seed))
+    return Plan(group, replicate_weights(int(group.max()) + 1, resamples, seed), seed)
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,6 @@ class Evidence:
     kind: np.ndarray
     n_samples: int
     n_groups: int
-
-    def with_curves(self, **curves: np.ndarray) -> Evidence:
-        """The same with other curves in the place of its own."""
-        return Evidence({**self.curves, **curves}, self.kind, self.n_samples, self.n_groups)
 
 
 def kinds_of(states: xr.DataArray) -> np.ndarray:
