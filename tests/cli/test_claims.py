@@ -236,6 +236,41 @@ def test_a_damaged_record_is_made_again(own, judged, damaged, content):
 
 
 @pytest.mark.parametrize(
+    "damage",
+    [
+        lambda record: record.pop("claims"),
+        lambda record: record["claims"][0].update(sentence=5),
+        lambda record: record["claims"][3].update(verdict="maybe"),
+        lambda record: record["claims"][1]["parts"][0].pop("threshold"),
+    ],
+)
+def test_verdicts_that_were_changed_since_are_judged_again(own, judged, damage):
+    record = read_json(own / claims.FILE)
+    damage(record)
+    (own / claims.FILE).write_text(json.dumps(record))
+    claims.claims(own, REQUEST, Display(quiet=True))
+    assert (own / claims.FILE).read_bytes() == (judged / claims.FILE).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "ledger", [[1], {"model": 3}, {"model": {"x": 1}}, {"model": {"x": ["1"]}}, {"model": {"x": [True]}}, "text"]
+)
+def test_what_is_left_that_is_no_ledger_is_not_gone_on_with(own, monkeypatch, ledger):
+    basis = read_json(own / claims.FILE)["basis"]
+    unjudged(own)
+    (own / claims.PARTIAL).write_text(json.dumps({"basis": basis, "ledger": ledger}))
+    begun = []
+    monkeypatch.setattr(analysis, "judge", lambda *_, **options: begun.append(options["ledger"]) or stop())
+    with pytest.raises(Interrupted):
+        claims.claims(own, REQUEST, Display(quiet=True))
+    assert begun == [{}]
+
+
+def stop():
+    raise Interrupted
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         (("--resamples", 19), "resamples is a whole number of at least 20; got 19"),

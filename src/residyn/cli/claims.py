@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from residyn import store
 from residyn.cli import stages
@@ -40,10 +40,10 @@ def claims(directory: Path, request: ClaimsRequest, display: Display) -> dict[st
     controls = open_controls(directory)
     basis = _basis(states, summary, controls, request)
     found = _read(directory / FILE)
-    if found.get("basis") == basis:
+    if found.get("basis") == basis and _is_whole(directory / FILE):
         return found
     partial = _read(directory / PARTIAL)
-    ledger = partial.get("ledger") if partial.get("basis") == basis else None
+    left = partial.get("ledger") if partial.get("basis") == basis else None
 
     def keep(ledger: Mapping[str, Any]) -> None:
         store.write_json(directory / PARTIAL, {"basis": basis, "ledger": ledger})
@@ -55,7 +55,7 @@ def claims(directory: Path, request: ClaimsRequest, display: Display) -> dict[st
             teleport_summary=summary,
             controls=controls,
             settings=request.settings(),
-            ledger=_with_undefined(ledger or {}),
+            ledger=_with_undefined(left) if _is_ledger(left) else {},
             keep=keep,
             progress=progress,
         )
@@ -91,6 +91,30 @@ def _read(path: Path) -> dict[str, Any]:
     except StoreError:
         return {}
     return record if isinstance(record, dict) else {}
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a record of verdicts is what this residyn writes, field by field."""
+    from residyn.analysis.claims import read_verdicts
+
+    try:
+        return read_verdicts(path) is not None
+    except StoreError:
+        return False
+
+
+def _is_ledger(record: Any) -> TypeGuard[dict[str, dict[str, list[float | None]]]]:
+    """Whether what an interrupted judgement left is a ledger: lists of numbers by their names, by the task."""
+    return isinstance(record, dict) and all(
+        isinstance(made, dict)
+        and all(isinstance(values, list) for values in made.values())
+        and all(_is_number(value) for values in made.values() for value in values)
+        for made in record.values()
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _with_undefined(ledger: Mapping[str, Mapping[str, list[float | None]]]) -> dict[str, dict[str, list[float]]]:
