@@ -270,6 +270,25 @@ def stop():
     raise Interrupted
 
 
+def test_results_of_other_states_are_warned_of_and_left_out(residyn, own, monkeypatch):
+    path = own / "results.zarr"
+    rd.save_results(rd.open_results(path).assign_attrs(states_hash="0" * 64), path)
+    given = []
+    monkeypatch.setattr(analysis, "judge", lambda *arguments, **_: given.append(arguments[1]) or stop())
+    code, _, errors = residyn("claims", own, "-q")
+    # The verdicts that are there were made with the results: they are not taken for these.
+    assert (code, given) == (130, [None])
+    assert f"of earlier states than it holds. Renew them: residyn analyze {own}" in errors
+
+
+def test_other_results_are_another_basis(own):
+    before = read_json(own / claims.FILE)["basis"]
+    path = own / "results.zarr"
+    rd.save_results(rd.open_results(path).drop_vars("massive_ratio"), path)
+    claims.claims(own, REQUEST, Display(quiet=True))
+    assert read_json(own / claims.FILE)["basis"] != before
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+import residyn as rd
+
 USAGE, MODEL, DATA, STORE, RESOURCES = 2, 3, 4, 5, 6
 
 
@@ -98,6 +100,18 @@ def test_a_run_that_is_not_complete(residyn, copied):
     code, _, errors = residyn("analyze", copied, "--allow-partial")
     assert code == 0
     assert "24 of 40 samples" in said(errors)
+
+
+def test_results_of_earlier_states_are_never_taken_for_the_runs_own(residyn, copied):
+    path = copied / "results.zarr"
+    rd.save_results(rd.open_results(path).assign_attrs(states_hash="0" * 64), path)
+    advice = f"of earlier states than it holds. Renew them: residyn analyze {copied}"
+    code, _, errors = residyn("figure", copied, "--formats", "png", "-q")
+    assert (code, advice in errors) == (0, True)
+    code, _, errors = residyn("report", copied, "-q")
+    assert (code, advice in errors) == (0, True)
+    code, _, errors = residyn("teleport", copied, "--hosts", 1, "-q")
+    assert (code, advice in errors) == (STORE, True)
 
 
 def test_a_defect_is_called_one(residyn, monkeypatch, tmp_path):

@@ -12,6 +12,7 @@ from residyn import store
 from residyn.cli import stages
 from residyn.cli.controls import open_controls
 from residyn.cli.display import Display
+from residyn.cli.origin import of_other_states
 from residyn.cli.request import ClaimsRequest
 from residyn.cli.teleports import open_flow
 from residyn.errors import StoreError
@@ -28,17 +29,20 @@ MARKS = {"holds": "●", "does not hold": "○", "undecided": "◐"}
 def claims(directory: Path, request: ClaimsRequest, display: Display) -> dict[str, Any]:
     """Judge the paper's claims on a run, and write claims.json; its content.
 
-    What is there for the same states, controls, teleports and settings is not judged again, and an interrupted
-    judgement goes on with the tasks that it lacks.
+    What is there for the same states, results, controls, teleports and settings is not judged again, and an
+    interrupted judgement goes on with the tasks that it lacks. Results of other states are left out.
     """
     from residyn.analysis.claims import judge
     from residyn.analysis.saving import open_results
 
     states = store.open_states(directory)
-    results = open_results(directory / stages.RESULTS)
+    stored = open_results(directory / stages.RESULTS)
+    notice = of_other_states(directory, stored, states)
+    display.warn([notice] if notice else [])
+    results = None if notice else stored
     summary = open_flow(directory).get("summary")
     controls = open_controls(directory)
-    basis = _basis(states, summary, controls, request)
+    basis = _basis(states, results, summary, controls, request)
     found = _read(directory / FILE)
     if found.get("basis") == basis and _is_whole(directory / FILE):
         return found
@@ -67,13 +71,18 @@ def claims(directory: Path, request: ClaimsRequest, display: Display) -> dict[st
 
 
 def _basis(
-    states: xr.DataArray, summary: xr.Dataset | None, controls: Mapping[str, xr.DataArray], request: ClaimsRequest
+    states: xr.DataArray,
+    results: xr.Dataset | None,
+    summary: xr.Dataset | None,
+    controls: Mapping[str, xr.DataArray],
+    request: ClaimsRequest,
 ) -> str:
     """A hash of everything that decides the verdicts."""
     from residyn import __version__
 
     decisive = {
         "states": states.attrs["states_hash"],
+        "results": None if results is None else [results.attrs.get("settings"), *sorted(map(str, results))],
         "teleports": None if summary is None else summary.attrs.get("settings"),
         "controls": {name: control.attrs["states_hash"] for name, control in controls.items()},
         "settings": request.settings().to_json(),

@@ -15,6 +15,7 @@ from residyn.cli import claims as judging
 from residyn.cli import controls as controlling
 from residyn.cli import stages
 from residyn.cli.display import Display
+from residyn.cli.origin import of_other_states
 from residyn.cli.request import AnalysisRequest
 from residyn.errors import StoreError, UsageError
 
@@ -133,8 +134,8 @@ def _open(directory: Path, display: Display) -> Run:
     states = None
     if store.has_manifest(directory):
         states = store.open_states(directory, allow_partial=True)
-        if states.attrs["states_hash"] != origin:
-            display.warn([f"The results of {directory} are of earlier states. Renew: residyn analyze {directory}"])
+        if notice := of_other_states(directory, results, states):
+            display.warn([notice])
             states = None
     verdicts = read_verdicts(directory / judging.FILE)
     if verdicts is None:

@@ -9,12 +9,17 @@ from typing import Any
 from residyn import store
 from residyn.cli import claims, stages
 from residyn.cli.display import Display
+from residyn.cli.origin import of_other_states
 
 
 def report(directory: Path, display: Display) -> Path:
     """Write the page; its path."""
+    from residyn.analysis.saving import open_results
     from residyn.report import write_report
 
+    path = directory / stages.RESULTS
+    notice = of_other_states(directory, open_results(path)) if path.exists() else ""
+    display.warn([notice] if notice else [])
     with stages.timed() as seconds, display.stage("Writing the report"):
         page = write_report(directory)
     store.update_run(directory, timings={"report_s": seconds()})

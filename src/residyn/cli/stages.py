@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from residyn import store
 from residyn.cli.display import Display
+from residyn.cli.origin import of_other_states
+from residyn.cli.owned import open_own, save_own
 from residyn.cli.request import (
     AnalysisRequest,
     ClaimsRequest,
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from residyn.model.loading import LoadedModel
     from residyn.model.sites import Layout
 
-RESULTS = "results.zarr"
+RESULTS, TABLES = "results.zarr", "tables"
 R = TypeVar("R", AnalysisRequest, ControlsRequest, TeleportRequest, ClaimsRequest)
 
 
@@ -92,16 +94,26 @@ def capture(directory: Path, model: str, request: Request, display: Display) -> 
         request={"model": model, **request.record()},
         model=loaded.describe(),
         texts={**texts.describe(), "tokens": samples.describe()},
-        warnings=warnings,
     )
+    record_warnings(directory, warnings)
     if store.info(directory)["complete"]:
         return loaded
     with timed() as capturing, display.progress("capture", "tokens") as progress:
         later = capture_to(job, directory, progress)
     display.warn(later)
     stages = {"texts_s": reading(), "model_s": loading(), "prepare_s": preparing(), "capture_s": capturing()}
-    store.update_run(directory, warnings=[*warnings, *later], timings=stages)
+    record_warnings(directory, later)
+    store.update_run(directory, timings=stages)
     return loaded
+
+
+def record_warnings(directory: Path, warnings: Sequence[str]) -> None:
+    """Add to the warnings in run.json: those of the capture that made the states stay true of them."""
+    recorded = store.read_run(directory).get("warnings")
+    earlier = [text for text in recorded if isinstance(text, str)] if isinstance(recorded, list) else []
+    # Recorded ones have no home folder in them, and are compared with others that have none.
+    new = store.without_home(store.plain(warnings))
+    store.update_run(directory, warnings=list(dict.fromkeys([*earlier, *new])))
 
 
 def load(model: str, request: ModelRequest, display: Display) -> LoadedModel:
@@ -164,7 +176,6 @@ def analyze(
 
     Each part is stored when it is computed; an interrupted analysis goes on with the parts that it lacks.
     """
-    from residyn.analysis.saving import open_results, save_results
     from residyn.analysis.suite import analyze as compute
     from residyn.analysis.tables import write_tables
 
@@ -172,19 +183,21 @@ def analyze(
     if "partial" in states.attrs:
         display.warn([f"These results are of {states.attrs['partial']}."])
     path, settings = directory / RESULTS, analysis.settings()
-    earlier = open_results(path) if path.exists() else None
+    earlier = open_own(path)
     if earlier is not None and not _same_origin(earlier, states, settings):
         earlier = None
     if earlier is not None and earlier.attrs.get("complete"):
+        if not (directory / TABLES / "summary.csv").exists():
+            write_tables(earlier, directory / TABLES)
         return earlier
     with timed() as seconds:
         results = compute(
-            states, settings, stages=display.progress, earlier=earlier, keep=lambda part: save_results(part, path)
+            states, settings, stages=display.progress, earlier=earlier, keep=lambda part: save_own(part, path)
         )
         # Complete is said last: where it stands, the tables are there too.
-        write_tables(results, directory / "tables")
+        write_tables(results, directory / TABLES)
         results = results.assign_attrs(complete=1)
-        save_results(results, path)
+        save_own(results, path)
     store.update_run(directory, analysis=analysis.record(), timings={"analyze_s": seconds()})
     return results
 
@@ -209,6 +222,8 @@ def figure(directory: Path, request: FigureRequest, display: Display) -> list[Pa
     from residyn.figures.figure1 import draw_all
 
     results, found = open_results(directory / RESULTS), open_flow(directory)
+    notice = of_other_states(directory, results)
+    display.warn([notice] if notice else [])
     teleports = Teleports(found["flow"], found["summary"], found["return_fraction"]) if found else None
     with timed() as seconds, display.stage("Drawing Figure 1"):
         pictures = draw_all(
@@ -254,8 +269,8 @@ def complete(directory: Path, model: str, request: Request, display: Display, da
     with timed() as seconds, display.progress("capture", "tokens") as progress:
         warnings = capture_to(job, directory, progress)
     display.warn(warnings)
-    earlier = store.read_run(directory).get("warnings", [])
-    store.update_run(directory, warnings=[*earlier, *warnings], timings={"capture_s": seconds()})
+    record_warnings(directory, warnings)
+    store.update_run(directory, timings={"capture_s": seconds()})
 
 
 @contextmanager

@@ -18,8 +18,9 @@ import xarray as xr
 from residyn import store
 from residyn.cli import stages
 from residyn.cli.display import Display
+from residyn.cli.origin import of_other_states
 from residyn.cli.request import Request, TeleportRequest
-from residyn.errors import DataError, UsageError
+from residyn.errors import DataError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from residyn.analysis.space import Space
@@ -61,6 +62,8 @@ def teleport(
     if _is_done(directory, settings):
         return
     results = open_results(directory / stages.RESULTS)
+    if notice := of_other_states(directory, results, states):
+        raise StoreError(f"Teleports leave from principal components. {notice}")
     if "pc_axes" not in results:
         reason = results.attrs.get("not_computed", "they were analysed without")
         raise DataError(f"Teleports leave from principal components, and {directory} has none: {reason}")
