@@ -68,13 +68,12 @@ def verify(
 
     display = Display(quiet=quiet, as_json=as_json)
     damaged = inspection.verify(directory, display)
-    if damaged and repair:
+    if damaged and repair and not inspection.is_control(directory):
         inspection.repair(directory, damaged, model, display)
         damaged = inspection.verify(directory, display)
     if damaged:
         raise StoreError(
-            f"{len(damaged)} shards of {directory} are damaged or missing. "
-            f"`residyn verify {directory} --repair` captures only those again."
+            f"{len(damaged)} shards of {directory} are damaged or missing. {inspection.repair_advice(directory)}"
         )
 
 

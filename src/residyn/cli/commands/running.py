@@ -102,6 +102,7 @@ def capture(
 
     display = Display(quiet=quiet, as_json=as_json)
     typed = typed_options(context)
+    inspection.check_is_run(directory)
     named, request = stages.continued(directory, model, request, typed)
     if named is not None and has_manifest(directory) and not typed & DECIDING:
         stages.complete(directory, named, request, display)
@@ -154,7 +155,7 @@ def controls(
 
     display = Display(quiet=quiet, as_json=as_json)
     controls = stages.continued_record(directory, "controls", controls, typed_options(context))
-    controlling.controls(directory, controls, display)
+    controlling.controls(directory, controls, display, verify=True)
     controlling.show(directory, display)
 
 
