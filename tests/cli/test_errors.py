@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -112,6 +113,47 @@ def test_results_of_earlier_states_are_never_taken_for_the_runs_own(residyn, cop
     assert (code, advice in errors) == (0, True)
     code, _, errors = residyn("teleport", copied, "--hosts", 1, "-q")
     assert (code, advice in errors) == (STORE, True)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("controls", "controls.untrained", "x", "a whole number"),
+        ("controls", "controls.noise", 1, "true or false"),
+        ("controls", "controls.control_share", True, "a number"),
+        ("controls", "controls", "all", "an object"),
+        ("claims", "claims.resamples", None, "a whole number"),
+        ("claims", "claims.resamples", 3, "resamples is a whole number of at least 20; got 3"),
+        ("claims", "controls.untrained", [1], "a whole number"),
+        ("analyze", "analysis.estimators", 5, "text"),
+        ("analyze", "analysis.analysis_device", {}, "text or null"),
+        ("teleport", "teleports.radii", 5, "text"),
+        ("teleport", "teleports.radii", "2,1", "--radii grow"),
+        ("capture", "request.texts", 5, "text"),
+        ("capture", "request.order", "last", "one of 'random', 'first'"),
+        ("capture", "request.model", 5, "text"),
+    ],
+)
+def test_recorded_options_are_checked_before_they_are_used(residyn, copied, monkeypatch, case):
+    verb, key, value, wanted = case
+    monkeypatch.setattr("residyn.model.loading.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
+    record = json.loads((copied / "run.json").read_text())
+    section, _, name = key.partition(".")
+    if name:
+        record[section][name] = value
+    else:
+        record[section] = value
+    (copied / "run.json").write_text(json.dumps(record))
+    code, _, errors = residyn(verb, copied, "-q")
+    assert code == STORE, errors
+    assert f"{copied / 'run.json'} is damaged: {section}" in said(errors)
+    assert wanted in said(errors)
+
+
+def test_what_is_typed_has_to_go_with_what_is_recorded(residyn, copied):
+    code, _, errors = residyn("capture", copied, "--max-chars", 1, "-q")
+    assert code == USAGE
+    assert "Widen the bounds" in said(errors)
 
 
 def test_a_defect_is_called_one(residyn, monkeypatch, tmp_path):

@@ -23,8 +23,9 @@ from residyn.cli.request import (
     ModelRequest,
     Request,
     TeleportRequest,
+    recorded,
 )
-from residyn.errors import UsageError
+from residyn.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,20 +35,26 @@ if TYPE_CHECKING:
     from residyn.model.sites import Layout
 
 RESULTS, TABLES = "results.zarr", "tables"
-R = TypeVar("R", AnalysisRequest, ControlsRequest, TeleportRequest, ClaimsRequest)
+R = TypeVar("R", Request, AnalysisRequest, ControlsRequest, TeleportRequest, ClaimsRequest)
 
 
 def continued(directory: Path, model: str | None, request: Request, typed: set[str]) -> tuple[str | None, Request]:
     """The model and request of the run in `directory`, with what was typed on the command line on top.
 
-    Where there is no run yet, what was typed and the defaults.
+    Where there is no run yet, what was typed and the defaults. Raises StoreError where run.json does not hold
+    options, UsageError where what was typed does not go with them.
     """
-    recorded = store.read_run(directory).get("request")
-    if not isinstance(recorded, dict):
+    record = store.read_run(directory).get("request")
+    if record is None:
         return model, request
-    earlier = Request.from_record(recorded)
-    changes = {field.name: getattr(request, field.name) for field in fields(Request) if field.name in typed}
-    return model or recorded.get("model"), replace(earlier, **changes)
+    earlier = recorded(Request, record, directory / "run.json", "request")
+    name = record.get("model")
+    if name is not None and not isinstance(name, str):
+        raise StoreError(
+            f"{directory / 'run.json'} is damaged: request.model should be text; got {ascii(name)[:80]}. "
+            "Restore the file from a copy."
+        )
+    return model or name, _on_top(earlier, request, typed)
 
 
 def capture(directory: Path, model: str, request: Request, display: Display) -> LoadedModel:
@@ -109,8 +116,8 @@ def capture(directory: Path, model: str, request: Request, display: Display) -> 
 
 def record_warnings(directory: Path, warnings: Sequence[str]) -> None:
     """Add to the warnings in run.json: those of the capture that made the states stay true of them."""
-    recorded = store.read_run(directory).get("warnings")
-    earlier = [text for text in recorded if isinstance(text, str)] if isinstance(recorded, list) else []
+    found = store.read_run(directory).get("warnings")
+    earlier = [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
     # Recorded ones have no home folder in them, and are compared with others that have none.
     new = store.without_home(store.plain(warnings))
     store.update_run(directory, warnings=list(dict.fromkeys([*earlier, *new])))
@@ -161,12 +168,24 @@ def read_layout(path: Path | None) -> Layout | None:
 
 
 def continued_record(directory: Path, stage: str, asked: R, typed: set[str]) -> R:
-    """How a stage of `directory` was run last, with what was typed on the command line on top."""
-    recorded = store.read_run(directory).get(stage)
-    if not isinstance(recorded, dict):
+    """How a stage of `directory` was run last, with what was typed on the command line on top.
+
+    Raises as `continued` does.
+    """
+    record = store.read_run(directory).get(stage)
+    if record is None:
         return asked
-    names = {field.name for field in fields(asked)} - typed
-    return replace(asked, **{name: recorded[name] for name in names if name in recorded})
+    named = {field.name for field in fields(asked)} - set(record if isinstance(record, dict) else ())
+    return _on_top(recorded(type(asked), record, directory / "run.json", stage), asked, typed | named)
+
+
+def _on_top(earlier: R, asked: R, typed: set[str]) -> R:
+    """Earlier options with those of `asked` that were typed."""
+    made = replace(
+        earlier, **{field.name: getattr(asked, field.name) for field in fields(asked) if field.name in typed}
+    )
+    made.check()
+    return made
 
 
 def analyze(
