@@ -30,7 +30,7 @@ def summarize(directory: Path, figure: Path, page: Path, judged: Mapping[str, An
     """What a finished run has to show: numbers, verdicts, and where everything is."""
     import pandas as pd
 
-    table = pd.read_csv(directory / "tables" / "summary.csv").to_dict("records")
+    table = pd.read_csv(directory / stages.TABLES / "summary.csv").to_dict("records")
     if display.as_json:
         display.emit(
             {
@@ -62,4 +62,4 @@ def summarize(directory: Path, figure: Path, page: Path, judged: Mapping[str, An
     claims.show(judged, directory, display)
     display.result(f"Report:   {page}")
     display.result(f"Figure 1: {figure}")
-    display.result(f"Numbers:  {directory / 'tables'} (csv), {directory / stages.RESULTS} (xarray)")
+    display.result(f"Numbers:  {directory / stages.TABLES} (csv), {directory / stages.RESULTS} (xarray)")
