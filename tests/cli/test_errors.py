@@ -156,6 +156,20 @@ def test_what_is_typed_has_to_go_with_what_is_recorded(residyn, copied):
     assert "Widen the bounds" in said(errors)
 
 
+@pytest.mark.parametrize(
+    "verb", ["info", "verify", "capture", "controls", "claims", "figure", "report", "compare"]
+)
+@pytest.mark.parametrize("kind", ["long", "circle"])
+def test_a_path_that_leads_nowhere_is_one_line(residyn, tmp_path, verb, kind):
+    path = tmp_path / ("n" * 300 if kind == "long" else "circle")
+    if kind == "circle":
+        path.symlink_to(path)
+    code, _, errors = residyn(verb, path, "-q")
+    assert code == STORE
+    assert "cannot be looked into" in errors
+    assert errors.count("\n") == 1
+
+
 def test_a_defect_is_called_one(residyn, monkeypatch, tmp_path):
     monkeypatch.setattr("residyn.store.info", lambda path: 1 / 0)
     code, _, errors = residyn("info", tmp_path)

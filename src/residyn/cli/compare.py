@@ -53,9 +53,11 @@ def compare(directories: Sequence[Path], out: Path, display: Display, *, with_co
     if with_controls:
         named |= _controls(named, display)
     if len(named) < 2:
+        instead = "and captured no controls to compare it with" if with_controls else ""
+        other = "" if with_controls else ", or add --with-controls to compare a run with its own controls"
         raise UsageError(
-            f"A comparison needs at least two runs; got {len(named)}. Name another, or add --with-controls to "
-            "compare a run with its own controls."
+            f"A comparison needs at least two runs; got {len(named)}{f', {instead}' if instead else ''}. "
+            f"Name another{other}."
         )
     runs = {name: _open(directory, display) for name, directory in named.items()}
     _compare(runs, target, display)
@@ -66,13 +68,22 @@ def names_of(directories: Sequence[Path]) -> list[str]:
 
     Raises UsageError where a folder is named twice.
     """
-    paths = [directory.resolve().parts for directory in directories]
+    paths = [_resolved(directory).parts for directory in directories]
     for directory, parts in zip(directories, paths, strict=True):
         if paths.count(parts) > 1:
             raise UsageError(f"{directory} is named twice. Name each run once.")
     names = ("/".join(parts[-_telling(parts, paths) :]) for parts in paths)
     # Bytes of a name that are no text are spelled out: tables hold text alone.
     return [name.encode("utf-8", errors="backslashreplace").decode("utf-8") for name in names]
+
+
+def _resolved(directory: Path) -> Path:
+    try:
+        return directory.resolve()
+    except (OSError, RuntimeError) as error:
+        raise StoreError(
+            f"{directory} leads nowhere: {error}. Name the folder that `residyn run` wrote."
+        ) from error
 
 
 def _telling(parts: tuple[str, ...], paths: Sequence[tuple[str, ...]]) -> int:
@@ -156,7 +167,9 @@ def _compare(runs: Mapping[str, Run], out: Path, display: Display) -> None:
     with display.progress("trajectories", "samples") as progress:
         distances = comparison.trajectory_distance({n: _path(run) for n, run in runs.items()}, progress=progress)
     claims = comparison.claims_table({name: run.verdicts for name, run in runs.items()})
-    record = {"runs": {name: _described(run) for name, run in runs.items()}, "warnings": warnings}
+    # Into the record and every picture's metadata: as in run.json, nobody's home folder is named there.
+    described = {"runs": {name: _described(run) for name, run in runs.items()}, "warnings": warnings}
+    record = store.without_home(store.plain(described))
     with display.stage("Comparing the states of shared texts, and drawing"):
         curves = comparison.curves(results)
         known = {name: (run.states, _texts(run.directory)) for name, run in runs.items() if run.states is not None}

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from residyn.cli.commands.common import BUILT_IN, AsJson, Directory, Model, Quiet, Verbose
+from residyn.cli.commands.common import BUILT_IN, AsJson, Directory, Model, Quiet, Verbose, all_reachable
 from residyn.cli.display import Display
 from residyn.cli.presets import PRESETS
 from residyn.cli.request import ModelRequest, takes_request
@@ -78,7 +78,9 @@ def verify(
 
 
 def compare(
-    directories: Annotated[list[Path], typer.Argument(metavar="DIR…", help="Run directories.")],
+    directories: Annotated[
+        list[Path], typer.Argument(metavar="DIR…", help="Run directories.", callback=all_reachable)
+    ],
     *,
     out: Annotated[Path, typer.Option("--out", help="Where the comparison is written.")] = Path("runs/compare"),
     with_controls: Annotated[
