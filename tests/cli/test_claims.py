@@ -333,6 +333,8 @@ def shown(*parts, **changed) -> list[list[str]]:
         (statistic(null={"p": None}), "0.712 (0.6 to 0.8) > 0.5"),
         (statistic(low=None, high=None, null=None), "0.712 > 0.5"),
         (statistic(value=None, low=None, high=None), "not defined (> 0.5)"),
+        (statistic(value="Infinity", low=0.6, high=None, null=None), "inf (0.6 to nan) > 0.5"),
+        (statistic(threshold=None, null=None), "0.712 (0.6 to 0.8) > nan"),
     ],
 )
 def test_a_statistic_is_a_line(part, text):

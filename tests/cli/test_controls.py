@@ -249,6 +249,8 @@ def test_a_noise_floor_that_was_damaged_is_made_again_without_the_model(residyn,
     else:
         files = [floor / "zarr.json"] if damage == "metadata" else sorted(floor.glob("state_noise/c/*"))
         files[0].write_bytes(b"\x00" + files[0].read_bytes()[1:])
+        with pytest.raises(StoreError, match="Make them again: residyn controls"):
+            controls.open_noise_floor(own)
     monkeypatch.setattr("residyn.model.loading.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
     code, _, errors = residyn("controls", own, "-q")
     assert code == 0, errors
@@ -263,10 +265,12 @@ def test_what_stands_in_a_controls_place_is_never_called_to_be_removed(residyn, 
     else:
         (place if what == "folder" else bare / "controls").mkdir(parents=True)
         (place / "mine.txt" if what == "folder" else place).write_text("mine")
+    (bare / "controls" / "shuffled-tokens").write_text("mine too")
     monkeypatch.setattr("residyn.model.loading.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
     code, _, errors = residyn("controls", bare, *SMALL)
     assert code == StoreError.exit_code
     assert "The control untrained-0 has no other place: move" in " ".join(errors.split())
+    assert "The control shuffled-tokens has no other place: move" in " ".join(errors.split())
     assert "Remove" not in errors
     assert "--out" not in errors
 

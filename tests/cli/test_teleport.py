@@ -99,6 +99,10 @@ def test_results_that_were_damaged_are_made_again(residyn, copied, name, damage)
         values = (file for file in sorted(path.glob("*/c/**/*")) if file.is_file())
         file = path / "zarr.json" if damage == "metadata" else next(values)
         file.write_bytes(b"\x00" + file.read_bytes()[1:])
+    if (name, damage) != (teleports.KEPT[-1], "gone"):
+        code, _, errors = residyn("figure", copied, "-q")
+        assert code == 5
+        assert f"Make them again: residyn teleport {copied}" in " ".join(errors.split())
     code, _, errors = residyn("teleport", copied, "-q")
     assert code == 0, errors
     for kept, result in teleports.open_flow(copied).items():

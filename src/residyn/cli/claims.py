@@ -158,10 +158,15 @@ def rows_of(record: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _value(part: Mapping[str, Any]) -> str:
-    threshold = f"{'>' if part['above'] else '<'} {part['threshold']:g}"
+    threshold = f"{'>' if part['above'] else '<'} {_number(part['threshold']):g}"
     if part["value"] is None:
         return f"not defined ({threshold})"
-    interval = "" if part["low"] is None else f" ({part['low']:.3g} to {part['high']:.3g})"
+    interval = "" if part["low"] is None else f" ({_number(part['low']):.3g} to {_number(part['high']):.3g})"
     null = part["null"]
-    p = "" if null is None or null["p"] is None else f", p {null['p']:.2g}"
-    return f"{part['value']:.3g}{interval} {threshold}{p}"
+    p = "" if null is None or null["p"] is None else f", p {_number(null['p']):.2g}"
+    return f"{_number(part['value']):.3g}{interval} {threshold}{p}"
+
+
+def _number(value: float | str | None) -> float:
+    """A number of the record: null where it is not defined, a word where it is infinite."""
+    return float("nan" if value is None else value)

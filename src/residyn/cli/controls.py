@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from residyn import store
 from residyn.cli import stages
 from residyn.cli.display import Display
-from residyn.cli.owned import open_own, save_own
+from residyn.cli.owned import open_made, open_own, save_own
 from residyn.cli.request import ControlsRequest, Request
 from residyn.errors import StoreError, UsageError
 
@@ -89,11 +89,9 @@ def open_controls(directory: Path) -> dict[str, xr.DataArray]:
 
 
 def open_noise_floor(directory: Path) -> xr.Dataset | None:
-    """The noise floor of a run, where it was measured."""
-    from residyn.analysis.saving import open_results
-
+    """The noise floor of a run, where it was measured. Raises StoreError where it was damaged."""
     path = directory / FOLDER / NOISE_FLOOR
-    return open_results(path) if path.exists() else None
+    return open_made(path, f"residyn controls {directory}") if path.exists() else None
 
 
 def show(directory: Path, display: Display) -> None:
@@ -179,20 +177,27 @@ def _n_before(directory: Path, records: Sequence[Mapping[str, Any]]) -> int:
 def _check_folders(directory: Path, readings: Mapping[str, Reading]) -> None:
     """Refuse controls that cannot be captured into their folders, all of them at once."""
     run = store.read_manifest(directory).description.get("samples", {})
+    foreign: list[str] = []
     other: dict[Path, str] = {}
     for name, reading in readings.items():
         folder = directory / FOLDER / name
-        store.check_target(folder, f"The control {name} has no other place: move away what is there.")
+        advice = f"The control {name} has no other place: move away what is there."
+        try:
+            store.check_target(folder, advice)
+        except StoreError as error:
+            foreign.append(str(error))
+            continue
         if not store.has_manifest(folder):
             continue
         stored = store.read_manifest(folder).description.get("samples", {})
         if not isinstance(stored, dict) or "control" not in stored:
-            raise StoreError(
-                f"{folder} holds a run that is no control. The control {name} has no other place: move that away."
-            )
+            foreign.append(f"{folder} holds a run that is no control. {advice}")
+            continue
         lines = store.differing({"samples": stored}, {"samples": reading.settings(run)})
         if lines:
             other[folder] = "\n  ".join([f"The control {name} was captured with other settings:", *lines])
+    if foreign:
+        raise StoreError("\n".join(foreign))
     _refuse(other)
 
 

@@ -29,6 +29,15 @@ def open_own(path: Path) -> xr.Dataset | None:
         raise
 
 
+def open_made(path: Path, command: str) -> xr.Dataset:
+    """The results that another stage made, by `command`. Raises StoreError where they are gone or damaged."""
+    made = open_own(path)
+    if made is None:
+        what = "were damaged since they were made" if path.exists() else "are gone"
+        raise StoreError(f"The results at {path} {what}. Make them again: {command}")
+    return made
+
+
 def save_own(results: xr.Dataset, path: Path) -> None:
     """Write results to `path`, a place of the run's own, over those that are there, damaged or not."""
     from residyn.analysis.saving import lost_its_header, save_results

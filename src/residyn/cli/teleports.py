@@ -20,7 +20,7 @@ from residyn import store
 from residyn.cli import stages
 from residyn.cli.display import Display
 from residyn.cli.origin import of_other_states
-from residyn.cli.owned import open_own, save_own
+from residyn.cli.owned import open_made, open_own, save_own
 from residyn.cli.request import Request, TeleportRequest
 from residyn.errors import DataError, StoreError, UsageError
 
@@ -91,13 +91,11 @@ def teleport(
 
 
 def open_flow(directory: Path) -> dict[str, xr.Dataset]:
-    """The results of the stage by name; empty where there are none."""
-    from residyn.analysis.saving import open_results
-
+    """The results of the stage by name; empty where there are none. Raises StoreError where they were damaged."""
     folder = directory / FOLDER
     if not (folder / f"{KEPT[-1]}.zarr").exists():
         return {}
-    return {name: open_results(folder / f"{name}.zarr") for name in KEPT if (folder / f"{name}.zarr").exists()}
+    return {name: open_made(folder / f"{name}.zarr", f"residyn teleport {directory}") for name in KEPT}
 
 
 def _settings(states: xr.DataArray, request: TeleportRequest) -> str:

@@ -148,7 +148,8 @@ def controls(
 ) -> None:
     """Capture what DIR is compared with: untrained models, shuffled tokens, random positions, other batches.
 
-    What is not typed is as it was when DIR's controls were captured last.
+    What is not typed is as it was when DIR's controls were captured last. Controls that are there are verified,
+    and their damaged shards captured again.
     """
     from residyn.cli import controls as controlling
     from residyn.cli import stages
