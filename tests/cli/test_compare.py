@@ -128,7 +128,7 @@ def test_what_cannot_be_compared_is_said(residyn, judged, other, tmp_path):
     assert "or add --with-controls" in errors
     code, errors = fails(judged, "--with-controls")
     assert code == 2
-    assert "captured no controls" in errors
+    assert "got 1, and no captured controls. Name another, or capture its controls first" in errors
     assert "add --with-controls" not in errors
     code, errors = fails(judged, judged)
     assert code == 2

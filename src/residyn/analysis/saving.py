@@ -129,6 +129,8 @@ def lost_its_header(path: Path) -> bool:
         return False
     except (ValueError, TypeError, KeyError):
         return True
+    if not isinstance(attrs, dict):
+        return True
     ours = [name in attrs for name in ("residyn_format", "residyn_format_version", "sha256")]
     return any(ours) and not (all(ours) and attrs["residyn_format"] == FORMAT)
 

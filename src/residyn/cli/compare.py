@@ -16,6 +16,7 @@ from residyn.cli import controls as controlling
 from residyn.cli import stages
 from residyn.cli.display import Display
 from residyn.cli.origin import of_other_states
+from residyn.cli.owned import open_own
 from residyn.cli.request import AnalysisRequest
 from residyn.errors import StoreError, UsageError
 
@@ -53,11 +54,12 @@ def compare(directories: Sequence[Path], out: Path, display: Display, *, with_co
     if with_controls:
         named |= _controls(named, display)
     if len(named) < 2:
-        instead = "and captured no controls to compare it with" if with_controls else ""
-        other = "" if with_controls else ", or add --with-controls to compare a run with its own controls"
+        found = ", and no captured controls" if with_controls else ""
+        advice = (
+            "capture its controls first" if with_controls else "add --with-controls to compare it with its own"
+        )
         raise UsageError(
-            f"A comparison needs at least two runs; got {len(named)}{f', {instead}' if instead else ''}. "
-            f"Name another{other}."
+            f"A comparison needs at least two runs; got {len(named)}{found}. Name another, or {advice}."
         )
     runs = {name: _open(directory, display) for name, directory in named.items()}
     _compare(runs, target, display)
@@ -125,11 +127,8 @@ def _controls(named: Mapping[str, Path], display: Display) -> dict[str, Path]:
 
 def _analyze_control(directory: Path, display: Display) -> None:
     """Results of a control's states, unless they are there: what curves are made of, and no more."""
-    from residyn.analysis.saving import open_results
-
-    path = directory / stages.RESULTS
-    if path.exists():
-        results = open_results(path)
+    results = open_own(directory / stages.RESULTS)
+    if results is not None:
         same = results.attrs.get("states_hash") == store.open_states(directory).attrs["states_hash"]
         if same and results.attrs.get("complete"):
             return
