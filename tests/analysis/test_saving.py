@@ -14,7 +14,7 @@ import xarray as xr
 import zarr
 
 from residyn.analysis import saving
-from residyn.analysis.saving import open_results, save_results
+from residyn.analysis.saving import has_header, lost_its_header, open_results, save_results
 from residyn.analysis.suite import analyze
 from residyn.errors import DataError, ResourceError, StoreError
 
@@ -186,3 +186,41 @@ def test_long_results_are_stored_in_few_files(tmp_path: Path) -> None:
     save_results(long, tmp_path / "r.zarr")
     assert len([p for p in (tmp_path / "r.zarr" / "x" / "c").rglob("*") if p.is_file()]) == 2
     np.testing.assert_array_equal(open_results(tmp_path / "r.zarr")["x"], long["x"])
+
+
+@pytest.mark.parametrize(
+    ("content", "lost"),
+    [
+        (b"\x00{", True),
+        (b"[]", True),
+        (b'{"attributes": 5}', True),
+        (
+            b'{"attributes": {"residyn_formaT": "residyn results", "residyn_format_version": 1, "sha256": "{}"}}',
+            True,
+        ),
+        (
+            b'{"attributes": {"residyn_format": "residyn resultZ", "residyn_format_version": 1, "sha256": ""}}',
+            True,
+        ),
+        (
+            b'{"attributes": {"residyn_format": "residyn results", "residyn_format_version": 99, "sha256": ""}}',
+            False,
+        ),
+        (b'{"attributes": {"mine": 1}}', False),
+        (None, True),
+    ],
+)
+def test_a_header_that_was_damaged_is_told_from_one_of_somebody_else(tmp_path, content, lost) -> None:
+    path = tmp_path / "results.zarr"
+    save_results(xr.Dataset({"x": ("t", [1.0])}), path)
+    assert has_header(path)
+    assert not lost_its_header(path)
+    if content is None:
+        (path / "zarr.json").unlink()
+    else:
+        (path / "zarr.json").write_bytes(content)
+    assert not has_header(path)
+    assert lost_its_header(path) == lost
+    (tmp_path / "file").touch()
+    assert not lost_its_header(tmp_path / "file")
+    assert not lost_its_header(tmp_path / "nothing")

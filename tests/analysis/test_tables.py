@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +13,9 @@ import pytest
 import xarray as xr
 
 from residyn.analysis.suite import analyze
-from residyn.analysis.tables import tables, write_tables
+from residyn.analysis.tables import tables, write_frame, write_tables
 from residyn.analysis.tables.curves import SHAPES
-from residyn.errors import DataError, StoreError
+from residyn.errors import DataError, ResourceError, StoreError
 from residyn.numerics.resampling import bootstrap_mean
 
 Make = Callable[..., xr.DataArray]
@@ -184,5 +186,27 @@ def test_nothing_to_tabulate_and_nowhere_to_write(results: xr.Dataset, tmp_path:
     with pytest.raises(DataError, match="these results hold x"):
         tables(xr.Dataset({"x": ("t", [1.0])}))
     (tmp_path / "file").write_text("x")
-    with pytest.raises(StoreError, match="Cannot write tables"):
+    with pytest.raises(StoreError, match="The place has to be a folder that can be written to"):
         write_tables(results, tmp_path / "file", resamples=10)
+
+
+def test_a_full_disk_is_named_one_and_leaves_the_table_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = pd.DataFrame({"x": [1]})
+    path = write_frame(frame, tmp_path, "table")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(ResourceError, match=r"Writing table\.csv .* then give the same command again"):
+            write_frame(frame.assign(x=2), tmp_path, "table")
+    assert sorted(tmp_path.iterdir()) == [path]
+    assert path.read_text() == "x\n1\n"
+    left = tmp_path / ".table.csv.0123.tmp"
+    left.touch()
+    os.utime(left, (0, 0))
+    write_frame(frame, tmp_path, "table")
+    assert sorted(tmp_path.iterdir()) == [path]

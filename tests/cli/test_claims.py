@@ -236,6 +236,60 @@ def test_a_damaged_record_is_made_again(own, judged, damaged, content):
 
 
 @pytest.mark.parametrize(
+    "damage",
+    [
+        lambda record: record.pop("claims"),
+        lambda record: record["claims"][0].update(sentence=5),
+        lambda record: record["claims"][3].update(verdict="maybe"),
+        lambda record: record["claims"][1]["parts"][0].pop("threshold"),
+    ],
+)
+def test_verdicts_that_were_changed_since_are_judged_again(own, judged, damage):
+    record = read_json(own / claims.FILE)
+    damage(record)
+    (own / claims.FILE).write_text(json.dumps(record))
+    claims.claims(own, REQUEST, Display(quiet=True))
+    assert (own / claims.FILE).read_bytes() == (judged / claims.FILE).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "ledger", [[1], {"model": 3}, {"model": {"x": 1}}, {"model": {"x": ["1"]}}, {"model": {"x": [True]}}, "text"]
+)
+def test_what_is_left_that_is_no_ledger_is_not_gone_on_with(own, monkeypatch, ledger):
+    basis = read_json(own / claims.FILE)["basis"]
+    unjudged(own)
+    (own / claims.PARTIAL).write_text(json.dumps({"basis": basis, "ledger": ledger}))
+    begun = []
+    monkeypatch.setattr(analysis, "judge", lambda *_, **options: begun.append(options["ledger"]) or stop())
+    with pytest.raises(Interrupted):
+        claims.claims(own, REQUEST, Display(quiet=True))
+    assert begun == [{}]
+
+
+def stop():
+    raise Interrupted
+
+
+def test_results_of_other_states_are_warned_of_and_left_out(residyn, own, monkeypatch):
+    path = own / "results.zarr"
+    rd.save_results(rd.open_results(path).assign_attrs(states_hash="0" * 64), path)
+    given = []
+    monkeypatch.setattr(analysis, "judge", lambda *arguments, **_: given.append(arguments[1]) or stop())
+    code, _, errors = residyn("claims", own, "-q")
+    # The verdicts that are there were made with the results: they are not taken for these.
+    assert (code, given) == (130, [None])
+    assert f"of earlier states than it holds. Renew them: residyn analyze {own}" in errors
+
+
+def test_other_results_are_another_basis(own):
+    before = read_json(own / claims.FILE)["basis"]
+    path = own / "results.zarr"
+    rd.save_results(rd.open_results(path).drop_vars("massive_ratio"), path)
+    claims.claims(own, REQUEST, Display(quiet=True))
+    assert read_json(own / claims.FILE)["basis"] != before
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         (("--resamples", 19), "resamples is a whole number of at least 20; got 19"),
@@ -279,6 +333,8 @@ def shown(*parts, **changed) -> list[list[str]]:
         (statistic(null={"p": None}), "0.712 (0.6 to 0.8) > 0.5"),
         (statistic(low=None, high=None, null=None), "0.712 > 0.5"),
         (statistic(value=None, low=None, high=None), "not defined (> 0.5)"),
+        (statistic(value="Infinity", low=0.6, high=None, null=None), "inf (0.6 to nan) > 0.5"),
+        (statistic(threshold=None, null=None), "0.712 (0.6 to 0.8) > nan"),
     ],
 )
 def test_a_statistic_is_a_line(part, text):

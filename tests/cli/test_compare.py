@@ -12,7 +12,7 @@ import residyn as rd
 from claims_record import verdicts_of
 from residyn.cli.compare import names_of
 from residyn.cli.main import run_command
-from residyn.errors import UsageError
+from residyn.errors import StoreError, UsageError
 from residyn.store import info
 
 
@@ -125,6 +125,11 @@ def test_what_cannot_be_compared_is_said(residyn, judged, other, tmp_path):
     code, errors = fails(judged)
     assert code == 2
     assert "at least two runs; got 1" in errors
+    assert "or add --with-controls" in errors
+    code, errors = fails(judged, "--with-controls")
+    assert code == 2
+    assert "got 1, and no captured controls. Name another, or capture its controls first" in errors
+    assert "add --with-controls" not in errors
     code, errors = fails(judged, judged)
     assert code == 2
     assert "named twice" in errors
@@ -141,6 +146,15 @@ def test_what_cannot_be_compared_is_said(residyn, judged, other, tmp_path):
     assert "residyn analyze" in errors
 
 
+def test_no_file_of_a_comparison_names_the_home_folder(residyn, judged, other, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(judged.parent))
+    out = tmp_path / "c"
+    assert residyn("compare", judged, other, "--out", out, "-q")[0] == 0
+    assert json.loads((out / "comparison.json").read_text())["runs"]["judged"]["directory"] == "~/judged"
+    for path in (out / "comparison.json", out / "comparison.svg"):
+        assert str(judged.parent) not in path.read_text()
+
+
 def test_a_run_is_never_written_over(residyn, judged, other):
     before = sorted(path.name for path in judged.iterdir())
     code, _, errors = residyn("compare", judged, other, "--out", judged, "-q")
@@ -153,6 +167,9 @@ def test_names_are_as_short_as_tells_them_apart(tmp_path):
     folders = [tmp_path / name for name in ("a/run", "b/run", "c/other")]
     assert names_of(folders) == ["a/run", "b/run", "other"]
     assert names_of([Path("x") / ".." / "y"]) == ["y"]
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    with pytest.raises(StoreError, match="leads nowhere"):
+        names_of([tmp_path / "circle"])
     assert names_of([tmp_path / "\udcff"]) == ["\\udcff"]
     with pytest.raises(UsageError, match="named twice"):
         names_of([tmp_path / "a", tmp_path / "b" / ".." / "a"])

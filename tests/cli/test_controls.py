@@ -140,13 +140,24 @@ def test_what_is_asked_for_later_is_added(residyn, own):
     assert not np.allclose(one, other)
 
 
-def test_other_settings_are_refused_by_name_with_the_way_out(residyn, own):
-    code, _, errors = residyn("controls", own, "--control-seed", 1, "-q")
+def test_a_control_that_is_not_asked_for_any_more_is_not_judged(residyn, own):
+    assert residyn("controls", own, "--untrained", 0, "-q")[0] == 0
+    assert (own / "controls" / "untrained-0").exists()
+    assert list(controls.open_controls(own)) == NAMES[:2]
+
+
+def test_other_settings_are_refused_by_name_with_the_way_out(residyn, own, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr("residyn.model.loading.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
+        code, _, errors = residyn("controls", own, "--control-seed", 1, "-q")
     message = " ".join(errors.split())
     assert code == StoreError.exit_code
     assert "The control shuffled-tokens was captured with other settings" in message
     assert "samples.control" in message
-    assert "Remove" in message
+    for name in ("shuffled-tokens", "random-position"):
+        assert f"The control {name} was captured with other settings" in message
+    folders = " and ".join(str(own / "controls" / name) for name in ("shuffled-tokens", "random-position"))
+    assert f"Remove {folders} to capture anew" in message
     shutil.rmtree(own / "controls")
     assert residyn("controls", own, "--control-seed", 1, "-q")[0] == 0
 
@@ -190,6 +201,94 @@ def test_a_run_that_names_no_model_is_refused(bare):
 def test_a_run_without_controls_has_none(captured):
     assert controls.open_controls(captured) == {}
     assert controls.open_noise_floor(captured) is None
+
+
+@pytest.mark.parametrize("put", ["</s>", [7], [1] * 99, {"a": 1}, None])
+def test_special_tokens_that_do_not_stand_in_front_are_refused(bare, monkeypatch, put):
+    from residyn.store import read_json, write_json
+
+    monkeypatch.setattr("residyn.model.loading.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
+    record = read_json(bare / "run.json")
+    record["texts"]["tokens"]["settings"]["bos_rule"]["put"] = put
+    write_json(bare / "run.json", record)
+    with pytest.raises(StoreError, match="not every text begins with them"):
+        controls.controls(bare, ControlsRequest(untrained=0), Display(quiet=True))
+
+
+def test_a_flipped_bit_is_captured_again_and_nothing_else(residyn, own):
+    before = tree(own)
+    shard = own / "controls" / "untrained-0" / "states.zarr" / "states" / "c.1.0.0"
+    damaged = bytearray(shard.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    shard.write_bytes(damaged)
+    whole = own / "controls" / "shuffled-tokens" / "states.zarr" / "states" / "c.1.0.0"
+    stamp = whole.stat().st_mtime_ns
+    for arguments in (("verify", shard.parents[2]), ("verify", shard.parents[2], "--repair")):
+        code, _, errors = residyn(*arguments, "-q")
+        assert code == StoreError.exit_code
+        assert f"captured again with: residyn controls {own}" in " ".join(errors.split())
+    code, _, errors = residyn("controls", own, "-q")
+    assert code == 0, errors
+    assert "1 shards of" in errors
+    assert tree(own) == before
+    assert whole.stat().st_mtime_ns == stamp
+
+
+def test_a_control_is_not_captured_as_a_run(residyn, own):
+    code, _, errors = residyn("capture", own / "controls" / "untrained-0", "-q")
+    assert code == StoreError.exit_code
+    assert f"captured with: residyn controls {own}" in " ".join(errors.split())
+
+
+@pytest.mark.parametrize("damage", ["gone", "metadata", "values"])
+def test_a_noise_floor_that_was_damaged_is_made_again_without_the_model(residyn, own, monkeypatch, damage):
+    before = tree(own)
+    floor = own / "controls" / controls.NOISE_FLOOR
+    if damage == "gone":
+        shutil.rmtree(floor)
+    else:
+        files = [floor / "zarr.json"] if damage == "metadata" else sorted(floor.glob("state_noise/c/*"))
+        files[0].write_bytes(b"\x00" + files[0].read_bytes()[1:])
+        with pytest.raises(StoreError, match="Make them again: residyn controls"):
+            controls.open_noise_floor(own)
+    monkeypatch.setattr("residyn.model.loading.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
+    code, _, errors = residyn("controls", own, "-q")
+    assert code == 0, errors
+    assert tree(own) == before
+
+
+@pytest.mark.parametrize("what", ["file", "folder", "run"])
+def test_what_stands_in_a_controls_place_is_never_called_to_be_removed(residyn, bare, captured, monkeypatch, what):
+    place = bare / "controls" / "untrained-0"
+    if what == "run":
+        shutil.copytree(captured, place)
+    else:
+        (place if what == "folder" else bare / "controls").mkdir(parents=True)
+        (place / "mine.txt" if what == "folder" else place).write_text("mine")
+    (bare / "controls" / "shuffled-tokens").write_text("mine too")
+    monkeypatch.setattr("residyn.model.loading.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
+    code, _, errors = residyn("controls", bare, *SMALL)
+    assert code == StoreError.exit_code
+    assert "The control untrained-0 has no other place: move" in " ".join(errors.split())
+    assert "The control shuffled-tokens has no other place: move" in " ".join(errors.split())
+    assert "Remove" not in errors
+    assert "--out" not in errors
+
+
+def test_where_nothing_is_asked_for_no_model_is_loaded(residyn, own, monkeypatch):
+    monkeypatch.setattr("residyn.model.loading.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
+    options = ("--untrained", 0, "--no-shuffled-tokens", "--no-random-positions", "--no-noise")
+    code, _, errors = residyn("controls", own, *options, "-q")
+    assert code == 0, errors
+    assert read_run(own)["controls"]["untrained"] == 0
+    assert controls.open_controls(own) == {}
+
+
+def test_what_a_capture_warns_of_stays_with_its_control(bare, monkeypatch):
+    monkeypatch.setattr(capturing, "capture_to", lambda job, out, progress=None: ["not bit-reproducible"])
+    monkeypatch.setattr(controls, "_keep_noise_floor", lambda *_: None)
+    controls.controls(bare, ControlsRequest(untrained=0), Display(quiet=True))
+    assert read_run(bare / "controls" / "shuffled-tokens")["warnings"] == ["not bit-reproducible"]
 
 
 @pytest.mark.parametrize(

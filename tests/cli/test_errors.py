@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
 import pytest
+
+import residyn as rd
 
 USAGE, MODEL, DATA, STORE, RESOURCES = 2, 3, 4, 5, 6
 
@@ -98,6 +101,73 @@ def test_a_run_that_is_not_complete(residyn, copied):
     code, _, errors = residyn("analyze", copied, "--allow-partial")
     assert code == 0
     assert "24 of 40 samples" in said(errors)
+
+
+def test_results_of_earlier_states_are_never_taken_for_the_runs_own(residyn, copied):
+    path = copied / "results.zarr"
+    rd.save_results(rd.open_results(path).assign_attrs(states_hash="0" * 64), path)
+    advice = f"of earlier states than it holds. Renew them: residyn analyze {copied}"
+    code, _, errors = residyn("figure", copied, "--formats", "png", "-q")
+    assert (code, advice in errors) == (0, True)
+    code, _, errors = residyn("report", copied, "-q")
+    assert (code, advice in errors) == (0, True)
+    code, _, errors = residyn("teleport", copied, "--hosts", 1, "-q")
+    assert (code, advice in errors) == (STORE, True)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("controls", "controls.untrained", "x", "a whole number"),
+        ("controls", "controls.noise", 1, "true or false"),
+        ("controls", "controls.control_share", True, "a number"),
+        ("controls", "controls", "all", "an object"),
+        ("claims", "claims.resamples", None, "a whole number"),
+        ("claims", "claims.resamples", 3, "resamples is a whole number of at least 20; got 3"),
+        ("claims", "controls.untrained", [1], "a whole number"),
+        ("analyze", "analysis.estimators", 5, "text"),
+        ("analyze", "analysis.analysis_device", {}, "text or null"),
+        ("teleport", "teleports.radii", 5, "text"),
+        ("teleport", "teleports.radii", "2,1", "--radii grow"),
+        ("capture", "request.texts", 5, "text"),
+        ("capture", "request.order", "last", "one of 'random', 'first'"),
+        ("capture", "request.model", 5, "text"),
+    ],
+)
+def test_recorded_options_are_checked_before_they_are_used(residyn, copied, monkeypatch, case):
+    verb, key, value, wanted = case
+    monkeypatch.setattr("residyn.model.loading.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
+    record = json.loads((copied / "run.json").read_text())
+    section, _, name = key.partition(".")
+    if name:
+        record[section][name] = value
+    else:
+        record[section] = value
+    (copied / "run.json").write_text(json.dumps(record))
+    code, _, errors = residyn(verb, copied, "-q")
+    assert code == STORE, errors
+    assert f"{copied / 'run.json'} is damaged: {section}" in said(errors)
+    assert wanted in said(errors)
+
+
+def test_what_is_typed_has_to_go_with_what_is_recorded(residyn, copied):
+    code, _, errors = residyn("capture", copied, "--max-chars", 1, "-q")
+    assert code == USAGE
+    assert "Widen the bounds" in said(errors)
+
+
+@pytest.mark.parametrize(
+    "verb", ["info", "verify", "capture", "controls", "claims", "figure", "report", "compare"]
+)
+@pytest.mark.parametrize("kind", ["long", "circle"])
+def test_a_path_that_leads_nowhere_is_one_line(residyn, tmp_path, verb, kind):
+    path = tmp_path / ("n" * 300 if kind == "long" else "circle")
+    if kind == "circle":
+        path.symlink_to(path)
+    code, _, errors = residyn(verb, path, "-q")
+    assert code == STORE
+    assert "cannot be looked into" in errors
+    assert errors.count("\n") == 1
 
 
 def test_a_defect_is_called_one(residyn, monkeypatch, tmp_path):

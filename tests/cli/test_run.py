@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import residyn as rd
+from residyn.store import update_run
 
 
 def test_one_command_makes_a_whole_run(finished):
@@ -36,6 +38,42 @@ def test_a_finished_run_is_found_and_not_done_again(residyn, asked, copied):
     record = json.loads(printed)
     assert record["figure"].endswith("figure1.png")
     assert {row["quantity"] for row in record["summary"]} >= {"cosine", "velocity", "unit_correlation"}
+
+
+def test_tables_that_are_gone_are_written_again(residyn, copied, finished):
+    shutil.rmtree(copied / "tables")
+    assert residyn("analyze", copied, "-q")[0] == 0
+    for name in ("summary.csv", "cosine.csv"):
+        assert (copied / "tables" / name).read_bytes() == (finished / "tables" / name).read_bytes()
+
+
+@pytest.mark.parametrize("file", ["zarr.json", "cosine/c/0/0", "cosine/zarr.json"])
+def test_results_that_were_damaged_are_made_again(residyn, copied, file):
+    whole, path = rd.open_results(copied / "results.zarr"), copied / "results.zarr" / file
+    path.write_bytes(b"\x00" + path.read_bytes()[1:])
+    code, _, errors = residyn("analyze", copied, "-q")
+    assert code == 0, errors
+    assert rd.open_results(copied / "results.zarr").identical(whole)
+
+
+def test_what_residyn_did_not_write_is_never_written_over(residyn, copied):
+    path = copied / "results.zarr"
+    record = json.loads((path / "zarr.json").read_text())
+    for attributes in ({}, {**record["attributes"], "residyn_format_version": 99}):
+        (path / "zarr.json").write_text(json.dumps({**record, "attributes": attributes}))
+        before = (path / "zarr.json").read_bytes()
+        assert residyn("analyze", copied, "-q")[0] == 5
+        assert (path / "zarr.json").read_bytes() == before
+
+
+def test_what_a_capture_warned_of_stays_true_of_its_states(residyn, asked, copied):
+    update_run(copied, warnings=["A batch was halved: the run is not bit-reproducible."])
+    model, *options = asked
+    for _ in range(2):
+        assert residyn("capture", copied, "--model", model, *options)[0] == 0
+        recorded = json.loads((copied / "run.json").read_text())["warnings"]
+        assert recorded[0] == "A batch was halved: the run is not bit-reproducible."
+        assert len(recorded) == len(set(recorded))
 
 
 def test_the_stages_alone_give_what_run_gives(residyn, asked, finished, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 
 import residyn as rd
 from residyn.cli import teleports
+from residyn.cli.request import TeleportRequest
 from residyn.errors import DataError
 
 SMALL = ("--hosts", 2, "--grid", 3, "--directions", 2, "--radii", "1,2", "--horizon", 3)
@@ -18,8 +20,6 @@ SMALL = ("--hosts", 2, "--grid", 3, "--directions", 2, "--radii", "1,2", "--hori
 @pytest.fixture
 def clean(copied):
     """A finished run of the test's own, as if it had not been teleported from."""
-    import shutil
-
     for name in ("teleport.zarr", "teleports", "untrained"):
         shutil.rmtree(copied / name)
     return copied
@@ -77,10 +77,72 @@ def test_an_interrupted_teleport_goes_on_with_the_hosts_it_lacks(residyn, clean)
         assert result.identical(whole[name]), name
 
 
-def test_other_settings_are_refused_by_name(residyn, copied):
-    code, _, errors = residyn("teleport", copied, *SMALL, "-q")
+@pytest.mark.parametrize("verb", ["teleport", "run"])
+def test_other_settings_are_refused_by_name_with_the_folders_to_remove(residyn, copied, asked, verb):
+    arguments = ("teleport", copied) if verb == "teleport" else ("run", *asked, "--out", copied)
+    code, _, errors = residyn(*arguments, *SMALL, "-q")
     assert code == 5
     assert "steps" in errors
+    advice = f"Remove {copied / 'teleport.zarr'} to teleport anew, and {copied / 'untrained'} with it"
+    assert advice in " ".join(errors.split())
+    assert "out=" not in errors
+
+
+@pytest.mark.parametrize("name", teleports.KEPT)
+@pytest.mark.parametrize("damage", ["gone", "metadata", "values"])
+def test_results_that_were_damaged_are_made_again(residyn, copied, name, damage):
+    whole = {kept: result.copy(deep=True) for kept, result in teleports.open_flow(copied).items()}
+    path = copied / "teleports" / f"{name}.zarr"
+    if damage == "gone":
+        shutil.rmtree(path)
+    else:
+        values = (file for file in sorted(path.glob("*/c/**/*")) if file.is_file())
+        file = path / "zarr.json" if damage == "metadata" else next(values)
+        file.write_bytes(b"\x00" + file.read_bytes()[1:])
+    if (name, damage) != (teleports.KEPT[-1], "gone"):
+        code, _, errors = residyn("figure", copied, "-q")
+        assert code == 5
+        assert f"Make them again: residyn teleport {copied}" in " ".join(errors.split())
+    code, _, errors = residyn("teleport", copied, "-q")
+    assert code == 0, errors
+    for kept, result in teleports.open_flow(copied).items():
+        assert result.identical(whole[kept]), kept
+
+
+def test_a_table_that_is_gone_is_written_again(residyn, copied, finished):
+    shutil.rmtree(copied / "tables")
+    code, _, errors = residyn("teleport", copied, "-q")
+    assert code == 0, errors
+    table = "tables/teleports.csv"
+    assert (copied / table).read_bytes() == (finished / table).read_bytes()
+
+
+def test_an_analysis_without_dimensions_is_finished_first(residyn, copied, monkeypatch):
+    path = copied / "results.zarr"
+    results = rd.open_results(path).drop_vars("two_nn")
+    rd.save_results(results, path)
+    monkeypatch.setattr("residyn.model.loading.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
+    code, _, errors = residyn("teleport", copied, *SMALL, "-q")
+    assert code == DataError.exit_code
+    assert f"residyn analyze {copied}" in " ".join(errors.split())
+    # Where it cannot be had, the layers themselves are taken.
+    lacking = results.assign_attrs(not_computed="orbits: no\ndimension: too few samples")
+    states = rd.open_states(copied)
+    found = teleports._places(copied, states, lacking, TeleportRequest())
+    assert found == ["0.attn", "1.attn", "2.attn"]
+
+
+def test_results_of_two_settings_never_stand_beside_each_other(copied, monkeypatch):
+    found = teleports.open_flow(copied)
+
+    def killed(_result, path):
+        raise KeyboardInterrupt(path)
+
+    monkeypatch.setattr(teleports, "save_own", killed)
+    monkeypatch.setattr("residyn.analysis.teleports.affine", lambda flow: flow)
+    with pytest.raises(KeyboardInterrupt):
+        teleports._keep(copied, found["flow"], [], "others")
+    assert teleports.open_flow(copied) == {}
 
 
 def test_two_extents_are_two_kinds_of_targets(residyn, clean):

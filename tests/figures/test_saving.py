@@ -102,3 +102,9 @@ def test_a_full_disk_leaves_the_earlier_figure(drawn, tmp_path, monkeypatch):
         save(drawn, tmp_path / "f", ("png",))
     assert [path.name for path in tmp_path.iterdir()] == ["f.png"]
     assert (tmp_path / "f.png").read_bytes() == b"earlier"
+
+
+def test_what_an_ended_process_left_behind_does_not_stay(drawn, tmp_path):
+    (tmp_path / ".f.png.partial").write_bytes(b"half")
+    save(drawn, tmp_path / "f", ("png",))
+    assert [path.name for path in tmp_path.iterdir()] == ["f.png"]

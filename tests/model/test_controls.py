@@ -44,7 +44,7 @@ def ids_of(job):
 
 def test_a_share_of_the_samples_is_seeded_and_at_least_fifty(job):
     def labels(share, seed):
-        return [record["sample"] for record in controls.chosen_records(job, share, seed)]
+        return [record["sample"] for record in controls.chosen_records(job.records, share, seed)]
 
     assert len(labels(0.2, 0)) == controls.LEAST_SAMPLES == 50
     assert len(labels(0.9, 0)) == 54
@@ -59,17 +59,17 @@ def test_a_share_of_the_samples_is_seeded_and_at_least_fifty(job):
 
 def test_a_run_of_few_texts_is_taken_whole(model):
     few, _ = prepare(model, TEXTS[:7])
-    assert len(controls.chosen_records(few, 0.2, 0)) == 7
+    assert len(controls.chosen_records(few.records, 0.2, 0)) == 7
 
 
 @pytest.mark.parametrize("share", [0, -0.1, 1.01, float("nan")])
 def test_a_share_is_above_nothing_and_at_most_all(job, share):
     with pytest.raises(UsageError, match="above 0 and at most 1"):
-        controls.chosen_records(job, share, 0)
+        controls.chosen_records(job.records, share, 0)
 
 
 def test_shuffled_tokens_are_the_texts_own_behind_the_same_front(job):
-    shuffled = controls.shuffled_tokens(job, job.records, BEFORE, 0)
+    shuffled = controls.job_for(job, controls.shuffled_tokens(job.records, BEFORE, 0))
     before, after = ids_of(job), ids_of(shuffled)
     assert before.keys() == after.keys()
     assert all(Counter(after[sample]) == Counter(ids) for sample, ids in before.items())
@@ -83,10 +83,10 @@ def test_shuffled_tokens_are_the_texts_own_behind_the_same_front(job):
 
 
 def test_a_shuffle_depends_on_the_seed_and_the_text_alone(job):
-    whole = ids_of(controls.shuffled_tokens(job, job.records, BEFORE, 0))
-    some = ids_of(controls.shuffled_tokens(job, list(reversed(job.records))[::3], BEFORE, 0))
+    whole = ids_of(controls.job_for(job, controls.shuffled_tokens(job.records, BEFORE, 0)))
+    some = ids_of(controls.job_for(job, controls.shuffled_tokens(list(reversed(job.records))[::3], BEFORE, 0)))
     assert some == {sample: whole[sample] for sample in some}
-    other = ids_of(controls.shuffled_tokens(job, job.records, BEFORE, 1))
+    other = ids_of(controls.job_for(job, controls.shuffled_tokens(job.records, BEFORE, 1)))
     assert sum(other[sample] != ids for sample, ids in whole.items()) == len(whole)
 
 
@@ -95,7 +95,7 @@ def test_every_token_is_as_likely_to_come_last():
     model = load_model(build("llama"), spelling_tokenizer())
     texts = [f"abcdefg{i:03d}" for i in range(600)]
     job, _ = prepare(model, texts)
-    shuffled = ids_of(controls.shuffled_tokens(job, job.records, 0, 5))
+    shuffled = ids_of(controls.job_for(job, controls.shuffled_tokens(job.records, 0, 5)))
     letters = ids_of(job)[0][:7]
     ends = Counter(ids[-1] for ids in shuffled.values())
     sd = np.sqrt(600 * 0.1 * 0.9)
@@ -104,13 +104,13 @@ def test_every_token_is_as_likely_to_come_last():
 
 def test_a_text_of_one_token_stays(model):
     job, _ = prepare(model, ["a", "bcd"], bos="always")
-    shuffled = ids_of(controls.shuffled_tokens(job, job.records, BEFORE, 0))
-    cut = ids_of(controls.random_positions(job, job.records, BEFORE, 0))
+    shuffled = ids_of(controls.job_for(job, controls.shuffled_tokens(job.records, BEFORE, 0)))
+    cut = ids_of(controls.job_for(job, controls.random_positions(job.records, BEFORE, 0)))
     assert shuffled[0] == cut[0] == ids_of(job)[0]
 
 
 def test_random_positions_are_those_of_a_run_of_random_positions(model, job):
-    cut = controls.random_positions(job, job.records, BEFORE, 7)
+    cut = controls.job_for(job, controls.random_positions(job.records, BEFORE, 7))
     asked, _ = prepare(model, TEXTS, bos="always", position="random", seed=7)
     assert ids_of(cut) == ids_of(asked)
     assert cut.labels["position"] == "random"
@@ -118,7 +118,7 @@ def test_random_positions_are_those_of_a_run_of_random_positions(model, job):
 
 
 def test_a_twin_is_the_untrained_model_on_the_same_tokens(model, job, states):
-    records = controls.chosen_records(job, 0.2, 0)
+    records = controls.chosen_records(job.records, 0.2, 0)
     control = capture_in_memory(controls.of_twin(job, records, model, 3, None))
     twin = untrained(model, 3)
     whole = capture_in_memory(prepare(twin, TEXTS, bos="always")[0])
@@ -138,7 +138,7 @@ def test_a_twin_on_every_sample_has_the_bits_of_a_capture_of_its_own(model, job)
 
 
 def test_shuffled_states_are_those_of_the_shuffled_tokens(model, job):
-    control = controls.shuffled_tokens(job, job.records[:5], BEFORE, 0)
+    control = controls.job_for(job, controls.shuffled_tokens(job.records[:5], BEFORE, 0))
     found = capture_in_memory(control)
     for record in control.records:
         with torch.no_grad():
@@ -150,7 +150,7 @@ def test_shuffled_states_are_those_of_the_shuffled_tokens(model, job):
 
 
 def test_other_batches_hold_one_text_each_and_change_the_rounding_alone(job, states):
-    control = controls.other_batches(job, job.records)
+    control = controls.job_for(job, controls.other_batches(job.records))
     assert len(control.records) == controls.NOISE_SAMPLES == 32
     assert all(batch.stop - batch.start == 1 for shard in control.plan.shards for batch in shard)
     assert any(batch.stop - batch.start > 1 for shard in job.plan.shards for batch in shard)
@@ -168,7 +168,7 @@ def test_the_noise_of_other_batches_is_that_of_the_number_format(dtype, bound):
     job, _ = prepare(
         coarse, [letter * (1 + place % 2) for place, letter in enumerate("abcdefghijklmnopqrstuvwxyz")]
     )
-    again = capture_in_memory(controls.other_batches(job, job.records))
+    again = capture_in_memory(controls.job_for(job, controls.other_batches(job.records)))
     floor = noise_floor(capture_in_memory(job), again)
     assert float(floor["state_noise"].max()) <= bound
     assert floor["state_noise"].attrs["capture_dtype"] == str(dtype).removeprefix("torch.")
@@ -177,9 +177,9 @@ def test_the_noise_of_other_batches_is_that_of_the_number_format(dtype, bound):
 def test_controls_keep_the_documents_of_their_samples(model, job):
     told = replace(job, records=tuple({**record, "document": record["sample"] // 5} for record in job.records))
     for made in (
-        controls.shuffled_tokens(told, told.records, BEFORE, 0),
-        controls.random_positions(told, told.records, BEFORE, 0),
-        controls.other_batches(told, told.records),
+        controls.job_for(told, controls.shuffled_tokens(told.records, BEFORE, 0)),
+        controls.job_for(told, controls.random_positions(told.records, BEFORE, 0)),
+        controls.job_for(told, controls.other_batches(told.records)),
         controls.of_twin(told, told.records[:9], model, 0, None),
     ):
         assert all(record["document"] == record["sample"] // 5 for record in made.records)
@@ -190,9 +190,9 @@ def test_controls_keep_the_documents_of_their_samples(model, job):
 
 def test_every_control_is_a_run_of_its_own(model, job, tmp_path):
     made = [
-        controls.shuffled_tokens(job, job.records, BEFORE, 0),
-        controls.shuffled_tokens(job, job.records, BEFORE, 1),
-        controls.other_batches(job, job.records),
+        controls.job_for(job, controls.shuffled_tokens(job.records, BEFORE, 0)),
+        controls.job_for(job, controls.shuffled_tokens(job.records, BEFORE, 1)),
+        controls.job_for(job, controls.other_batches(job.records)),
         controls.of_twin(job, job.records, model, 0, None),
         controls.of_twin(job, job.records, model, 1, None),
     ]
@@ -204,7 +204,7 @@ def test_every_control_is_a_run_of_its_own(model, job, tmp_path):
 
 
 def test_a_control_that_lost_a_shard_goes_on_and_ends_the_same(model, job, tmp_path):
-    control = controls.shuffled_tokens(job, job.records, BEFORE, 0)
+    control = controls.job_for(job, controls.shuffled_tokens(job.records, BEFORE, 0))
     for place in ("whole", "cut"):
         control.create(tmp_path / place)
         capture_to(control, tmp_path / place)
@@ -212,7 +212,7 @@ def test_a_control_that_lost_a_shard_goes_on_and_ends_the_same(model, job, tmp_p
     marker.unlink()
     with pytest.raises(StoreError, match="not complete"):
         rd.open_states(tmp_path / "cut")
-    again = controls.shuffled_tokens(job, job.records, BEFORE, 0)
+    again = controls.job_for(job, controls.shuffled_tokens(job.records, BEFORE, 0))
     again.create(tmp_path / "cut")
     capture_to(again, tmp_path / "cut")
     whole, cut = (rd.open_states(tmp_path / place) for place in ("whole", "cut"))

@@ -105,6 +105,36 @@ def _write(results: xr.Dataset, path: Path) -> None:
     stored.to_zarr(path, mode="w", zarr_format=3, consolidated=False, encoding=chunks)
 
 
+def has_header(path: Path) -> bool:
+    """Whether what stands at `path` says that it is results of residyn's, in the format that this one reads."""
+    try:
+        _read_header(path)
+    except StoreError:
+        return False
+    return True
+
+
+def lost_its_header(path: Path) -> bool:
+    """Whether results of residyn's stand at `path` that do not say so any more, because a file was damaged.
+
+    Not so where another residyn wrote them, or anybody else a zarr group of their own.
+    """
+    if path.is_symlink() or not path.is_dir() or has_header(path):
+        return False
+    try:
+        attrs = json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"]
+    except FileNotFoundError:
+        return any(path.glob("*/zarr.json"))
+    except OSError:
+        return False
+    except (ValueError, TypeError, KeyError):
+        return True
+    if not isinstance(attrs, dict):
+        return True
+    ours = [name in attrs for name in ("residyn_format", "residyn_format_version", "sha256")]
+    return any(ours) and not (all(ours) and attrs["residyn_format"] == FORMAT)
+
+
 def _read_header(path: Path) -> dict[str, Any]:
     """The attributes that mark residyn's results; StoreError unless they are there and of a format we know."""
     try:

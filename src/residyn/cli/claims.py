@@ -6,12 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from residyn import store
 from residyn.cli import stages
 from residyn.cli.controls import open_controls
 from residyn.cli.display import Display
+from residyn.cli.origin import of_other_states
 from residyn.cli.request import ClaimsRequest
 from residyn.cli.teleports import open_flow
 from residyn.errors import StoreError
@@ -28,22 +29,25 @@ MARKS = {"holds": "●", "does not hold": "○", "undecided": "◐"}
 def claims(directory: Path, request: ClaimsRequest, display: Display) -> dict[str, Any]:
     """Judge the paper's claims on a run, and write claims.json; its content.
 
-    What is there for the same states, controls, teleports and settings is not judged again, and an interrupted
-    judgement goes on with the tasks that it lacks.
+    What is there for the same states, results, controls, teleports and settings is not judged again, and an
+    interrupted judgement goes on with the tasks that it lacks. Results of other states are left out.
     """
     from residyn.analysis.claims import judge
     from residyn.analysis.saving import open_results
 
     states = store.open_states(directory)
-    results = open_results(directory / stages.RESULTS)
+    stored = open_results(directory / stages.RESULTS)
+    notice = of_other_states(directory, stored, states)
+    display.warn([notice] if notice else [])
+    results = None if notice else stored
     summary = open_flow(directory).get("summary")
     controls = open_controls(directory)
-    basis = _basis(states, summary, controls, request)
+    basis = _basis(states, results, summary, controls, request)
     found = _read(directory / FILE)
-    if found.get("basis") == basis:
+    if found.get("basis") == basis and _is_whole(directory / FILE):
         return found
     partial = _read(directory / PARTIAL)
-    ledger = partial.get("ledger") if partial.get("basis") == basis else None
+    left = partial.get("ledger") if partial.get("basis") == basis else None
 
     def keep(ledger: Mapping[str, Any]) -> None:
         store.write_json(directory / PARTIAL, {"basis": basis, "ledger": ledger})
@@ -55,7 +59,7 @@ def claims(directory: Path, request: ClaimsRequest, display: Display) -> dict[st
             teleport_summary=summary,
             controls=controls,
             settings=request.settings(),
-            ledger=_with_undefined(ledger or {}),
+            ledger=_with_undefined(left) if _is_ledger(left) else {},
             keep=keep,
             progress=progress,
         )
@@ -67,13 +71,18 @@ def claims(directory: Path, request: ClaimsRequest, display: Display) -> dict[st
 
 
 def _basis(
-    states: xr.DataArray, summary: xr.Dataset | None, controls: Mapping[str, xr.DataArray], request: ClaimsRequest
+    states: xr.DataArray,
+    results: xr.Dataset | None,
+    summary: xr.Dataset | None,
+    controls: Mapping[str, xr.DataArray],
+    request: ClaimsRequest,
 ) -> str:
     """A hash of everything that decides the verdicts."""
     from residyn import __version__
 
     decisive = {
         "states": states.attrs["states_hash"],
+        "results": None if results is None else [results.attrs.get("settings"), *sorted(map(str, results))],
         "teleports": None if summary is None else summary.attrs.get("settings"),
         "controls": {name: control.attrs["states_hash"] for name, control in controls.items()},
         "settings": request.settings().to_json(),
@@ -91,6 +100,30 @@ def _read(path: Path) -> dict[str, Any]:
     except StoreError:
         return {}
     return record if isinstance(record, dict) else {}
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a record of verdicts is what this residyn writes, field by field."""
+    from residyn.analysis.claims import read_verdicts
+
+    try:
+        return read_verdicts(path) is not None
+    except StoreError:
+        return False
+
+
+def _is_ledger(record: Any) -> TypeGuard[dict[str, dict[str, list[float | None]]]]:
+    """Whether what an interrupted judgement left is a ledger: lists of numbers by their names, by the task."""
+    return isinstance(record, dict) and all(
+        isinstance(made, dict)
+        and all(isinstance(values, list) for values in made.values())
+        and all(_is_number(value) for values in made.values() for value in values)
+        for made in record.values()
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _with_undefined(ledger: Mapping[str, Mapping[str, list[float | None]]]) -> dict[str, dict[str, list[float]]]:
@@ -125,10 +158,15 @@ def rows_of(record: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _value(part: Mapping[str, Any]) -> str:
-    threshold = f"{'>' if part['above'] else '<'} {part['threshold']:g}"
+    threshold = f"{'>' if part['above'] else '<'} {_number(part['threshold']):g}"
     if part["value"] is None:
         return f"not defined ({threshold})"
-    interval = "" if part["low"] is None else f" ({part['low']:.3g} to {part['high']:.3g})"
+    interval = "" if part["low"] is None else f" ({_number(part['low']):.3g} to {_number(part['high']):.3g})"
     null = part["null"]
-    p = "" if null is None or null["p"] is None else f", p {null['p']:.2g}"
-    return f"{part['value']:.3g}{interval} {threshold}{p}"
+    p = "" if null is None or null["p"] is None else f", p {_number(null['p']):.2g}"
+    return f"{_number(part['value']):.3g}{interval} {threshold}{p}"
+
+
+def _number(value: float | str | None) -> float:
+    """A number of the record: null where it is not defined, a word where it is infinite."""
+    return float("nan" if value is None else value)

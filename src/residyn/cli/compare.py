@@ -15,6 +15,8 @@ from residyn.cli import claims as judging
 from residyn.cli import controls as controlling
 from residyn.cli import stages
 from residyn.cli.display import Display
+from residyn.cli.origin import of_other_states
+from residyn.cli.owned import open_own
 from residyn.cli.request import AnalysisRequest
 from residyn.errors import StoreError, UsageError
 
@@ -52,9 +54,12 @@ def compare(directories: Sequence[Path], out: Path, display: Display, *, with_co
     if with_controls:
         named |= _controls(named, display)
     if len(named) < 2:
+        found = ", and no captured controls" if with_controls else ""
+        advice = (
+            "capture its controls first" if with_controls else "add --with-controls to compare it with its own"
+        )
         raise UsageError(
-            f"A comparison needs at least two runs; got {len(named)}. Name another, or add --with-controls to "
-            "compare a run with its own controls."
+            f"A comparison needs at least two runs; got {len(named)}{found}. Name another, or {advice}."
         )
     runs = {name: _open(directory, display) for name, directory in named.items()}
     _compare(runs, target, display)
@@ -65,13 +70,22 @@ def names_of(directories: Sequence[Path]) -> list[str]:
 
     Raises UsageError where a folder is named twice.
     """
-    paths = [directory.resolve().parts for directory in directories]
+    paths = [_resolved(directory).parts for directory in directories]
     for directory, parts in zip(directories, paths, strict=True):
         if paths.count(parts) > 1:
             raise UsageError(f"{directory} is named twice. Name each run once.")
     names = ("/".join(parts[-_telling(parts, paths) :]) for parts in paths)
     # Bytes of a name that are no text are spelled out: tables hold text alone.
     return [name.encode("utf-8", errors="backslashreplace").decode("utf-8") for name in names]
+
+
+def _resolved(directory: Path) -> Path:
+    try:
+        return directory.resolve()
+    except (OSError, RuntimeError) as error:
+        raise StoreError(
+            f"{directory} leads nowhere: {error}. Name the folder that `residyn run` wrote."
+        ) from error
 
 
 def _telling(parts: tuple[str, ...], paths: Sequence[tuple[str, ...]]) -> int:
@@ -113,11 +127,8 @@ def _controls(named: Mapping[str, Path], display: Display) -> dict[str, Path]:
 
 def _analyze_control(directory: Path, display: Display) -> None:
     """Results of a control's states, unless they are there: what curves are made of, and no more."""
-    from residyn.analysis.saving import open_results
-
-    path = directory / stages.RESULTS
-    if path.exists():
-        results = open_results(path)
+    results = open_own(directory / stages.RESULTS)
+    if results is not None:
         same = results.attrs.get("states_hash") == store.open_states(directory).attrs["states_hash"]
         if same and results.attrs.get("complete"):
             return
@@ -133,8 +144,8 @@ def _open(directory: Path, display: Display) -> Run:
     states = None
     if store.has_manifest(directory):
         states = store.open_states(directory, allow_partial=True)
-        if states.attrs["states_hash"] != origin:
-            display.warn([f"The results of {directory} are of earlier states. Renew: residyn analyze {directory}"])
+        if notice := of_other_states(directory, results, states):
+            display.warn([notice])
             states = None
     verdicts = read_verdicts(directory / judging.FILE)
     if verdicts is None:
@@ -155,7 +166,9 @@ def _compare(runs: Mapping[str, Run], out: Path, display: Display) -> None:
     with display.progress("trajectories", "samples") as progress:
         distances = comparison.trajectory_distance({n: _path(run) for n, run in runs.items()}, progress=progress)
     claims = comparison.claims_table({name: run.verdicts for name, run in runs.items()})
-    record = {"runs": {name: _described(run) for name, run in runs.items()}, "warnings": warnings}
+    # Into the record and every picture's metadata: as in run.json, nobody's home folder is named there.
+    described = {"runs": {name: _described(run) for name, run in runs.items()}, "warnings": warnings}
+    record = store.without_home(store.plain(described))
     with display.stage("Comparing the states of shared texts, and drawing"):
         curves = comparison.curves(results)
         known = {name: (run.states, _texts(run.directory)) for name, run in runs.items() if run.states is not None}

@@ -10,7 +10,7 @@ from residyn import store
 from residyn.cli.display import Display
 from residyn.cli.request import ModelRequest, Request
 from residyn.cli.stages import complete, continued, load, read_layout
-from residyn.errors import ModelError, UsageError
+from residyn.errors import ModelError, StoreError, UsageError
 
 
 def show_info(record: dict[str, Any], display: Display) -> None:
@@ -72,8 +72,31 @@ def verify(directory: Path, display: Display) -> list[int]:
     return [damage.shard for damage in report.damaged] + list(report.pending)
 
 
+def is_control(directory: Path) -> bool:
+    """Whether a folder is the run directory of a control."""
+    return store.has_manifest(directory) and "control" in store.read_run(directory)
+
+
+def check_is_run(directory: Path) -> None:
+    """Raise StoreError where a run directory is that of a control: its run alone says what it is of."""
+    if is_control(directory):
+        raise StoreError(f"{directory} is a control, which is captured with: {controls_command(directory)}")
+
+
+def repair_advice(directory: Path) -> str:
+    """How damaged shards are captured again."""
+    if is_control(directory):
+        return f"It is a control, and only those are captured again with: {controls_command(directory)}"
+    return f"`residyn verify {directory} --repair` captures only those again."
+
+
+def controls_command(control: Path) -> str:
+    """What captures a control: it lies in RUN/controls/NAME."""
+    return f"residyn controls {control.resolve().parent.parent}"
+
+
 def repair(directory: Path, damaged: Sequence[int], model: str | None, display: Display) -> None:
-    """Capture damaged and missing shards again, and no others."""
+    """Capture damaged and missing shards of a run again, and no others."""
     named, request = continued(directory, model, Request(), set())
     if named is None:
         raise UsageError(f"{directory} does not say which model it is of. Name it with --model.")

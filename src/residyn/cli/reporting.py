@@ -9,12 +9,17 @@ from typing import Any
 from residyn import store
 from residyn.cli import claims, stages
 from residyn.cli.display import Display
+from residyn.cli.origin import of_other_states
 
 
 def report(directory: Path, display: Display) -> Path:
     """Write the page; its path."""
+    from residyn.analysis.saving import open_results
     from residyn.report import write_report
 
+    path = directory / stages.RESULTS
+    notice = of_other_states(directory, open_results(path)) if path.exists() else ""
+    display.warn([notice] if notice else [])
     with stages.timed() as seconds, display.stage("Writing the report"):
         page = write_report(directory)
     store.update_run(directory, timings={"report_s": seconds()})
@@ -25,7 +30,7 @@ def summarize(directory: Path, figure: Path, page: Path, judged: Mapping[str, An
     """What a finished run has to show: numbers, verdicts, and where everything is."""
     import pandas as pd
 
-    table = pd.read_csv(directory / "tables" / "summary.csv").to_dict("records")
+    table = pd.read_csv(directory / stages.TABLES / "summary.csv").to_dict("records")
     if display.as_json:
         display.emit(
             {
@@ -57,4 +62,4 @@ def summarize(directory: Path, figure: Path, page: Path, judged: Mapping[str, An
     claims.show(judged, directory, display)
     display.result(f"Report:   {page}")
     display.result(f"Figure 1: {figure}")
-    display.result(f"Numbers:  {directory / 'tables'} (csv), {directory / stages.RESULTS} (xarray)")
+    display.result(f"Numbers:  {directory / stages.TABLES} (csv), {directory / stages.RESULTS} (xarray)")

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from residyn import store
 from residyn.cli.display import Display
+from residyn.cli.origin import of_other_states
+from residyn.cli.owned import open_own, save_own
 from residyn.cli.request import (
     AnalysisRequest,
     ClaimsRequest,
@@ -21,8 +23,9 @@ from residyn.cli.request import (
     ModelRequest,
     Request,
     TeleportRequest,
+    recorded,
 )
-from residyn.errors import UsageError
+from residyn.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,21 +34,27 @@ if TYPE_CHECKING:
     from residyn.model.loading import LoadedModel
     from residyn.model.sites import Layout
 
-RESULTS = "results.zarr"
-R = TypeVar("R", AnalysisRequest, ControlsRequest, TeleportRequest, ClaimsRequest)
+RESULTS, TABLES = "results.zarr", "tables"
+R = TypeVar("R", Request, AnalysisRequest, ControlsRequest, TeleportRequest, ClaimsRequest)
 
 
 def continued(directory: Path, model: str | None, request: Request, typed: set[str]) -> tuple[str | None, Request]:
     """The model and request of the run in `directory`, with what was typed on the command line on top.
 
-    Where there is no run yet, what was typed and the defaults.
+    Where there is no run yet, what was typed and the defaults. Raises StoreError where run.json does not hold
+    options, UsageError where what was typed does not go with them.
     """
-    recorded = store.read_run(directory).get("request")
-    if not isinstance(recorded, dict):
+    record = store.read_run(directory).get("request")
+    if record is None:
         return model, request
-    earlier = Request.from_record(recorded)
-    changes = {field.name: getattr(request, field.name) for field in fields(Request) if field.name in typed}
-    return model or recorded.get("model"), replace(earlier, **changes)
+    earlier = recorded(Request, record, directory / "run.json", "request")
+    name = record.get("model")
+    if name is not None and not isinstance(name, str):
+        raise StoreError(
+            f"{directory / 'run.json'} is damaged: request.model should be text; got {ascii(name)[:80]}. "
+            "Restore the file from a copy."
+        )
+    return model or name, _on_top(earlier, request, typed)
 
 
 def capture(directory: Path, model: str, request: Request, display: Display) -> LoadedModel:
@@ -92,16 +101,26 @@ def capture(directory: Path, model: str, request: Request, display: Display) -> 
         request={"model": model, **request.record()},
         model=loaded.describe(),
         texts={**texts.describe(), "tokens": samples.describe()},
-        warnings=warnings,
     )
+    record_warnings(directory, warnings)
     if store.info(directory)["complete"]:
         return loaded
     with timed() as capturing, display.progress("capture", "tokens") as progress:
         later = capture_to(job, directory, progress)
     display.warn(later)
     stages = {"texts_s": reading(), "model_s": loading(), "prepare_s": preparing(), "capture_s": capturing()}
-    store.update_run(directory, warnings=[*warnings, *later], timings=stages)
+    record_warnings(directory, later)
+    store.update_run(directory, timings=stages)
     return loaded
+
+
+def record_warnings(directory: Path, warnings: Sequence[str]) -> None:
+    """Add to the warnings in run.json: those of the capture that made the states stay true of them."""
+    found = store.read_run(directory).get("warnings")
+    earlier = [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
+    # Recorded ones have no home folder in them, and are compared with others that have none.
+    new = store.without_home(store.plain(warnings))
+    store.update_run(directory, warnings=list(dict.fromkeys([*earlier, *new])))
 
 
 def load(model: str, request: ModelRequest, display: Display) -> LoadedModel:
@@ -149,12 +168,24 @@ def read_layout(path: Path | None) -> Layout | None:
 
 
 def continued_record(directory: Path, stage: str, asked: R, typed: set[str]) -> R:
-    """How a stage of `directory` was run last, with what was typed on the command line on top."""
-    recorded = store.read_run(directory).get(stage)
-    if not isinstance(recorded, dict):
+    """How a stage of `directory` was run last, with what was typed on the command line on top.
+
+    Raises as `continued` does.
+    """
+    record = store.read_run(directory).get(stage)
+    if record is None:
         return asked
-    names = {field.name for field in fields(asked)} - typed
-    return replace(asked, **{name: recorded[name] for name in names if name in recorded})
+    named = {field.name for field in fields(asked)} - set(record if isinstance(record, dict) else ())
+    return _on_top(recorded(type(asked), record, directory / "run.json", stage), asked, typed | named)
+
+
+def _on_top(earlier: R, asked: R, typed: set[str]) -> R:
+    """Earlier options with those of `asked` that were typed."""
+    made = replace(
+        earlier, **{field.name: getattr(asked, field.name) for field in fields(asked) if field.name in typed}
+    )
+    made.check()
+    return made
 
 
 def analyze(
@@ -164,7 +195,6 @@ def analyze(
 
     Each part is stored when it is computed; an interrupted analysis goes on with the parts that it lacks.
     """
-    from residyn.analysis.saving import open_results, save_results
     from residyn.analysis.suite import analyze as compute
     from residyn.analysis.tables import write_tables
 
@@ -172,19 +202,21 @@ def analyze(
     if "partial" in states.attrs:
         display.warn([f"These results are of {states.attrs['partial']}."])
     path, settings = directory / RESULTS, analysis.settings()
-    earlier = open_results(path) if path.exists() else None
+    earlier = open_own(path)
     if earlier is not None and not _same_origin(earlier, states, settings):
         earlier = None
     if earlier is not None and earlier.attrs.get("complete"):
+        if not (directory / TABLES / "summary.csv").exists():
+            write_tables(earlier, directory / TABLES)
         return earlier
     with timed() as seconds:
         results = compute(
-            states, settings, stages=display.progress, earlier=earlier, keep=lambda part: save_results(part, path)
+            states, settings, stages=display.progress, earlier=earlier, keep=lambda part: save_own(part, path)
         )
         # Complete is said last: where it stands, the tables are there too.
-        write_tables(results, directory / "tables")
+        write_tables(results, directory / TABLES)
         results = results.assign_attrs(complete=1)
-        save_results(results, path)
+        save_own(results, path)
     store.update_run(directory, analysis=analysis.record(), timings={"analyze_s": seconds()})
     return results
 
@@ -209,6 +241,8 @@ def figure(directory: Path, request: FigureRequest, display: Display) -> list[Pa
     from residyn.figures.figure1 import draw_all
 
     results, found = open_results(directory / RESULTS), open_flow(directory)
+    notice = of_other_states(directory, results)
+    display.warn([notice] if notice else [])
     teleports = Teleports(found["flow"], found["summary"], found["return_fraction"]) if found else None
     with timed() as seconds, display.stage("Drawing Figure 1"):
         pictures = draw_all(
@@ -254,8 +288,8 @@ def complete(directory: Path, model: str, request: Request, display: Display, da
     with timed() as seconds, display.progress("capture", "tokens") as progress:
         warnings = capture_to(job, directory, progress)
     display.warn(warnings)
-    earlier = store.read_run(directory).get("warnings", [])
-    store.update_run(directory, warnings=[*earlier, *warnings], timings={"capture_s": seconds()})
+    record_warnings(directory, warnings)
+    store.update_run(directory, timings={"capture_s": seconds()})
 
 
 @contextmanager

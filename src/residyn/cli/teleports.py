@@ -7,6 +7,7 @@ is the place where the two rooms meet.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,8 +19,10 @@ import xarray as xr
 from residyn import store
 from residyn.cli import stages
 from residyn.cli.display import Display
+from residyn.cli.origin import of_other_states
+from residyn.cli.owned import open_made, open_own, save_own
 from residyn.cli.request import Request, TeleportRequest
-from residyn.errors import DataError, UsageError
+from residyn.errors import DataError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from residyn.analysis.space import Space
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from residyn.model.sites import Layout
     from residyn.model.texts import Samples
 
-FOLDER = "teleports"
+FOLDER, TABLE, UNTRAINED = "teleports", "teleports", "untrained"
 KEPT = ("flow", "return_fraction", "field", "summary")
 """The results in that folder, in the order in which they are written: where the last one is, all are."""
 
@@ -58,13 +61,16 @@ def teleport(
 
     states = store.open_states(directory)
     settings = _settings(states, request)
-    if _is_done(directory, settings):
+    if (summaries := _done(directory, settings)) is not None:
+        _restore_table(directory, summaries)
         return
     results = open_results(directory / stages.RESULTS)
+    if notice := of_other_states(directory, results, states):
+        raise StoreError(f"Teleports leave from principal components. {notice}")
     if "pc_axes" not in results:
         reason = results.attrs.get("not_computed", "they were analysed without")
         raise DataError(f"Teleports leave from principal components, and {directory} has none: {reason}")
-    places = _places(states, results, request)
+    places = _places(directory, states, results, request)
     space = Space.from_dataset(results)
     name, asked = stages.continued(directory, None, Request(), set())
     if name is None:
@@ -85,13 +91,11 @@ def teleport(
 
 
 def open_flow(directory: Path) -> dict[str, xr.Dataset]:
-    """The results of the stage by name; empty where there are none."""
-    from residyn.analysis.saving import open_results
-
+    """The results of the stage by name; empty where there are none. Raises StoreError where they were damaged."""
     folder = directory / FOLDER
     if not (folder / f"{KEPT[-1]}.zarr").exists():
         return {}
-    return {name: open_results(folder / f"{name}.zarr") for name in KEPT if (folder / f"{name}.zarr").exists()}
+    return {name: open_made(folder / f"{name}.zarr", f"residyn teleport {directory}") for name in KEPT}
 
 
 def _settings(states: xr.DataArray, request: TeleportRequest) -> str:
@@ -101,11 +105,24 @@ def _settings(states: xr.DataArray, request: TeleportRequest) -> str:
     return json.dumps(decisive, sort_keys=True)
 
 
-def _is_done(directory: Path, settings: str) -> bool:
-    return open_flow(directory).get(KEPT[-1], xr.Dataset()).attrs.get("settings") == settings
+def _done(directory: Path, settings: str) -> xr.Dataset | None:
+    """The summaries, where every result of the stage is there, undamaged and of these settings."""
+    found = [open_own(directory / FOLDER / f"{name}.zarr") for name in KEPT]
+    last = found[-1]
+    if last is None or any(result is None for result in found):
+        return None
+    return last if last.attrs.get("settings") == settings else None
 
 
-def _places(states: xr.DataArray, results: xr.Dataset, request: TeleportRequest) -> list[str]:
+def _restore_table(directory: Path, summaries: xr.Dataset) -> None:
+    from residyn.analysis.tables import write_frame
+    from residyn.analysis.teleports import teleport_table
+
+    if not (directory / stages.TABLES / f"{TABLE}.csv").exists():
+        write_frame(teleport_table(summaries), directory / stages.TABLES, TABLE)
+
+
+def _places(directory: Path, states: xr.DataArray, results: xr.Dataset, request: TeleportRequest) -> list[str]:
     """The labels of the sublayers to inject at: those named, or 0, ¼, ½, ¾ and the last of the layers.
 
     Where nobody named a place and too few of its states differ to swap with, as at layer 0 where all texts end in
@@ -116,14 +133,26 @@ def _places(states: xr.DataArray, results: xr.Dataset, request: TeleportRequest)
     named = [part.strip() for part in request.inject.split(",") if part.strip()]
     if named:
         return find(states, [int(part) if part.isdecimal() else part for part in named]).labels
+    spread = _spread(directory, states, results, request)
     layers = sorted({int(layer) for layer in states["layer"].values})
     depths = dict.fromkeys(layers[(len(layers) - 1) * quarter // 4] for quarter in range(5))
-    distinct = states.sizes["sample"] - results["two_nn"]["n_duplicates"].values
-    spread = distinct > request.directions
     labels = states["sublayer"].values
     firsts = [int(np.flatnonzero(states["layer"].values == layer)[0]) for layer in depths]
     moved = [next((i for i in range(first, len(labels)) if spread[i]), first) for first in firsts]
     return [str(labels[i]) for i in dict.fromkeys(moved)]
+
+
+def _spread(directory: Path, states: xr.DataArray, results: xr.Dataset, request: TeleportRequest) -> np.ndarray:
+    """Whether enough states of each sublayer differ to swap with; True where nobody can know."""
+    if "two_nn" in results:
+        return states.sizes["sample"] - results["two_nn"]["n_duplicates"].values > request.directions
+    if "\ndimension: " not in f"\n{results.attrs.get('not_computed', '')}":
+        raise DataError(
+            "Where --inject names no place, teleports leave from where enough states differ, and the results of "
+            f'{directory} do not say where: the analysis was interrupted before the part "dimension". '
+            f"Finish it: residyn analyze {directory}"
+        )
+    return np.ones(states.sizes["sublayer"], dtype=bool)
 
 
 def _texts(
@@ -160,18 +189,31 @@ def _flow(
     own = capture(model, experiment.hosts, layout=experiment.layout).sortby("sample").rename(sample="host")
     targets = _targets(experiment, states, space, own)
     with experiment.display.progress(text, "targets") as progress:
-        jumps = travel(
-            model,
-            experiment.hosts,
-            targets,
-            experiment.places,
-            steps=request.horizon,
-            layout=experiment.layout,
-            out=out,
-            progress=progress,
-        )
+        try:
+            jumps = travel(
+                model,
+                experiment.hosts,
+                targets,
+                experiment.places,
+                steps=request.horizon,
+                layout=experiment.layout,
+                out=out,
+                progress=progress,
+            )
+        except store.OtherSettings as error:
+            raise StoreError(f"{error.found}\n{_anew(out)}") from error
     with experiment.display.stage("Following the teleported states"):
         return flow(jumps, space, horizon=request.horizon, states=states).load()
+
+
+def _anew(out: Path) -> str:
+    """How to teleport with other settings than those that are stored in `out`."""
+    from residyn.model.teleport.folder import GROUP
+
+    said = f"Remove {out / GROUP} to teleport anew"
+    # Untrained models were teleported by the same settings, and would be refused one by one.
+    beside = f", and {out / UNTRAINED} with it" if (out / UNTRAINED).exists() else ""
+    return f"{said}{beside}, or use the same settings to go on with it."
 
 
 def _targets(experiment: Experiment, states: xr.DataArray, space: Space, hosts: xr.DataArray) -> xr.DataArray:
@@ -258,15 +300,26 @@ def _middle(summaries: xr.Dataset, kind: str) -> int:
     return int(groups[len(groups) // 2])
 
 
+def _withdraw(path: Path) -> None:
+    """Take away results in one step, so that half of them are never found."""
+    if path.exists():
+        aside = path.with_name(f"{path.name}.replaced")
+        shutil.rmtree(aside, ignore_errors=True)
+        path.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
 def _keep(directory: Path, flow: xr.Dataset, twins: Sequence[xr.Dataset], settings: str) -> None:
-    from residyn.analysis.saving import save_results
     from residyn.analysis.tables import write_frame
     from residyn.analysis.teleports import affine, beside, return_fraction, summary, teleport_table
 
     own = summary(flow)
     summaries = beside(own, [summary(twin) for twin in twins]) if twins else own
     made: dict[str, Any] = {"flow": flow, "return_fraction": return_fraction(flow), "field": affine(flow)}
-    write_frame(teleport_table(summaries), directory / "tables", "teleports")
+    last = directory / FOLDER / f"{KEPT[-1]}.zarr"
+    # Where the last one is, all are, and of its settings: it goes before the first of the others is replaced.
+    _withdraw(last)
+    write_frame(teleport_table(summaries), directory / stages.TABLES, TABLE)
     for name, result in made.items():
-        save_results(result, directory / FOLDER / f"{name}.zarr")
-    save_results(summaries.assign_attrs(settings=settings), directory / FOLDER / f"{KEPT[-1]}.zarr")
+        save_own(result, directory / FOLDER / f"{name}.zarr")
+    save_own(summaries.assign_attrs(settings=settings), last)

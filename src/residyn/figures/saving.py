@@ -6,7 +6,6 @@ import contextlib
 import errno
 import io
 import json
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -64,7 +63,8 @@ def _render(fig: Figure, kind: str, note: str) -> bytes:
 
 
 def _write_whole(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # Always the same name: what a process that was ended here leaves behind is written over by the next one.
+    partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(content)

@@ -1,14 +1,15 @@
 """What a run is compared with: other models on its texts, its model on other tokens, the same in other batches.
 
-Each control is a job of its own, on some of the run's samples, and is captured as the run was. Samples keep their
-labels, so that a control and its run are paired by them.
+Each control is a job of its own, on some of the run's samples, and is captured as the run was. What it reads is
+decided by the run's records alone, and can be compared with what is stored before any model is loaded. Samples
+keep their labels, so that a control and its run are paired by them.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,17 +29,37 @@ NOISE_SAMPLES = 32
 Records = Sequence[Mapping[str, Any]]
 
 
-def chosen_records(job: Job, share: float, seed: int) -> list[Mapping[str, Any]]:
-    """The records of a seeded share of the run's samples, at least `LEAST_SAMPLES` or all, in the run's order.
+@dataclass(frozen=True)
+class Reading:
+    """What a control reads and how: all that is known of it before a model is loaded.
+
+    `records` are those of the run's samples, with the tokens that the control reads; `control` says what was done
+    to them; `position` and `batch_tokens` are the run's own where they are not given.
+    """
+
+    records: Records
+    control: str
+    position: str = ""
+    batch_tokens: int = 0
+
+    def settings(self, run: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of the control's job, from those of the run's."""
+        hashed = hash_of(Sample(tuple(record["input_ids"]), 0, "") for record in self.records)
+        own = {"sha256": hashed, "n": len(self.records), "control": self.control}
+        return {**run, **own, **({"position": self.position} if self.position else {})}
+
+
+def chosen_records(records: Records, share: float, seed: int) -> list[Mapping[str, Any]]:
+    """A seeded share of the records of a run, at least `LEAST_SAMPLES` or all, in the run's order.
 
     Raises UsageError for a share that is not above 0 and at most 1.
     """
     if not 0 < share <= 1:
         raise UsageError(f"Controls are captured on a share of the samples above 0 and at most 1; got {share!r}.")
-    n = len(job.records)
+    n = len(records)
     wanted = min(n, max(LEAST_SAMPLES, math.ceil(share * n)))
     rows = np.sort(np.random.default_rng(seed).permutation(n)[:wanted])
-    return [job.records[row] for row in rows]
+    return [records[row] for row in rows]
 
 
 def of_twin(job: Job, records: Records, model: LoadedModel, seed: int, layout: Layout | None) -> Job:
@@ -47,10 +68,15 @@ def of_twin(job: Job, records: Records, model: LoadedModel, seed: int, layout: L
     Raises as `untrained` and `find_sites` do.
     """
     twin = untrained(model, seed)
-    return replace(_control(job, records, "same tokens"), model=twin, sites=find_sites(twin, layout))
+    return replace(job_for(job, same_tokens(records)), model=twin, sites=find_sites(twin, layout))
 
 
-def shuffled_tokens(job: Job, records: Records, n_before: int, seed: int) -> Job:
+def same_tokens(records: Records) -> Reading:
+    """The texts as the run read them: for another model."""
+    return Reading(records, "same tokens")
+
+
+def shuffled_tokens(records: Records, n_before: int, seed: int) -> Reading:
     """The tokens of each text in a random order, the `n_before` that stand in front of every text left in place.
 
     The order depends on the seed and the text alone. The last token, too, is a random one of the text's.
@@ -60,42 +86,40 @@ def shuffled_tokens(job: Job, records: Records, n_before: int, seed: int) -> Job
         ids = record["input_ids"]
         order = np.random.default_rng(draw_of(seed, record["sha256"])).permutation(len(ids) - n_before)
         made.append(_with_ids(record, [*ids[:n_before], *(ids[n_before + place] for place in order)]))
-    return _control(job, made, f"tokens shuffled, seed {seed}")
+    return Reading(made, f"tokens shuffled, seed {seed}")
 
 
-def random_positions(job: Job, records: Records, n_before: int, seed: int) -> Job:
+def random_positions(records: Records, n_before: int, seed: int) -> Reading:
     """Each text cut after one of its tokens, drawn as for the position "random"."""
     made = []
     for record in records:
         ids = record["input_ids"]
         length = drawn_length(len(ids) - n_before, seed, record["sha256"])
         made.append(_with_ids(record, ids[: n_before + length]))
-    return _control(job, made, f"cut at a random token, seed {seed}", position="random")
+    return Reading(made, f"cut at a random token, seed {seed}", position="random")
 
 
-def other_batches(job: Job, records: Records) -> Job:
+def other_batches(records: Records) -> Reading:
     """The same tokens, each text in a batch of its own: what differs is the arithmetic's rounding.
 
     Of at most `NOISE_SAMPLES` texts, spread over the lengths: few are as long as the longest, which may have had a
     batch of their own before.
     """
     rows = np.linspace(0, len(records) - 1, min(NOISE_SAMPLES, len(records))).round().astype(int)
-    return _control(job, [records[row] for row in rows], "one text a batch", batch_tokens=1)
+    return Reading([records[row] for row in rows], "one text a batch", batch_tokens=1)
 
 
-def _control(job: Job, records: Records, control: str, *, position: str = "", batch_tokens: int = 0) -> Job:
-    """A job of these records, in the order and the batches of a plan of their own."""
-    sites, units = job.sites.sites, job.model.n_units
+def job_for(job: Job, reading: Reading) -> Job:
+    """The job of a control of a run's job: its records in the order and the batches of a plan of their own."""
+    records, sites, units = reading.records, job.sites.sites, job.model.n_units
     plan = plan_batches(
         [record["n_tokens"] for record in records],
         store.samples_per_shard(len(records), len(sites), units),
-        batch_tokens or job.plan.batch_tokens,
+        reading.batch_tokens or job.plan.batch_tokens,
     )
     ordered = tuple(records[row] for row in plan.order)
-    hashed = hash_of(Sample(tuple(record["input_ids"]), 0, "") for record in records)
-    settings = {**job.settings, "sha256": hashed, "n": len(records), "control": control}
-    settings |= {"position": position} if position else {}
-    return replace(job, records=ordered, settings=settings, texts=f"{job.texts} ({control})", plan=plan)
+    settings, texts = reading.settings(job.settings), f"{job.texts} ({reading.control})"
+    return replace(job, records=ordered, settings=settings, texts=texts, plan=plan)
 
 
 def _with_ids(record: Mapping[str, Any], ids: list[int]) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """The run directory: create, commit, resume, verify, open. The format is described in docs/run-directory.md."""
 
 from residyn.store.creation import check_target, create
+from residyn.store.differences import OtherSettings, differing
 from residyn.store.layout import samples_per_shard
 from residyn.store.manifest import Manifest, has_manifest, read_manifest
 from residyn.store.names import run_name
-from residyn.store.provenance import info, read_run, update_run
+from residyn.store.provenance import info, read_run, update_run, without_home
 from residyn.store.reader import open_states
-from residyn.store.records import read_json, write_json
+from residyn.store.records import plain, read_json, write_json
 from residyn.store.samples import coordinates, last_token_ties, read_samples
 from residyn.store.verification import Damage, Report, verify
 from residyn.store.writer import Writer, forget, open_writer
@@ -14,17 +15,20 @@ from residyn.store.writer import Writer, forget, open_writer
 __all__ = [
     "Damage",
     "Manifest",
+    "OtherSettings",
     "Report",
     "Writer",
     "check_target",
     "coordinates",
     "create",
+    "differing",
     "forget",
     "has_manifest",
     "info",
     "last_token_ties",
     "open_states",
     "open_writer",
+    "plain",
     "read_json",
     "read_manifest",
     "read_run",
@@ -33,5 +37,6 @@ __all__ = [
     "samples_per_shard",
     "update_run",
     "verify",
+    "without_home",
     "write_json",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 from residyn.errors import DataError, StoreError
 from residyn.schema import SITES, Sublayer
 from residyn.store.array import array_metadata
-from residyn.store.differences import differing
+from residyn.store.differences import OtherSettings, differing
 from residyn.store.files import disk_errors, sweep, sync, write_bytes
 from residyn.store.layout import (
     COMMITS,
@@ -100,19 +100,18 @@ def create(
     return wanted
 
 
-def check_target(path: str | Path) -> Path:
+def check_target(path: str | Path, advice: str = "Choose an empty or new folder with --out.") -> Path:
     """The folder `path`, once it is known that a run can be made or continued there.
 
     Nothing is written; it can be asked before a model is loaded. Raises StoreError for a file in the way, a
-    folder of something else, a folder that cannot be written to, and a run directory whose manifest is lost.
+    folder of something else, a folder that cannot be written to, and a run directory whose manifest is lost;
+    `advice` is what the error says to do.
     """
     run = Path(path)
     if "\0" in str(run):
-        raise StoreError(
-            f"{str(run)!r} cannot be a folder: a path has no NUL character. Choose another with --out."
-        )
+        raise StoreError(f"{str(run)!r} cannot be a folder: a path has no NUL character. {advice}")
     with disk_errors(run, "Looking"):
-        _check_writable(run)
+        _check_writable(run, advice)
         if not run.exists() or has_manifest(run):
             return run
         found = sorted(entry.name for entry in run.iterdir())
@@ -121,24 +120,24 @@ def check_target(path: str | Path) -> Path:
         shown = ", ".join((strangers or found)[:5])
         raise StoreError(
             f"{run} is not a run directory of residyn's, and not empty: it has {shown}. Nothing was written "
-            "to it. Choose an empty or new folder with --out."
+            f"to it. {advice}"
         )
     if any(states_folder(run).glob("c.*")):
         raise StoreError(
             f"{run} holds states but no {MANIFEST}, so nobody can say what they are. Restore {MANIFEST} from a "
-            "copy, or choose another folder with --out."
+            f"copy, or do without these states. {advice}"
         )
     return run
 
 
-def _check_writable(run: Path) -> None:
+def _check_writable(run: Path, advice: str) -> None:
     if run.is_symlink() and not run.exists():
-        raise StoreError(f"{run} is a link to nowhere. Remove it or choose another folder with --out.")
+        raise StoreError(f"{run} is a link to nowhere. {advice}")
     nearest = next(folder for folder in (run, *run.parents) if folder.exists())
     if not nearest.is_dir():
-        raise StoreError(f"{nearest} is a file, where a folder is wanted. Choose another folder with --out.")
+        raise StoreError(f"{nearest} is a file, where a folder is wanted. {advice}")
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise StoreError(f"{nearest} cannot be written to. Choose another folder with --out.")
+        raise StoreError(f"{nearest} cannot be written to. {advice}")
 
 
 def _is_temporary(name: str) -> bool:
@@ -179,10 +178,10 @@ def _same_run(
         records = stored.to_record(), wanted.to_record()
         lines = differing(*({name: record[name] for name in names} for record in records))
     if lines:
-        listed = "\n  ".join(lines)
-        raise StoreError(
-            f"{run} holds a run with other settings:\n  {listed}\n"
-            "Use the same settings to go on with it, or choose another folder with --out."
+        raise OtherSettings(
+            f"{run} holds a run with other settings",
+            lines,
+            "Use the same settings to go on with it, or choose another folder with --out.",
         )
     return stored
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from residyn.errors import StoreError
 from residyn.store.records import canonical
 
 ABSENT = object()
 MAX_VALUE_LENGTH = 60
 MAX_LINES = 12
+
+
+class OtherSettings(StoreError):
+    """A folder of residyn's holds what other settings made; `found` says so without what to do about it."""
+
+    def __init__(self, found: str, lines: Sequence[str], advice: str) -> None:
+        self.found = "\n  ".join([f"{found}:", *lines])
+        super().__init__(f"{self.found}\n{advice}")
 
 
 def differing(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

@@ -73,9 +73,10 @@ def sweep(
 
 
 @contextmanager
-def disk_errors(run: Path, doing: str) -> Iterator[None]:
+def disk_errors(run: Path, doing: str, *, go_on: str | None = None) -> Iterator[None]:
     """Turn an operating system's error met while `doing` something to a run directory into one of residyn's.
 
+    `go_on` says what to do when there is space again; by default, how the capture of `run` is gone on with.
     No space, quota or file size left → ResourceError; anything else the system refuses → StoreError.
     """
     try:
@@ -83,11 +84,17 @@ def disk_errors(run: Path, doing: str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         if error.errno in NO_SPACE:
+            kept, then = "", go_on
+            if then is None:
+                kept, then = (
+                    " The shards finished before are valid and stay.",
+                    f"go on with: {resume_command(run)}",
+                )
             raise ResourceError(
-                f"{doing} in {run} failed: {reason}. The shards finished before are valid and stay. "
-                f"Free some space (or raise the quota), then go on with: {resume_command(run)}"
+                f"{doing} in {run} failed: {reason}.{kept} Free some space (or raise the quota), then {then}"
             ) from error
+        wanted = "A run directory" if go_on is None else "The place"
         raise StoreError(
-            f"{doing} in {run} failed: {reason}. A run directory has to be a folder that can be written to; "
+            f"{doing} in {run} failed: {reason}. {wanted} has to be a folder that can be written to; "
             "choose another one with --out."
         ) from error

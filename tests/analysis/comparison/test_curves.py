@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 
 from residyn.analysis.comparison import curves, relative_depth
+from residyn.analysis.information import mutual_information
 from residyn.analysis.settings import Settings
 from residyn.analysis.suite import analyze
 from residyn.analysis.tables import tables
@@ -52,6 +53,17 @@ def test_units_have_quartiles_that_are_named_a_spread(table: pd.DataFrame, runs:
         expected = np.quantile(values, [0.25, 0.5, 0.75], axis=1)
         np.testing.assert_allclose(rows[["low", "value", "high"]].T, expected, rtol=1e-12)
         assert set(rows["interval"]) == {"quartiles over units: a spread, not an interval"}
+
+
+def test_the_information_of_one_estimator_is_compared_with_that_of_several(make_walk, runs) -> None:
+    alone = xr.Dataset({"mutual_information": mutual_information(make_walk(), estimator="gcmi")})
+    found = curves({"alone": alone, "small": runs["small"]}, resamples=50)
+    rows = part(found, "alone", "mutual_information gcmi")
+    expected = np.median(alone["mutual_information"].values, axis=1)
+    np.testing.assert_allclose(rows["value"], expected, rtol=1e-12)
+    assert len(part(found, "small", "mutual_information gcmi")) == 5
+    bare = xr.Dataset({"mutual_information": alone["mutual_information"].drop_vars("estimator", errors="ignore")})
+    assert "alone" not in set(curves({"alone": bare, "small": runs["small"]}, resamples=50)["run"])
 
 
 def test_single_values_have_none(table: pd.DataFrame, runs: dict[str, xr.Dataset]) -> None:

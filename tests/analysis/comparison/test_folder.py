@@ -22,6 +22,7 @@ def test_a_folder_is_written_and_written_again(tmp_path: Path) -> None:
     for kind in ("png", "pdf", "svg"):
         (out / f"comparison.{kind}").write_bytes(b"picture")
     (out / "tables" / "claims.csv.partial").touch()
+    (out / "tables" / ".claims.csv.0123.tmp").touch()
     (out / ".DS_Store").touch()
     assert check_folder(out) == out
     write_folder(out, {"runs": {"b": 1}}, {"curves": TABLE.assign(value=1.5), "similarity": None})
@@ -49,7 +50,11 @@ def test_a_stranger_beside_a_comparison_is_left_alone_too(tmp_path: Path) -> Non
 
 
 def test_a_record_of_something_else_is_no_leave(tmp_path: Path) -> None:
-    for content, said in (('{"format": "mine"}', "not the record"), ("[]", "not the record"), ("{", "JSON")):
+    for content, said in (
+        ('{"format": "mine"}', "not the record"),
+        ("[]", "not the record"),
+        ("{", "JSON.*--out"),
+    ):
         (tmp_path / "comparison.json").write_text(content)
         with pytest.raises(StoreError, match=said):
             check_folder(tmp_path)

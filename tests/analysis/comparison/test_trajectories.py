@@ -150,6 +150,7 @@ def test_what_cannot_be_known_is_nan_with_a_reason(make_walk) -> None:
             "one sample": make_walk(1),
             "still": path_of(np.full((4, 3), 1 / 3)),
             "one sublayer": path_of(np.ones((1, 3))),
+            "states of one sublayer": make_walk().isel(sublayer=[0]),
         }
     )
     assert list(found["within_undefined"].values) == [
@@ -157,12 +158,13 @@ def test_what_cannot_be_known_is_nan_with_a_reason(make_walk) -> None:
         "fewer than two samples",
         "no states",
         "no states",
+        "one sublayer",
     ]
     assert np.isnan(found["within"]).all()
     assert np.isfinite(found.values[:2, :2]).all()
     assert np.isnan(found.values[2:]).all()
     assert np.isnan(found.values[:, 2:]).all()
-    assert found.attrs["n_undefined"] == 2
+    assert found.attrs["n_undefined"] == 3
 
 
 def test_progress_counts_the_samples_of_all_runs(make_walk) -> None:

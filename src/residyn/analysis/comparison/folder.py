@@ -30,7 +30,8 @@ def check_folder(out: str | Path) -> Path:
     with disk_errors(out, "Looking"):
         found = _names(out)
         strangers = [name for name in found if name not in _OWN and not name.startswith(".")]
-        inside = (name for name in _names(out / TABLES) if name.split(".")[0] not in _TABLES)
+        # An interrupted write leaves a hidden file beside its place.
+        inside = (name for name in _names(out / TABLES) if name.split(".")[0] not in ("", *_TABLES))
         strangers += [f"{TABLES}/{name}" for name in inside]
     if strangers or (found and RECORD not in found):
         shown = ", ".join((strangers or found)[:5])
@@ -40,7 +41,10 @@ def check_folder(out: str | Path) -> Path:
         )
     if not found:
         return check_target(out)
-    record = read_json(out / RECORD)
+    try:
+        record = read_json(out / RECORD)
+    except StoreError as error:
+        raise StoreError(f"{error} Remove {out} to compare anew, or choose another folder with --out.") from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise StoreError(f"{out / RECORD} is not the record of a comparison. Choose another folder with --out.")
     return out

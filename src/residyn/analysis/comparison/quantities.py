@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import xarray as xr
 
 from residyn.analysis.tables.curves import SHAPES, Shape
@@ -12,6 +13,7 @@ from residyn.schema import SUBLAYER, TRANSITION, UNIT
 GLOBAL = "global"
 """The space whose explained variance is compared: the paper's."""
 
+ESTIMATOR = "estimator"
 INFORMATION, EXPLAINED = "mutual_information", "explained_variance_by_sublayer"
 
 COMPARED: dict[str, Shape] = {
@@ -32,8 +34,11 @@ def shared_estimator(runs: Mapping[str, xr.Dataset]) -> str | None:
 
 
 def estimators_of(results: xr.Dataset) -> list[str]:
-    """The estimators of a run's mutual information, in their order; none where it lacks it."""
-    return [str(name) for name in results[INFORMATION]["estimator"].values] if INFORMATION in results else []
+    """The estimators of a run's mutual information, in their order; none where it lacks it, or names none."""
+    if INFORMATION not in results or ESTIMATOR not in results[INFORMATION].coords:
+        return []
+    # That of one estimator, as `mutual_information` returns it, has its name and no dimension of names.
+    return [str(name) for name in np.atleast_1d(results[INFORMATION][ESTIMATOR].values)]
 
 
 def result_of(results: xr.Dataset, quantity: str, estimator: str | None) -> xr.DataArray | None:
@@ -42,7 +47,9 @@ def result_of(results: xr.Dataset, quantity: str, estimator: str | None) -> xr.D
         return None
     array = results[quantity]
     if quantity == INFORMATION:
-        return None if estimator is None else array.sel(estimator=estimator)
+        if estimator not in estimators_of(results):
+            return None
+        return array.sel({ESTIMATOR: estimator}) if ESTIMATOR in array.dims else array
     if quantity == EXPLAINED and "space" in array.dims:
         return array.sel(space=GLOBAL) if GLOBAL in array["space"].values else None
     return array

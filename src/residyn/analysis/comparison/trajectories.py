@@ -39,8 +39,9 @@ def trajectory_distance(
     The coordinate `within` (run) is what chance alone does: the distance between the mean paths of two halves of
     a run's samples, averaged over 10 seeded halvings (attribute `halvings`). Halves have half the samples each,
     so it overstates what two samples of the run's own size would show. It is NaN, for a reason that the
-    coordinate `within_undefined` gives, where there are no states or fewer than two samples. A distance to a run
-    whose path is one point, or which has but one sublayer, is NaN (attribute `n_undefined` counts such runs).
+    coordinate `within_undefined` gives, where there are no states, fewer than two samples or one sublayer, or a
+    mean path is one point. A distance to a run whose path is one point, or which has but one sublayer, is NaN
+    (attribute `n_undefined` counts such runs).
 
     Kornblith et al. 2019, arXiv:1905.00414; Williams et al. 2021, arXiv:2110.14739. Reads the states once;
     beside two blocks, holds twenty mean paths in float64. Raises DataError where there is no run, or an array is
@@ -119,6 +120,8 @@ def _shape_of(array: xr.DataArray, seed: int, progress: Progress | None) -> _Sha
     geometry = geometry_of_path(whole / n, DEPTHS)
     if n < 2:
         return _Shape(geometry, [], "fewer than two samples")
+    if array.sizes[SUBLAYER] < 2:
+        return _Shape(geometry, [], "one sublayer")
     size = n // 2
     halves = [
         (geometry_of_path(half / size, DEPTHS), geometry_of_path((whole - half) / (n - size), DEPTHS))

@@ -9,7 +9,8 @@ import xarray as xr
 
 from residyn.analysis.tables.curves import SHAPES, density_table, row_labels, summary, values_of
 from residyn.analysis.tables.further import FURTHER
-from residyn.errors import DataError, StoreError
+from residyn.errors import DataError
+from residyn.store.files import ABANDONED_AFTER_S, TEMPORARY_SUFFIX, disk_errors, sweep, write_bytes
 
 RESAMPLES = 1000
 SEED = 0
@@ -59,7 +60,7 @@ def write_tables(
     """Write `tables(results)` as NAME.csv into `folder` (made if missing), UTF-8; returns the paths.
 
     Each file is written beside its place and renamed, so that no reader meets half a table. Raises StoreError
-    where the folder cannot be written.
+    where the folder cannot be written, ResourceError where the disk is full.
     """
     frames = tables(results, resamples=resamples, seed=seed)
     return [write_frame(frame, folder, name) for name, frame in frames.items()]
@@ -67,13 +68,11 @@ def write_tables(
 
 def write_frame(frame: pd.DataFrame, folder: str | Path, name: str) -> Path:
     """Write one table as NAME.csv, as `write_tables` does; returns its path."""
-    path, partial = Path(folder) / f"{name}.csv", Path(folder) / f"{name}.csv.partial"
-    try:
+    path = Path(folder) / f"{name}.csv"
+    content = frame.to_csv(index=False, lineterminator="\n").encode("utf-8")
+    with disk_errors(path.parent, f"Writing {path.name}", go_on="give the same command again"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        frame.to_csv(partial, index=False, encoding="utf-8", lineterminator="\n")
-        partial.replace(path)
-    except OSError as error:
-        raise StoreError(
-            f"Cannot write tables into {folder}: {error}. Choose a folder that can be written."
-        ) from error
+        # What a process that was ended here left behind is nobody's any more.
+        sweep(path.parent, (f".{path.name}.*{TEMPORARY_SUFFIX}",), ABANDONED_AFTER_S)
+        write_bytes(path, content)
     return path

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from residyn.cli.commands.common import BUILT_IN, AsJson, Directory, Model, Quiet, Verbose
+from residyn.cli.commands.common import BUILT_IN, AsJson, Directory, Model, Quiet, Verbose, all_reachable
 from residyn.cli.display import Display
 from residyn.cli.presets import PRESETS
 from residyn.cli.request import ModelRequest, takes_request
@@ -68,18 +68,19 @@ def verify(
 
     display = Display(quiet=quiet, as_json=as_json)
     damaged = inspection.verify(directory, display)
-    if damaged and repair:
+    if damaged and repair and not inspection.is_control(directory):
         inspection.repair(directory, damaged, model, display)
         damaged = inspection.verify(directory, display)
     if damaged:
         raise StoreError(
-            f"{len(damaged)} shards of {directory} are damaged or missing. "
-            f"`residyn verify {directory} --repair` captures only those again."
+            f"{len(damaged)} shards of {directory} are damaged or missing. {inspection.repair_advice(directory)}"
         )
 
 
 def compare(
-    directories: Annotated[list[Path], typer.Argument(metavar="DIR…", help="Run directories.")],
+    directories: Annotated[
+        list[Path], typer.Argument(metavar="DIR…", help="Run directories.", callback=all_reachable)
+    ],
     *,
     out: Annotated[Path, typer.Option("--out", help="Where the comparison is written.")] = Path("runs/compare"),
     with_controls: Annotated[

@@ -102,6 +102,7 @@ def capture(
 
     display = Display(quiet=quiet, as_json=as_json)
     typed = typed_options(context)
+    inspection.check_is_run(directory)
     named, request = stages.continued(directory, model, request, typed)
     if named is not None and has_manifest(directory) and not typed & DECIDING:
         stages.complete(directory, named, request, display)
@@ -147,14 +148,15 @@ def controls(
 ) -> None:
     """Capture what DIR is compared with: untrained models, shuffled tokens, random positions, other batches.
 
-    What is not typed is as it was when DIR's controls were captured last.
+    What is not typed is as it was when DIR's controls were captured last. Controls that are there are verified,
+    and their damaged shards captured again.
     """
     from residyn.cli import controls as controlling
     from residyn.cli import stages
 
     display = Display(quiet=quiet, as_json=as_json)
     controls = stages.continued_record(directory, "controls", controls, typed_options(context))
-    controlling.controls(directory, controls, display)
+    controlling.controls(directory, controls, display, verify=True)
     controlling.show(directory, display)
 
 

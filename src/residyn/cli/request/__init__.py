@@ -1,6 +1,7 @@
 """What a verb is asked for: records whose fields are the options of every verb that takes them."""
 
 from residyn.cli.request.analysis import AnalysisRequest, FigureRequest
+from residyn.cli.request.base import recorded
 from residyn.cli.request.capture import ModelRequest, Request
 from residyn.cli.request.claims import ClaimsRequest
 from residyn.cli.request.controls import ControlsRequest
@@ -15,6 +16,7 @@ __all__ = [
     "ModelRequest",
     "Request",
     "TeleportRequest",
+    "recorded",
     "takes_request",
     "typed_options",
 ]

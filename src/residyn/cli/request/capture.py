@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -105,10 +104,3 @@ class Request(ModelRequest):
             return int(self.position)
         except ValueError:
             raise UsageError(f"--position is end, random or a whole number; got {self.position!r}.") from None
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Request:
-        """The request of an earlier run; fields that it does not know keep their defaults."""
-        known = {field.name: record[field.name] for field in fields(cls) if field.name in record}
-        request = cls(**known)
-        return replace(request, sites=Path(request.sites)) if request.sites is not None else request

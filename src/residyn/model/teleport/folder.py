@@ -24,7 +24,7 @@ import xarray as xr
 from residyn.errors import StoreError
 from residyn.model.teleport.labels import join
 from residyn.store.creation import check_target
-from residyn.store.differences import differing
+from residyn.store.differences import OtherSettings, differing
 from residyn.store.files import disk_errors, sweep, write_bytes
 from residyn.store.layout import LOCK
 from residyn.store.lock import locked
@@ -144,10 +144,10 @@ def _manifest(group: Path) -> dict[str, Any]:
 
 def _check_same(group: Path, description: Mapping[str, Any]) -> None:
     if lines := differing(_manifest(group)["description"], description):
-        listed = "\n  ".join(lines)
-        raise StoreError(
-            f"{group} holds teleports with other settings:\n  {listed}\n"
-            "Use the same settings to go on with it, or choose another folder with out=."
+        raise OtherSettings(
+            f"{group} holds teleports with other settings",
+            lines,
+            "Use the same settings to go on with it, or choose another folder with out=.",
         )
 
 
