@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 
@@ -55,6 +56,22 @@ def test_a_share_of_the_samples_is_seeded_and_at_least_fifty(job):
     assert labels(1, 0) == every
     # The run's own order: longest first.
     assert [sample for sample in every if sample in set(labels(0.2, 3))] == labels(0.2, 3)
+
+
+def test_texts_of_one_length_are_drawn_together_and_each_is_as_likely_as_any():
+    # Lengths as in a corpus: many of the middle ones, few of the long and the short, longest first.
+    lengths = np.repeat(np.arange(120, 20, -1), [1 + 14 * (30 < i < 70) for i in range(100)])
+    records = [{"n_tokens": int(n), "sample": i} for i, n in enumerate(lengths)]
+    n_batches, often = [], np.zeros(len(records))
+    for seed in range(400):
+        drawn = controls.chosen_records(records, 0.2, seed)
+        assert len(drawn) == math.ceil(0.2 * len(records))
+        often[[record["sample"] for record in drawn]] += 1
+        n_batches.append(len({record["n_tokens"] for record in drawn}))
+    # Drawn one by one, some 50 of the 99 lengths would be met.
+    assert np.mean(n_batches) < 35
+    share = 0.2
+    np.testing.assert_allclose(often / 400, share, atol=5 * np.sqrt(share * (1 - share) / 400))
 
 
 def test_a_run_of_few_texts_is_taken_whole(model):
@@ -151,7 +168,7 @@ def test_shuffled_states_are_those_of_the_shuffled_tokens(model, job):
 
 def test_other_batches_hold_one_text_each_and_change_the_rounding_alone(job, states):
     control = controls.job_for(job, controls.other_batches(job.records))
-    assert len(control.records) == controls.NOISE_SAMPLES == 32
+    assert len(control.records) == controls.NOISE_SAMPLES == 16
     assert all(batch.stop - batch.start == 1 for shard in control.plan.shards for batch in shard)
     assert any(batch.stop - batch.start > 1 for shard in job.plan.shards for batch in shard)
     lengths = [record["n_tokens"] for record in control.records]

@@ -24,7 +24,7 @@ class Settings:
 
     estimators: tuple[Estimator, ...] = ("gcmi", "kde")
     neighbours: int = 3
-    shuffles: int = 2
+    shuffles: int = 1
     components: int = 100
     leave_out: tuple[int, ...] = (1, 3, 10)
     seed: int = 0

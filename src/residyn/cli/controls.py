@@ -88,6 +88,12 @@ def open_controls(directory: Path) -> dict[str, xr.DataArray]:
     return {name: store.open_states(directory / FOLDER / name) for name in complete if name != NOISE}
 
 
+def open_twin(directory: Path, seed: int) -> xr.DataArray | None:
+    """The states of an untrained model that the controls captured; None where they did not, or not all of them."""
+    name = f"{UNTRAINED}-{seed}"
+    return store.open_states(directory / FOLDER / name) if name in _complete(directory) else None
+
+
 def open_noise_floor(directory: Path) -> xr.Dataset | None:
     """The noise floor of a run, where it was measured. Raises StoreError where it was damaged."""
     path = directory / FOLDER / NOISE_FLOOR

@@ -240,17 +240,29 @@ def _targets(experiment: Experiment, states: xr.DataArray, space: Space, hosts: 
 def _untrained(
     experiment: Experiment, model: LoadedModel, texts: Samples, seed: int, directory: Path
 ) -> xr.Dataset:
-    """The same hosts in a model of the same configuration and random weights, in its own space and clouds."""
+    """The same hosts in a model of the same configuration and random weights, in its own space and clouds.
+
+    These are of the states that the controls captured of the same model, where enough of them differ to swap with,
+    as they may not at layer 0; else of texts of its own.
+    """
     from residyn.analysis.space import fit_space
+    from residyn.cli.controls import open_twin
     from residyn.model.capture import capture
     from residyn.model.loading import untrained
 
-    with experiment.display.progress(f"untrained model {seed}", "tokens") as progress:
-        twin = untrained(model, seed)
-        states = capture(twin, texts, layout=experiment.layout, progress=progress)
+    twin, states = untrained(model, seed), open_twin(directory, seed)
+    if states is None or not _differ(states, experiment.places, experiment.request.directions):
+        with experiment.display.progress(f"untrained model {seed}", "tokens") as progress:
+            states = capture(twin, texts, layout=experiment.layout, progress=progress)
     space = fit_space(states, n_components=2)
     out = directory / "untrained" / str(seed)
     return _flow(experiment, twin, states, space, out=out, text=f"teleport, untrained model {seed}")
+
+
+def _differ(states: xr.DataArray, places: Sequence[str], least: int) -> bool:
+    """Whether more than `least` samples have a state of their own at each of the places."""
+    at = np.isin(states["sublayer"].values, places)
+    return all(len(np.unique(state, axis=0)) > least for state in states[:, at].transpose("sublayer", ...).values)
 
 
 SHOWN = {

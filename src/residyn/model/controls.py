@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,9 @@ from residyn.model.sites import Layout
 from residyn.model.texts.samples import Sample, draw_of, drawn_length, hash_of
 
 LEAST_SAMPLES = 50
-NOISE_SAMPLES = 32
+TOGETHER = 8
+"""Most texts of one length that are drawn together: more would leave few lengths in a small share."""
+NOISE_SAMPLES = 16
 
 Records = Sequence[Mapping[str, Any]]
 
@@ -52,14 +55,21 @@ class Reading:
 def chosen_records(records: Records, share: float, seed: int) -> list[Mapping[str, Any]]:
     """A seeded share of the records of a run, at least `LEAST_SAMPLES` or all, in the run's order.
 
+    Texts of one length are drawn together, up to `TOGETHER` at a time: they go through the model in one batch, as
+    they did in the run, where texts drawn one by one would nearly all go alone. Each text is as likely as any.
     Raises UsageError for a share that is not above 0 and at most 1.
     """
     if not 0 < share <= 1:
         raise UsageError(f"Controls are captured on a share of the samples above 0 and at most 1; got {share!r}.")
     n = len(records)
     wanted = min(n, max(LEAST_SAMPLES, math.ceil(share * n)))
-    rows = np.sort(np.random.default_rng(seed).permutation(n)[:wanted])
-    return [records[row] for row in rows]
+    rng = np.random.default_rng(seed)
+    sets = []
+    for _, alike in groupby(range(n), key=lambda row: records[row]["n_tokens"]):
+        rows = rng.permutation(list(alike))
+        sets += np.array_split(rows, math.ceil(len(rows) / TOGETHER))
+    drawn = np.concatenate([sets[place] for place in rng.permutation(len(sets))])[:wanted]
+    return [records[row] for row in np.sort(drawn)]
 
 
 def of_twin(job: Job, records: Records, model: LoadedModel, seed: int, layout: Layout | None) -> Job:

@@ -32,7 +32,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "analysis": {
         "estimators": "gcmi,kde",
         "neighbours": 3,
-        "shuffles": 2,
+        "shuffles": 1,
         "components": 100,
         "leave_out": "1,3,10",
         "analysis_seed": 0,

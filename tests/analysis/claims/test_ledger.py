@@ -155,16 +155,17 @@ def test_the_tasks_are_those_of_the_claims_and_controls(states, controls):
     assert "random positions 0" not in tasks([9], controls)
 
 
-def test_progress_counts_what_was_done_before(states, options, whole):
+def test_progress_begins_with_what_was_done_before(states, options, whole):
     _, ledger, n_tasks = whole
     counted = []
+    ledger = {name: made for name, made in ledger.items() if name not in ("untrained-0", "random walk 1")}
     judge(
         states,
         **options,
         ledger=copy.deepcopy(ledger),
         progress=lambda done, total: counted.append((done, total)),
     )
-    assert counted == [(done, n_tasks) for done in range(n_tasks + 1)]
+    assert counted == [(done, n_tasks) for done in range(n_tasks - 2, n_tasks + 1)]
 
 
 @pytest.mark.parametrize("numbers", [[1], [3, 9], [12], [11, 4], [14], [13, 14]])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import version
 
 import xarray as xr
@@ -15,9 +17,11 @@ from residyn.analysis.claims.settings import ClaimSettings, Ledger
 from residyn.analysis.claims.work import Work
 from residyn.analysis.stream import Progress
 from residyn.errors import UsageError
+from residyn.numerics import pca
 from residyn.schema import DOCUMENT, SAMPLE, check_states
 
 NUMBERS = range(1, 15)
+_AT_ONCE = 2
 
 
 def judge(
@@ -45,10 +49,11 @@ def judge(
     0.05; it does not hold where the interval of one lies on the other side; else it is undecided. On data drawn
     from its null a claim holds with a probability of at most 0.05.
 
-    `keep` is called with the ledger after every task, and a ledger that is given is gone on from; the caller
-    answers for its being of the same states, controls and settings. Memory: the controls' samples, one
-    surrogate of them, and what `evidence` says. Raises DataError where the states break the data contract, are
-    empty or not finite, or controls do not belong to them; UsageError for settings out of range.
+    Two tasks are computed at a time; what they find does not depend on it. `keep` is called with the ledger
+    after every task, and a ledger that is given is gone on from; the caller answers for its being of the same
+    states, controls and settings. Memory: the controls' samples, and for each of two tasks a surrogate of them
+    and what `evidence` says. Raises DataError where the states break the data contract, are empty or not finite,
+    or controls do not belong to them; UsageError for settings out of range.
     """
     settings = settings or ClaimSettings()
     settings.check()
@@ -57,16 +62,7 @@ def judge(
     check_states(states)
     work = Work(states, results, dict(controls or {}), settings, numbers)
     ledger = {} if ledger is None else ledger
-    tasks = list(work.tasks())
-    for done, (name, compute) in enumerate(tasks):
-        if progress is not None:
-            progress(done, len(tasks))
-        if name not in ledger:
-            ledger.update(compute())
-            if keep is not None:
-                keep(ledger)
-    if progress is not None:
-        progress(len(tasks), len(tasks))
+    _fill(ledger, list(work.tasks()), keep, progress)
     journeys = {}
     if teleport_summary is not None:
         journeys = teleports.journeys(teleport_summary, settings.resamples, settings.seed)
@@ -84,3 +80,29 @@ def judge(
         columns=columns,
         claims=claims,
     )
+
+
+def _fill(
+    ledger: Ledger,
+    tasks: Sequence[tuple[str, Callable[[], Ledger]]],
+    keep: Callable[[Ledger], object] | None,
+    progress: Progress | None,
+) -> None:
+    """Compute what the ledger lacks, two tasks at a time, and add it in the order of the tasks."""
+    missing = [(name, compute) for name, compute in tasks if name not in ledger]
+    done = len(tasks) - len(missing)
+    # One limit around all: those of two tasks that come and go would lift each other's.
+    with pca.one_thread(), ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="residyn-claims") as pool:
+        waiting: deque[Future[Ledger]] = deque()
+        try:
+            for place in range(len(missing) + 1):
+                if progress is not None:
+                    progress(done + place, len(tasks))
+                while len(waiting) < min(_AT_ONCE, len(missing) - place):
+                    waiting.append(pool.submit(missing[place + len(waiting)][1]))
+                if waiting:
+                    ledger.update(waiting.popleft().result())
+                    if keep is not None:
+                        keep(ledger)
+        finally:
+            pool.shutdown(cancel_futures=True)

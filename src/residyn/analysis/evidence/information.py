@@ -9,7 +9,7 @@ from residyn.analysis.stream import each_numbered_block
 from residyn.numerics.information import copula
 from residyn.schema import UNIT
 
-UNITS_LEFT_OUT_OF = 192
+UNITS_LEFT_OUT_OF = 96
 """Most units whose information is estimated again without each group: their mean stands for that of all."""
 
 

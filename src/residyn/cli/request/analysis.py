@@ -27,7 +27,7 @@ class AnalysisRequest(Asked):
     neighbours: Annotated[int, option("--neighbours", ANALYSIS, "Neighbours of the ksg estimator.")] = 3
     shuffles: Annotated[
         int, option("--shuffles", ANALYSIS, "Sample shuffles behind each estimator's baseline; 0 for none.")
-    ] = 2
+    ] = 1
     components: Annotated[int, option("--components", ANALYSIS, "Principal components of panels J and K.")] = 100
     leave_out: Annotated[
         str,
