@@ -243,7 +243,8 @@ def _untrained(
     """The same hosts in a model of the same configuration and random weights, in its own space and clouds.
 
     These are of the states that the controls captured of the same model, where enough of them differ to swap with,
-    as they may not at layer 0; else of texts of its own.
+    as they may not at layer 0; else of texts of its own. Its arrows are not drawn, only averaged: a grid of half
+    the points a side does.
     """
     from residyn.analysis.space import fit_space
     from residyn.cli.controls import open_twin
@@ -255,8 +256,10 @@ def _untrained(
         with experiment.display.progress(f"untrained model {seed}", "tokens") as progress:
             states = capture(twin, texts, layout=experiment.layout, progress=progress)
     space = fit_space(states, n_components=2)
-    out = directory / "untrained" / str(seed)
-    return _flow(experiment, twin, states, space, out=out, text=f"teleport, untrained model {seed}")
+    out = directory / UNTRAINED / str(seed)
+    coarser = replace(experiment.request, grid=max(1, experiment.request.grid // 2))
+    asked = replace(experiment, request=coarser)
+    return _flow(asked, twin, states, space, out=out, text=f"teleport, untrained model {seed}")
 
 
 def _differ(states: xr.DataArray, places: Sequence[str], least: int) -> bool:
