@@ -13,10 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from residyn.numerics import pca
+from residyn.numerics.groups import groups_of
 from residyn.numerics.moments import LEAST_SAMPLES
-
-LEAST_HALVED = 2 * LEAST_SAMPLES
-"""Fewest samples with a held-out share: each half must have a line to give to the other."""
 
 PENALTIES = 10.0 ** np.arange(-8, 3.25, 0.25)
 """Ridge penalties tried, as multiples of the largest principal component's square: from none to all."""
@@ -121,10 +119,15 @@ def held_out_share(a: StepMoments, b: StepMoments) -> np.ndarray:
     return 1 - _ratio(left, total)
 
 
-def halves(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The samples 0 … n − 1 in two random halves, each in order; the first is the smaller for an odd n."""
-    order = rng.permutation(n)
-    return np.sort(order[: n // 2]), np.sort(order[n // 2 :])
+def halves(clusters: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The samples 0 … N − 1 in two random halves about equally large, each in order; the first is no smaller.
+
+    `clusters` (N,) names what each sample belongs to, such as its document: samples of one cluster are alike, so
+    that none is in both halves. The second half is empty where all samples are of one cluster.
+    """
+    group = groups_of(clusters, 2, seed)
+    first, second = (np.flatnonzero(group == half) for half in (0, 1))
+    return (first, second) if len(first) >= len(second) else (second, first)
 
 
 def joint_share(
