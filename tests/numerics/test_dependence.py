@@ -204,6 +204,28 @@ def test_the_joint_share_is_scikit_learns_ridge(n_units: int) -> None:
     assert got == pytest.approx(1 - errors[0] / errors[1], abs=1e-9)
 
 
+@pytest.mark.parametrize("n_units", [40, 41, 90])
+@pytest.mark.parametrize("size", [41, 52])
+def test_the_smaller_matrix_gives_the_same_for_unequal_halves_too(n_units: int, size: int) -> None:
+    rng = np.random.default_rng(15)
+    state = (rng.standard_normal((90, n_units)) * np.geomspace(3, 0.3, n_units) + 7).astype(np.float32)
+    step = 0.3 * state[:, ::-1] + rng.standard_normal((90, n_units))
+    split = np.arange(size), np.arange(size, 90)
+    wide = state.astype(np.float64)
+    pairs = [(wide[rows], step[rows]) for rows in split]
+    errors = np.array([naive_errors(pairs[0], pairs[1], 6), naive_errors(pairs[1], pairs[0], 6)]).sum(axis=0)
+    assert joint_share(state, step, split, 6) == pytest.approx(1 - errors[0] / errors[1], abs=1e-10)
+
+
+@pytest.mark.parametrize("n_units", [9, 80])
+def test_components_beyond_the_rank_of_the_states_predict_nothing(n_units: int) -> None:
+    rng = np.random.default_rng(16)
+    state = rng.standard_normal((60, 3)) @ rng.standard_normal((3, n_units))
+    step = state @ rng.standard_normal((n_units, n_units)) / 9 + rng.standard_normal((60, n_units))
+    split = halves(np.arange(60), 0)
+    assert joint_share(state, step, split, 8) == pytest.approx(joint_share(state, step, split, 3), abs=1e-6)
+
+
 def test_the_penalty_is_that_of_least_cross_validation_for_few_samples_too() -> None:
     for seed in range(12):
         rng = np.random.default_rng(seed)
@@ -252,7 +274,7 @@ def test_pairs_are_states_beside_their_steps() -> None:
     block = coupled(13, n=5, n_units=7)
     state, step = pairs_of(block)
     parts = list(paired(block, 3))
-    assert [len(part) for part in parts] == [9, 9, 3]
+    assert [part.shape for part in parts] == [(3, 6, 5), (3, 6, 5), (1, 6, 5)]
     joined = np.concatenate(parts).reshape(7, 3, 2, 5)
     np.testing.assert_array_equal(joined[:, :, 0], state.transpose(2, 1, 0))
     np.testing.assert_array_equal(joined[:, :, 1], step.transpose(2, 1, 0))

@@ -182,6 +182,7 @@ def information_excess(mutual_information: xr.DataArray) -> xr.DataArray:
 
 def _of_units(states: xr.DataArray, split: tuple[np.ndarray, np.ndarray], progress: Progress | None) -> _OfUnits:
     def of_band(block: np.ndarray) -> _OfUnits:
+        # Not merged from the halves: what does not depend on these is not to change with them in its last bits.
         whole = numerics.step_moments(block)
         skip = numerics.skip_correlation(whole)
         return _OfUnits(
@@ -203,10 +204,10 @@ def _halved(block: np.ndarray, split: tuple[np.ndarray, np.ndarray]) -> np.ndarr
 
 
 def _information(block: np.ndarray) -> np.ndarray:
-    n_samples, n_sublayers, n_units = block.shape
+    n_samples, n_sublayers, _ = block.shape
     width = max(1, _PAIRED_VALUES // (2 * n_samples * n_sublayers))
-    parts = [information.copula(pairs)[0, :, 0] for pairs in numerics.paired(block, width)]
-    return np.ascontiguousarray(np.concatenate(parts).reshape(n_units, n_sublayers - 1).T)
+    parts = [information.copula(paths)[0, :, ::2] for paths in numerics.paired(block, width)]
+    return np.ascontiguousarray(np.concatenate(parts).T)
 
 
 def _jointly(
@@ -224,8 +225,7 @@ def _jointly(
         return np.full(states.sizes[SUBLAYER] - 1, np.nan)
 
     def share(before: np.ndarray, after: np.ndarray) -> float:
-        state = before.astype(np.float64)
-        return numerics.joint_share(state, after - state, split, n_components)
+        return numerics.joint_share(before, np.subtract(after, before, dtype=np.float64), split, n_components)
 
     def of_band(block: np.ndarray) -> _Band:
         places = [block[rows, s] for s in (0, -1)]
