@@ -129,7 +129,8 @@ def test_a_linear_step_is_explained_and_an_independent_one_is_not() -> None:
         share = held_out_share(*(step_moments(block, rows) for rows in split))
         assert share.mean() == pytest.approx(expected, abs=0.01)
         assert share.min() < expected or expected == 1
-        assert joint_share(state[:, 0], step[:, 0], split, 40) == pytest.approx(expected, abs=0.35)
+        # All 50 components carry a linear step; 40 of them would leave about a fifth of it out.
+        assert joint_share(state[:, 0], step[:, 0], split, 50) == pytest.approx(expected, abs=0.01)
 
 
 def test_halves_are_random_disjoint_and_cover() -> None:
