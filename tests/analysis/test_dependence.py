@@ -89,6 +89,65 @@ def test_bits_do_not_depend_on_bands(
     assert seen[-1] == (78, 78)
 
 
+def shared(make_states: Make, document: np.ndarray | None = None) -> xr.DataArray:
+    """Steps that know nothing of the states; both are nearly the same within each of 20 documents."""
+    rng = np.random.default_rng(4)
+    own = np.arange(1000) % 20
+    state, step = (rng.standard_normal((20, 64))[own] for _ in range(2))
+    state, step = (values + 0.3 * rng.standard_normal((1000, 64)) for values in (state, step))
+    states = make_states(data=np.stack([state, state + step], axis=1), layers=1)
+    return states if document is None else states.assign_coords(document=("sample", document))
+
+
+def sizes(result: xr.DataArray) -> tuple[int, int]:
+    return result.attrs["larger_half"], result.attrs["smaller_half"]
+
+
+def test_what_documents_share_is_no_dependence(make_states: Make) -> None:
+    leaking = dependence(shared(make_states))
+    # One sample a line could tell apart would do for every sample of its document.
+    assert leaking["step_r2_joint"][0] > 0.6
+    whole = dependence(shared(make_states, np.arange(1000) % 20))
+    assert whole["step_r2_joint"][0] < 0.1
+    assert whole["step_r2"].median() < leaking["step_r2"].median() - 0.02
+    for name in ("step_r2", "step_r2_joint"):
+        assert leaking[name].attrs["halves"] == "of samples"
+        assert whole[name].attrs["halves"] == "of whole documents"
+        assert sizes(whole[name]) == (500, 500)
+    for name in ("skip_correlation", "correlation_excess", "step_correlation", "step_information"):
+        np.testing.assert_array_equal(leaking[name], whole[name])
+        assert "halves" not in whole[name].attrs
+
+
+def test_samples_of_no_known_document_count_each_for_itself(make_states: Make) -> None:
+    unknown = dependence(shared(make_states, np.full(1000, -1)))
+    xr.testing.assert_identical(unknown.drop_vars("document", errors="ignore"), dependence(shared(make_states)))
+    partly = dependence(shared(make_states, np.where(np.arange(1000) < 700, 5, -1)))
+    assert sizes(partly["step_r2"]) == (700, 300)
+    assert partly["step_r2"].attrs["halves"] == "of whole documents"
+
+
+def test_one_document_holds_nothing_out(make_states: Make) -> None:
+    found = dependence(shared(make_states, np.full(1000, 3)))
+    for name in ("step_r2", "step_r2_joint"):
+        assert np.isnan(found[name]).all()
+        assert "all samples are of one document" in found[name].attrs["note"]
+        assert sizes(found[name]) == (1000, 0)
+    for name in ("skip_correlation", "correlation_excess", "step_correlation", "step_information"):
+        assert np.isfinite(found[name]).all()
+
+
+def test_a_small_half_of_documents_bounds_the_components(make_states: Make) -> None:
+    found = dependence(shared(make_states, np.where(np.arange(1000) < 12, 1, 2)))
+    assert found["step_r2_joint"].attrs["parameters"] == '{"components": 2, "samples": 1000}'
+    assert sizes(found["step_r2_joint"]) == (988, 12)
+    assert np.isfinite(found["step_r2_joint"]).all()
+    few = dependence(shared(make_states, np.where(np.arange(1000) < 2, 1, 2)))
+    for name in ("step_r2", "step_r2_joint"):
+        assert np.isnan(few[name]).all()
+        assert "halves of 998 and 2 samples are too few" in few[name].attrs["note"]
+
+
 def test_the_seed_decides_the_halves(make_states: Make) -> None:
     states = coupled(make_states, n=60)
     first, other = dependence(states), dependence(states, seed=1)

@@ -8,17 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from residyn.analysis.axes import along
+from residyn.analysis.axes import along, documents_of
 from residyn.analysis.stream import Progress, each_block
 from residyn.errors import DataError
 from residyn.numerics import dependence as numerics
 from residyn.numerics import information, moments, pca
+from residyn.numerics.moments import LEAST_SAMPLES
 from residyn.schema import SAMPLE, SUBLAYER, TRANSITION, UNIT, label_result, transition_coords
 
 COMPONENTS = 50
 """Most principal components that the whole step is regressed on."""
-SAMPLES_A_COMPONENT = 10
-"""Samples for each of them."""
+SAMPLES_A_COMPONENT = 5
+"""Samples of the smaller half for each of them."""
 MOST_JOINT = 2000
 """Most samples of that regression: the components of n samples cost n³."""
 
@@ -43,7 +44,8 @@ _RESULTS = {
     ),
     "step_r2": (
         "1",
-        "held-out R² of the step on the state by a line, each half of the samples predicted from the other",
+        "held-out R² of the step on the state by a line, each half of the samples predicted from the other, "
+        "no document in both",
         "a unit is constant in a half of the samples, or its step in all",
     ),
     "step_information": (
@@ -55,9 +57,11 @@ _RESULTS = {
 """Of each result per unit: its units, its definition, and where it is undefined."""
 _JOINT = (
     "1",
-    "held-out R² of the step on the state's principal components by ridge regression, total over units",
+    "held-out R² of the step on the state's principal components by ridge regression, total over units, each half "
+    "of the samples predicted from the other, no document in both",
     "the states of a half of the samples are all the same, or all steps are",
 )
+_OF_DOCUMENTS = "of whole documents"
 
 
 class _OfUnits(NamedTuple):
@@ -91,28 +95,43 @@ def dependence(states: xr.DataArray, seed: int = 0, progress: Progress | None = 
 
     Of all units together, (transition,):
     step_r2_joint: held-out R² of the whole step on the whole state, ≤ 1, by ridge regression on the first
-    min(50, N/10) principal components of the fitted half's states, the penalty chosen within that half by
-    generalised cross-validation. What attention and MLP write is a function of the state, and of the tokens
-    before: a share near 1 says that the function is nearly linear over these samples. At most 2000 samples, chosen
-    by the seed.
+    min(50, n/5) principal components of the fitted half's states, n the samples of the smaller half, the penalty
+    chosen within the fitted half by generalised cross-validation. What attention and MLP write is a function of
+    the state, and of the tokens before: a share near 1 says that the function is nearly linear over these samples.
+    At most 2000 samples, chosen by the seed.
 
-    The halves are random, by `seed`. NaN where a unit, or its step, is constant, and for too few samples (3; for
-    halves 6; jointly 10): attributes `n_undefined` and `note`. Memory beside the results: two blocks of the states
-    and a few copies of a sublayer's. `progress` counts units and then sublayers. Raises DataError where the states
-    break the data contract, are empty, have but one sublayer, or hold a non-finite value.
+    The halves are random, by `seed`, and about equally large. Where the states have the coordinate `document`, no
+    document is in both, because what its samples share would pass for dependence; samples of no known document
+    count each for itself. Attributes of both shares: `halves`, "of whole documents" or "of samples", and
+    `larger_half` and `smaller_half`, their numbers of samples.
+
+    NaN where a unit, or its step, is constant, and for too few samples (3; in each half 3; jointly 5), so that
+    nothing is held out where all samples are of one document: attributes `n_undefined` and `note`. Memory beside
+    the results: two blocks of the states and a few copies of a sublayer's. `progress` counts units and then
+    sublayers. Raises DataError where the states break the data contract, are empty, have but one sublayer, or hold
+    a non-finite value.
     """
     transitions = transition_coords(states)
     n_units, n_sublayers = states.sizes[UNIT], states.sizes[SUBLAYER]
     total = n_units + n_sublayers
-    rng = np.random.default_rng(seed)
-    split = numerics.halves(states.sizes[SAMPLE], rng)
+    documents = documents_of(states)
+    split = numerics.halves(documents, seed)
     by_unit = _of_units(states, split, _shifted(progress, 0, total))
-    rows = np.sort(rng.permutation(states.sizes[SAMPLE])[:MOST_JOINT])
-    n_components = min(COMPONENTS, len(rows) // SAMPLES_A_COMPONENT)
-    joint = _jointly(states, rows, n_components, rng, _shifted(progress, n_units, total))
+    rows = np.sort(np.random.default_rng(seed).permutation(states.sizes[SAMPLE])[:MOST_JOINT])
+    of_rows = numerics.halves(documents[rows], seed)
+    n_components = min(COMPONENTS, len(of_rows[1]) // SAMPLES_A_COMPONENT)
+    joint = _jointly(states, rows, of_rows, n_components, _shifted(progress, n_units, total))
     coords = {**along(states, UNIT), **transitions}
     results = [
-        _label(states, values, coords, name, _RESULTS[name], seed=int(seed))
+        _label(
+            states,
+            values,
+            coords,
+            name,
+            _RESULTS[name],
+            seed=int(seed),
+            **(_said_of(split, documents) if name == "step_r2" else {}),
+        )
         for name, values in by_unit._asdict().items()
     ]
     results.append(
@@ -124,6 +143,7 @@ def dependence(states: xr.DataArray, seed: int = 0, progress: Progress | None = 
             _JOINT,
             seed=int(seed),
             parameters={"components": n_components, "samples": len(rows)},
+            **_said_of(of_rows, documents[rows]),
         )
     )
     return xr.Dataset({str(result.name): result for result in results})
@@ -162,6 +182,7 @@ def information_excess(mutual_information: xr.DataArray) -> xr.DataArray:
 
 def _of_units(states: xr.DataArray, split: tuple[np.ndarray, np.ndarray], progress: Progress | None) -> _OfUnits:
     def of_band(block: np.ndarray) -> _OfUnits:
+        # Not merged from the halves: what does not depend on these is not to change with them in its last bits.
         whole = numerics.step_moments(block)
         skip = numerics.skip_correlation(whole)
         return _OfUnits(
@@ -177,33 +198,34 @@ def _of_units(states: xr.DataArray, split: tuple[np.ndarray, np.ndarray], progre
 
 
 def _halved(block: np.ndarray, split: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    if len(block) < numerics.LEAST_HALVED:
+    if len(split[1]) < LEAST_SAMPLES:
         return np.full((block.shape[1] - 1, block.shape[2]), np.nan)
     return numerics.held_out_share(*(numerics.step_moments(block, rows) for rows in split))
 
 
 def _information(block: np.ndarray) -> np.ndarray:
-    n_samples, n_sublayers, n_units = block.shape
+    n_samples, n_sublayers, _ = block.shape
     width = max(1, _PAIRED_VALUES // (2 * n_samples * n_sublayers))
-    parts = [information.copula(pairs)[0, :, 0] for pairs in numerics.paired(block, width)]
-    return np.ascontiguousarray(np.concatenate(parts).reshape(n_units, n_sublayers - 1).T)
+    parts = [information.copula(paths)[0, :, ::2] for paths in numerics.paired(block, width)]
+    return np.ascontiguousarray(np.concatenate(parts).T)
 
 
 def _jointly(
     states: xr.DataArray,
     rows: np.ndarray,
+    split: tuple[np.ndarray, np.ndarray],
     n_components: int,
-    rng: np.random.Generator,
     progress: Progress | None,
 ) -> np.ndarray:
-    """The joint share of every transition, (S − 1,), pairs inside bands of sublayers and across them."""
+    """The joint share of every transition, (S − 1,), pairs inside bands of sublayers and across them.
+
+    Of the samples `rows` alone; the halves `split` number these.
+    """
     if n_components == 0:
         return np.full(states.sizes[SUBLAYER] - 1, np.nan)
-    split = numerics.halves(len(rows), rng)
 
     def share(before: np.ndarray, after: np.ndarray) -> float:
-        state = before.astype(np.float64)
-        return numerics.joint_share(state, after - state, split, n_components)
+        return numerics.joint_share(before, np.subtract(after, before, dtype=np.float64), split, n_components)
 
     def of_band(block: np.ndarray) -> _Band:
         places = [block[rows, s] for s in (0, -1)]
@@ -219,6 +241,15 @@ def _jointly(
             shares += band.shares
             last = band.last
     return np.array(shares)
+
+
+def _said_of(split: tuple[np.ndarray, np.ndarray], documents: np.ndarray) -> dict[str, Any]:
+    """The attributes that tell how the samples were halved."""
+    return {
+        "halves": _OF_DOCUMENTS if (documents >= 0).any() else "of samples",
+        "larger_half": len(split[0]),
+        "smaller_half": len(split[1]),
+    }
 
 
 def _shifted(progress: Progress | None, start: int, total: int) -> Progress | None:
@@ -237,10 +268,12 @@ def _label(
     undefined = int(np.isnan(values).sum())
     notes: dict[str, Any] = {"n_undefined": undefined, "n_infinite": int(np.isinf(values).sum())}
     if undefined:
-        n_samples = states.sizes[SAMPLE]
-        notes["note"] = (
-            f"NaN in {undefined} places, where {undefined_where}, or where {n_samples} samples are too few."
-        )
+        few = f"where {states.sizes[SAMPLE]} samples are too few"
+        if "halves" in known:
+            few = f"where halves of {known['larger_half']} and {known['smaller_half']} samples are too few"
+            if not known["smaller_half"] and known["halves"] == _OF_DOCUMENTS:
+                few = "because all samples are of one document, and none can be held out"
+        notes["note"] = f"NaN in {undefined} places, where {undefined_where}, or {few}."
     return label_result(
         values,
         (TRANSITION, UNIT)[: values.ndim],

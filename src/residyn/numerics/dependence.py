@@ -13,10 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from residyn.numerics import pca
+from residyn.numerics.groups import groups_of
 from residyn.numerics.moments import LEAST_SAMPLES
-
-LEAST_HALVED = 2 * LEAST_SAMPLES
-"""Fewest samples with a held-out share: each half must have a line to give to the other."""
 
 PENALTIES = 10.0 ** np.arange(-8, 3.25, 0.25)
 """Ridge penalties tried, as multiples of the largest principal component's square: from none to all."""
@@ -121,10 +119,15 @@ def held_out_share(a: StepMoments, b: StepMoments) -> np.ndarray:
     return 1 - _ratio(left, total)
 
 
-def halves(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The samples 0 … n − 1 in two random halves, each in order; the first is the smaller for an odd n."""
-    order = rng.permutation(n)
-    return np.sort(order[: n // 2]), np.sort(order[n // 2 :])
+def halves(clusters: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The samples 0 … N − 1 in two random halves about equally large, each in order; the first is no smaller.
+
+    `clusters` (N,) names what each sample belongs to, such as its document: samples of one cluster are alike, so
+    that none is in both halves. The second half is empty where all samples are of one cluster.
+    """
+    group = groups_of(clusters, 2, seed)
+    first, second = (np.flatnonzero(group == half) for half in (0, 1))
+    return (first, second) if len(first) >= len(second) else (second, first)
 
 
 def joint_share(
@@ -132,60 +135,92 @@ def joint_share(
 ) -> float:
     """R² of whole steps (n, D) on the whole states (n, D) they leave, each half predicted from the other, ≤ 1.
 
+    Steps are differences taken in float64; states may be of any float width, and are centred in float64.
     A ridge regression on the first `n_components` principal components of the fitted half's states; its penalty,
     one of `PENALTIES`, minimises generalised cross-validation within that half (Golub, Heath & Wahba 1979).
     1 − Σ‖Δ − prediction‖² / Σ‖Δ − mean‖² over both halves, the mean that of the half that was fitted. NaN where a
     half's states are all the same, or no step differs from another. Call it within `pca.one_thread()`.
     """
+    parts = [_half(state[rows], step[rows]) for rows in split]
     left = total = 0.0
-    for fitted, held in (split, split[::-1]):
-        errors = _held_out_errors(state[fitted], step[fitted], state[held], step[held], n_components)
+    for fitted, held in (parts, parts[::-1]):
+        errors = _held_out_errors(fitted, held, n_components)
         left, total = left + errors[0], total + errors[1]
     return 1 - left / total if total > 0 else float("nan")
 
 
-def _held_out_errors(
-    state: np.ndarray, step: np.ndarray, held_state: np.ndarray, held_step: np.ndarray, n_components: int
-) -> tuple[float, float]:
+@dataclass(frozen=True)
+class _Half:
+    """Of a half of the samples: states and steps (n, D) about their means (D,), and the steps' sum of squares."""
+
+    states: np.ndarray
+    state_mean: np.ndarray
+    steps: np.ndarray
+    step_mean: np.ndarray
+    square: float
+
+
+def _half(state: np.ndarray, step: np.ndarray) -> _Half:
+    states, state_mean = pca.centred(state)
+    steps, step_mean = pca.centred(step)
+    return _Half(states, state_mean, steps, step_mean, _square(steps))
+
+
+def _held_out_errors(fitted: _Half, held: _Half, n_components: int) -> tuple[float, float]:
     """Squared errors on the held half of the ridge fitted to the other, and of that one's mean."""
-    found, mean = pca.components_of(state, n_components)
-    deviation, step_mean = pca.centred(step)
-    held = held_step - step_mean
-    if found.variance[0] <= 0:
-        return float("nan"), _square(held)
-    scores = (state - mean) @ found.axes.T
-    image = scores.T @ deviation
-    square = found.variance * (len(state) - 1)
-    penalty = _penalty(square, np.einsum("kd,kd->k", image, image), _square(deviation), len(state))
-    prediction = ((held_state - mean) @ found.axes.T) @ (image / (square + penalty)[:, None])
-    return _square(held - prediction), _square(held)
+    states, steps = fitted.states, fitted.steps
+    state_shift, step_shift = held.state_mean - fitted.state_mean, held.step_mean - fitted.step_mean
+    total = held.square + len(held.steps) * float(step_shift @ step_shift)
+    n, n_units = states.shape
+    k = pca.n_components(n_components, n, n_units)
+    # Of the two matrices with the same eigenvalues, the smaller. What predicts is `loadings` (D, k), then `image`
+    # (k, D) over square + penalty: never divided by a square alone, which is rounding beyond the states' rank.
+    if n < n_units:
+        square, left = pca.largest(states @ states.T, k)
+        loadings, image = states.T @ left, left.T @ steps
+        explained = np.einsum("kd,kd->k", image, image)
+    else:
+        square, loadings = pca.largest(states.T @ states, k)
+        image = (states @ loadings).T @ steps
+        explained = np.einsum("kd,kd->k", image, image)
+        explained = np.divide(explained, square, out=np.zeros_like(square), where=square > 0)
+    if square[0] <= 0:
+        return float("nan"), total
+    penalty = _penalty(square, explained, fitted.square, n)
+    scores = held.states @ loadings + state_shift @ loadings
+    # In place: a fresh array of this size costs more than the arithmetic on it.
+    error = scores @ (image / (square + penalty)[:, None])
+    np.subtract(held.steps, error, out=error)
+    error += step_shift
+    return _square(error), total
 
 
-def _penalty(square: np.ndarray, image_square: np.ndarray, total: float, n: int) -> float:
+def _penalty(square: np.ndarray, explained: np.ndarray, total: float, n: int) -> float:
     """The penalty of least generalised cross-validation, of a ridge on n centred samples.
 
-    `square` σ² (k,) of the components; `image_square` (k,) the squared length of Zᵀy for each component's scores
-    Z; `total` that of the targets y.
+    `square` σ² (k,) of the components; `explained` (k,) how much of `total`, the sum of squares of the targets,
+    least squares on each would explain.
     """
     tried = PENALTIES * square[0]
     kept = square / (square + tried[:, None])
-    explained = np.divide(image_square, square, out=np.zeros_like(square), where=square > 0)
     error = total - ((2 - kept) * kept * explained).sum(axis=1)
     freedom = n - 1 - kept.sum(axis=1)
     return float(tried[np.argmin(error / freedom**2)])
 
 
 def paired(block: np.ndarray, width: int) -> Iterator[np.ndarray]:
-    """States beside the steps that leave them, in float64, `width` units at a time: (u·(S − 1), 2, N).
+    """States and the steps that leave them in turn, in float64, `width` units at a time: (u, 2(S − 1), N).
 
-    Laid out as paths of two sublayers, unit by unit and transition by transition, for
-    `information.copula`. For a block (N, S, D).
+    A path of each unit for `information.copula`, of whose transitions every other is from a state to its step.
+    For a block (N, S, D).
     """
     n, n_sublayers, n_units = block.shape
     for start in range(0, n_units, width):
         states = np.ascontiguousarray(block[:, :, start : start + width].transpose(2, 1, 0), dtype=np.float64)
-        pairs = np.stack([states[:, :-1], np.diff(states, axis=1)], axis=2)
-        yield pairs.reshape(len(states) * (n_sublayers - 1), 2, n)
+        pairs = np.empty((len(states), n_sublayers - 1, 2, n))
+        pairs[:, :, 0] = states[:, :-1]
+        np.subtract(states[:, 1:], states[:, :-1], out=pairs[:, :, 1])
+        yield pairs.reshape(len(states), 2 * (n_sublayers - 1), n)
 
 
 def _square(values: np.ndarray) -> float:

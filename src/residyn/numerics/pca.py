@@ -82,9 +82,8 @@ def centred(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Deviations are taken from the first row, so that a constant column leaves exact zeros.
     """
-    deviation = rows.astype(np.float64)
-    first = deviation[0].copy()
-    deviation -= first
+    first = rows[0].astype(np.float64)
+    deviation = np.subtract(rows, first, dtype=np.float64)
     shift = deviation.mean(axis=0)
     deviation -= shift
     return deviation, first + shift
@@ -98,7 +97,7 @@ def n_components(wanted: int, n_rows: int, n_units: int) -> int:
 def components(of: Scatter, n: int) -> Components:
     """The first n components of gathered rows (at least `LEAST_ROWS`), cut to min(rows − 1, D)."""
     n_units = len(of.mean)
-    variance, vectors = _largest(of.m2, n_components(n, of.count, n_units))
+    variance, vectors = largest(of.m2, n_components(n, of.count, n_units))
     divisor = of.count - 1
     return Components(oriented(vectors.T), variance / divisor, float(np.trace(of.m2)) / divisor)
 
@@ -114,9 +113,9 @@ def components_of(points: np.ndarray, n: int) -> tuple[Components, np.ndarray]:
     divisor = n_points - 1
     total = float(np.einsum("nd,nd->", deviation, deviation)) / divisor
     if n_units <= n_points:
-        variance, vectors = _largest(deviation.T @ deviation, n)
+        variance, vectors = largest(deviation.T @ deviation, n)
     else:
-        variance, left = _largest(deviation @ deviation.T, n)
+        variance, left = largest(deviation @ deviation.T, n)
         # A direction of no variance comes out of the Gram matrix as noise; only QR makes it a unit vector.
         vectors = _orthonormal(deviation.T @ left)
     return Components(oriented(vectors.T), variance / divisor, total), mean
@@ -167,7 +166,7 @@ def search(
         basis = _orthonormal(times(basis))
     image = times(basis) / (count - 1)
     inner = basis.T @ image
-    variance, mix = _largest((inner + inner.T) / 2, n)
+    variance, mix = largest((inner + inner.T) / 2, n)
     vectors = basis @ mix
     left = np.linalg.norm(image @ mix - vectors * variance, axis=0)
     return Components(oriented(vectors.T), variance, total), left / variance[0]
@@ -179,7 +178,7 @@ def oriented(axes: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(axes * np.where(largest < 0, -1.0, 1.0))
 
 
-def _largest(matrix: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+def largest(matrix: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """The n largest eigenvalues of a symmetric matrix (D, D), falling and ≥ 0, and their vectors (D, n)."""
     size = len(matrix)
     values, vectors = linalg.eigh(matrix, subset_by_index=[size - n, size - 1], check_finite=False)
