@@ -93,6 +93,12 @@ def test_each_curve_is_that_of_the_states_without_the_units(states: xr.DataArray
         np.testing.assert_allclose(ours.values, ratio, rtol=1e-5)
 
 
+def test_numbers_that_leave_one_unit_are_one_row(states: xr.DataArray, results: xr.Dataset) -> None:
+    n_units = states.sizes["unit"]
+    found = without_massive(states, results, (1, n_units - 1, n_units, n_units + 5))
+    assert found["left_out"].values.tolist() == [0, 1, n_units - 1]
+
+
 def test_one_massive_unit_owns_what_it_is_left_out_of(states: xr.DataArray, results: xr.Dataset) -> None:
     found = without_massive(states, results, (1,))
     step = found["velocity_without_massive"].sel(transition="0.mlp→1.attn").values

@@ -44,6 +44,14 @@ def test_a_round_trip_keeps_everything(results: xr.Dataset, tmp_path: Path) -> N
     assert [p.name for p in path.parent.iterdir()] == ["results.zarr"]
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_result_that_is_nowhere_defined_is_not_taken_for_damage(tmp_path: Path, dtype: str) -> None:
+    nowhere = np.copysign(np.full((3, 4), np.nan, dtype), -1)
+    assert np.signbit(nowhere).all()
+    save_results(xr.Dataset({"norm": (("sample", "sublayer"), nowhere)}), tmp_path / "results.zarr")
+    assert np.isnan(open_results(tmp_path / "results.zarr")["norm"]).all()
+
+
 def test_opened_results_can_be_saved_again(results: xr.Dataset, tmp_path: Path) -> None:
     save_results(results, tmp_path / "one.zarr")
     save_results(open_results(tmp_path / "one.zarr"), tmp_path / "two.zarr")

@@ -198,7 +198,7 @@ def test_h():
         "nats across "
         "layers.",
         "With the samples of the later state shuffled it averages 0.01 (Gaussian copula) and 0.01 (new) nats.",
-        "Its median distance from what the linear correlation alone implies, −½ ln(1 − r²), is 0.25 nats "
+        "The information's median distance from what the linear correlation alone implies, −½ ln(1 − r²), is 0.25 nats "
         "(Gaussian "
         "copula).",
     )
@@ -276,7 +276,7 @@ def test_l():
     excess = (
         "Beyond what being carried along does (pull excess, a difference of cosines), they turn towards the "
         "control: 0.3 "
-        "(0.2 to 0.4) at 0.attn; they turn away from it: −0.4 (−0.5 to −0.3) at 1.attn; one cannot tell: 0.05 "
+        "(0.2 to 0.4) at 0.attn; they turn away from the control: −0.4 (−0.5 to −0.3) at 1.attn; one cannot tell: 0.05 "
         "(−0.05 to "
         "0.15) at 2.attn."
     )
@@ -345,14 +345,35 @@ def test_what_controls_do(verdicts):
     assert said[1] == (
         "Claim 5 holds: rank correlation of median r with depth, 0.85 (0.8 to 0.9). Under its null, order of "
         "depth: 0.01 on "
-        "average, p\u00a0<\u00a00.002. In untrained models of this architecture: 0.2 (0.1 to 0.3). As much in "
+        "average, p\u00a0<\u00a00.002. In untrained models of this architecture: 0.2 (0.1 to 0.3). Passes too in "
         "random walks of "
         "the same lengths and angles (0.84) and the skip path alone (0.83)."
     )
     assert "Lost with the 10 most massive units left out (" in said[2]
-    assert controls_of(verdicts, "F")[0].startswith("Claim 9 is undecided: slope of velocity")
+    assert controls_of(verdicts, "F")[0].startswith(
+        "Claim 9 is undecided. Claim 9, of which this is undecided: slope of velocity"
+    )
+    assert controls_of(verdicts, "F")[1].startswith("Claim 9, of which this is undecided: slope of velocity")
     assert "null" not in controls_of(verdicts, "F")[0]
     assert controls_of(verdicts, "A") == controls_of(None, "C") == ()
+
+
+def test_what_is_said_of_a_statistic_is_its_own(tmp_path):
+    record = example_claims()
+    claim = record["claims"][7]
+    claim |= {"verdict": "does not hold", "also_in": ["random walk"], "lost_in": ["without massive units"]}
+    trend, gap = claim["parts"]
+    trend["verdict"], gap["verdict"] = "holds", "does not hold"
+    for part, passing in ((trend, True), (gap, False)):
+        part["columns"]["random walk"]["passes"] = part["columns"]["without massive units"]["passes"] = passing
+    (tmp_path / "claims.json").write_text(json.dumps(record))
+    first, second = controls_of(read_verdicts(tmp_path / "claims.json"), "E")
+    assert first.startswith("Claim 8 does not hold. Claim 8, of which this holds: rank correlation")
+    assert "Passes too in random walks" in first
+    assert "Lost with" not in first
+    assert second.startswith("Claim 8, of which this does not hold: cosine similarity within")
+    assert "Passes too" not in second
+    assert "Lost with the 10 most massive units left out (" in second
 
 
 def test_beyond_the_skip_path_and_without_norms():

@@ -134,10 +134,24 @@ def test_strange_records_break_nothing(copied):
     for run in (
         {"model": "text", "texts": [1], "warnings": "one", "timings": {"capture_s": "x"}, "machine": None},
         {"model": {"files": ["a"], "n_parameters": "many"}, "texts": {"tokens": {"statistics": 3}, "counts": 1}},
+        {"warnings": None},
         {"texts": {"source": {"name": {"a": 1}}}, "versions": {"python": [HOSTILE]}, "request": {"model": 3}},
     ):
         (copied / "run.json").write_text(json.dumps(run))
         assert gather(copied).title == "The residual stream of tiny"
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_what_cannot_be_computed_is_no_work_left_undone(results, tmp_path):
+    few = results.drop_vars("explained_variance").assign_attrs(
+        not_computed="principal components: too few samples"
+    )
+    missing = gather(write_run(tmp_path, few)).missing
+    assert "Not computed: principal components: too few samples" in missing
+    assert not any("not finished" in said or "Teleports" in said for said in missing)
+    undone = gather(write_run(tmp_path / "other", few.assign_attrs(not_computed=""))).missing
+    assert any("not finished" in said for said in undone)
+    assert any("Teleports" in said for said in undone)
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -66,6 +66,8 @@ def without_massive(
             "Pass the results of analyze(states)."
         )
     gone = [massive_units(results["massive_ratio"], top) for top in (0, *leave_out)]
+    # Numbers that were cut to all but one unit are the same row.
+    gone = list({len(units): units for units in gone}.values())
     kept = [np.setdiff1d(np.arange(results.sizes[UNIT]), units) for units in gone]
     curves = {**_of_paths(states, kept), **_of_units(results, kept), **_of_covariance(states, gone, progress)}
     rows = {LEFT_OUT: np.array([len(units) for units in gone])}

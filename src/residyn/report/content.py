@@ -115,9 +115,13 @@ def _subtitle(run: Mapping[str, Any], results: xr.Dataset) -> str:
 def _missing(found: Found) -> Iterator[str]:
     if found.verdicts is None:
         yield "The paper's claims were not judged: residyn claims DIR"
-    if found.teleports is None:
+    # What these states are too few or too alike for is no work that was left undone.
+    lacking = str(found.results.attrs.get("not_computed", ""))
+    yield from (f"Not computed: {reason}" for reason in lacking.splitlines())
+    if found.teleports is None and not lacking:
         yield "Teleports were not made: residyn teleport DIR"
-    if "mutual_information" not in found.results or "explained_variance" not in found.results:
+    needed = {"mutual_information", "explained_variance"}
+    if not needed <= set(found.results) and not lacking:
         yield "The analysis is not finished: residyn analyze DIR"
     if not found.run:
         yield "There is no run.json: where the states come from is known only as far as the results say."
@@ -125,7 +129,8 @@ def _missing(found: Found) -> Iterator[str]:
 
 def _warnings(found: Found) -> Iterator[str]:
     recorded = found.run.get("warnings", [])
-    yield from (str(warning) for warning in recorded if isinstance(recorded, list))
+    if isinstance(recorded, list):
+        yield from map(str, recorded)
     verdicts = found.verdicts
     ours = found.results.attrs.get("states_hash")
     if verdicts is not None and ours and verdicts.states_hash != ours:

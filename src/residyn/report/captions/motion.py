@@ -144,6 +144,6 @@ def beyond_linear(results: xr.Dataset) -> tuple[str, ...]:
     if not known.size:
         return ()
     return (
-        f"Its median distance from what the linear correlation alone implies, −½ ln(1 − r²), is "
+        f"The information's median distance from what the linear correlation alone implies, −½ ln(1 − r²), is "
         f"{number(float(np.median(known)))} nats ({_name(nats, 0)}).",
     )

@@ -50,7 +50,8 @@ REGISTRY: dict[str, Entry] = {
     "panel_l_pull": Entry(
         "Pull towards the control",
         of_teleports=teleports.pull,
-        definition="Cosine of the displacement with the way from the moved state to the control's later state.",
+        definition="Cosine of the displacement with the way from the moved state to the control's later state, "
+        "minus that of a displacement that is merely carried along.",
     ),
     "panel_l_retention": Entry(
         "What is left of a displacement",

@@ -112,7 +112,7 @@ def _excess(summary: xr.Dataset | None) -> str:
     low, high = found["teleports_low"].values, found["teleports_high"].values
     groups = {
         "they turn towards the control": low > 0,
-        "they turn away from it": high < 0,
+        "they turn away from the control": high < 0,
         "one cannot tell": ~((low > 0) | (high < 0)),
     }
     said = [
