@@ -198,9 +198,8 @@ def test_h():
         "nats across "
         "layers.",
         "With the samples of the later state shuffled it averages 0.01 (Gaussian copula) and 0.01 (new) nats.",
-        "The information's median distance from what the linear correlation alone implies, −½ ln(1 − r²), is 0.25 nats "
-        "(Gaussian "
-        "copula).",
+        "The information's median distance from what the linear correlation alone implies, −½ ln(1 − r²), is 0.25 "
+        "nats (Gaussian copula).",
     )
 
 
@@ -276,9 +275,8 @@ def test_l():
     excess = (
         "Beyond what being carried along does (pull excess, a difference of cosines), they turn towards the "
         "control: 0.3 "
-        "(0.2 to 0.4) at 0.attn; they turn away from the control: −0.4 (−0.5 to −0.3) at 1.attn; one cannot tell: 0.05 "
-        "(−0.05 to "
-        "0.15) at 2.attn."
+        "(0.2 to 0.4) at 0.attn; they turn away from the control: −0.4 (−0.5 to −0.3) at 1.attn; one cannot tell: "
+        "0.05 (−0.05 to 0.15) at 2.attn."
     )
     summary = summary_of(pull_excess=pull)
     flow = xr.Dataset(
