@@ -85,3 +85,5 @@ def test_what_it_cannot_do_is_refused(make_states: Make) -> None:
             basis(make_states(4), repeats=repeats)  # pyright: ignore[reportArgumentType]
     with pytest.raises(DataError, match="Expected states"):
         basis(make_states(4)[0])
+    with pytest.raises(UsageError, match="seed is an integer, 0 or more; got -1"):
+        basis(make_states(4), seed=-1)

@@ -100,3 +100,17 @@ def test_captures_that_are_no_pair_are_refused():
     blocks = from_array(np.ones((4, 4, 3), dtype=np.float32), range(4), ["block"] * 4)
     with pytest.raises(DataError, match=r"from 0\.block"):
         noise_floor(states, blocks)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -1e39])
+@pytest.mark.parametrize("capture", ["first", "second"])
+def test_states_that_are_not_finite_are_refused(bad, capture):
+    states = labelled(np.random.default_rng(0).normal(size=(6, 4, 3)))
+    broken = states.astype(np.float64)
+    broken[4, 1, 2] = bad
+    pair = (broken, states) if capture == "first" else (states, broken)
+    with pytest.raises(DataError, match=rf"1 of the 6 .* {capture} capture, sample 4 the first"):
+        noise_floor(*pair)
+    # What is left out of one capture is not common to both; the message says how.
+    kept = broken[(abs(broken) < 3e38).all(["sublayer", "unit"])]
+    assert noise_floor(states, kept)["state_noise"].attrs["n_samples"] == 5

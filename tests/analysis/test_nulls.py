@@ -16,6 +16,7 @@ from residyn.analysis.dimensions import dimensions
 from residyn.analysis.nulls import NULLS, against_null, surrogate
 from residyn.analysis.units import mean_activation, unit_correlation
 from residyn.errors import DataError, UsageError
+from residyn.numerics.multiple import Alternative
 
 Make = Callable[..., xr.DataArray]
 
@@ -183,6 +184,44 @@ def test_draws_that_are_undefined_are_left_out_and_counted(make_states: Make) ->
     expected = (1 + (left >= by_sublayer(states).values).sum(axis=0)) / 4
     np.testing.assert_allclose(got["p"][2:4], expected[2:4])
     np.testing.assert_allclose(got["effect_low"][2:4], (by_sublayer(states).values - left.max(axis=0))[2:4])
+
+
+def test_what_is_undefined_in_the_data_is_undefined_beside_draws_that_are_not(make_states: Make) -> None:
+    states, controls, drawn = levels(make_states, 4)
+    hidden = by_sublayer(states).values[1]
+    got = against_null(lambda one: by_sublayer(one).where(by_sublayer(one) != hidden), states, controls)
+    for name in (
+        "observed",
+        "null_mean",
+        "null_sd",
+        "effect",
+        "effect_low",
+        "effect_high",
+        "z",
+        "p",
+        "p_adjusted",
+    ):
+        np.testing.assert_array_equal(np.isnan(got[name]), np.arange(6) == 1, err_msg=name)
+    np.testing.assert_array_equal(got["n_draws"], np.full(6, 4))
+    np.testing.assert_allclose(got["null_mean"][2:], drawn.mean(axis=0)[2:], rtol=1e-12)
+
+
+@pytest.mark.parametrize("alternative", ["greater", "less"])
+def test_the_direction_decides_which_draws_are_extreme(make_states: Make, alternative: Alternative) -> None:
+    """The states lie above all controls: seen from above no draw is as extreme, from below every one is."""
+    states = make_states(6)
+    shifts = np.linspace(-2, -1, 19)
+    got = against_null(
+        by_sublayer,
+        states,
+        [states + np.float32(shift) for shift in shifts],
+        alternative=alternative,
+    )
+    np.testing.assert_allclose(got["p"], 1 / 20 if alternative == "greater" else 1)
+    np.testing.assert_allclose(got["p_adjusted"], 1 / 20 if alternative == "greater" else 1)
+    # The largest draw is the nearest, 1 below, and the smallest 2.
+    np.testing.assert_allclose(got["effect_low"], 1, atol=1e-5)
+    np.testing.assert_allclose(got["effect_high"], 2, atol=1e-5)
 
 
 def test_what_a_null_preserves_is_no_effect(make_states: Make) -> None:

@@ -122,3 +122,11 @@ def test_what_cannot_be_done_is_said():
         orbits(xr.DataArray(np.zeros((2, 3)), dims=("a", "b")))
     with pytest.raises(UsageError, match="at least one draw"):
         orbits(means(walks(2)), repeats=0)
+    with pytest.raises(UsageError, match="seed is an integer, 0 or more; got -1"):
+        orbits(means(walks(2)), seed=-1)
+
+
+def test_a_single_sublayer_has_no_path():
+    states = label_states(np.random.default_rng(0).standard_normal((4, 1, 5)), [Sublayer(0, "attn")])
+    with pytest.raises(DataError, match="two sublayers"):
+        orbits(rd.mean_activation(states), repeats=2)

@@ -155,6 +155,32 @@ def test_rotations_are_uniform_over_all() -> None:
     assert np.mean(np.linalg.det(drawn) > 0) == pytest.approx(0.5, abs=0.1)
 
 
+@pytest.mark.parametrize("n_units", [1, 2, 5, 40])
+def test_a_rotation_is_the_gram_schmidt_basis_of_normal_columns(n_units: int) -> None:
+    """Uniform because of that: whoever turns the columns turns their basis. Signs of rows would break it."""
+    for seed in range(20):
+        columns, rotation = (
+            rng(seed).standard_normal((n_units, n_units)),
+            surrogates.haar_rotation(n_units, rng(seed)),
+        )
+        basis: list[np.ndarray] = []
+        for column in columns.T:
+            left = column - sum((vector * (vector @ column) for vector in basis), np.zeros(n_units))
+            left -= sum((vector * (vector @ left) for vector in basis), np.zeros(n_units))
+            basis.append(left / np.linalg.norm(left))
+        np.testing.assert_allclose(rotation, np.stack(basis, axis=1), atol=1e-11)
+
+
+def test_a_direction_that_only_the_data_or_the_walk_has_is_none() -> None:
+    data = np.array([[3.0, 4, 0], [0, 0, 0], [1e-11, 0, 0], [2, 0, 0], [0, 0, 5]])
+    walk = np.array([[0.0, 0, 5], [1, 0, 0], [1, 0, 0], [0, 1e-11, 0], [0, 0, 0]])
+    of_data, of_walk = surrogates._directions(data, walk, np.ones(5))
+    np.testing.assert_allclose(of_data[0], [0.6, 0.8, 0], rtol=1e-15)
+    np.testing.assert_array_equal(of_walk[0], [0, 0, 1])
+    np.testing.assert_array_equal(of_data[1:], np.zeros((4, 3)))
+    np.testing.assert_array_equal(of_walk[1:], np.zeros((4, 3)))
+
+
 def test_shuffled_sublayers_are_the_same_sublayers_in_every_order_alike() -> None:
     states = paths(n_sublayers=3)
     orders = []

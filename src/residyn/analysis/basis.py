@@ -33,10 +33,13 @@ def basis(states: xr.DataArray, repeats: int = 3, seed: int = 0, progress: Progr
 
     `n_undefined` counts NaN among the samples used. Memory beside the results: the states of the rotated samples
     and two matrices of D². `progress` is called with the samples read. Raises UsageError for fewer than one
-    repeat, DataError where the states break the data contract, are empty, or hold a non-finite value.
+    repeat or a negative seed, DataError where the states break the data contract, are empty, or hold a non-finite
+    value.
     """
     if isinstance(repeats, bool) or not isinstance(repeats, int | np.integer) or repeats < 1:
         raise UsageError(f"Kurtosis after rotation is a mean over at least 1 rotation; got repeats={repeats!r}.")
+    if seed < 0:
+        raise UsageError(f"seed is an integer, 0 or more; got {seed}.")
     rng = np.random.default_rng(seed)
     n_samples, n_units = states.sizes.get(SAMPLE, 0), states.sizes.get(UNIT, 0)
     chosen = np.sort(rng.permutation(n_samples)[:MOST_ROTATED])

@@ -21,7 +21,8 @@ def noise_floor(states: xr.DataArray, again: xr.DataArray) -> xr.Dataset:
     and `texts_again` say what each capture read and how, where that is known.
 
     What differs between conditions by less says nothing. In memory: both captures' common samples. Raises
-    DataError where the states break the data contract, share no sample, or have other sublayers or units.
+    DataError where the states break the data contract, share no sample, have other sublayers or units, or a common
+    sample holds a non-finite value in either capture.
     """
     check_states(states)
     check_states(again)
@@ -35,6 +36,8 @@ def noise_floor(states: xr.DataArray, again: xr.DataArray) -> xr.Dataset:
         )
     paired = states.sel({SAMPLE: common})
     one, other = (part.values.astype(np.float64) for part in (paired, again.sel({SAMPLE: common})))
+    _check_range(one, common, "first")
+    _check_range(other, common, "second")
     length = np.linalg.norm(one, axis=2)
     apart = np.linalg.norm(other - one, axis=2)
     relative = np.divide(apart, length, out=np.full(length.shape, np.nan), where=length > 0)
@@ -77,6 +80,18 @@ def noise_floor(states: xr.DataArray, again: xr.DataArray) -> xr.Dataset:
             for name, (values, dim, units, said) in found.items()
         }
     )
+
+
+def _check_range(values: np.ndarray, samples: np.ndarray, capture: str) -> None:
+    """Raise DataError for a NaN, or what is beyond float32's range, in values (N, S, D) of these samples."""
+    bad = np.flatnonzero(~(np.abs(values) <= np.finfo(np.float32).max).all(axis=(1, 2)))
+    if len(bad):
+        label = samples[bad[0]].item()
+        raise DataError(
+            f"A noise floor needs finite states within float32's range; {len(bad)} of the {len(samples)} common "
+            f"samples hold others in the {capture} capture, sample {label!r} the first. Capture them again in "
+            'float32 or bfloat16, or leave them out: states[(abs(states) < 3e38).all(["sublayer", "unit"])].'
+        )
 
 
 def _root_mean_square(values: np.ndarray) -> np.ndarray:

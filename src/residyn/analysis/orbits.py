@@ -44,9 +44,10 @@ def orbits(
     "points shuffled" is the paper's null: it permutes the points of a portrait, which leaves about 0 turns of any
     path. "signs flipped" and "steps permuted" make another path and take its gradient; a random walk of 64 points
     turns some 11 times, clockwise. The paper's 10.74 is a mean over units. Each null's coordinates `preserves` and
-    `destroys` say more. NaN for fewer than four sublayers (attribute `note`), and for units that do not move.
+    `destroys` say more. NaN for two or three sublayers (attribute `note`), and for units that do not move.
 
-    Raises DataError for another result; UsageError for fewer than one repeat.
+    Raises DataError for another result or a single sublayer; UsageError for fewer than one repeat or a negative
+    seed.
     """
     if not isinstance(mean_activation, xr.DataArray) or set(mean_activation.dims) != {SUBLAYER, UNIT}:
         came = getattr(mean_activation, "dims", type(mean_activation).__name__)
@@ -56,6 +57,8 @@ def orbits(
         )
     if repeats < 1:
         raise UsageError(f"A null takes at least one draw; got repeats={repeats}.")
+    if seed < 0:
+        raise UsageError(f"seed is an integer, 0 or more; got {seed}.")
     x = mean_activation.transpose(UNIT, SUBLAYER).values.astype(np.float64)
     kind = np.asarray(transition_coords(mean_activation)["kind"][1])
     signed, absolute = numerics.rotations(x, numerics.gradient(x))
@@ -173,7 +176,7 @@ def orbits_table(results: xr.Dataset) -> pd.DataFrame:
     rows = []
     for null in results[NULL].values:
         one = results.sel({NULL: null})
-        columns = {name.removeprefix("rotations_"): one[name].values for name in _OF_NULLS if name in results}
+        columns = {name.removeprefix("rotations_"): one[name].values for name in _OF_NULLS}
         rows.append(
             pd.DataFrame(
                 {
