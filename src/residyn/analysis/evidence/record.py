@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
+from residyn.analysis.axes import documents_of
 from residyn.errors import DataError
 from residyn.numerics.groups import groups_of, replicate_weights
-from residyn.schema import DOCUMENT, NO_DOCUMENT, SAMPLE, check_states, transition_coords
+from residyn.schema import SAMPLE, check_states, transition_coords
 
 GROUPS = 20
 
@@ -46,11 +47,7 @@ def plan_of(states: xr.DataArray, resamples: int, seed: int, n_groups: int = GRO
     n = states.sizes[SAMPLE]
     if not n:
         raise DataError(f"Groups need at least one sample; these states have {dict(states.sizes)}. Capture some.")
-    clusters = np.arange(n)
-    if DOCUMENT in states.coords:
-        known = states[DOCUMENT].values
-        clusters = np.where(known == NO_DOCUMENT, -2 - clusters, known)
-    group = groups_of(clusters, n_groups, seed)
+    group = groups_of(documents_of(states), n_groups, seed)
     return Plan(group, replicate_weights(int(group.max()) + 1, resamples, seed), seed)
 
 
