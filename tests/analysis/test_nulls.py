@@ -89,6 +89,10 @@ def test_named_nulls_are_drawn_again_and_again_by_seed(make_states: Make) -> Non
     xr.testing.assert_identical(got, against_null(by_sublayer, states, "flip_increments", repeats=5, seed=3))
     other = against_null(by_sublayer, states, "flip_increments", repeats=5, seed=4)
     assert (other["null_mean"].values != got["null_mean"].values).any()
+    # Tests of neighbouring seeds are independent: they have no draw in common.
+    seen.clear()
+    against_null(quantity, states, "flip_increments", repeats=5, seed=4)
+    assert not {one.values.tobytes() for one in seen[1:]} & {one.values.tobytes() for one in draws}
 
 
 def test_one_surrogate_is_in_memory_at_a_time(make_states: Make) -> None:
@@ -222,6 +226,23 @@ def test_the_direction_decides_which_draws_are_extreme(make_states: Make, altern
     # The largest draw is the nearest, 1 below, and the smallest 2.
     np.testing.assert_allclose(got["effect_low"], 1, atol=1e-5)
     np.testing.assert_allclose(got["effect_high"], 2, atol=1e-5)
+
+
+@pytest.mark.parametrize("alternative", ["two-sided", "greater", "less"])
+def test_infinite_draws_are_left_out_and_counted(alternative: Alternative, make_states: Make) -> None:
+    states, controls, drawn = levels(make_states, 5)
+    ends = dict(zip(drawn[[1, 3], 2], (np.inf, -np.inf), strict=True))
+
+    def quantity(one: xr.DataArray) -> xr.DataArray:
+        found = by_sublayer(one)
+        found[2] = ends.get(float(found[2]), float(found[2]))
+        return found
+
+    got = against_null(quantity, states, controls, alternative=alternative)
+    left = against_null(by_sublayer, states, [controls[i] for i in (0, 2, 4)], alternative=alternative)
+    np.testing.assert_array_equal(got["n_draws"], [5, 5, 3, 5, 5, 5])
+    for name in ("null_mean", "null_sd", "effect", "effect_low", "effect_high", "z", "p"):
+        np.testing.assert_allclose(got[name][2], left[name][2], rtol=1e-12, err_msg=name)
 
 
 def test_what_a_null_preserves_is_no_effect(make_states: Make) -> None:
