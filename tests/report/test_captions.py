@@ -44,12 +44,13 @@ def of_sublayers(values) -> xr.DataArray:
 def test_change():
     assert phrases.change(1.0, 2.0) == "rises from 1 to 2"
     assert phrases.change(2.0, 1.0) == "falls from 2 to 1"
-    assert phrases.change(1.0, 1.05) == "ends where it starts (1 and 1.05)"
+    assert phrases.change(1.0, 1.05) == "goes from 1 to 1.05"
     assert phrases.change(1.0, 1.06) == "rises from 1 to 1.06"
     assert phrases.change(-1.0, -2.0) == "falls from −1 to −2"
-    assert phrases.change(0.0, 0.0) == "ends where it starts (0 and 0)"
+    assert phrases.change(0.0, 0.0) == "stays at 0"
+    assert phrases.change(0.95, 0.99) == "goes from 0.95 to 0.99"
     assert phrases.change(np.nan, 1.0) == "goes from not defined to 1"
-    assert phrases.change(np.inf, np.inf) == "goes from ∞ to ∞"
+    assert phrases.change(np.inf, np.inf) == "stays at ∞"
 
 
 def test_extremes_leave_out_what_is_not_defined():
@@ -157,8 +158,7 @@ def test_f():
         {"velocity": velocity, "relative_velocity": velocity / 10, "velocity_without_massive": without}
     )
     assert motion.velocity(results) == (
-        "Over the depth the mean step ends where it starts (2 and 2) within layers and falls from 8 to 4 across "
-        "layers.",
+        "Over the depth the mean step stays at 2 within layers and falls from 8 to 4 across layers.",
         "Of all transitions it is lowest at 0.attn→0.mlp (2) and highest at 0.mlp→1.attn (8).",
         "Relative to the state's length a step is 20\u00a0% within layers and 60\u00a0% across layers.",
         "Without the 3 most massive units the step at 0.mlp→1.attn is 1 instead of 8.",
@@ -251,7 +251,7 @@ def test_k():
         first,
         "On its own axes a sublayer's cloud has a participation ratio that rises from 4 to 40; the number of "
         "axes for "
-        "90 % of its variance ends where it starts (8 and 8).",
+        "90 % of its variance stays at 8.",
     )
 
 
@@ -396,9 +396,8 @@ def test_in_another_basis_and_over_orbits():
     before = xr.DataArray([[10.0, 5, 40], [10, 5, 60]], dims=("sample", "sublayer"))
     after = xr.DataArray([3.0, 3, 3.1], dims="sublayer")
     assert beyond.kurtosis(xr.Dataset({"kurtosis": before, "kurtosis_rotated": after})) == (
-        "Over the depth the mean kurtosis over units rises from 10 to 50; in a random basis it ends "
-        "where it starts "
-        "(3 and 3.1). Gaussian units have 3.",
+        "Over the depth the mean kurtosis over units rises from 10 to 50; in a random basis it goes "
+        "from 3 to 3.1. Gaussian units have 3.",
     )
     rotations = xr.DataArray([10.0, 12, np.nan], dims="unit")
     nulls = xr.DataArray([[0.0, 0.5, 0.1], [9, 10, 11]], dims=("null", "unit"), coords={"null": ["one", "two"]})

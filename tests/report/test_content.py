@@ -10,6 +10,7 @@ from residyn.errors import DataError, StoreError
 from residyn.figures import drawers
 from residyn.report.captions import registry
 from residyn.report.content import gather
+from residyn.report.limits import limits
 
 from .conftest import HOSTILE, RUN, make_results, write_run
 
@@ -127,6 +128,15 @@ def test_what_is_said_of_a_panel_is_one_entry(copied, monkeypatch):
     added = gather(copied).further[3:]
     assert [(panel.title, panel.letter, panel.seen) for panel in added] == [("Lengths", "", ("40 norms.",))]
     assert added[0].definition.startswith("‖h‖₂")
+
+
+@pytest.mark.parametrize(("share", "few"), [(0.06, False), (0.5, False), (0.51, True)])
+def test_few_ties_are_counted_and_no_more_said_of_them(results, share, few):
+    said = limits(results.assign_attrs(distinct_last_tokens=11, tie_fraction=share))[0]
+    assert said.startswith(
+        f"The samples end in 11 distinct tokens; {round(100 * share)}\u00a0% of them share theirs"
+    )
+    assert ("rests on few values" in said) == few
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -14,8 +14,8 @@ _UNDEFINED = {
     "mutual_information": "values of mutual information",
     "cosine": "cosines",
 }
-_FEW = 0.05
-"""Share of tied samples from which their meaning is said."""
+_MOST = 0.5
+"""Share of samples that share their last token above which what that means is said."""
 
 
 def limits(results: xr.Dataset, noise_floor: xr.Dataset | None = None) -> tuple[str, ...]:
@@ -36,9 +36,10 @@ def _ties(results: xr.Dataset) -> str:
     if math.isnan(tied):
         return f"{text}."
     text += f"; {percent(tied)} of them share theirs with another sample."
-    if tied > _FEW:
+    if tied > _MOST:
         text += (
-            " Equal last tokens are one vector as they enter layer 0: what is measured there rests on few values."
+            " Where the first state is a function of the last token alone, what is measured there rests on few "
+            "values."
         )
     return text
 

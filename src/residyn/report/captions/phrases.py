@@ -13,18 +13,19 @@ from residyn.schema import SAMPLE, TRANSITION
 
 NAMES = {"within": "within layers", "cross": "across layers", "block": "across whole blocks"}
 FLAT = 0.05
-"""Largest share of the larger end by which the ends of a curve that is said to stay may differ."""
+"""Largest share of the larger end by which the ends of a curve that is not said to rise or fall may differ."""
 
 Write = Callable[[float], str]
 
 
 def change(first: float, last: float, write: Write = number) -> str:
-    """How a curve goes from its first place to its last: rises, falls, or stays."""
-    if not (np.isfinite(first) and np.isfinite(last)):
-        return f"goes from {write(first)} to {write(last)}"
-    if abs(last - first) <= FLAT * max(abs(first), abs(last)):
-        return f"ends where it starts ({write(first)} and {write(last)})"
-    return f"{'rises' if last > first else 'falls'} from {write(first)} to {write(last)}"
+    """How a curve goes from its first place to its last: it rises, falls, stays, or is told by its ends alone."""
+    one, other = write(first), write(last)
+    if one == other:
+        return f"stays at {one}"
+    if not (np.isfinite(first) and np.isfinite(last)) or abs(last - first) <= FLAT * max(abs(first), abs(last)):
+        return f"goes from {one} to {other}"
+    return f"{'rises' if last > first else 'falls'} from {one} to {other}"
 
 
 def extreme(values: np.ndarray, labels: Sequence[str], write: Write = number) -> str:
