@@ -7,6 +7,7 @@ import xarray as xr
 
 from residyn.figures.style import ESTIMATOR_NAMES
 from residyn.report.captions.phrases import (
+    MOST_TIED,
     NAMES,
     by_kind,
     change,
@@ -16,6 +17,7 @@ from residyn.report.captions.phrases import (
     mean_over,
     said_by_kind,
     sentences,
+    tied,
 )
 from residyn.report.words import listed, number, percent
 from residyn.schema import SAMPLE, TRANSITION, UNIT
@@ -109,15 +111,13 @@ def _name(nats: xr.DataArray, i: int) -> str:
 
 
 def _tied(drawn: xr.DataArray) -> str:
-    if "tie_share" not in drawn.coords:
-        return ""
-    tied = drawn["tie_share"].transpose(TRANSITION, UNIT).values.mean(axis=1)
-    top = int(np.nanargmax(tied)) if not np.isnan(tied).all() else 0
-    if not tied[top] > 0.05:
+    share = tied(drawn)
+    top = int(np.nanargmax(share)) if not np.isnan(share).all() else 0
+    if not share[top] > MOST_TIED:
         return ""
     label = str(drawn[TRANSITION].values[top])
     return (
-        f"At {label} {percent(tied[top])} of a unit's samples are tied on average: an estimate there rests on few "
+        f"At {label} {percent(share[top])} of the median unit's samples are tied: an estimate there rests on few "
         "values."
     )
 

@@ -9,11 +9,14 @@ import numpy as np
 import xarray as xr
 
 from residyn.report.words import listed, number
-from residyn.schema import SAMPLE, TRANSITION
+from residyn.schema import SAMPLE, TRANSITION, UNIT
 
 NAMES = {"within": "within layers", "cross": "across layers", "block": "across whole blocks"}
 FLAT = 0.05
 """Largest share of the larger end by which the ends of a curve that is said to stay may differ."""
+
+MOST_TIED = 0.5
+"""Share of tied samples above which what is measured is said to rest on few values."""
 
 Write = Callable[[float], str]
 
@@ -42,6 +45,13 @@ def mean_over(array: xr.DataArray, dim: str) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
         return np.nanmean(values, axis=0)
+
+
+def tied(nats: xr.DataArray) -> np.ndarray:
+    """By transition, the share of samples that share a value in the median unit; NaN where it is not known."""
+    if "tie_share" not in nats.coords:
+        return np.full(nats.sizes[TRANSITION], np.nan)
+    return nats["tie_share"].median(UNIT, skipna=True).values
 
 
 def by_kind(array: xr.DataArray) -> dict[str, xr.DataArray]:
