@@ -80,3 +80,11 @@ def test_key_numbers(results):
     within = results["cosine"].isel(transition=results["kind"].values == "within").mean().item()
     assert found["Mean cosine"].startswith(f"{within:.3g} within, ")
     assert "Parameters" not in dict(key_numbers({}, results))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_key_number_that_is_not_defined_is_left_out(results):
+    names = ["unit_correlation", "cosine", "velocity", "pc_scores"]
+    nowhere = results[names].map(lambda result: result.where(False))
+    nowhere = nowhere.assign_coords(explained=("pc", [float("nan")] * nowhere.sizes["pc"]))
+    assert [name for name, _ in key_numbers({}, nowhere)] == ["Layers × units", "States a text"]
