@@ -263,6 +263,7 @@ def summary_of(**means) -> xr.Dataset:
         "injected": ["0.attn", "1.attn", "2.attn"],
         "target_kind": ("group", ["grid", "disc"]),
         "radius": ("group", [np.nan, 1.0]),
+        "horizon_steps": ("injected", [12, 12, 1]),
     }
     dims = ("quantity_of_flow", "injected", "group")
     data = {"mean": values, "low": values - 0.1, "high": values + 0.1}
@@ -300,6 +301,36 @@ def test_l():
         "Trained minus untrained, the pull excess is 0.3 (0.2 to 0.4)"
     )
     assert teleports.row(flow, None, None)[1:] == ()
+    once = flow.assign_coords(horizon_steps=("injected", [1, 1, 1]))
+    assert teleports.row(once, None, None)[0].endswith("span 1 sublayer.")
+
+
+def test_of_a_place_that_nothing_follows_nothing_is_said_but_that():
+    steps = {"horizon_steps": ("injected", [12, 3, 0])}
+    summary = summary_of(pull_excess=[[0.3, 0], [0.4, 0], [np.nan, 0]], rho=[[9, 0.5], [9, 0.6], [9, 1]])
+    summary = summary.assign_coords(steps)
+    flow = xr.Dataset(
+        coords={"injected": summary["injected"], "target_kind": ("target", ["grid"]), **steps, "host": [0]}
+    )
+    assert teleports.row(flow, summary, None)[:2] == (
+        "The last token's state is moved to 1 point of the plane of PC1 and PC2 at 0.attn and 1.attn, in 1 text; "
+        "arrows, of the first of them, span 12 sublayers, or as many as remain (3 at the least).",
+        "No state is read after 2.attn: what comes of one that is moved there is not seen.",
+    )
+    shares = xr.DataArray(
+        [[[0.25]], [[0.5]], [[0.0]]],
+        dims=("injected", "target_kind", "radius"),
+        coords={"injected": summary["injected"], "target_kind": ["disc"], "radius": [1.0]},
+    )
+    returns = xr.Dataset({"return_fraction": shares}).assign_coords(steps)
+    said = [teleports.row(flow, summary, None)[2], *teleports.pull(flow, summary, None)]
+    said += [*teleports.retention(flow, summary, None), *teleports.returning(flow, summary, returns)]
+    assert len(said) == 4
+    assert all("1.attn" in sentence and "2.attn" not in sentence for sentence in said)
+    nowhere = flow.isel(injected=[2])
+    assert teleports.row(nowhere, None, None) == (
+        "No state is read after 2.attn: what comes of one that is moved there is not seen.",
+    )
 
 
 def test_what_is_left_of_a_displacement():
@@ -316,7 +347,12 @@ def test_who_returns():
     shares = xr.DataArray(
         [[[0.25, 0.9]], [[0.5, 0.9]]],
         dims=("injected", "target_kind", "radius"),
-        coords={"injected": ["0.attn", "1.attn"], "target_kind": ["swap"], "radius": [0.5, 4.0]},
+        coords={
+            "injected": ["0.attn", "1.attn"],
+            "target_kind": ["swap"],
+            "radius": [0.5, 4.0],
+            "horizon_steps": ("injected", [2, 1]),
+        },
     )
     assert teleports.returning(xr.Dataset(), None, xr.Dataset({"return_fraction": shares})) == (
         "Moved by 0.5 σ towards another sample, states end closer than they began in 25\u00a0% at 0.attn and "
@@ -496,7 +532,7 @@ def test_every_panel_has_words(results, moved):
         )
         assert said, name
         assert all(sentence.endswith(".") and "nan" not in sentence.lower() for sentence in said), (name, said)
-        assert not entry.defined_by or results[entry.defined_by].attrs["definition"], name
+        assert all(results[result].attrs["definition"] for result in entry.defined_by), name
 
 
 def test_a_panel_nobody_wrote_about_keeps_its_name():
