@@ -12,8 +12,10 @@ import xarray as xr
 from residyn.analysis.claims import VERDICTS, ClaimResult, Verdicts
 from residyn.report.captions.phrases import NAMES, by_kind, mean_of, mean_over, median_of
 from residyn.report.provenance import section
-from residyn.report.words import counted, listed, number, percent
+from residyn.report.words import listed, number, percent
 from residyn.schema import SAMPLE, SUBLAYER, UNIT
+
+PAPERS_CLAIMS = 14
 
 _ORIGINS = {
     "learned": (
@@ -52,7 +54,10 @@ def abstract(verdicts: Verdicts | None) -> tuple[str, ...]:
 
 def _counts(claims: Sequence[ClaimResult]) -> str:
     n_claims = len({claim.number for claim in claims})
-    subject = f"Of the paper's {counted(n_claims, 'claim')}"
+    every = n_claims >= PAPERS_CLAIMS
+    subject = f"Of the paper's {max(n_claims, PAPERS_CLAIMS)} claims"
+    if not every:
+        subject += f", {n_claims} {'was' if n_claims == 1 else 'were'} judged"
     if len(claims) > n_claims:
         twice = listed([str(i) for i in sorted({c.number for c in claims if c.variant})])
         subject += f" (claim {twice} in two versions, which makes {len(claims)})"
@@ -62,7 +67,7 @@ def _counts(claims: Sequence[ClaimResult]) -> str:
         f"{failing} {'does' if failing == 1 else 'do'} not",
         f"and {open_} {'is' if open_ == 1 else 'are'} undecided",
     )
-    return f"{subject}, {', '.join(said)}."
+    return f"{subject}{',' if every else ':'} {', '.join(said)}."
 
 
 def _origins(claims: Sequence[ClaimResult]) -> Iterator[str]:
