@@ -62,6 +62,17 @@ def test_the_page_has_a_plot_a_quantity_a_heat_map_and_claims(compared):
     assert "whole block" not in said
 
 
+def test_what_only_a_run_that_is_not_drawn_has_is_left_out(compared):
+    names = [f"run {i}" for i in range(panels.MOST_RUNS + 1)]
+    table, *_ = compared(names)
+    last = table["run"] == names[-1]
+    assert table["quantity"].nunique() == 3
+    alone = table[last & (table["quantity"] == "cosine")].assign(quantity="its own", kind="block")
+    figure = compare_figure(pd.concat([table, alone]))
+    assert len(small_plots(figure)) == 3
+    assert "whole block" not in words(figure)
+
+
 def test_lines_are_coloured_by_run_dashed_by_kind_and_lie_where_the_table_says(compared):
     table, *_ = compared()
     ax = panels.compared_curves(table, "cosine", ["one", "other"])

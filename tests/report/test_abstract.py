@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 
 from claims_record import example_claims
-from residyn.analysis.claims import read_verdicts
-from residyn.report.abstract import abstract, key_numbers
+from residyn.analysis.claims import catalogue, read_verdicts, teleports
+from residyn.report.abstract import PAPERS_CLAIMS, abstract, key_numbers
 
 from .conftest import RUN
 
@@ -46,10 +46,14 @@ def _only(verdicts, *numbers):
 
 def test_one_of_each(verdicts):
     assert abstract(_only(verdicts, 1, 2, 9)) == (
-        "Of the paper's 3 claims, 1 holds on this model, 1 does not, and 1 is undecided.",
+        "Of the paper's 14 claims, 3 were judged: 1 holds on this model, 1 does not, and 1 is undecided.",
         "The one that holds comes with the architecture (claim 1): an untrained network shows it too.",
         "Not so here: activations grow dense.",
     )
+
+
+def test_the_paper_has_as_many_claims_as_are_tried():
+    assert len({claim.number for claim in (*catalogue.CLAIMS, *teleports.CLAIMS)}) == PAPERS_CLAIMS
 
 
 def test_several_of_a_kind(verdicts):
@@ -62,7 +66,7 @@ def test_several_of_a_kind(verdicts):
 
 def test_nothing_holds(verdicts):
     assert abstract(_only(verdicts, 9)) == (
-        "Of the paper's 1 claim, 0 hold on this model, 0 do not, and 1 is undecided.",
+        "Of the paper's 14 claims, 1 was judged: 0 hold on this model, 0 do not, and 1 is undecided.",
     )
 
 
@@ -80,3 +84,11 @@ def test_key_numbers(results):
     within = results["cosine"].isel(transition=results["kind"].values == "within").mean().item()
     assert found["Mean cosine"].startswith(f"{within:.3g} within, ")
     assert "Parameters" not in dict(key_numbers({}, results))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_key_number_that_is_not_defined_is_left_out(results):
+    names = ["unit_correlation", "cosine", "velocity", "pc_scores"]
+    nowhere = results[names].map(lambda result: result.where(False))
+    nowhere = nowhere.assign_coords(explained=("pc", [float("nan")] * nowhere.sizes["pc"]))
+    assert [name for name, _ in key_numbers({}, nowhere)] == ["Layers × units", "States a text"]

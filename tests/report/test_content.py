@@ -10,7 +10,6 @@ from residyn.errors import DataError, StoreError
 from residyn.figures import drawers
 from residyn.report.captions import registry
 from residyn.report.content import gather
-from residyn.report.limits import limits
 
 from .conftest import HOSTILE, RUN, make_results, write_run
 
@@ -42,6 +41,21 @@ def test_the_largest_massive_unit_comes_first(report, results):
     unit = int(peak.argmax())
     where = str(ratio["sublayer"].values[int(ratio.values[:, unit].argmax())])
     assert report.massive.rows[0][:3] == (str(unit), f"{peak.max():.3g}", where)
+
+
+def test_each_curve_of_a_panel_is_defined(report, results):
+    found = {panel.name: panel.definition for panel in report.further}
+    for panel, names in {
+        "control-correlation-excess": ("unit_correlation", "skip_correlation"),
+        "control-radial-tangential": ("radial_step", "tangential_step"),
+        "control-kurtosis": ("kurtosis", "kurtosis_rotated"),
+    }.items():
+        for name in names:
+            words = results[name].attrs["definition"].replace(" | ", "; ")
+            assert f"{name.replace('_', ' ')}: {words}" in found[panel], name
+    assert "turns" not in found.get("control-phase-portraits", "against its gradient")
+    assert registry.REGISTRY["control_phase_portraits"].definition.startswith("A unit's mean activation")
+    assert found["panel-l-pull"].endswith("minus that of a displacement that is merely carried along.")
 
 
 def test_claims_stand_under_their_panel_once(report):
@@ -123,20 +137,11 @@ def test_what_is_said_of_a_panel_is_one_entry(copied, monkeypatch):
     new = drawers.Panel("", "control_norms", "curve", lambda ax: ax)
     monkeypatch.setattr(drawers, "controls", lambda results: [new])
     assert [(panel.title, panel.seen) for panel in gather(copied).further[3:]] == [("Norms", ())]
-    entry = registry.Entry("Lengths", lambda results: (f"{results.sizes['sample']} norms.",), defined_by="norm")
+    entry = registry.Entry("Lengths", lambda results: (f"{results.sizes['sample']} norms.",), defined_by=("norm",))
     monkeypatch.setitem(registry.REGISTRY, "control_norms", entry)
     added = gather(copied).further[3:]
     assert [(panel.title, panel.letter, panel.seen) for panel in added] == [("Lengths", "", ("40 norms.",))]
     assert added[0].definition.startswith("‖h‖₂")
-
-
-@pytest.mark.parametrize(("share", "few"), [(0.06, False), (0.5, False), (0.51, True)])
-def test_few_ties_are_counted_and_no_more_said_of_them(results, share, few):
-    said = limits(results.assign_attrs(distinct_last_tokens=11, tie_fraction=share))[0]
-    assert said.startswith(
-        f"The samples end in 11 distinct tokens; {round(100 * share)}\u00a0% of them share theirs"
-    )
-    assert ("rests on few values" in said) == few
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -249,3 +249,12 @@ def test_the_style_is_plain_text_for_a_style_element():
 def test_a_picture_cannot_leave_its_attribute(report):
     panel = replace(report.panels[0], picture=Picture('data:,"><script>', 1, 1, '"><script>'))
     assert not Parsed(render(replace(report, panels=(panel,)))).all("script")
+
+
+def test_one_sample_in_one_group_is_said_in_the_singular(report):
+    verdicts = replace(report.verdicts, n_samples=1, n_groups=1, columns=())
+    said = " ".join(render(replace(report, verdicts=verdicts)).split())
+    assert "The intervals are over 1 sample, resampled in 1 group" in said
+    column = replace(report.verdicts.columns[0], n_samples=1, draws=1)
+    said = render(replace(report, verdicts=replace(verdicts, columns=(column,))))
+    assert '<span class="n">1 sample</span>' in said

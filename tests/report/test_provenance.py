@@ -27,6 +27,11 @@ def test_what_is_recorded_is_listed(results):
     assert found["Time"] == {"capture": "142 s"}
 
 
+def test_texts_without_an_upper_bound_have_none(results):
+    run = {"texts": {"filter": {"min_chars": 100, "max_chars": None}}}
+    assert facts(run, results)["Texts"]["characters"] == "more than 100"
+
+
 def test_a_long_list_is_cut(results):
     many = {"versions": {f"package{i}": "1" for i in range(500)}}
     assert len(facts(many, results)["Software"]) == 60

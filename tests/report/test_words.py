@@ -9,6 +9,7 @@ from residyn.report.words import clean, counted, interval, listed, number, p_val
     ("value", "text"),
     [
         (0.0, "0"),
+        (-0.0, "0"),
         (0.98765, "0.988"),
         (-0.0123, "−0.0123"),
         (12.34, "12.3"),

@@ -63,6 +63,8 @@ def compare_figure(
     if not names:
         raise DataError("A comparison draws at least one run; the curves have no rows. Pass curves(runs).")
     runs = names[: panels.MOST_RUNS]
+    # A quantity or a kind that only the others have would be a plot, or an entry of the legend, of nothing.
+    curves = curves.loc[curves["run"].isin(runs)]
     quantities = list(dict.fromkeys(curves["quantity"]))
     claims = None if claims is None or not len(claims) else _of_runs(claims, runs)
     distances = None if distances is None else _between_runs(distances, runs)

@@ -10,10 +10,12 @@ import numpy as np
 import xarray as xr
 
 from residyn.analysis.claims import VERDICTS, ClaimResult, Verdicts
-from residyn.report.captions.phrases import NAMES, by_kind, mean_over
+from residyn.report.captions.phrases import NAMES, by_kind, mean_of, mean_over, median_of
 from residyn.report.provenance import section
-from residyn.report.words import counted, listed, number, percent
+from residyn.report.words import listed, number, percent
 from residyn.schema import SAMPLE, SUBLAYER, UNIT
+
+PAPERS_CLAIMS = 14
 
 _ORIGINS = {
     "learned": (
@@ -52,7 +54,10 @@ def abstract(verdicts: Verdicts | None) -> tuple[str, ...]:
 
 def _counts(claims: Sequence[ClaimResult]) -> str:
     n_claims = len({claim.number for claim in claims})
-    subject = f"Of the paper's {counted(n_claims, 'claim')}"
+    every = n_claims >= PAPERS_CLAIMS
+    subject = f"Of the paper's {max(n_claims, PAPERS_CLAIMS)} claims"
+    if not every:
+        subject += f", {n_claims} {'was' if n_claims == 1 else 'were'} judged"
     if len(claims) > n_claims:
         twice = listed([str(i) for i in sorted({c.number for c in claims if c.variant})])
         subject += f" (claim {twice} in two versions, which makes {len(claims)})"
@@ -62,7 +67,7 @@ def _counts(claims: Sequence[ClaimResult]) -> str:
         f"{failing} {'does' if failing == 1 else 'do'} not",
         f"and {open_} {'is' if open_ == 1 else 'are'} undecided",
     )
-    return f"{subject}, {', '.join(said)}."
+    return f"{subject}{',' if every else ':'} {', '.join(said)}."
 
 
 def _origins(claims: Sequence[ClaimResult]) -> Iterator[str]:
@@ -117,14 +122,19 @@ def _sizes(run: Mapping[str, Any], results: xr.Dataset) -> Iterator[tuple[str, s
 
 
 def _numbers(results: xr.Dataset) -> Iterator[tuple[str, str]]:
-    r = {kind: float(np.nanmedian(part.values)) for kind, part in by_kind(results["unit_correlation"]).items()}
-    yield "Median r", _beside(r)
-    cosine = {kind: float(mean_over(part, SAMPLE).mean()) for kind, part in by_kind(results["cosine"]).items()}
-    yield "Mean cosine", _beside(cosine)
+    """Those that are defined."""
+    r = {kind: median_of(part.values) for kind, part in by_kind(results["unit_correlation"]).items()}
+    cosine = {kind: mean_of(mean_over(part, SAMPLE)) for kind, part in by_kind(results["cosine"]).items()}
+    for name, found in (("Median r", r), ("Mean cosine", cosine)):
+        if beside := _beside(found):
+            yield name, beside
     step = mean_over(results["velocity"], SAMPLE)
-    yield "Step, first to last", f"{number(step[0])} → {number(step[-1])}"
+    if not np.isnan([step[0], step[-1]]).any():
+        yield "Step, first to last", f"{number(step[0])} → {number(step[-1])}"
     if "pc_scores" in results and "explained" in results["pc_scores"].coords:
-        yield "Variance on PC1", percent(float(results["pc_scores"]["explained"].values[0]))
+        share = float(results["pc_scores"]["explained"].values[0])
+        if not math.isnan(share):
+            yield "Variance on PC1", percent(share)
 
 
 def _beside(values: Mapping[str, float]) -> str:

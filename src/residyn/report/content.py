@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -161,7 +161,7 @@ def _panel(found: Found, entry: Entry, drawn: drawers.Panel) -> Panel:
         picture=picture(drawn.draw, drawn.shape, " ".join([alt, *seen[:1]])),
         seen=seen,
         controls=controls_of(found.verdicts, judged) if judged else (),
-        definition=entry.definition or _definition(found.results, entry.defined_by),
+        definition=entry.definition or _definitions(found.results, entry.defined_by),
         wide=is_wide(drawn.shape),
     )
 
@@ -171,6 +171,14 @@ def _seen(found: Found, entry: Entry) -> tuple[str, ...]:
         moved = found.teleports
         return entry.of_teleports(moved.flow, moved.summary, moved.returns)
     return entry.caption(found.results) if entry.caption is not None else ()
+
+
+def _definitions(results: xr.Dataset, names: Sequence[str]) -> str:
+    """Of several, each begins with what it is called: one alone is what the panel draws."""
+    found = {name: words for name in names if (words := _definition(results, name))}
+    if len(found) < 2:
+        return "".join(found.values())
+    return "; ".join(f"{name.replace('_', ' ')}: {words}" for name, words in found.items())
 
 
 def _definition(results: xr.Dataset, name: str) -> str:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import xarray as xr
 
+from residyn.report.captions.phrases import MOST_TIED, tied
 from residyn.report.words import counted, number, percent
 
 _UNDEFINED = {
@@ -14,15 +15,19 @@ _UNDEFINED = {
     "mutual_information": "values of mutual information",
     "cosine": "cosines",
 }
-_MOST = 0.5
-"""Share of samples that share their last token above which what that means is said."""
 
 
 def limits(results: xr.Dataset, noise_floor: xr.Dataset | None = None) -> tuple[str, ...]:
     """One sentence each; what is not known is left out."""
     return tuple(
         sentence
-        for sentence in (_ties(results), *_undefined(results), _imprecise(results), _noise(noise_floor))
+        for sentence in (
+            _ties(results),
+            _first_ties(results),
+            *_undefined(results),
+            _imprecise(results),
+            _noise(noise_floor),
+        )
         if sentence
     )
 
@@ -32,16 +37,25 @@ def _ties(results: xr.Dataset) -> str:
     if "distinct_last_tokens" not in attrs:
         return ""
     text = f"The samples end in {counted(int(attrs['distinct_last_tokens']), 'distinct token')}"
-    tied = float(attrs.get("tie_fraction", math.nan))
-    if math.isnan(tied):
-        return f"{text}."
-    text += f"; {percent(tied)} of them share theirs with another sample."
-    if tied > _MOST:
-        text += (
-            " Where the first state is a function of the last token alone, what is measured there rests on few "
-            "values."
-        )
-    return text
+    shared = float(attrs.get("tie_fraction", math.nan))
+    return (
+        f"{text}."
+        if math.isnan(shared)
+        else f"{text}; {percent(shared)} of them share theirs with another sample."
+    )
+
+
+def _first_ties(results: xr.Dataset) -> str:
+    """Asked of the states: equal last tokens are one vector at first only in models that add no positions."""
+    if "mutual_information" not in results:
+        return ""
+    first = float(tied(results["mutual_information"])[0])
+    if not first > MOST_TIED:
+        return ""
+    return (
+        f"On the first transition {percent(first)} of the median unit's samples share a value with another one: "
+        "what is measured there rests on few values."
+    )
 
 
 def _undefined(results: xr.Dataset) -> list[str]:

@@ -60,7 +60,11 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=words.number, interval=words.interval, p_value=words.p_value, percent=words.percent
+        number=words.number,
+        counted=words.counted,
+        interval=words.interval,
+        p_value=words.p_value,
+        percent=words.percent,
     )
     return environment
 

@@ -94,7 +94,11 @@ def _texts(run: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if source.get("sha256"):
         yield "sha256 of the source", str(source["sha256"])
     if "min_chars" in chosen and "max_chars" in chosen:
-        yield "characters", f"more than {chosen['min_chars']}, fewer than {chosen['max_chars']}"
+        longest = chosen["max_chars"]
+        yield (
+            "characters",
+            f"more than {chosen['min_chars']}{'' if longest is None else f', fewer than {longest}'}",
+        )
     yield from _chosen(chosen, {"order": "order", "seed": "seed", "headings": "headings"})
     counts = section(texts, "counts")
     if counts:

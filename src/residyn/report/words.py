@@ -24,6 +24,8 @@ def number(value: float) -> str:
     """Three significant digits, thousands apart, with a minus sign as typeset; "not defined" for NaN."""
     if math.isnan(value):
         return "not defined"
+    if value == 0:
+        return "0"  # that of −0 too
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     size = abs(value)

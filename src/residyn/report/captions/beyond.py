@@ -7,9 +7,18 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from residyn.report.captions.phrases import Write, by_kind, change, mean_over, said_by_kind
+from residyn.report.captions.phrases import (
+    around,
+    by_kind,
+    change,
+    mean_of,
+    mean_over,
+    median_of,
+    said_by_kind,
+    sentences,
+)
 from residyn.report.words import counted, listed, number
-from residyn.schema import SAMPLE, SUBLAYER, UNIT
+from residyn.schema import SAMPLE, UNIT
 
 Sentences = tuple[str, ...]
 
@@ -20,16 +29,21 @@ def beyond_skip(results: xr.Dataset) -> Sentences:
         "unit_correlation": "The median r",
         "skip_correlation": "with steps that do not depend on the state it",
     }
-    said = [f"{words} is {said_by_kind(_medians(results[name]))}" for name, words in names.items()]
-    return (f"{'; '.join(said)}.",)
+    medians = {words: said_by_kind(_medians(results[name])) for name, words in names.items()}
+    # The second speaks of the first: neither is said without the other.
+    return (
+        (f"{'; '.join(f'{words} is {said}' for words, said in medians.items())}.",)
+        if all(medians.values())
+        else ()
+    )
 
 
-def of_samples(name: str, what: str, write: Write = number) -> Callable[[xr.Dataset], Sentences]:
+def of_samples(name: str, what: str) -> Callable[[xr.Dataset], Sentences]:
     """The mean over samples and transitions, by kind."""
 
     def caption(results: xr.Dataset) -> Sentences:
-        means = {kind: float(np.nanmean(mean_over(part, SAMPLE))) for kind, part in by_kind(results[name]).items()}
-        return (f"{what} is {said_by_kind(means, write)} on average.",)
+        means = {kind: mean_of(mean_over(part, SAMPLE)) for kind, part in by_kind(results[name]).items()}
+        return sentences(around(f"{what} is", said_by_kind(means), " on average."))
 
     return caption
 
@@ -37,27 +51,25 @@ def of_samples(name: str, what: str, write: Write = number) -> Callable[[xr.Data
 def directions(results: xr.Dataset) -> Sentences:
     """How much of a step is along the state, and how much across it."""
     along = of_samples("radial_step", "The part of a step along the state")
-    across = of_samples("tangential_step", "The part across it")
+    across = of_samples("tangential_step", "The part of a step across the state")
     return (*along(results), *across(results))
 
 
 def turning(results: xr.Dataset) -> Sentences:
-    angle = float(np.nanmean(results["turning_angle"].values))
+    angle = mean_of(results["turning_angle"].values)
+    if np.isnan(angle):
+        return ()
     return (f"Successive steps make {number(angle)}° on average; a random walk's make 90°, white noise's 120°.",)
 
 
 def kurtosis(results: xr.Dataset) -> Sentences:
     """Before and after a random rotation; Gaussian units have 3."""
-    before, after = (
-        mean_over(results[name], SAMPLE)
-        if SAMPLE in results[name].dims
-        else results[name].transpose(SUBLAYER).values
-        for name in ("kurtosis", "kurtosis_rotated")
+    before, after = (change(mean_over(results[name], SAMPLE)) for name in ("kurtosis", "kurtosis_rotated"))
+    found = sentences(
+        around("Over the depth the mean kurtosis over units", before),
+        around("In a random basis the mean kurtosis over units", after),
     )
-    return (
-        f"Over the depth the mean kurtosis over units {change(before[0], before[-1])}; in a random basis it "
-        f"{change(after[0], after[-1])}. Gaussian units have 3.",
-    )
+    return (*found, "Gaussian units have 3.") if found else ()
 
 
 def portraits(results: xr.Dataset) -> Sentences:
@@ -67,17 +79,15 @@ def portraits(results: xr.Dataset) -> Sentences:
 
 def orbits(results: xr.Dataset) -> Sentences:
     """Mean signed rotations over units, beside their nulls."""
-    rotations = results["rotations"].values
-    text = (
-        f"The {counted(results.sizes[UNIT], 'unit')} turn {number(float(np.nanmean(rotations)))} times on average"
-    )
+    turns, n = mean_of(results["rotations"].values), results.sizes[UNIT]
+    if np.isnan(turns):
+        return ()
+    text = f"The {counted(n, 'unit')} turn{'s' if n == 1 else ''} {number(turns)} times on average"
     nulls = results["rotations_null_mean"]
-    if set(nulls.dims) != {"null", UNIT}:
-        return (f"{text}.",)
-    means = np.nanmean(nulls.transpose("null", UNIT).values, axis=1)
-    said = [f"{number(float(mean))} with {name}" for name, mean in zip(nulls["null"].values, means, strict=True)]
-    return (f"{text}, against {listed(said)}.",)
+    means = zip(nulls["null"].values, mean_over(nulls, UNIT), strict=True)
+    said = [f"{number(float(mean))} with {name}" for name, mean in means if not np.isnan(mean)]
+    return (f"{text}, against {listed(said)}." if said else f"{text}.",)
 
 
 def _medians(array: xr.DataArray) -> dict[str, float]:
-    return {kind: float(np.nanmedian(part.values)) for kind, part in by_kind(array).items()}
+    return {kind: median_of(part.values) for kind, part in by_kind(array).items()}

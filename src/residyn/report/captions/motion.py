@@ -7,15 +7,21 @@ import xarray as xr
 
 from residyn.figures.style import ESTIMATOR_NAMES
 from residyn.report.captions.phrases import (
+    MOST_TIED,
     NAMES,
+    around,
     by_kind,
     change,
     curves,
     extreme,
     higher_within,
+    mean_of,
     mean_over,
+    median_of,
     said_by_kind,
     sentences,
+    tied,
+    without_most,
 )
 from residyn.report.words import listed, number, percent
 from residyn.schema import SAMPLE, TRANSITION, UNIT
@@ -25,7 +31,7 @@ def cosine(results: xr.Dataset) -> tuple[str, ...]:
     array = results["cosine"]
     kinds = by_kind(array)
     return sentences(
-        f"The mean cosine is {said_by_kind(_means(array))}.",
+        around("The mean cosine is", said_by_kind(_means(array))),
         _courses(array, "it"),
         higher_within(kinds["within"].mean(SAMPLE), kinds["cross"].mean(SAMPLE), "It")
         if {"within", "cross"} <= set(kinds)
@@ -39,7 +45,7 @@ def velocity(results: xr.Dataset) -> tuple[str, ...]:
     where = extreme(mean, labels)
     return sentences(
         _courses(array, "the mean step"),
-        f"Of all transitions it is {where}." if where else "",
+        f"Of all transitions the mean step is {where}." if where else "",
         _relative(results),
         _without(results),
     )
@@ -48,9 +54,8 @@ def velocity(results: xr.Dataset) -> tuple[str, ...]:
 def _relative(results: xr.Dataset) -> str:
     if "relative_velocity" not in results:
         return ""
-    return (
-        f"Relative to the state's length a step is {said_by_kind(_means(results['relative_velocity']), percent)}."
-    )
+    means = _means(results["relative_velocity"])
+    return around("Relative to the state's length a step is", said_by_kind(means, percent))
 
 
 def _without(results: xr.Dataset) -> str:
@@ -64,29 +69,30 @@ def _without(results: xr.Dataset) -> str:
     label = str(without[TRANSITION].values[top])
     left = float(without.sel(left_out=most).values[top])
     said = f"{number(left)} instead of {number(none[top])}"
-    return f"Without the {most} most massive units the step at {label} is {said}."
+    return f"{without_most(most)} the step at {label} is {said}."
 
 
 def _means(array: xr.DataArray) -> dict[str, float]:
-    return {kind: float(mean_over(part, SAMPLE).mean()) for kind, part in by_kind(array).items()}
+    return {kind: mean_of(mean_over(part, SAMPLE)) for kind, part in by_kind(array).items()}
 
 
 def _courses(array: xr.DataArray, what: str) -> str:
-    found = [f"{change(values[0], values[-1])} {NAMES[kind]}" for kind, (values, _) in curves(array).items()]
-    return f"Over the depth {what} {listed(found)}."
+    found = {kind: change(values) for kind, (values, _) in curves(array).items()}
+    return around(
+        f"Over the depth {what}", listed([f"{said} {NAMES[kind]}" for kind, said in found.items() if said])
+    )
 
 
 def information_map(results: xr.Dataset) -> tuple[str, ...]:
     """Of the estimator that is drawn, the first."""
     nats = results["mutual_information"]
     drawn = nats.isel(estimator=0)
-    medians = {
-        kind: float(np.nanmedian(part.values)) if not np.isnan(part.values).all() else float("nan")
-        for kind, part in by_kind(drawn).items()
-    }
+    medians = {kind: median_of(part.values) for kind, part in by_kind(drawn).items()}
     return sentences(
-        f"By the {_name(nats, 0)} estimator the median over units and transitions is "
-        f"{said_by_kind(medians, lambda value: f'{number(value)} nats')}.",
+        around(
+            f"By the {_name(nats, 0)} estimator the median over units and transitions is",
+            said_by_kind(medians, lambda value: f"{number(value)} nats"),
+        ),
         _tied(drawn),
     )
 
@@ -95,11 +101,10 @@ def information(results: xr.Dataset) -> tuple[str, ...]:
     nats = results["mutual_information"]
     said = []
     for i in range(nats.sizes["estimator"]):
-        mean = nats.isel(estimator=i).mean(UNIT, skipna=True)
-        found = [
-            f"{change(part.values[0], part.values[-1])} nats {NAMES[kind]}" for kind, part in by_kind(mean).items()
-        ]
-        said.append(f"By the {_name(nats, i)} estimator the mean over units {listed(found)}.")
+        kinds = by_kind(nats.isel(estimator=i))
+        courses = {kind: change(mean_over(part, UNIT)) for kind, part in kinds.items()}
+        found = [f"{course} nats {NAMES[kind]}" for kind, course in courses.items() if course]
+        said.append(around(f"By the {_name(nats, i)} estimator the mean over units", listed(found)))
     return sentences(*said, _shuffled(results), *beyond_linear(results))
 
 
@@ -109,15 +114,13 @@ def _name(nats: xr.DataArray, i: int) -> str:
 
 
 def _tied(drawn: xr.DataArray) -> str:
-    if "tie_share" not in drawn.coords:
-        return ""
-    tied = drawn["tie_share"].transpose(TRANSITION, UNIT).values.mean(axis=1)
-    top = int(np.nanargmax(tied)) if not np.isnan(tied).all() else 0
-    if not tied[top] > 0.05:
+    share = tied(drawn)
+    top = int(np.nanargmax(share)) if not np.isnan(share).all() else 0
+    if not share[top] > MOST_TIED:
         return ""
     label = str(drawn[TRANSITION].values[top])
     return (
-        f"At {label} {percent(tied[top])} of a unit's samples are tied on average: an estimate there rests on few "
+        f"At {label} {percent(share[top])} of the median unit's samples are tied: an estimate there rests on few "
         "values."
     )
 
@@ -126,11 +129,9 @@ def _shuffled(results: xr.Dataset) -> str:
     if "mutual_information_shuffle" not in results:
         return ""
     shuffled = results["mutual_information_shuffle"]
-    means = [
-        f"{number(float(shuffled.isel(estimator=i).mean(skipna=True)))} ({_name(shuffled, i)})"
-        for i in range(shuffled.sizes["estimator"])
-    ]
-    return f"With the samples of the later state shuffled it averages {listed(means)} nats."
+    means = [mean_of(shuffled.isel(estimator=i).values) for i in range(shuffled.sizes["estimator"])]
+    found = [f"{number(mean)} ({_name(shuffled, i)})" for i, mean in enumerate(means) if not np.isnan(mean)]
+    return around("With the samples of the later state shuffled it averages", listed(found), " nats.")
 
 
 def beyond_linear(results: xr.Dataset) -> tuple[str, ...]:
@@ -139,7 +140,9 @@ def beyond_linear(results: xr.Dataset) -> tuple[str, ...]:
     if "gaussian_floor" not in nats.coords:
         return ()
     excess = nats.isel(estimator=0).transpose(TRANSITION, UNIT).values
-    excess = excess - nats["gaussian_floor"].transpose(TRANSITION, UNIT).values
+    with np.errstate(invalid="ignore"):
+        # Both are ∞ where the states are equal.
+        excess = excess - nats["gaussian_floor"].transpose(TRANSITION, UNIT).values
     known = excess[np.isfinite(excess)]
     if not known.size:
         return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xarray as xr
 
-from residyn.report.captions.phrases import change, extreme, sentences
+from residyn.report.captions.phrases import around, change, extreme, sentences
 from residyn.report.words import counted, listed, percent
 from residyn.schema import SAMPLE, SUBLAYER
 
@@ -40,8 +40,8 @@ def cumulative(results: xr.Dataset) -> tuple[str, ...]:
     most = int(shares["component"].values[-1])
     ten = min(10, most)
     said = [
-        f"The first {counted(k, 'component')} hold a share of a sublayer's variance that is "
-        f"{extreme(shares.sel(component=k).values, labels, percent)}."
+        f"The first {f'{k} components hold' if k > 1 else 'component holds'} a share of a sublayer's variance "
+        f"that is {extreme(shares.sel(component=k).values, labels, percent)}."
         for k in dict.fromkeys((ten, most))
         if extreme(shares.sel(component=k).values, labels, percent)
     ]
@@ -50,22 +50,20 @@ def cumulative(results: xr.Dataset) -> tuple[str, ...]:
 
 def by_sublayer(results: xr.Dataset) -> tuple[str, ...]:
     shares = results["explained_variance_by_sublayer"].transpose("space", SUBLAYER)
-    known = {
-        str(name): f"{change(values[0], values[-1], percent)} in {_SPACES[str(name)]}"
+    known = [
+        f"{course} in {_SPACES[str(name)]}"
         for name, values in zip(shares["space"].values, shares.values, strict=True)
-        if str(name) in _SPACES
-    }
-    return sentences(
-        f"Over the depth the explained share {listed(list(known.values()))}." if known else "", _own_axes(results)
-    )
+        if str(name) in _SPACES and (course := change(values, percent))
+    ]
+    return sentences(around("Over the depth the explained share", listed(known)), _own_axes(results))
 
 
 def _own_axes(results: xr.Dataset) -> str:
     if "participation_ratio" not in results:
         return ""
-    ratio = results["participation_ratio"].values
-    text = f"On its own axes a sublayer's cloud has a participation ratio that {change(ratio[0], ratio[-1])}"
-    if "components_for_90" not in results:
-        return f"{text}."
-    axes = results["components_for_90"].values
-    return f"{text}; the number of axes for 90 % of its variance {change(axes[0], axes[-1])}."
+    ratio = change(results["participation_ratio"].values)
+    text = around("On its own axes a sublayer's cloud has a participation ratio that", ratio, "")
+    axes = change(results["components_for_90"].values) if "components_for_90" in results else ""
+    if not (text and axes):
+        return f"{text}." if text else ""
+    return f"{text}; the number of axes for 90 % of its variance {axes}."

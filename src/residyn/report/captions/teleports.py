@@ -13,19 +13,26 @@ TRAINED, DIFFERENCE = "trained", "trained − untrained"
 
 def row(flow: xr.Dataset, summary: xr.Dataset | None, returns: xr.Dataset | None) -> tuple[str, ...]:
     del returns
-    places = [str(place) for place in flow["injected"].values]
-    grid = int((flow["target_kind"].values == "grid").sum())
-    shortest = int(flow["horizon_steps"].values.min()) if "horizon_steps" in flow.coords else 0
-    longest = int(flow["horizon_steps"].values.max()) if "horizon_steps" in flow.coords else 0
-    span = (
-        f"{longest}"
-        if shortest == longest
-        else f"{longest} sublayers, or as many as remain ({shortest} at the least)"
+    followed = _followed(flow)
+    last = [str(place) for place in flow["injected"].values if place not in followed["injected"].values]
+    ends = (
+        f"No state is read after {listed(last)}: what comes of one that is moved there is not seen."
+        if last
+        else ""
     )
+    steps = followed["horizon_steps"].values
+    if not steps.size:
+        return sentences(ends)
+    places = [str(place) for place in followed["injected"].values]
+    grid = int((flow["target_kind"].values == "grid").sum())
+    span = counted(int(steps.max()), "sublayer")
+    if steps.min() < steps.max():
+        span += f", or as many as remain ({steps.min()} at the least)"
     return sentences(
         f"The last token's state is moved to {counted(grid, 'point')} of the plane of PC1 and PC2 at "
-        f"{listed(places)}, in {counted(flow.sizes['host'], 'text')}; arrows, of the first of them, span {span}"
-        + (" sublayers." if shortest == longest else "."),
+        f"{listed(places)}, in {counted(flow.sizes['host'], 'text')}; "
+        f"arrows, of the first of them, span {span}.",
+        ends,
         _excess(summary),
     )
 
@@ -53,7 +60,7 @@ def returning(flow: xr.Dataset, summary: xr.Dataset | None, returns: xr.Dataset 
     if returns is None:
         return ()
     said = {"disc": "in the plane", "isotropic": "in any direction", "swap": "towards another sample"}
-    shares = returns["return_fraction"]
+    shares = _followed(returns)["return_fraction"]
     radius = float(shares["radius"].values[0])
     found = []
     for kind in (str(kind) for kind in shares["target_kind"].values):
@@ -68,6 +75,11 @@ def returning(flow: xr.Dataset, summary: xr.Dataset | None, returns: xr.Dataset 
     return tuple(found)
 
 
+def _followed(found: xr.Dataset) -> xr.Dataset:
+    """The places after which a state is read: none is after the last, of models that are read once a block."""
+    return found.isel(injected=np.flatnonzero(found["horizon_steps"].values > 0))
+
+
 def _trained(summary: xr.Dataset, model: str = TRAINED) -> xr.Dataset | None:
     if "model" not in summary.dims:
         return summary if model == TRAINED else None
@@ -78,7 +90,7 @@ def _of_group(
     summary: xr.Dataset, quantity: str, kind: str, radius: float | None = None, model: str = TRAINED
 ) -> xr.Dataset | None:
     """A quantity's mean, low and high by place, of the first group of that kind and radius."""
-    one = _trained(summary, model)
+    one = _trained(_followed(summary), model)
     if one is None or quantity not in one["quantity_of_flow"].values:
         return None
     matches = one["target_kind"].values == kind

@@ -7,13 +7,17 @@ import xarray as xr
 
 from residyn.figures.figure1 import sites_of
 from residyn.report.captions.phrases import (
+    around,
     by_kind,
     change,
     extreme,
     higher_within,
+    mean_of,
     mean_over,
+    median_of,
     said_by_kind,
     sentences,
+    without_most,
 )
 from residyn.report.words import counted, number, percent
 from residyn.schema import SAMPLE, SUBLAYER, UNIT
@@ -50,9 +54,11 @@ def _magnitude(results: xr.Dataset) -> str:
     if "magnitude" not in results:
         return ""
     size, labels = results["magnitude"].values, _labels(results)
-    text = f"The mean magnitude of an activation {change(size[0], size[-1])} between {labels[0]} and {labels[-1]}"
-    where = extreme(size, labels)
-    return f"{text}; it is {where}." if where else f"{text}."
+    course, where = change(size), extreme(size, labels)
+    if not course:
+        return around("The mean magnitude of an activation is", where)
+    text = f"From {labels[0]} to {labels[-1]} the mean magnitude of an activation {course}"
+    return f"{text}; it is {where}."
 
 
 def _massive(results: xr.Dataset) -> str:
@@ -63,7 +69,7 @@ def _massive(results: xr.Dataset) -> str:
     if most == 0:
         return ""
     size = without.sel(left_out=most).values
-    return f"Without the {most} most massive units it {change(size[0], size[-1])}."
+    return around(f"{without_most(most)} it", change(size))
 
 
 def _sign(results: xr.Dataset) -> str:
@@ -81,32 +87,26 @@ def _density(results: xr.Dataset) -> str:
     if "density" not in results:
         return ""
     density = mean_over(results["density"], SAMPLE)
-    return (
-        f"The population density, which does not change when everything grows, {change(density[0], density[-1])}."
-    )
+    return around("The population density, which does not change when everything grows,", change(density))
 
 
 def correlation(results: xr.Dataset) -> tuple[str, ...]:
     r = results["unit_correlation"]
     kinds = by_kind(r)
-    pooled = {kind: _median(part.values) for kind, part in kinds.items()}
+    pooled = {kind: median_of(part.values) for kind, part in kinds.items()}
     medians = {kind: part.median(UNIT, skipna=True) for kind, part in kinds.items()}
-    early = {kind: float(curve.values[: max(1, len(curve) // 3)].mean()) for kind, curve in medians.items()}
-    late = {kind: float(curve.values[-max(1, len(curve) // 3) :].mean()) for kind, curve in medians.items()}
+    early = {kind: mean_of(curve.values[: max(1, len(curve) // 3)]) for kind, curve in medians.items()}
+    late = {kind: mean_of(curve.values[-max(1, len(curve) // 3) :]) for kind, curve in medians.items()}
     undefined = int(np.isnan(r.values).sum())
     return sentences(
-        f"The median r over units and transitions is {said_by_kind(pooled)}.",
-        f"In the first third of the depth it averages {said_by_kind(early)}; in the last, {said_by_kind(late)}.",
+        around("The median r over units and transitions is", said_by_kind(pooled)),
+        around("In the first third of the depth it averages", said_by_kind(early)),
+        around("In the last third it averages", said_by_kind(late)),
         higher_within(medians["within"], medians["cross"], "The median r")
         if {"within", "cross"} <= set(kinds)
         else "",
         f"{percent(undefined / r.size)} of the correlations are not defined and drawn grey." if undefined else "",
     )
-
-
-def _median(values: np.ndarray) -> float:
-    known = values[~np.isnan(values)]
-    return float(np.median(known)) if known.size else float("nan")
 
 
 def density(results: xr.Dataset) -> tuple[str, ...]:
