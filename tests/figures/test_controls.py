@@ -10,11 +10,13 @@ from residyn.analysis.basis import basis
 from residyn.analysis.dependence import dependence
 from residyn.analysis.information import mutual_informations
 from residyn.analysis.kinematics import kinematics
+from residyn.analysis.orbits import orbits
 from residyn.analysis.states import velocity
-from residyn.analysis.units import unit_correlation
+from residyn.analysis.units import mean_activation, unit_correlation
 from residyn.errors import DataError
-from residyn.figures import style
+from residyn.figures import drawers, style
 from residyn.figures.panels import controls
+from residyn.figures.panels.controls import marks
 from residyn.figures.saving import save
 from residyn.schema import from_array
 
@@ -127,6 +129,67 @@ def test_information_stands_beside_what_the_correlation_implies(results):
     kde = controls.information_excess(information.sel(estimator="kde"))
     np.testing.assert_allclose(lines(kde)["_joined"].get_ydata(), information.sel(estimator="kde").median("unit"))
     assert "KDE" in legend_names(kde)
+
+
+def ys_of_bands(ax):
+    return np.concatenate([path.vertices[:, 1] for band in ax.collections for path in band.get_paths()])
+
+
+def test_medians_and_quartiles_are_of_what_is_finite():
+    values = np.array([[1, np.nan], [2, np.inf], [3, np.nan], [10, np.nan], [np.inf, np.nan]])
+    found = marks.medians(values)
+    np.testing.assert_array_equal([part[0] for part in found], [2.5, 1.75, 4.75])
+    assert np.isnan([part[1] for part in found]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "quantity", "over"),
+    [
+        ("turning_angle", "turning_angle", "sample"),
+        ("kurtosis", "kurtosis", "sample"),
+        ("correlation_excess", "unit_correlation", "unit"),
+        ("angular_velocity", "angular_velocity", "sample"),
+    ],
+)
+def test_bands_reach_from_quartile_to_quartile(results, name, quantity, over):
+    drawn = ys_of_bands(DRAWN[name](results, None))
+    for share in (0.25, 0.75):
+        ends = results[quantity].quantile(share, over).values
+        for end in ends[np.isfinite(ends)]:
+            assert np.isclose(drawn, end, rtol=1e-9).any(), (share, end)
+
+
+def test_each_control_draws_its_own_result(results):
+    drawn = {
+        panel.stem.removeprefix("control_"): panel.draw(Figure().subplots()) for panel in drawers.controls(results)
+    }
+    assert list(drawn) == [
+        "correlation_excess",
+        "angular_velocity",
+        "relative_velocity",
+        "radial_tangential",
+        "turning_angle",
+        "information_excess",
+        "kurtosis",
+    ]
+    for name, ax in drawn.items():
+        alone = DRAWN[name](results, None)
+        assert ax.get_ylabel() == alone.get_ylabel()
+        assert lines(ax).keys() == lines(alone).keys()
+        for label, line in lines(alone).items():
+            np.testing.assert_array_equal(lines(ax)[label].get_xydata(), line.get_xydata(), label)
+
+
+def test_orbits_are_drawn_where_all_is_there_that_they_need(results):
+    turns = orbits(
+        mean_activation(
+            from_array(np.random.default_rng(1).normal(size=(5, 6, 4)), [0, 0, 1, 1, 2, 2], ["attn", "mlp"] * 3)
+        ),
+        repeats=3,
+    )
+    assert "control_orbits" in [panel.stem for panel in drawers.controls(turns)]
+    for name in ("rotations", "rotations_null_mean", "rotations_null_sd"):
+        assert drawers.controls(turns.drop_vars(name)) == []
 
 
 def test_turns_are_by_site_between_guides(results):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -58,6 +59,19 @@ def test_maps_over_units_have_one_order(full):
     pixels = panel.draw(Figure().subplots()).get_images()[0].get_array()
     shown = pixels[:: pixels.shape[0] // 7, :: pixels.shape[1] // 24]
     np.testing.assert_allclose(shown, full["mutual_information"].values[0][:, order], rtol=1e-6)
+
+
+def test_each_curve_has_the_noise_of_its_own(full):
+    widths = {"cosine": 0.05 * np.ptp(full["cosine"].values), "velocity": 0.1 * np.ptp(full["velocity"].values)}
+    n = full.sizes["transition"]
+    noise = xr.Dataset({f"{name}_noise": ("transition", np.full(n, width)) for name, width in widths.items()})
+    found = drawers(full, None, reference=False, noise=noise)
+    for letter, (name, width) in zip("EF", widths.items(), strict=True):
+        ax = found[letter].draw(Figure().subplots())
+        (band,) = [collection for collection in ax.collections if collection.get_label() == "_noise"]
+        mean = full[name].mean("sample").values
+        for end in (mean - 2 * width, mean + 2 * width):
+            assert np.isin(np.round(end, 9), np.round(band.get_paths()[0].vertices[:, 1], 9)).all()
 
 
 def test_two_components_have_no_space(full):

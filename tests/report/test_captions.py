@@ -361,6 +361,24 @@ def test_who_returns():
     )
 
 
+def test_where_states_were_moved_to_is_said_of_each_kind():
+    shares = xr.DataArray(
+        [[[0.25], [0.5], [0.75]]],
+        dims=("injected", "target_kind", "radius"),
+        coords={
+            "injected": ["0.attn"],
+            "target_kind": ["disc", "isotropic", "swap"],
+            "radius": [1.0],
+            "horizon_steps": ("injected", [2]),
+        },
+    )
+    assert teleports.returning(xr.Dataset(), None, xr.Dataset({"return_fraction": shares})) == (
+        "Moved by 1 σ in the plane, states end closer than they began in 25\u00a0% at 0.attn.",
+        "Moved by 1 σ in any direction, states end closer than they began in 50\u00a0% at 0.attn.",
+        "Moved by 1 σ towards another sample, states end closer than they began in 75\u00a0% at 0.attn.",
+    )
+
+
 @pytest.fixture
 def verdicts(tmp_path):
     record = example_claims()

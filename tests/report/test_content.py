@@ -1,6 +1,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import xarray as xr
 
@@ -41,6 +42,41 @@ def test_the_largest_massive_unit_comes_first(report, results):
     unit = int(peak.argmax())
     where = str(ratio["sublayer"].values[int(ratio.values[:, unit].argmax())])
     assert report.massive.rows[0][:3] == (str(unit), f"{peak.max():.3g}", where)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("panel-a", "The residual stream of"),
+        ("panel-b", "From 0.attn to 7.mlp the mean magnitude"),
+        ("panel-c", "The median r over units and transitions"),
+        ("panel-d", "A unit's r is above 0.8"),
+        ("panel-e", "The mean cosine is"),
+        ("panel-f", "Over the depth the mean step"),
+        ("panel-g", "By the Gaussian copula estimator the median"),
+        ("panel-h", "By the Gaussian copula estimator the mean"),
+        ("panel-i", "Paths of 40 samples along the first 2"),
+        ("panel-i-3d", "Paths of 40 samples along the first 3"),
+        ("panel-j", "The first 8 components hold"),
+        ("panel-k", "Over the depth the explained share"),
+        ("panel-l", "The last token's state is moved"),
+        ("panel-l-pull", "Beyond what being carried along does"),
+        ("panel-l-retention", "Of a displacement of 1 σ in the plane"),
+        ("panel-l-return", "Moved by 1 σ in the plane"),
+        ("control-correlation-excess", "The median r is"),
+        ("control-angular-velocity", "The turn of the direction"),
+        ("control-relative-velocity", "A step over the state's length"),
+        ("control-radial-tangential", "The part of a step along the state"),
+        ("control-turning-angle", "Successive steps make"),
+        ("control-information-excess", "The information's median distance"),
+        ("control-kurtosis", "Over the depth the mean kurtosis"),
+        ("control-orbits", "The 12 units turn"),
+        ("control-phase-portraits", "Paths of a few of the 12 units"),
+    ],
+)
+def test_each_panel_is_told_in_words_of_its_own(report, name, words):
+    seen = {panel.name: panel.seen for panel in (*report.panels, *report.further)}
+    assert seen[name][0].startswith(words)
 
 
 def test_each_curve_of_a_panel_is_defined(report, results):
@@ -179,6 +215,21 @@ def test_the_noise_of_the_arithmetic_is_said_where_it_was_measured(results, tmp_
         "is "
         "smaller is noise of the arithmetic."
     )
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_panels_are_drawn_with_the_noise_that_was_measured(results, tmp_path, monkeypatch):
+    noise = xr.Dataset({"velocity_noise": ("transition", np.full(results.sizes["transition"], 0.25))})
+    save_results(noise, tmp_path / "controls" / "noise_floor.zarr")
+    given, draw = [], drawers.drawers
+
+    def watched(*arguments, **options):
+        given.append(options["noise"])
+        return draw(*arguments, **options)
+
+    monkeypatch.setattr(drawers, "drawers", watched)
+    gather(write_run(tmp_path, results))
+    np.testing.assert_array_equal(given[0]["velocity_noise"], noise["velocity_noise"])
 
 
 @pytest.mark.usefixtures("undrawn")

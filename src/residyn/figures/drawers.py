@@ -130,7 +130,11 @@ def controls(results: xr.Dataset) -> list[Panel]:
             ("kurtosis", "kurtosis_rotated"),
             lambda ax: panels.kurtosis(results["kurtosis"], results["kurtosis_rotated"], ax=ax),
         ),
-        ("orbits", ("rotations", "rotations_null_mean"), lambda ax: panels.orbits(results, ax=ax)),
+        (
+            "orbits",
+            ("rotations", "rotations_null_mean", "rotations_null_sd"),
+            lambda ax: panels.orbits(results, ax=ax),
+        ),
         (
             "phase_portraits",
             ("rotations", "mean_activation"),
