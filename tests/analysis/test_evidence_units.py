@@ -215,6 +215,6 @@ def test_directions_need_two_groups_that_move(make_states: Make) -> None:
     data[0, 3] += [0, 1, 0]
     data[5, 3] -= [0, 2, 0]
     states = make_states(data=data, layers=2)
-    plan = Plan(np.repeat(np.arange(3), 2), np.array([[1.0, 1.0, 1.0], [3.0, 0.0, 0.0], [2.0, 1.0, 0.0]]))
+    plan = Plan(np.repeat(np.arange(3), 2), np.array([[1.0, 1.0, 1.0], [3.0, 0.0, 0.0], [2.0, 1.0, 0.0]]), 0)
     got = evidence(states, plan, ["shared"]).curves["shared_direction"]
     np.testing.assert_allclose(got, [[1, np.nan, -1], [np.nan, np.nan, np.nan], [1, np.nan, np.nan]], rtol=1e-12)

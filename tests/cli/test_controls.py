@@ -75,7 +75,7 @@ def test_the_controls_are_states_by_name_and_pair_up_by_label(controlled, model_
 def test_the_noise_floor_is_stored_and_is_no_condition(controlled):
     floor = controls.open_noise_floor(controlled)
     states = rd.open_states(controlled)
-    assert floor["state_noise"].attrs["n_samples"] == 32
+    assert floor["state_noise"].attrs["n_samples"] == 16
     assert float(floor["state_noise"].max()) <= 1e-6
     assert floor["state_noise"].attrs["states_hash"] == states.attrs["states_hash"]
     assert "one text a batch" in floor["state_noise"].attrs["texts_again"]
@@ -90,7 +90,7 @@ def test_what_is_there_is_not_done_again(residyn, own, monkeypatch):
     assert tree(own) == before
     rows = json.loads(printed)["controls"]
     assert [row["control"] for row in rows] == ["noise", *NAMES]
-    assert {row["samples"] for row in rows} == {32, 40}
+    assert {row["samples"] for row in rows} == {16, 40}
 
 
 def test_a_missing_shard_is_captured_again_to_the_same_bytes(residyn, own):
