@@ -8,6 +8,7 @@ from residyn.cli.request import (
     AnalysisRequest,
     ClaimsRequest,
     ControlsRequest,
+    FigureRequest,
     Request,
     TeleportRequest,
 )
@@ -19,6 +20,7 @@ RECORDS = {
     "controls": ControlsRequest,
     "teleports": TeleportRequest,
     "claims": ClaimsRequest,
+    "figure": FigureRequest,
 }
 
 
@@ -48,7 +50,7 @@ def test_only_what_differs_is_said_and_quoted():
     command = repeat_command(run)
     assert command == (
         "residyn run 'a model; rm -rf ~' --offline --texts 'my $texts.txt' --seed 3 --estimators ksg "
-        "--random-positions --no-noise '--prompt=-it'\"'\"'s' --null-draws 40"
+        "--random-positions --no-noise '--prompt=-it'\"'\"'s' --null-draws 40 --reference"
     )
     assert shlex.split(command)[2] == "a model; rm -rf ~"
 

@@ -253,7 +253,7 @@ def figure(directory: Path, request: FigureRequest, display: Display) -> list[Pa
             teleports=teleports,
             noise=open_noise_floor(directory),
         )
-    store.update_run(directory, timings={"figure_s": seconds()})
+    store.update_run(directory, figure=request.record(), timings={"figure_s": seconds()})
     return pictures
 
 

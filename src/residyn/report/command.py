@@ -59,6 +59,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "teleport_seed": 0,
     },
     "claims": {"resamples": 200, "null_draws": 20, "claims_seed": 0},
+    "figure": {"reference": False, "formats": "png,pdf,svg"},
 }
 """Sections of run.json and the defaults of the options that they record: what is left unsaid in a command."""
 
