@@ -402,9 +402,9 @@ def test_what_controls_do(verdicts):
     )
     assert "Lost with the 10 most massive units left out (" in said[2]
     assert controls_of(verdicts, "F")[0].startswith(
-        "Claim 9 is undecided. Claim 9, of which this is undecided: slope of velocity"
+        "Claim 9 is undecided. Of claim 9, this is undecided: slope of velocity"
     )
-    assert controls_of(verdicts, "F")[1].startswith("Claim 9, of which this is undecided: slope of velocity")
+    assert controls_of(verdicts, "F")[1].startswith("Of claim 9, this is undecided: slope of velocity")
     assert "null" not in controls_of(verdicts, "F")[0]
     assert controls_of(verdicts, "A") == controls_of(None, "C") == ()
 
@@ -419,10 +419,10 @@ def test_what_is_said_of_a_statistic_is_its_own(tmp_path):
         part["columns"]["random walk"]["passes"] = part["columns"]["without massive units"]["passes"] = passing
     (tmp_path / "claims.json").write_text(json.dumps(record))
     first, second = controls_of(read_verdicts(tmp_path / "claims.json"), "E")
-    assert first.startswith("Claim 8 does not hold. Claim 8, of which this holds: rank correlation")
+    assert first.startswith("Claim 8 does not hold. Of claim 8, this holds: rank correlation")
     assert "Passes too in random walks" in first
     assert "Lost with" not in first
-    assert second.startswith("Claim 8, of which this does not hold: cosine similarity within")
+    assert second.startswith("Of claim 8, this does not hold: cosine similarity within")
     assert "Passes too" not in second
     assert "Lost with the 10 most massive units left out (" in second
 

@@ -56,7 +56,7 @@ def chosen_records(records: Records, share: float, seed: int) -> list[Mapping[st
     """A seeded share of the records of a run, at least `LEAST_SAMPLES` or all, in the run's order.
 
     Texts of one length are drawn together, up to `TOGETHER` at a time: they go through the model in one batch, as
-    they did in the run, where texts drawn one by one would nearly all go alone. Each text is as likely as any.
+    they did in the run, where texts drawn one by one would nearly all go alone. Each is about as likely as any.
     Raises UsageError for a share that is not above 0 and at most 1.
     """
     if not 0 < share <= 1:

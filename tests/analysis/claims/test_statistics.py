@@ -245,8 +245,8 @@ def test_few_exchanges_are_all_made_once_but_the_data_s_own():
 
 
 def test_undefined_draws_are_left_out_of_a_null_s_mean_and_number():
-    assert curves.summary(np.array([1.0, np.nan, 3.0, np.inf]), 0.5) == (2.0, 0.5, 2)
-    mean, p, repeats = curves.summary(np.full(3, np.nan), np.nan)
+    assert curves.beside_null(2.5, np.array([1.0, np.nan, 3.0, np.inf]), above=True) == (2.0, 2 / 3, 2)
+    mean, p, repeats = curves.beside_null(2.5, np.full(3, np.nan), above=True)
     assert np.isnan(mean)
     assert np.isnan(p)
     assert repeats == 0

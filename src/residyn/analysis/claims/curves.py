@@ -67,10 +67,11 @@ def flips(n: int, rng: np.random.Generator) -> np.ndarray:
     return rng.random((DRAWS, n)) < 0.5
 
 
-def summary(draws: np.ndarray, p: float) -> tuple[float, float, int]:
-    """The mean of the draws that are defined, p, and how many these are."""
+def beside_null(value: float, draws: np.ndarray, *, above: bool) -> tuple[float, float, int]:
+    """The mean of the draws that are defined, p of the value among them, and how many these are."""
     known = draws[np.isfinite(draws)]
-    return float(known.mean()) if len(known) else float("nan"), p, len(known)
+    mean = float(known.mean()) if len(known) else float("nan")
+    return mean, p_value(value, draws, above=above), len(known)
 
 
 def p_value(value: float, draws: np.ndarray, *, above: bool) -> float:

@@ -86,8 +86,7 @@ def of_teleports(part: Part, found: Found) -> PartResult:
         columns[UNTRAINED] = _untrained(part, draws, np.stack(twins), n_hosts, found.seed)
     drawn = teleports.host_null(part, model, found.seed)
     name, preserves, destroys = teleports.SAID
-    p = curves.p_value(own, drawn, above=part.above)
-    null = NullResult(name, *curves.summary(drawn, p), preserves, destroys)
+    null = NullResult(name, *curves.beside_null(own, drawn, above=part.above), preserves, destroys)
     return _result(part, draws, n_hosts, null, columns)
 
 
@@ -125,8 +124,8 @@ def _null(part: Part, found: Found, own: float) -> NullResult | None:
         return NullResult(name, mean, p, int(repeats), preserves, destroys)
     drawn = np.array([one[part.name][0] for one in found.null_draws(part.null) if part.name in one])
     null = NULLS[part.null]
-    p = curves.p_value(own, drawn, above=part.above)
-    return NullResult(null.title, *curves.summary(drawn, p), null.preserves, null.destroys)
+    found_there = curves.beside_null(own, drawn, above=part.above)
+    return NullResult(null.title, *found_there, null.preserves, null.destroys)
 
 
 def column(part: Part, draws: Sequence[np.ndarray], own: np.ndarray, n_groups: int) -> ColumnResult:

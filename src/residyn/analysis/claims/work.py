@@ -10,7 +10,7 @@ import xarray as xr
 
 from residyn.analysis.claims import columns
 from residyn.analysis.claims.catalogue import CLAIMS, KINDS, MASSIVE, ORDER, UNTRAINED, Part
-from residyn.analysis.claims.curves import curve_null, p_value, summary
+from residyn.analysis.claims.curves import beside_null, curve_null
 from residyn.analysis.claims.settings import ClaimSettings, Ledger, Values
 from residyn.analysis.evidence import CURVES, Evidence, Plan, evidence, plan_of
 from residyn.analysis.evidence.gather import COMPONENTS
@@ -93,7 +93,7 @@ class Work:
             if part.null in (ORDER, KINDS) and set(part.needs) <= set(found.curves):
                 drawn = curve_null(part, found, self.settings.seed)
                 value = float(part.compute({name: found.curves[name][:1] for name in part.needs}, found.kind)[0])
-                nulls[part.name] = list(summary(drawn, p_value(value, drawn, above=part.above)))
+                nulls[part.name] = list(beside_null(value, drawn, above=part.above))
         return {**made, CURVE_NULLS: nulls, "model": values_of(found, self.parts)}
 
     def _axes(self) -> np.ndarray | None:

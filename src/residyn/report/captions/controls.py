@@ -33,7 +33,7 @@ def _said(part: PartResult, claim: ClaimResult, verdicts: Verdicts, *, first: bo
     if len(claim.parts) > 1:
         # A claim of several statistics is not the verdict on each.
         yield from [f"{head}."] if first else []
-        yield f"Claim {claim.label}, of which this {_VERBS[part.verdict]}: {part.statistic}, {value}."
+        yield f"Of claim {claim.label}, this {_VERBS[part.verdict]}: {part.statistic}, {value}."
     else:
         yield f"{head}: {part.statistic}, {value}."
     if part.null is not None:
