@@ -396,7 +396,7 @@ def test_what_controls_do(verdicts):
     assert said[1] == (
         "Claim 5 holds: rank correlation of median r with depth, 0.85 (0.8 to 0.9). Under its null, order of "
         "depth: 0.01 on "
-        "average, p\u00a0<\u00a00.002. In untrained models of this architecture: 0.2 (0.1 to 0.3). Passes too in "
+        "average, p\u00a0<\u00a00.002. In untrained models of this architecture: 0.2 (0.1 to 0.3). Passes in "
         "random walks of "
         "the same lengths and angles (0.84) and the skip path alone (0.83)."
     )
@@ -420,10 +420,10 @@ def test_what_is_said_of_a_statistic_is_its_own(tmp_path):
     (tmp_path / "claims.json").write_text(json.dumps(record))
     first, second = controls_of(read_verdicts(tmp_path / "claims.json"), "E")
     assert first.startswith("Claim 8 does not hold. Of claim 8, this holds: rank correlation")
-    assert "Passes too in random walks" in first
+    assert "Passes in random walks" in first
     assert "Lost with" not in first
     assert second.startswith("Of claim 8, this does not hold: cosine similarity within")
-    assert "Passes too" not in second
+    assert "Passes in" not in second
     assert "Lost with the 10 most massive units left out (" in second
 
 

@@ -42,7 +42,7 @@ def _said(part: PartResult, claim: ClaimResult, verdicts: Verdicts, *, first: bo
         trial = part.columns.get(column.name)
         if column.kind == UNTRAINED and trial is not None and not math.isnan(trial.value):
             yield f"In {column.title}: {interval(trial.value, trial.low, trial.high)}."
-    yield from _listed("Passes too in", claim.also_in, part, verdicts, passing=True)
+    yield from _listed("Passes in", claim.also_in, part, verdicts, passing=True)
     yield from _listed("Lost with", claim.lost_in, part, verdicts, passing=False)
 
 
