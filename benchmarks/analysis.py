@@ -131,7 +131,7 @@ def _measure(options: argparse.Namespace) -> None:
 def _analyze(array: Any, samples: int) -> dict[str, np.ndarray]:
     import dask.array
 
-    from residyn.analysis.suite import analyze
+    from residyn.quantities.suite import analyze
     from residyn.schema import from_array
 
     depth = range(array.shape[1])

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from residyn.analysis.claims import ClaimResult, Verdicts
-from residyn.analysis.claims.record import Verdict
+from residyn.claims import ClaimResult, Verdicts
+from residyn.claims.record import Verdict
 
 COLUMNS = (
     ("same samples", "the model itself on the controls' samples", "model", 1),

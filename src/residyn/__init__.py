@@ -18,50 +18,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from residyn.analysis.basis import basis as basis
-    from residyn.analysis.claims import ClaimSettings as ClaimSettings
-    from residyn.analysis.claims import judge as judge
-    from residyn.analysis.comparison import trajectory_distance as trajectory_distance
-    from residyn.analysis.correlations import correlation_density as correlation_density
-    from residyn.analysis.dependence import dependence as dependence
-    from residyn.analysis.dependence import information_excess as information_excess
-    from residyn.analysis.dimensions import dimensions as dimensions
-    from residyn.analysis.information import mutual_information as mutual_information
-    from residyn.analysis.kinematics import kinematics as kinematics
-    from residyn.analysis.massive import leave_out as leave_out
-    from residyn.analysis.massive import massive_ratio as massive_ratio
-    from residyn.analysis.massive import massive_units as massive_units
-    from residyn.analysis.noise import noise_floor as noise_floor
-    from residyn.analysis.nulls import NULLS as NULLS
-    from residyn.analysis.nulls import against_null as against_null
-    from residyn.analysis.nulls import surrogate as surrogate
-    from residyn.analysis.orbits import orbits as orbits
-    from residyn.analysis.robustness import without_massive as without_massive
-    from residyn.analysis.saving import open_results as open_results
-    from residyn.analysis.saving import save_results as save_results
-    from residyn.analysis.settings import Settings as Settings
-    from residyn.analysis.space import Space as Space
-    from residyn.analysis.space import explained_variance as explained_variance
-    from residyn.analysis.space import explained_variance_by_sublayer as explained_variance_by_sublayer
-    from residyn.analysis.space import fit_space as fit_space
-    from residyn.analysis.space import pc_axes as pc_axes
-    from residyn.analysis.space import pc_scores as pc_scores
-    from residyn.analysis.states import cosine as cosine
-    from residyn.analysis.states import density as density
-    from residyn.analysis.states import norm as norm
-    from residyn.analysis.states import velocity as velocity
-    from residyn.analysis.suite import analyze as analyze
-    from residyn.analysis.tables import tables as tables
-    from residyn.analysis.teleports import affine as affine
-    from residyn.analysis.teleports import beside as beside
-    from residyn.analysis.teleports import flow as flow
-    from residyn.analysis.teleports import return_fraction as return_fraction
-    from residyn.analysis.teleports import summary as summary
-    from residyn.analysis.teleports import targets as targets
-    from residyn.analysis.units import magnitude as magnitude
-    from residyn.analysis.units import mean_activation as mean_activation
-    from residyn.analysis.units import sign_kept as sign_kept
-    from residyn.analysis.units import unit_correlation as unit_correlation
+    from residyn.claims import ClaimSettings as ClaimSettings
+    from residyn.claims import judge as judge
+    from residyn.comparison import trajectory_distance as trajectory_distance
     from residyn.errors import ResidynError as ResidynError
     from residyn.figures import panels as plot
     from residyn.figures.drawers import Teleports as Teleports
@@ -76,74 +35,115 @@ if TYPE_CHECKING:
     from residyn.model.teleport import teleport as teleport
     from residyn.model.texts import read_texts as read_texts
     from residyn.model.texts import tokenize_texts as tokenize_texts
+    from residyn.nulls import NULLS as NULLS
+    from residyn.nulls import against_null as against_null
+    from residyn.nulls import surrogate as surrogate
+    from residyn.quantities.basis import basis as basis
+    from residyn.quantities.correlations import correlation_density as correlation_density
+    from residyn.quantities.dependence import dependence as dependence
+    from residyn.quantities.dependence import information_excess as information_excess
+    from residyn.quantities.dimensions import dimensions as dimensions
+    from residyn.quantities.information import mutual_information as mutual_information
+    from residyn.quantities.kinematics import kinematics as kinematics
+    from residyn.quantities.massive import leave_out as leave_out
+    from residyn.quantities.massive import massive_ratio as massive_ratio
+    from residyn.quantities.massive import massive_units as massive_units
+    from residyn.quantities.noise import noise_floor as noise_floor
+    from residyn.quantities.orbits import orbits as orbits
+    from residyn.quantities.robustness import without_massive as without_massive
+    from residyn.quantities.settings import Settings as Settings
+    from residyn.quantities.states import cosine as cosine
+    from residyn.quantities.states import density as density
+    from residyn.quantities.states import norm as norm
+    from residyn.quantities.states import velocity as velocity
+    from residyn.quantities.suite import analyze as analyze
+    from residyn.quantities.tables import tables as tables
+    from residyn.quantities.units import magnitude as magnitude
+    from residyn.quantities.units import mean_activation as mean_activation
+    from residyn.quantities.units import sign_kept as sign_kept
+    from residyn.quantities.units import unit_correlation as unit_correlation
     from residyn.report import write_report as write_report
+    from residyn.run.results import open_results as open_results
+    from residyn.run.results import save_results as save_results
     from residyn.schema import from_array as from_array
+    from residyn.spaces import Space as Space
+    from residyn.spaces import explained_variance as explained_variance
+    from residyn.spaces import explained_variance_by_sublayer as explained_variance_by_sublayer
+    from residyn.spaces import fit_space as fit_space
+    from residyn.spaces import pc_axes as pc_axes
+    from residyn.spaces import pc_scores as pc_scores
     from residyn.store import open_states as open_states
+    from residyn.teleports import affine as affine
+    from residyn.teleports import beside as beside
+    from residyn.teleports import flow as flow
+    from residyn.teleports import return_fraction as return_fraction
+    from residyn.teleports import summary as summary
+    from residyn.teleports import targets as targets
 
 __version__ = version("residyn")
 
 # Each public name is imported when it is first used, so that `import residyn` needs neither torch nor matplotlib.
 _HOMES = {
-    "NULLS": "residyn.analysis.nulls",
-    "ClaimSettings": "residyn.analysis.claims",
+    "NULLS": "residyn.nulls",
+    "ClaimSettings": "residyn.claims",
     "Layout": "residyn.model.sites",
     "ResidynError": "residyn.errors",
-    "Settings": "residyn.analysis.settings",
-    "Space": "residyn.analysis.space",
+    "Settings": "residyn.quantities.settings",
+    "Space": "residyn.spaces",
     "Teleports": "residyn.figures.drawers",
-    "affine": "residyn.analysis.teleports",
-    "against_null": "residyn.analysis.nulls",
-    "analyze": "residyn.analysis.suite",
-    "basis": "residyn.analysis.basis",
-    "beside": "residyn.analysis.teleports",
+    "affine": "residyn.teleports",
+    "against_null": "residyn.nulls",
+    "analyze": "residyn.quantities.suite",
+    "basis": "residyn.quantities.basis",
+    "beside": "residyn.teleports",
     "capture": "residyn.model.capture",
     "check_model": "residyn.model.check",
-    "correlation_density": "residyn.analysis.correlations",
-    "cosine": "residyn.analysis.states",
-    "density": "residyn.analysis.states",
-    "dependence": "residyn.analysis.dependence",
-    "dimensions": "residyn.analysis.dimensions",
-    "explained_variance": "residyn.analysis.space",
-    "explained_variance_by_sublayer": "residyn.analysis.space",
+    "correlation_density": "residyn.quantities.correlations",
+    "cosine": "residyn.quantities.states",
+    "density": "residyn.quantities.states",
+    "dependence": "residyn.quantities.dependence",
+    "dimensions": "residyn.quantities.dimensions",
+    "explained_variance": "residyn.spaces",
+    "explained_variance_by_sublayer": "residyn.spaces",
     "figure1": "residyn.figures.figure1",
-    "fit_space": "residyn.analysis.space",
-    "flow": "residyn.analysis.teleports",
+    "fit_space": "residyn.spaces",
+    "flow": "residyn.teleports",
     "from_array": "residyn.schema",
-    "information_excess": "residyn.analysis.dependence",
-    "judge": "residyn.analysis.claims",
-    "kinematics": "residyn.analysis.kinematics",
-    "leave_out": "residyn.analysis.massive",
+    "information_excess": "residyn.quantities.dependence",
+    "judge": "residyn.claims",
+    "kinematics": "residyn.quantities.kinematics",
+    "leave_out": "residyn.quantities.massive",
     "load_model": "residyn.model.loading",
-    "magnitude": "residyn.analysis.units",
-    "massive_ratio": "residyn.analysis.massive",
-    "massive_units": "residyn.analysis.massive",
-    "mean_activation": "residyn.analysis.units",
-    "mutual_information": "residyn.analysis.information",
-    "noise_floor": "residyn.analysis.noise",
-    "norm": "residyn.analysis.states",
-    "open_results": "residyn.analysis.saving",
+    "magnitude": "residyn.quantities.units",
+    "massive_ratio": "residyn.quantities.massive",
+    "massive_units": "residyn.quantities.massive",
+    "mean_activation": "residyn.quantities.units",
+    "mutual_information": "residyn.quantities.information",
+    "noise_floor": "residyn.quantities.noise",
+    "norm": "residyn.quantities.states",
+    "open_results": "residyn.run.results",
     "open_states": "residyn.store",
     "open_teleports": "residyn.model.teleport",
-    "orbits": "residyn.analysis.orbits",
+    "orbits": "residyn.quantities.orbits",
     "paper_reference": "residyn.figures.reference",
-    "pc_axes": "residyn.analysis.space",
-    "pc_scores": "residyn.analysis.space",
+    "pc_axes": "residyn.spaces",
+    "pc_scores": "residyn.spaces",
     "plot": "residyn.figures.panels",
     "read_texts": "residyn.model.texts",
-    "return_fraction": "residyn.analysis.teleports",
-    "save_results": "residyn.analysis.saving",
-    "sign_kept": "residyn.analysis.units",
-    "summary": "residyn.analysis.teleports",
-    "surrogate": "residyn.analysis.nulls",
-    "tables": "residyn.analysis.tables",
-    "targets": "residyn.analysis.teleports",
+    "return_fraction": "residyn.teleports",
+    "save_results": "residyn.run.results",
+    "sign_kept": "residyn.quantities.units",
+    "summary": "residyn.teleports",
+    "surrogate": "residyn.nulls",
+    "tables": "residyn.quantities.tables",
+    "targets": "residyn.teleports",
     "teleport": "residyn.model.teleport",
     "tokenize_texts": "residyn.model.texts",
-    "trajectory_distance": "residyn.analysis.comparison",
-    "unit_correlation": "residyn.analysis.units",
+    "trajectory_distance": "residyn.comparison",
+    "unit_correlation": "residyn.quantities.units",
     "untrained": "residyn.model.loading",
-    "velocity": "residyn.analysis.states",
-    "without_massive": "residyn.analysis.robustness",
+    "velocity": "residyn.quantities.states",
+    "without_massive": "residyn.quantities.robustness",
     "write_report": "residyn.report",
 }
 

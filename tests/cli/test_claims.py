@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import residyn as rd
-from residyn.analysis import claims as analysis
+from residyn import claims as analysis
 from residyn.cli import claims
 from residyn.cli.controls import open_controls
 from residyn.cli.display import Display

@@ -308,7 +308,7 @@ def test_bad_choices_are_refused_before_the_model_loads(residyn, bare, monkeypat
 
 
 def test_stored_floors_are_read_as_they_were_computed(controlled):
-    from residyn.analysis.noise import noise_floor
+    from residyn.quantities.noise import noise_floor
 
     again = rd.open_states(controlled / "controls" / "noise")
     fresh = noise_floor(rd.open_states(controlled), again)

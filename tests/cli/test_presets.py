@@ -7,8 +7,8 @@ import json
 import pytest
 
 import residyn as rd
-from residyn.analysis import suite
 from residyn.cli.presets import PRESETS
+from residyn.quantities import suite
 
 
 def settings_of(run) -> dict:

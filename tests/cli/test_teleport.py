@@ -139,7 +139,7 @@ def test_results_of_two_settings_never_stand_beside_each_other(copied, monkeypat
         raise KeyboardInterrupt(path)
 
     monkeypatch.setattr(teleports, "save_own", killed)
-    monkeypatch.setattr("residyn.analysis.teleports.affine", lambda flow: flow)
+    monkeypatch.setattr("residyn.teleports.affine", lambda flow: flow)
     with pytest.raises(KeyboardInterrupt):
         teleports._keep(copied, found["flow"], [], "others")
     assert teleports.open_flow(copied) == {}

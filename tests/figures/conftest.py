@@ -11,13 +11,13 @@ import xarray as xr
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-from residyn.analysis.correlations import correlation_density
-from residyn.analysis.space import Space, fit_space, pc_scores
-from residyn.analysis.states import cosine, velocity
-from residyn.analysis.teleports import flow, grid, return_fraction, summary
-from residyn.analysis.units import mean_activation, unit_correlation
 from residyn.figures.drawers import Teleports
+from residyn.quantities.correlations import correlation_density
+from residyn.quantities.states import cosine, velocity
+from residyn.quantities.units import mean_activation, unit_correlation
 from residyn.schema import Site, SiteMap, from_array, label_result, label_states, transition_coords
+from residyn.spaces import Space, fit_space, pc_scores
+from residyn.teleports import flow, grid, return_fraction, summary
 from synthetic_jumps import UNITS, Law, make_jumps, relaxing
 
 SPACES = ("global", "held out", "equalised", "z-scored", "without massive units")

@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from claims_record import verdicts_of
-from residyn.analysis.comparison import claims_table, curves, trajectory_distance
+from residyn.comparison import claims_table, curves, trajectory_distance
 from residyn.errors import DataError
 from residyn.figures.comparison import compare_figure
 from residyn.figures.panels import comparison as panels

@@ -6,18 +6,18 @@ import xarray as xr
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from residyn.analysis.basis import basis
-from residyn.analysis.dependence import dependence
-from residyn.analysis.information import mutual_informations
-from residyn.analysis.kinematics import kinematics
-from residyn.analysis.orbits import orbits
-from residyn.analysis.states import velocity
-from residyn.analysis.units import mean_activation, unit_correlation
 from residyn.errors import DataError
 from residyn.figures import drawers, style
 from residyn.figures.panels import controls
 from residyn.figures.panels.controls import marks
 from residyn.figures.saving import save
+from residyn.quantities.basis import basis
+from residyn.quantities.dependence import dependence
+from residyn.quantities.information import mutual_informations
+from residyn.quantities.kinematics import kinematics
+from residyn.quantities.orbits import orbits
+from residyn.quantities.states import velocity
+from residyn.quantities.units import mean_activation, unit_correlation
 from residyn.schema import from_array
 
 

@@ -5,9 +5,9 @@ import pytest
 from matplotlib.container import ErrorbarContainer
 
 import residyn as rd
-from residyn.analysis.orbits import orbits as compute
 from residyn.errors import DataError, UsageError
 from residyn.figures.panels.orbits import orbits, phase_portraits
+from residyn.quantities.orbits import orbits as compute
 from residyn.schema import Sublayer, label_states
 
 

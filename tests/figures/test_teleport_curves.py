@@ -6,11 +6,11 @@ import xarray as xr
 from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
 
-from residyn.analysis.teleports import beside, return_fraction, summary
 from residyn.errors import DataError, UsageError
 from residyn.figures import panels, style
 from residyn.figures.saving import save
 from residyn.numerics.resampling import bootstrap_mean
+from residyn.teleports import beside, return_fraction, summary
 from synthetic_jumps import relaxing
 
 KINDS = ("grid", "disc", "isotropic")

@@ -14,11 +14,11 @@ import xarray as xr
 import residyn as rd
 from families import build, spelling_tokenizer
 from naive import relative_error
-from residyn.analysis.noise import noise_floor
 from residyn.errors import StoreError, UsageError
 from residyn.model import controls
 from residyn.model.capture import capture_in_memory, capture_to, prepare
 from residyn.model.loading import load_model, untrained
+from residyn.quantities.noise import noise_floor
 
 TEXTS = [f"{'abc defg hij ' * (1 + i % 4)}number {i}" for i in range(60)]
 BEFORE = 1

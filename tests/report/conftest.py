@@ -12,15 +12,15 @@ import pytest
 import xarray as xr
 
 from claims_record import example_claims
-from residyn.analysis.saving import save_results
-from residyn.analysis.settings import Settings
-from residyn.analysis.space import fit_space
-from residyn.analysis.suite import analyze
-from residyn.analysis.teleports import flow, grid, return_fraction, summary
+from residyn.quantities.settings import Settings
+from residyn.quantities.suite import analyze
 from residyn.report.content import gather
 from residyn.report.page import render
 from residyn.report.record import Report
+from residyn.run.results import save_results
 from residyn.schema import Site, SiteMap, from_array, label_states
+from residyn.spaces import fit_space
+from residyn.teleports import flow, grid, return_fraction, summary
 from synthetic_jumps import UNITS, make_jumps, relaxing
 
 LAYERS, N_UNITS, N_SAMPLES = 8, 12, 40

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from claims_record import example_claims
-from residyn.analysis.claims import catalogue, read_verdicts, teleports
+from residyn.claims import catalogue, read_verdicts, teleports
 from residyn.report.abstract import PAPERS_CLAIMS, abstract, key_numbers
 
 from .conftest import RUN

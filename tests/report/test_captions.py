@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from claims_record import example_claims
-from residyn.analysis.claims import read_verdicts
+from residyn.claims import read_verdicts
 from residyn.report.captions import (
     REGISTRY,
     beyond,

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from residyn.analysis.claims import Column
+from residyn.claims import Column
 from residyn.report.page import render
 from residyn.report.record import Picture
 

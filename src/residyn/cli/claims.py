@@ -32,8 +32,8 @@ def claims(directory: Path, request: ClaimsRequest, display: Display) -> dict[st
     What is there for the same states, results, controls, teleports and settings is not judged again, and an
     interrupted judgement goes on with the tasks that it lacks. Results of other states are left out.
     """
-    from residyn.analysis.claims import judge
-    from residyn.analysis.saving import open_results
+    from residyn.claims import judge
+    from residyn.run.results import open_results
 
     states = store.open_states(directory)
     stored = open_results(directory / stages.RESULTS)
@@ -104,7 +104,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _is_whole(path: Path) -> bool:
     """Whether a record of verdicts is what this residyn writes, field by field."""
-    from residyn.analysis.claims import read_verdicts
+    from residyn.claims import read_verdicts
 
     try:
         return read_verdicts(path) is not None

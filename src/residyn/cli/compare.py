@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from residyn.analysis.claims import Verdicts
+    from residyn.claims import Verdicts
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def compare(directories: Sequence[Path], out: Path, display: Display, *, with_co
     UsageError for fewer than two runs or one named twice, StoreError where a run has no results, where a file is
     not what it should be, or where OUT holds anything else than a comparison.
     """
-    from residyn.analysis.comparison import check_folder
+    from residyn.comparison import check_folder
 
     named = dict(zip(names_of(directories), directories, strict=True))
     for directory in directories:
@@ -136,8 +136,8 @@ def _analyze_control(directory: Path, display: Display) -> None:
 
 
 def _open(directory: Path, display: Display) -> Run:
-    from residyn.analysis.claims import read_verdicts
-    from residyn.analysis.saving import open_results
+    from residyn.claims import read_verdicts
+    from residyn.run.results import open_results
 
     results = open_results(directory / stages.RESULTS)
     origin = results.attrs.get("states_hash")
@@ -156,7 +156,7 @@ def _open(directory: Path, display: Display) -> Run:
 
 
 def _compare(runs: Mapping[str, Run], out: Path, display: Display) -> None:
-    from residyn.analysis import comparison
+    from residyn import comparison
     from residyn.figures.comparison import compare_figure
     from residyn.figures.saving import save
 

@@ -249,7 +249,7 @@ def _capture(folder: Path, make: Callable[[], Job], damaged: Sequence[int], disp
 
 
 def _keep_noise_floor(directory: Path, states: xr.DataArray) -> None:
-    from residyn.analysis.noise import noise_floor
+    from residyn.quantities.noise import noise_floor
 
     again = store.open_states(directory / FOLDER / NOISE)
     save_own(noise_floor(states, again), directory / FOLDER / NOISE_FLOOR)

@@ -17,7 +17,7 @@ def open_own(path: Path) -> xr.Dataset | None:
 
     Raises StoreError where another residyn wrote them, or something else stands there: neither is made again.
     """
-    from residyn.analysis.saving import has_header, lost_its_header, open_results
+    from residyn.run.results import has_header, lost_its_header, open_results
 
     if not path.exists():
         return None
@@ -40,7 +40,7 @@ def open_made(path: Path, command: str) -> xr.Dataset:
 
 def save_own(results: xr.Dataset, path: Path) -> None:
     """Write results to `path`, a place of the run's own, over those that are there, damaged or not."""
-    from residyn.analysis.saving import lost_its_header, save_results
+    from residyn.run.results import lost_its_header, save_results
 
     if lost_its_header(path):
         shutil.rmtree(path)

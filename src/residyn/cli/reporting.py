@@ -14,8 +14,8 @@ from residyn.cli.origin import of_other_states
 
 def report(directory: Path, display: Display) -> Path:
     """Write the page; its path."""
-    from residyn.analysis.saving import open_results
     from residyn.report import write_report
+    from residyn.run.results import open_results
 
     path = directory / stages.RESULTS
     notice = of_other_states(directory, open_results(path)) if path.exists() else ""

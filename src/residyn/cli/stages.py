@@ -30,9 +30,9 @@ from residyn.errors import StoreError, UsageError
 if TYPE_CHECKING:
     import xarray as xr
 
-    from residyn.analysis.settings import Settings
     from residyn.model.loading import LoadedModel
     from residyn.model.sites import Layout
+    from residyn.quantities.settings import Settings
 
 RESULTS, TABLES = "results.zarr", "tables"
 R = TypeVar("R", Request, AnalysisRequest, ControlsRequest, TeleportRequest, ClaimsRequest)
@@ -195,8 +195,8 @@ def analyze(
 
     Each part is stored when it is computed; an interrupted analysis goes on with the parts that it lacks.
     """
-    from residyn.analysis.suite import analyze as compute
-    from residyn.analysis.tables import write_tables
+    from residyn.quantities.suite import analyze as compute
+    from residyn.quantities.tables import write_tables
 
     states = store.open_states(directory, allow_partial=allow_partial)
     if "partial" in states.attrs:
@@ -234,11 +234,11 @@ def _same_origin(results: xr.Dataset, states: xr.DataArray, settings: Settings) 
 
 def figure(directory: Path, request: FigureRequest, display: Display) -> list[Path]:
     """Draw Figure 1 and its panels from the stored results, with panel L where there are teleports."""
-    from residyn.analysis.saving import open_results
     from residyn.cli.controls import open_noise_floor
     from residyn.cli.teleports import open_flow
     from residyn.figures.drawers import Teleports
     from residyn.figures.figure1 import draw_all
+    from residyn.run.results import open_results
 
     results, found = open_results(directory / RESULTS), open_flow(directory)
     notice = of_other_states(directory, results)

@@ -25,10 +25,10 @@ from residyn.cli.request import Request, TeleportRequest
 from residyn.errors import DataError, StoreError, UsageError
 
 if TYPE_CHECKING:
-    from residyn.analysis.space import Space
     from residyn.model.loading import LoadedModel
     from residyn.model.sites import Layout
     from residyn.model.texts import Samples
+    from residyn.spaces import Space
 
 FOLDER, TABLE, UNTRAINED = "teleports", "teleports", "untrained"
 KEPT = ("flow", "return_fraction", "field", "summary")
@@ -56,8 +56,8 @@ def teleport(
 
     Goes on where it was interrupted, host by host; what is there for the same settings is not done again.
     """
-    from residyn.analysis.saving import open_results
-    from residyn.analysis.space import Space
+    from residyn.run.results import open_results
+    from residyn.spaces import Space
 
     states = store.open_states(directory)
     settings = _settings(states, request)
@@ -115,8 +115,8 @@ def _done(directory: Path, settings: str) -> xr.Dataset | None:
 
 
 def _restore_table(directory: Path, summaries: xr.Dataset) -> None:
-    from residyn.analysis.tables import write_frame
-    from residyn.analysis.teleports import teleport_table
+    from residyn.quantities.tables import write_frame
+    from residyn.teleports import teleport_table
 
     if not (directory / stages.TABLES / f"{TABLE}.csv").exists():
         write_frame(teleport_table(summaries), directory / stages.TABLES, TABLE)
@@ -128,7 +128,7 @@ def _places(directory: Path, states: xr.DataArray, results: xr.Dataset, request:
     Where nobody named a place and too few of its states differ to swap with, as at layer 0 where all texts end in
     one token, the next sublayer takes its place.
     """
-    from residyn.analysis.teleports.places import find
+    from residyn.teleports.places import find
 
     named = [part.strip() for part in request.inject.split(",") if part.strip()]
     if named:
@@ -181,9 +181,9 @@ def _flow(
     experiment: Experiment, model: LoadedModel, states: xr.DataArray, space: Space, *, out: Path, text: str
 ) -> xr.Dataset:
     """One model's teleports, stored in `out`, and what they say."""
-    from residyn.analysis.teleports import flow
     from residyn.model.capture import capture
     from residyn.model.teleport import teleport as travel
+    from residyn.teleports import flow
 
     request = experiment.request
     own = capture(model, experiment.hosts, layout=experiment.layout).sortby("sample").rename(sample="host")
@@ -218,7 +218,7 @@ def _anew(out: Path) -> str:
 
 def _targets(experiment: Experiment, states: xr.DataArray, space: Space, hosts: xr.DataArray) -> xr.DataArray:
     """The grids, and at equal distances from each host: in the plane, anywhere, towards other samples."""
-    from residyn.analysis import teleports
+    from residyn import teleports
 
     request, places = experiment.request, experiment.places
     radii, n, seed = request.parsed_radii(), request.directions, request.teleport_seed
@@ -246,10 +246,10 @@ def _untrained(
     as they may not at layer 0; else of texts of its own. Its arrows are not drawn, only averaged: a grid of half
     the points a side does.
     """
-    from residyn.analysis.space import fit_space
     from residyn.cli.controls import open_twin
     from residyn.model.capture import capture
     from residyn.model.loading import untrained
+    from residyn.spaces import fit_space
 
     twin, states = untrained(model, seed), open_twin(directory, seed)
     if states is None or not _differ(states, experiment.places, experiment.request.directions):
@@ -325,8 +325,8 @@ def _withdraw(path: Path) -> None:
 
 
 def _keep(directory: Path, flow: xr.Dataset, twins: Sequence[xr.Dataset], settings: str) -> None:
-    from residyn.analysis.tables import write_frame
-    from residyn.analysis.teleports import affine, beside, return_fraction, summary, teleport_table
+    from residyn.quantities.tables import write_frame
+    from residyn.teleports import affine, beside, return_fraction, summary, teleport_table
 
     own = summary(flow)
     summaries = beside(own, [summary(twin) for twin in twins]) if twins else own

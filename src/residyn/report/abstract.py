@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from residyn.analysis.claims import VERDICTS, ClaimResult, Verdicts
+from residyn.claims import VERDICTS, ClaimResult, Verdicts
 from residyn.report.captions.phrases import NAMES, by_kind, mean_of, mean_over, median_of
 from residyn.report.provenance import section
 from residyn.report.words import listed, number, percent

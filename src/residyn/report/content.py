@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 import xarray as xr
 
 from residyn import store
-from residyn.analysis.claims import Verdicts, read_verdicts
-from residyn.analysis.massive import massive_table
-from residyn.analysis.saving import open_results
+from residyn.claims import Verdicts, read_verdicts
 from residyn.errors import DataError, StoreError
 from residyn.figures import drawers, figure1
 from residyn.figures.drawers import Teleports
+from residyn.quantities.massive import massive_table
 from residyn.report.abstract import abstract, key_numbers
 from residyn.report.captions import Entry, controls_of, entry_of
 from residyn.report.citation import citation
@@ -25,6 +24,7 @@ from residyn.report.limits import limits
 from residyn.report.provenance import corpus, licences, provenance
 from residyn.report.record import Panel, Report, Table
 from residyn.report.words import counted, number
+from residyn.run.results import open_results
 from residyn.schema import SAMPLE
 
 RESULTS, CLAIMS, TELEPORTS = "results.zarr", "claims.json", "teleports"

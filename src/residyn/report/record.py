@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from residyn.analysis.claims import Verdicts
+from residyn.claims import Verdicts
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from residyn.cli.request.base import ANALYSIS, FIGURE, Asked, option
 from residyn.errors import UsageError
 
 if TYPE_CHECKING:
-    from residyn.analysis.settings import Settings
+    from residyn.quantities.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class AnalysisRequest(Asked):
 
     def settings(self) -> Settings:
         """The settings of `residyn.analyze`. Raises UsageError."""
-        from residyn.analysis.settings import Settings
+        from residyn.quantities.settings import Settings
 
         try:
             leave_out = tuple(int(part) for part in self.leave_out.split(",") if part.strip())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from residyn.cli.request.base import CONTROLS, Asked, option
 
 if TYPE_CHECKING:
-    from residyn.analysis.claims import ClaimSettings
+    from residyn.claims import ClaimSettings
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class ClaimsRequest(Asked):
 
     def settings(self) -> ClaimSettings:
         """The settings of `residyn.judge`. Raises UsageError."""
-        from residyn.analysis.claims import ClaimSettings
+        from residyn.claims import ClaimSettings
 
         settings = ClaimSettings(resamples=self.resamples, draws=self.null_draws, seed=self.claims_seed)
         settings.check()

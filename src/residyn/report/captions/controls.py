@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from residyn.analysis.claims import ClaimResult, PartResult, Verdicts
+from residyn.claims import ClaimResult, PartResult, Verdicts
 from residyn.report.words import interval, listed, number, p_value
 
 UNTRAINED = "untrained"

@@ -1,6 +1,0 @@
-"""Mutual information of each unit's activations at successive sublayers (panels G and H)."""
-
-from residyn.analysis.information.estimates import ESTIMATORS, Estimator, Options
-from residyn.analysis.information.results import ESTIMATOR, mutual_information, mutual_informations
-
-__all__ = ["ESTIMATOR", "ESTIMATORS", "Estimator", "Options", "mutual_information", "mutual_informations"]

@@ -1,6 +1,0 @@
-"""Nulls of states: what a quantity would be if something in them were random."""
-
-from residyn.analysis.nulls.against import against_null
-from residyn.analysis.nulls.catalogue import NULLS, Null, surrogate
-
-__all__ = ["NULLS", "Null", "against_null", "surrogate"]

@@ -1,0 +1,127 @@
+"""The other data on which every claim is tried, and how each is made of the model's states or its controls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from residyn.claims.catalogue import (
+    ISOTROPIC,
+    LINEAR,
+    MASSIVE,
+    NORM_FREE,
+    POSITIONS,
+    ROTATED,
+    SIGNS,
+    SKIP,
+    TOKENS,
+    UNTRAINED,
+    WALK,
+)
+from residyn.claims.record import Column
+from residyn.nulls import NULLS
+from residyn.quantities.evidence import Evidence
+
+SAME = "same samples"
+LEFT_OUT = 10
+"""Massive units that are taken away."""
+
+SURROGATES: Mapping[str, tuple[str, int]] = {
+    SIGNS: ("flip_increments", 3),
+    WALK: ("random_walk", 3),
+    ROTATED: ("rotate_basis", 2),
+}
+"""Name of the column → the null of states, and how many draws of it."""
+
+QUANTITIES: Mapping[str, Mapping[str, str]] = {
+    SKIP: {"correlation": "skip_correlation", "strong_throughout": "skip_strong_throughout"},
+    LINEAR: {"information": "information_floor"},
+    NORM_FREE: {"velocity": "relative_velocity"},
+}
+"""Name of the column → the curves that stand in the place of others."""
+
+CAPTURED: Mapping[str, str] = {TOKENS: "shuffled-tokens", POSITIONS: "random-position"}
+"""Name of the column → the control capture."""
+TWINS = "untrained-"
+REMOVALS = (MASSIVE, POSITIONS)
+"""Columns with replicates, because what is said to be lost in them must clearly differ."""
+MADE = (*SURROGATES, *QUANTITIES, MASSIVE, *CAPTURED)
+"""Columns of the model's own states and of its captured controls, in the order of the table."""
+
+
+class _Said(NamedTuple):
+    title: str
+    kind: str
+    preserves: str
+    destroys: str
+
+
+SAID: Mapping[str, _Said] = {
+    SAME: _Said("the model itself on the controls' samples", "model", "everything", "nothing"),
+    **{
+        name: _Said(title, "basis" if name == ROTATED else "null", NULLS[null].preserves, NULLS[null].destroys)
+        for (name, (null, _)), title in zip(
+            SURROGATES.items(),
+            (
+                "steps of the same size and random sign",
+                "random walks of the same lengths and angles",
+                "a random basis",
+            ),
+            strict=True,
+        )
+    },
+    SKIP: _Said(
+        "the skip path alone",
+        "quantity",
+        "the spread of each unit and of its steps",
+        "every dependence of the steps on the state",
+    ),
+    LINEAR: _Said(
+        "linear correlation alone",
+        "quantity",
+        "each unit's r",
+        "every dependence beyond it",
+    ),
+    NORM_FREE: _Said("steps taken relative to the state's length", "removal", "angles", "the growth of norms"),
+    MASSIVE: _Said(
+        f"the {LEFT_OUT} most massive units left out", "removal", "all other units", "what a few units carry"
+    ),
+    TOKENS: _Said("the same tokens in random order", "input", "which tokens a text has", "their order"),
+    POSITIONS: _Said(
+        "texts cut at a random token", "removal", "the texts up to there", "that most end in one token"
+    ),
+    UNTRAINED: _Said(
+        "untrained models of this architecture", "untrained", "the architecture and the texts", "all learning"
+    ),
+    ISOTROPIC: _Said(
+        "moves in any direction, beside moves as far in the plane",
+        "direction",
+        "how far states are moved",
+        "the plane that they are moved in",
+    ),
+}
+
+
+def column(name: str, n_samples: int, draws: int) -> Column:
+    return Column(name=name, n_samples=n_samples, draws=draws, **SAID[name]._asdict())
+
+
+def as_quantity(evidence: Evidence, name: str) -> Evidence:
+    """The evidence with a column's curves in the places of others."""
+    here = {curve: evidence.curves[other] for curve, other in QUANTITIES[name].items() if other in evidence.curves}
+    return Evidence(here, evidence.kind, evidence.n_samples, evidence.n_groups)
+
+
+def twins_of(names: Iterable[str]) -> list[str]:
+    """The untrained models among the names of controls or of tasks."""
+    return sorted(name for name in names if name.startswith(TWINS))
+
+
+def column_of(null: str) -> str:
+    """The column whose draws are surrogates of a null of states; empty where there is none."""
+    return next((name for name, (made, _) in SURROGATES.items() if made == null), "")
+
+
+def n_draws(name: str) -> int:
+    """How many draws a column has."""
+    return SURROGATES[name][1] if name in SURROGATES else 1

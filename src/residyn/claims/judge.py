@@ -1,0 +1,108 @@
+"""All claims on a model's states: what is computed for them, task by task, and the verdicts."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from importlib.metadata import version
+
+import xarray as xr
+
+from residyn.claims import teleports
+from residyn.claims.assemble import assemble
+from residyn.claims.parts import Found
+from residyn.claims.record import Verdicts
+from residyn.claims.settings import ClaimSettings, Ledger
+from residyn.claims.work import Work
+from residyn.errors import UsageError
+from residyn.numerics import pca
+from residyn.schema import DOCUMENT, SAMPLE, check_states
+from residyn.walk import Progress
+
+NUMBERS = range(1, 15)
+_AT_ONCE = 2
+
+
+def judge(
+    states: xr.DataArray,
+    results: xr.Dataset | None = None,
+    *,
+    teleport_summary: xr.Dataset | None = None,
+    controls: Mapping[str, xr.DataArray] | None = None,
+    numbers: Collection[int] = NUMBERS,
+    settings: ClaimSettings | None = None,
+    ledger: Ledger | None = None,
+    keep: Callable[[Ledger], object] | None = None,
+    progress: Progress | None = None,
+) -> Verdicts:
+    """Judge the claims of the paper on a model's states; `numbers` are those of the claims, by default all 14.
+
+    `results` of `analyze(states)` save the fit of the global space and say which units are massive;
+    `teleport_summary` of `summary(flow)` or `beside(…)` is what claim 14 is about; `controls` are states
+    captured like the model's own, on some of its samples: "untrained-0", "untrained-1", …, "shuffled-tokens",
+    "random-position". What they would decide is left open without them.
+
+    Each claim is one or more statistics. A statistic has an interval over samples (by documents, where the
+    states say which sample is of which), a threshold and a null; docs/claims.md lists them. A claim holds where
+    all its statistics are beyond their thresholds with their whole intervals, and beyond their nulls with p ≤
+    0.05; it does not hold where the interval of one lies on the other side; else it is undecided. On data drawn
+    from its null a claim holds with a probability of at most 0.05.
+
+    Two tasks are computed at a time; what they find does not depend on it. `keep` is called with the ledger
+    after every task, and a ledger that is given is gone on from; the caller answers for its being of the same
+    states, controls and settings. Memory: the controls' samples, and for each of two tasks a surrogate of them
+    and what `evidence` says. Raises DataError where the states break the data contract, are empty or not finite,
+    or controls do not belong to them; UsageError for settings out of range.
+    """
+    settings = settings or ClaimSettings()
+    settings.check()
+    if not numbers or not set(numbers) <= set(NUMBERS):
+        raise UsageError(f"Claims are numbered 1 to {NUMBERS[-1]}; got {', '.join(map(str, numbers)) or 'none'}.")
+    check_states(states)
+    work = Work(states, results, dict(controls or {}), settings, numbers)
+    ledger = {} if ledger is None else ledger
+    _fill(ledger, list(work.tasks()), keep, progress)
+    journeys = {}
+    if teleport_summary is not None:
+        journeys = teleports.journeys(teleport_summary, settings.resamples, settings.seed)
+    found = Found(ledger, journeys, work.plan, work.paired, settings.seed, settings.draws)
+    columns, claims = assemble(found, numbers, float(states.attrs.get("tie_fraction", 0.0)))
+    return Verdicts(
+        model=str(states.attrs.get("model", "")),
+        states_hash=str(states.attrs.get("states_hash", "")),
+        residyn_version=version("residyn"),
+        n_samples=states.sizes[SAMPLE],
+        n_groups=work.plan.n_groups,
+        documents_known=DOCUMENT in states.coords,
+        seed=settings.seed,
+        resamples=settings.resamples,
+        columns=columns,
+        claims=claims,
+    )
+
+
+def _fill(
+    ledger: Ledger,
+    tasks: Sequence[tuple[str, Callable[[], Ledger]]],
+    keep: Callable[[Ledger], object] | None,
+    progress: Progress | None,
+) -> None:
+    """Compute what the ledger lacks, two tasks at a time, and add it in the order of the tasks."""
+    missing = [(name, compute) for name, compute in tasks if name not in ledger]
+    done = len(tasks) - len(missing)
+    # One limit around all: those of two tasks that come and go would lift each other's.
+    with pca.one_thread(), ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="residyn-claims") as pool:
+        waiting: deque[Future[Ledger]] = deque()
+        try:
+            for place in range(len(missing) + 1):
+                if progress is not None:
+                    progress(done + place, len(tasks))
+                while len(waiting) < min(_AT_ONCE, len(missing) - place):
+                    waiting.append(pool.submit(missing[place + len(waiting)][1]))
+                if waiting:
+                    ledger.update(waiting.popleft().result())
+                    if keep is not None:
+                        keep(ledger)
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -1,0 +1,116 @@
+"""How many dimensions the states of each sublayer fill."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from residyn.numerics import dimension, pca
+from residyn.schema import SUBLAYER, along, label_result
+from residyn.walk import Progress, each_block
+
+SHARE = 0.9
+
+
+class _Filled(NamedTuple):
+    """What one sublayer's states fill."""
+
+    participation_ratio: float
+    components: float
+    two_nn: float
+    n_distinct: int
+
+
+def dimensions(states: xr.DataArray, *, progress: Progress | None = None) -> xr.Dataset:
+    """How many dimensions the N states of each sublayer fill, three ways, in one reading along the sublayers.
+
+    participation_ratio (sublayer,): (Σλ)²/Σλ² of the variances λ along the sublayer's own principal axes, in
+    [1, min(N − 1, D)]; its coordinate `ceiling`, ND/(N + D), is what N independent Gaussian samples of D equal
+    units would give: a value near it says that N is too small, not that the states fill so much.
+    components_for_90 (sublayer,): the fewest of those axes that carry 90 % of the variance.
+    two_nn (sublayer,): intrinsic dimension from the ratio of the two nearest distances (Facco et al. 2017; the
+    largest 10 % of ratios left out). Copies of a state are dropped first; its coordinate `n_duplicates`
+    counts them. Sensitive to the scale of the two nearest samples only, where the others see the whole cloud.
+
+    NaN where all states are the same (and, for two_nn, for fewer than three different ones): attribute
+    `n_undefined` of each counts them, and `note` says why. Memory beside the states of two bands of
+    sublayers: a few copies of one sublayer's states in float64, and a matrix of min(N, D)². Raises DataError where
+    the states break the data contract, are empty, or hold a non-finite value.
+    """
+
+    def of_band(band: np.ndarray) -> list[_Filled]:
+        return [_filled(band[:, s]) for s in range(band.shape[1])]
+
+    with pca.one_thread():
+        filled = [part for band in each_block(states, of_band, progress, along=SUBLAYER) for part in band]
+    ratio, components, two_nn, n_distinct = (np.array(values) for values in zip(*filled, strict=True))
+    n, _, n_units = states.shape
+    ceiling = np.full(len(filled), dimension.isotropic_ceiling(n, n_units))
+    same = "all states are the same"
+    results = (
+        _label(
+            states,
+            ratio,
+            quantity="participation_ratio",
+            definition="(Σλ)² / Σλ² over the sublayer's principal axes; ceiling = ND/(N + D)",
+            source="Gao et al. 2017, bioRxiv 214262",
+            reason=same,
+            ceiling=ceiling,
+        ),
+        _label(
+            states,
+            components,
+            quantity="components_for_90",
+            definition=f"fewest principal axes of the sublayer that carry {SHARE:.0%} of its variance",
+            source="definition",
+            reason=same,
+        ),
+        _label(
+            states,
+            two_nn,
+            quantity="two_nn",
+            definition="slope of −ln(1 − F(μ)) on ln μ, μ = r₂/r₁, without copies and the largest 10 % of μ",
+            source="Facco et al. 2017, Sci. Rep. 7:12140",
+            reason="fewer than three states differ, or neighbours are equally far",
+            n_duplicates=n - n_distinct,
+        ),
+    )
+    return xr.Dataset({str(result.name): result for result in results})
+
+
+def _filled(points: np.ndarray) -> _Filled:
+    eigenvalues = pca.spectrum(points)
+    neighbours = dimension.two_nn(points)
+    return _Filled(
+        dimension.participation_ratio(eigenvalues),
+        dimension.components_for(eigenvalues, SHARE),
+        neighbours.dimension,
+        neighbours.n_points,
+    )
+
+
+def _label(
+    states: xr.DataArray,
+    values: np.ndarray,
+    *,
+    quantity: str,
+    definition: str,
+    source: str,
+    reason: str,
+    **coords: np.ndarray,
+) -> xr.DataArray:
+    undefined = int(np.isnan(values).sum())
+    result = label_result(
+        values,
+        (SUBLAYER,),
+        {**along(states, SUBLAYER), **{name: (SUBLAYER, array) for name, array in coords.items()}},
+        quantity=quantity,
+        units="dimensions",
+        definition=definition,
+        source=source,
+        states=states,
+        n_undefined=undefined,
+    )
+    return result.assign_attrs(note=f"NaN at {undefined} sublayers: {reason}.") if undefined else result

@@ -1,0 +1,136 @@
+"""The estimates as plain arrays: one walk over the states by bands of units, every estimator on each band."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from residyn.errors import UsageError
+from residyn.numerics import information, moments
+from residyn.numerics.information import on_device
+from residyn.schema import SAMPLE, UNIT
+from residyn.walk import Progress, each_numbered_block
+
+Estimator = Literal["gcmi", "ksg", "kde", "binned"]
+ESTIMATORS: tuple[Estimator, ...] = ("gcmi", "ksg", "kde", "binned")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How mutual information is estimated.
+
+    k        neighbours (ksg)
+    bins     bins (binned); None takes what `numerics.information.default_bins` says for the sample count
+    repeats  sample shuffles whose mean is the baseline; 0 for none
+    seed     decides the shuffles, and the jitter of ksg
+    device   where gcmi, ksg and kde are computed with torch, such as "cuda"; None: on the CPU's cores
+    """
+
+    k: int = 3
+    bins: int | None = None
+    repeats: int = 0
+    seed: int = 0
+    device: str | None = None
+
+    def check(self) -> None:
+        """Raise UsageError for a number out of its range."""
+        for name, least in (("k", 1), ("bins", 2), ("repeats", 0), ("seed", 0)):
+            value = getattr(self, name)
+            allowed = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least
+            if not (allowed or (name == "bins" and value is None)):
+                raise UsageError(f"{name} is a whole number of at least {least}; got {value!r}.")
+
+
+class Estimates(NamedTuple):
+    """Of some units: `values` and `shuffled` by estimator, (T, d) in nats, and what qualifies them, (T, d).
+
+    `shuffled` is the mean over the sample shuffles, empty where there are none. `gaussian` is −½ ln(1 − r²);
+    `ties` the larger of the two states' shares of tied samples; `constant` where the unit is constant at either.
+    """
+
+    values: dict[str, np.ndarray]
+    shuffled: dict[str, np.ndarray]
+    gaussian: np.ndarray
+    ties: np.ndarray
+    constant: np.ndarray
+
+
+def estimate(
+    states: xr.DataArray, estimators: Sequence[Estimator], options: Options, progress: Progress | None = None
+) -> Estimates:
+    """All units' estimates. Memory beside the result: two bands of units, in float64 and sorted."""
+    orders = _orders(states.sizes[SAMPLE], options)
+    chosen = {name: _ESTIMATORS[name] for name in estimators}
+
+    def of_band(block: np.ndarray, first: int) -> Estimates:
+        paths = np.ascontiguousarray(block.transpose(2, 1, 0), dtype=np.float64)
+        units = list(range(first, first + len(paths)))
+        found = {name: function(paths, orders, units, options) for name, function in chosen.items()}
+        measured = moments.from_block(block)
+        constant = moments.constant(measured)
+        ties = information.tie_share(paths).T
+        with np.errstate(divide="ignore"):
+            gaussian = -0.5 * np.log1p(-(moments.correlation(measured) ** 2))
+        return Estimates(
+            {name: values[0].T for name, values in found.items()},
+            {name: values[1:].mean(axis=0).T for name, values in found.items() if len(values) > 1},
+            gaussian,
+            np.maximum(ties[:-1], ties[1:]),
+            constant[:-1] | constant[1:],
+        )
+
+    bands = list(each_numbered_block(states, of_band, progress, along=UNIT))
+    joined = Estimates(
+        {name: _beside([band.values[name] for band in bands]) for name in estimators},
+        {name: _beside([band.shuffled[name] for band in bands]) for name in bands[0].shuffled},
+        *(_beside([getattr(band, name) for band in bands]) for name in ("gaussian", "ties", "constant")),
+    )
+    # A constant carries no information, but an estimate of 0 would look like a measurement.
+    for values in (*joined.values.values(), *joined.shuffled.values()):
+        values[joined.constant] = np.nan
+    return joined
+
+
+def _orders(n_samples: int, options: Options) -> np.ndarray:
+    """The samples in their own order, then in `repeats` random ones, (1 + repeats, N)."""
+    rng = np.random.default_rng(options.seed)
+    return np.stack([np.arange(n_samples), *(rng.permutation(n_samples) for _ in range(options.repeats))])
+
+
+def _beside(parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(parts, axis=1)
+
+
+def _gcmi(paths: np.ndarray, orders: np.ndarray, _units: list[int], options: Options) -> np.ndarray:
+    if options.device:
+        return on_device.copula(paths, orders, device=options.device)
+    return information.copula(paths, orders)
+
+
+def _ksg(paths: np.ndarray, orders: np.ndarray, units: list[int], options: Options) -> np.ndarray:
+    moved = information.jittered(paths, options.seed, units)
+    if options.device:
+        return on_device.ksg(moved, orders, k=options.k, device=options.device)
+    return information.ksg(moved, orders, k=options.k)
+
+
+def _kde(paths: np.ndarray, orders: np.ndarray, _units: list[int], options: Options) -> np.ndarray:
+    return (
+        on_device.kde(paths, orders, device=options.device) if options.device else information.kde(paths, orders)
+    )
+
+
+def _binned(paths: np.ndarray, orders: np.ndarray, _units: list[int], options: Options) -> np.ndarray:
+    return information.binned(paths, orders, bins=options.bins)
+
+
+_ESTIMATORS: dict[str, Callable[[np.ndarray, np.ndarray, list[int], Options], np.ndarray]] = {
+    "gcmi": _gcmi,
+    "ksg": _ksg,
+    "kde": _kde,
+    "binned": _binned,
+}

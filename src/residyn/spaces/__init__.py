@@ -1,0 +1,8 @@
+"""The space of principal components: fitted to states, projected into, lifted out of."""
+
+from residyn.spaces.explained import explained_variance, explained_variance_by_sublayer
+from residyn.spaces.fitting import fit_space
+from residyn.spaces.record import Space
+from residyn.spaces.scores import pc_axes, pc_scores
+
+__all__ = ["Space", "explained_variance", "explained_variance_by_sublayer", "fit_space", "pc_axes", "pc_scores"]

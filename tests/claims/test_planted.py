@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import synthetic_claims as synthetic
+from residyn.claims import ClaimSettings, judge
+
+SETTINGS = ClaimSettings(resamples=100, draws=20)
+
+
+def claim(states, number, **options):
+    return judge(states, numbers=[number], settings=SETTINGS, **options).claims[0]
+
+
+@pytest.mark.parametrize("number", synthetic.HOLDS)
+def test_a_claim_that_was_built_in_holds(number):
+    found = claim(synthetic.labelled(synthetic.HOLDS[number](np.random.default_rng(1))), number)
+    assert found.verdict == "holds", found.sentence
+    assert [part.verdict for part in found.parts] == ["holds"] * len(found.parts)
+
+
+@pytest.mark.parametrize("number", synthetic.BREAKS)
+def test_a_claim_that_was_built_out_does_not_hold(number):
+    found = claim(synthetic.labelled(synthetic.BREAKS[number](np.random.default_rng(2))), number)
+    assert found.verdict == "does not hold", found.sentence
+
+
+EARLY, INNER = [0.4, 0.4, 0.0, -0.2, -0.2], [-0.3, 0.4, 0.4, 0.4, -0.3]
+
+
+@pytest.mark.parametrize(
+    ("profile", "verdicts"),
+    [(EARLY, ["holds", "does not hold"]), (INNER, ["does not hold", "holds"])],
+    ids=["as in CCN", "as in arXiv"],
+)
+def test_both_versions_of_claim_14_are_told_apart(profile, verdicts):
+    pull = np.array(profile) + 0.05 * np.random.default_rng(0).standard_normal((9, 5))
+    states = synthetic.labelled(synthetic.gaussian(np.random.default_rng(0), 8))
+    found = judge(
+        states, numbers=[14], teleport_summary=synthetic.summary(pull, [0, 3, 7, 11, 15]), settings=SETTINGS
+    )
+    assert [one.variant for one in found.claims] == ["CCN", "arXiv"]
+    assert [one.verdict for one in found.claims] == verdicts
+
+
+def test_hosts_that_disagree_leave_claim_14_open():
+    pull = np.array(EARLY) * np.random.default_rng(3).choice([-1, 1], size=(9, 1)) * 1.0
+    states = synthetic.labelled(synthetic.gaussian(np.random.default_rng(0), 8))
+    summary = synthetic.summary(pull, [0, 3, 7, 11, 15])
+    assert (
+        judge(states, numbers=[14], teleport_summary=summary, settings=SETTINGS).claims[0].verdict == "undecided"
+    )
+
+
+def test_without_teleports_claim_14_is_open():
+    found = claim(synthetic.labelled(synthetic.gaussian(np.random.default_rng(0), 8)), 14)
+    assert found.verdict == "undecided"
+    assert "not defined on these states" in found.sentence
+
+
+def test_an_interval_that_includes_the_threshold_leaves_a_claim_open():
+    rng = np.random.default_rng(5)
+    found = claim(synthetic.labelled(synthetic.chain(rng, [0.81] * synthetic.T, n=40)), 6)
+    part = found.parts[0]
+    assert part.low < 0.8 < part.high
+    assert found.verdict == "undecided"
+    assert "which includes 0.8" in found.sentence
+
+
+def test_one_sample_decides_nothing_and_breaks_nothing():
+    found = judge(synthetic.labelled(synthetic.HOLDS[1](np.random.default_rng(1))[:1]), settings=SETTINGS)
+    assert {one.verdict for one in found.claims} == {"undecided"}
+    assert "too few samples" in found.claims[0].sentence
+
+
+def test_blocks_without_a_state_between_have_no_gap():
+    data = synthetic.chain(np.random.default_rng(1), [0.9] * 7)
+    found = claim(synthetic.labelled(data, sites=("block",)), 4)
+    assert found.verdict == "undecided"
+    assert "not defined" in found.sentence
