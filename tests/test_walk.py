@@ -13,7 +13,18 @@ import xarray as xr
 
 from residyn import walk as stream
 from residyn.errors import DataError
+from residyn.numerics.geometry import PathSums, concatenate, path_sums
+from residyn.numerics.moments import Moments, from_block, merged
 from residyn.schema import label_states, sublayers_of
+
+
+def moments_of(states: xr.DataArray) -> Moments:
+    return merged(list(stream.each_block(states, from_block)))
+
+
+def path_sums_of(states: xr.DataArray, progress: stream.Progress | None = None) -> PathSums:
+    return concatenate(list(stream.each_block(states, path_sums, progress)))
+
 
 Make = Callable[..., xr.DataArray]
 
@@ -42,8 +53,8 @@ def test_any_chunking_gives_the_same_results(
     states = make_states(50)
     monkeypatch.setattr(stream, "_BLOCK_BYTES", 16 * states[0].nbytes)
     lazy = states.copy(data=dask.array.from_array(states.values, chunks=chunks))
-    moments, sums = stream.summaries_of(lazy)
-    expected_moments, expected_sums = stream.summaries_of(states)
+    moments, sums = moments_of(lazy), path_sums_of(lazy)
+    expected_moments, expected_sums = moments_of(states), path_sums_of(states)
     assert moments.count == 50
     np.testing.assert_allclose(moments.mean, expected_moments.mean, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(moments.m2, expected_moments.m2, rtol=1e-12)
@@ -81,15 +92,13 @@ def test_the_same_states_give_the_same_bits_whatever_the_timing(
 ) -> None:
     states = make_states(64)
     monkeypatch.setattr(stream, "_BLOCK_BYTES", 5 * states[0].nbytes)
-    from_block = stream.moments.from_block
 
-    def results(delays: np.random.Generator) -> stream.Moments:
-        def slow(block: np.ndarray) -> stream.Moments:
+    def results(delays: np.random.Generator) -> Moments:
+        def slow(block: np.ndarray) -> Moments:
             time.sleep(delays.uniform(0, 0.01))
             return from_block(block)
 
-        monkeypatch.setattr(stream.moments, "from_block", slow)
-        return stream.moments_of(states)
+        return merged(list(stream.each_block(states, slow)))
 
     one, other = (results(np.random.default_rng(seed)) for seed in (1, 2))
     for name in ("mean", "m2", "comoment"):
@@ -133,7 +142,7 @@ def test_progress_counts_the_samples_done(make_states: Make, monkeypatch: pytest
     states = make_states(50)
     monkeypatch.setattr(stream, "_BLOCK_BYTES", 20 * states[0].nbytes)
     seen: list[tuple[int, int]] = []
-    stream.summaries_of(states, lambda done, total: seen.append((done, total)))
+    path_sums_of(states, lambda done, total: seen.append((done, total)))
     assert seen == [(20, 50), (40, 50), (50, 50)]
 
 
@@ -153,7 +162,7 @@ def test_a_value_that_is_not_finite_is_named_by_sample_and_first_sublayer(
     for chunks in (None, (10, -1, -1)):
         given = states if chunks is None else states.copy(data=dask.array.from_array(data, chunks=chunks))
         with pytest.raises(DataError) as caught:
-            stream.moments_of(given)
+            moments_of(given)
         message = str(caught.value)
         assert "sample 133 (text text-33)" in message
         assert f"holds {value} at sublayer 1.mlp, unit 7" in message
@@ -165,21 +174,21 @@ def test_both_ends_of_the_depth_are_checked(make_states: Make, sublayer: int, la
     data = make_states(5).values
     data[4, sublayer, 11] = np.nan
     with pytest.raises(DataError, match=f"sample 104 .* at sublayer {label}, unit 11"):
-        stream.path_sums_of(make_states(data=data))
+        path_sums_of(make_states(data=data))
 
 
 def test_values_beyond_float32_are_refused_and_its_largest_is_not(make_states: Make) -> None:
     data = make_states(5).values.astype(np.float64)
     data[2, 1, 0] = 3.5e38
     with pytest.raises(DataError, match=r"sample 102 .* at sublayer 0\.mlp, unit 0"):
-        stream.path_sums_of(make_states(data=data))
+        path_sums_of(make_states(data=data))
     data[2, 1, 0] = np.finfo(np.float32).max
-    assert np.isfinite(stream.path_sums_of(make_states(data=data)).square).all()
+    assert np.isfinite(path_sums_of(make_states(data=data)).square).all()
 
 
 def test_whole_numbers_are_read_as_numbers(make_states: Make) -> None:
     data = np.random.default_rng(0).integers(-100, 100, (20, 6, 4), dtype=np.int8)
-    sums = stream.path_sums_of(make_states(data=data))
+    sums = path_sums_of(make_states(data=data))
     np.testing.assert_array_equal(sums.square, (data.astype(float) ** 2).sum(axis=2))
     np.testing.assert_array_equal(sums.absolute, np.abs(data.astype(float)).sum(axis=2))
 
@@ -187,14 +196,14 @@ def test_whole_numbers_are_read_as_numbers(make_states: Make) -> None:
 def test_what_is_no_states_is_refused(make_states: Make) -> None:
     states = make_states(5)
     with pytest.raises(DataError, match="real numbers, such as float32; these have dtype complex128"):
-        stream.moments_of(states.astype(complex))
+        moments_of(states.astype(complex))
     with pytest.raises(DataError, match="at least one sample, sublayer and unit"):
-        stream.moments_of(states.isel(sample=[]))
+        moments_of(states.isel(sample=[]))
     with pytest.raises(DataError, match="Expected states with dimensions"):
-        stream.moments_of(states.transpose("unit", "sample", "sublayer"))
+        moments_of(states.transpose("unit", "sample", "sublayer"))
     unlabelled = label_states(states.values, sublayers_of(states)).drop_vars("site")
     with pytest.raises(DataError, match="lack the coordinate 'site'"):
-        stream.moments_of(unlabelled)
+        moments_of(unlabelled)
 
 
 @pytest.mark.parametrize("along", ["sublayer", "unit"])

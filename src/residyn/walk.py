@@ -10,20 +10,16 @@ dimension and the blocks depend on the array alone: the same states give the sam
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import xarray as xr
 
 from residyn.errors import DataError
-from residyn.numerics import geometry, moments
-from residyn.numerics.geometry import PathSums
-from residyn.numerics.moments import Moments
 from residyn.schema import SAMPLE, SUBLAYER, UNIT, check_states
 
 Progress = Callable[[int, int], object]
@@ -45,25 +41,23 @@ _LARGEST = float(np.finfo(np.float32).max)
 """Largest magnitude states may have; its square, summed over any number of units, is finite in float64."""
 
 
-def moments_of(states: xr.DataArray) -> Moments:
-    """Moments over samples of every unit at every sublayer."""
-    return functools.reduce(moments.merge, each_block(states, moments.from_block))
+class Reading(NamedTuple):
+    """What is made in one walk: `reduce(block, first)` of each block, `finish(parts)` of all in their order."""
+
+    reduce: Callable[[np.ndarray, int], Any]
+    finish: Callable[[list[Any]], Any]
 
 
-def path_sums_of(states: xr.DataArray) -> PathSums:
-    """Sums over units of every sample's path."""
-    return geometry.concatenate(list(each_block(states, geometry.path_sums)))
-
-
-def summaries_of(states: xr.DataArray, progress: Progress | None = None) -> tuple[Moments, PathSums]:
-    """Both of the above in one reading of the states, equal to them bit for bit."""
-    blocks = each_block(states, lambda block: (moments.from_block(block), geometry.path_sums(block)), progress)
-    total, first = next(blocks)
-    paths = [first]
-    for part, sums in blocks:
-        total = moments.merge(total, part)
-        paths.append(sums)
-    return total, geometry.concatenate(paths)
+def read_together(
+    states: xr.DataArray, readings: Sequence[Reading], progress: Progress | None = None, *, along: str = SAMPLE
+) -> list[Any]:
+    """What each of the readings makes, all in one walk over the states. Raises as `each_block` does."""
+    blocks = list(
+        each_numbered_block(
+            states, lambda block, first: [one.reduce(block, first) for one in readings], progress, along=along
+        )
+    )
+    return [one.finish([block[i] for block in blocks]) for i, one in enumerate(readings)]
 
 
 def each_block(

@@ -13,8 +13,9 @@ from residyn.claims import columns as of_columns
 from residyn.claims.catalogue import CLAIMS
 from residyn.errors import DataError
 from residyn.nulls import surrogate
-from residyn.quantities.evidence import evidence, plan_of
+from residyn.quantities.curves import curves
 from residyn.quantities.massive import leave_out, massive_ratio, massive_units
+from residyn.quantities.replicates import plan_of
 from residyn.spaces import fit_space
 
 SETTINGS = ClaimSettings(resamples=60, draws=19)
@@ -175,9 +176,9 @@ def test_statistics_that_a_quantity_does_not_touch_have_no_column_of_it():
 
 def test_quantities_are_curves_of_the_same_states():
     states = states_of(synthetic.HOLDS[4], 1)
-    found = evidence(states, plan_of(states, 20, 0))
+    found = curves(states, plan_of(states, 20, 0))
     part = claim(states, 4).parts[0]
-    skip = CLAIMS[3].parts[0].compute({"correlation": found.curves["skip_correlation"]}, found.kind)[0]
+    skip = CLAIMS[3].parts[0].compute({"unit_correlation": found.curves["skip_correlation"]}, found.kind)[0]
     assert part.columns["skip path"].value == pytest.approx(skip, rel=1e-12)
     assert skip < 0.8 * part.value
 

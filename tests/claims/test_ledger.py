@@ -101,7 +101,7 @@ def test_it_can_be_stopped_again_and_again(states, options, whole):
 
 def test_what_is_done_is_not_done_again(states, options, whole, monkeypatch):
     found, ledger, _ = whole
-    monkeypatch.setattr("residyn.claims.work.evidence", lambda *_, **__: pytest.fail("computed again"))
+    monkeypatch.setattr("residyn.claims.work.measured", lambda *_, **__: pytest.fail("computed again"))
     assert bits(judge(states, **options, ledger=copy.deepcopy(ledger))) == bits(found)
 
 

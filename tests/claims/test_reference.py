@@ -4,7 +4,7 @@ from pathlib import Path
 
 from residyn.claims.reference import reference
 
-PAGE = Path(__file__).parents[3] / "docs" / "claims.md"
+PAGE = Path(__file__).parents[2] / "docs" / "claims.md"
 
 
 def test_the_page_is_what_the_claims_are():

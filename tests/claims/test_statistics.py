@@ -13,7 +13,7 @@ from scipy import stats
 from residyn.claims import curves, statistics
 from residyn.claims.catalogue import KINDS, ORDER, Part
 from residyn.claims.curves import DRAWS, curve_null, p_value
-from residyn.quantities.evidence import Evidence
+from residyn.quantities.curves import Curves
 
 LAYERS = 7
 KIND = np.array(["within", "cross"] * LAYERS)[:-1]
@@ -171,7 +171,7 @@ def recorded(null: str, values: np.ndarray, seed: int = 0, kind: np.ndarray = KI
         return curves["x"][:, 0]
 
     part = Part("x", "x", ("x",), compute, 0.0, null)
-    curve_null(part, Evidence({"x": values, "other": -values}, kind, 4, 4), seed)
+    curve_null(part, Curves({"x": values, "other": -values}, kind, 4, 4), seed)
     assert seen[0].shape[1] == values.shape[1]
     return seen[0]
 
@@ -223,7 +223,7 @@ def test_curves_of_one_statistic_are_ordered_alike():
     part = Part(
         "x", "x", ("x", "y"), lambda curves, kind: np.abs(curves["x"] + curves["y"]).max(axis=1), 0.0, ORDER
     )
-    drawn = curve_null(part, Evidence({"x": curve(), "y": -curve()}, KIND, 4, 4), 0)
+    drawn = curve_null(part, Curves({"x": curve(), "y": -curve()}, KIND, 4, 4), 0)
     np.testing.assert_array_equal(drawn, np.zeros(DRAWS))
 
 
@@ -255,7 +255,7 @@ def test_undefined_draws_are_left_out_of_a_null_s_mean_and_number():
 def test_the_gap_s_null_is_the_mean_of_random_signs():
     values = curve()
     part = Part("x", "x", ("x",), statistics.gap_of("x"), 0.0, KINDS)
-    drawn = np.sort(curve_null(part, Evidence({"x": values}, KIND, 4, 4), 0))
+    drawn = np.sort(curve_null(part, Curves({"x": values}, KIND, 4, 4), 0))
     gaps = values[0, 0:-1:2] - values[0, 1::2]
     every = np.array([np.mean(signs * gaps) for signs in itertools.product([1, -1], repeat=len(gaps))])
     nearest = np.abs(drawn[:, None] - every).min(axis=1)

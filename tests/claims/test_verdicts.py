@@ -16,7 +16,7 @@ from residyn.claims.columns import SAID, SAME, column
 from residyn.claims.parts import Found
 from residyn.claims.record import ClaimResult, ColumnResult, NullResult, Origin, PartResult
 from residyn.numerics.groups import replicate_weights
-from residyn.quantities.evidence import Plan
+from residyn.quantities.replicates import Plan
 
 NAN = math.nan
 NULL = NullResult("the same places in random order", 0.1, 0.01, 999, "values", "depth")

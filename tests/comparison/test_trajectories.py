@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from scipy.interpolate import interp1d
 from scipy.stats import ortho_group
 
+from residyn import mean_activation
 from residyn.comparison import distance_table, trajectory_distance
 from residyn.comparison.trajectories import HALVINGS
 from residyn.errors import DataError
-from residyn.quantities.units import mean_activation
 from residyn.schema import from_array
 
 seeds = st.integers(0, 2**32 - 1)

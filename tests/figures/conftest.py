@@ -11,10 +11,9 @@ import xarray as xr
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
+from residyn import cosine, mean_activation, unit_correlation, velocity
 from residyn.figures.drawers import Teleports
 from residyn.quantities.correlations import correlation_density
-from residyn.quantities.states import cosine, velocity
-from residyn.quantities.units import mean_activation, unit_correlation
 from residyn.schema import Site, SiteMap, from_array, label_result, label_states, transition_coords
 from residyn.spaces import Space, fit_space, pc_scores
 from residyn.teleports import flow, grid, return_fraction, summary

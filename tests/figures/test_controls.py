@@ -6,18 +6,17 @@ import xarray as xr
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+import residyn
+from quantity_sets import basis, kinematics
+from residyn import mean_activation, relative_velocity, unit_correlation
 from residyn.errors import DataError
 from residyn.figures import drawers, style
-from residyn.figures.panels import controls
-from residyn.figures.panels.controls import marks
+from residyn.figures.plot import controls
+from residyn.figures.plot.controls import marks
 from residyn.figures.saving import save
-from residyn.quantities.basis import basis
 from residyn.quantities.dependence import dependence
 from residyn.quantities.information import mutual_informations
-from residyn.quantities.kinematics import kinematics
 from residyn.quantities.orbits import orbits
-from residyn.quantities.states import velocity
-from residyn.quantities.units import mean_activation, unit_correlation
 from residyn.schema import from_array
 
 
@@ -27,10 +26,10 @@ def results() -> xr.Dataset:
     rng = np.random.default_rng(3)
     walks = np.cumsum(rng.normal(size=(40, 6, 16)), axis=1)
     states = from_array(walks, [0, 0, 1, 2, 3, 3], ["attn", "mlp", "mlp", "attn", "attn", "mlp"])
-    moved = velocity(states, relative=True)
+    moved = relative_velocity(states)
     parts = (kinematics(states), dependence(states), basis(states), mutual_informations(states, ("gcmi", "kde")))
     return xr.merge(
-        [*parts, unit_correlation(states), moved],
+        [*parts, unit_correlation(states), residyn.skip_correlation(states), moved],
         compat="no_conflicts",
         join="exact",
         combine_attrs="drop_conflicts",

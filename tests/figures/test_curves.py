@@ -10,8 +10,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from residyn.errors import DataError
-from residyn.figures import panels, style
-from residyn.figures.panels import parts
+from residyn.figures import plot, style
+from residyn.figures.plot import parts
 from residyn.figures.saving import save
 from residyn.schema import from_array
 
@@ -40,7 +40,7 @@ def irregular(first_results_of):
     return results
 
 
-@pytest.mark.parametrize("draw", [panels.cosine, panels.velocity])
+@pytest.mark.parametrize("draw", [plot.cosine, plot.velocity])
 def test_given_axes_are_used_and_returned(results, draw):
     ax = Figure().subplots()
     assert draw(results[draw.__name__], ax=ax) is ax
@@ -49,7 +49,7 @@ def test_given_axes_are_used_and_returned(results, draw):
 
 @pytest.mark.parametrize("quantity", ["cosine", "velocity"])
 def test_dots_are_means_coloured_by_kind(irregular, quantity):
-    drawn = lines(getattr(panels, quantity)(irregular[quantity]))
+    drawn = lines(getattr(plot, quantity)(irregular[quantity]))
     mean = irregular[quantity].mean("sample").values
     np.testing.assert_allclose(drawn["_joined"].get_ydata(), mean, rtol=1e-12)
     for kind, where in {"within": [0, 4], "cross": [2], "block": [1, 3]}.items():
@@ -62,7 +62,7 @@ def test_dots_are_means_coloured_by_kind(irregular, quantity):
 
 def test_the_band_is_the_interquartile_range(results):
     velocity = results["velocity"]
-    ax = panels.velocity(velocity)
+    ax = plot.velocity(velocity)
     assert "middle half of samples" in legend_names(ax)
     bands = {to_hex(band.get_facecolor()[0]): band.get_paths()[0].vertices for band in ax.collections}
     for kind in ("within", "cross"):
@@ -80,7 +80,7 @@ def test_undefined_samples_are_left_out_and_undefined_transitions_empty(results,
     values[:, 2] = np.nan
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        ax = panels.cosine(values)
+        ax = plot.cosine(values)
         save(ax.figure, tmp_path / "f", ("svg",))
     joined = lines(ax)["_joined"].get_ydata()
     assert np.isnan(joined[2])
@@ -90,14 +90,14 @@ def test_undefined_samples_are_left_out_and_undefined_transitions_empty(results,
 @pytest.mark.parametrize("quantity", ["cosine", "velocity"])
 def test_all_undefined_says_so(results, quantity, tmp_path):
     empty = results[quantity].where(False)
-    ax = getattr(panels, quantity)(empty)
+    ax = getattr(plot, quantity)(empty)
     assert "undefined for every transition" in [text.get_text() for text in ax.texts]
     save(ax.figure, tmp_path / "f", ("svg",))
 
 
 def test_axes_are_labelled_with_units(results):
-    assert panels.velocity(results["velocity"]).get_ylabel() == "velocity ‖hₛ₊₁ − hₛ‖₂ (activation)"
-    ax = panels.cosine(results["cosine"])
+    assert plot.velocity(results["velocity"]).get_ylabel() == "velocity ‖hₛ₊₁ − hₛ‖₂ (activation)"
+    ax = plot.cosine(results["cosine"])
     assert ax.get_ylabel() == "cosine similarity"
     assert ax.get_xlabel() == "layer (2 sublayers each)"
     assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "1", "2", "3"]
@@ -106,13 +106,13 @@ def test_axes_are_labelled_with_units(results):
 
 
 def test_parallel_models_show_one_kind(results_of, map_of):
-    ax = panels.velocity(results_of(map_of("falcon", 5))["velocity"])
+    ax = plot.velocity(results_of(map_of("falcon", 5))["velocity"])
     assert legend_names(ax) == ["whole block", "middle half of samples"]
     assert ax.get_xlabel() == "layer"
 
 
 def test_a_single_transition_has_a_visible_band(results_of, map_of, tmp_path):
-    ax = panels.velocity(results_of(map_of("llama", 1))["velocity"])
+    ax = plot.velocity(results_of(map_of("llama", 1))["velocity"])
     (band,) = ax.collections
     heights = np.ptp([segment[:, 1] for segment in band.get_segments()], axis=1)
     assert heights.min() > 0
@@ -121,7 +121,7 @@ def test_a_single_transition_has_a_visible_band(results_of, map_of, tmp_path):
 
 @pytest.mark.parametrize("quantity", ["cosine", "velocity"])
 def test_reference_is_dashed_over_the_same_depth(results, quantity, hostile, tmp_path):
-    shown = getattr(panels, quantity)(results[quantity], reference={"label": hostile, "values": [1.0, 4.0, 2.0]})
+    shown = getattr(plot, quantity)(results[quantity], reference={"label": hostile, "values": [1.0, 4.0, 2.0]})
     ax = shown if quantity == "cosine" else right_scale(shown)
     (dashed,) = [line for line in ax.get_lines() if line.get_linestyle() == "--" or line.is_dashed()]
     np.testing.assert_allclose(dashed.get_xdata(), [0, 3, 6])
@@ -131,8 +131,8 @@ def test_reference_is_dashed_over_the_same_depth(results, quantity, hostile, tmp
 
 
 def test_a_reference_of_velocity_has_its_own_scale(results):
-    alone = panels.velocity(results["velocity"])
-    ax = panels.velocity(results["velocity"], reference={"label": "x", "values": [1000.0, 3000.0]})
+    alone = plot.velocity(results["velocity"])
+    ax = plot.velocity(results["velocity"], reference={"label": "x", "values": [1000.0, 3000.0]})
     assert ax.get_ylim() == alone.get_ylim()
     right = right_scale(ax)
     assert right.get_ylim()[0] == 0
@@ -146,21 +146,21 @@ def test_a_reference_of_velocity_has_its_own_scale(results):
 @pytest.mark.parametrize("values", [[], [1.0], [[1.0, 2.0]]])
 def test_a_reference_without_values_is_refused(results, values):
     with pytest.raises(DataError, match="at least two values"):
-        panels.cosine(results["cosine"], reference={"label": "x", "values": values})
+        plot.cosine(results["cosine"], reference={"label": "x", "values": values})
 
 
 def test_a_wrong_result_is_named(results):
     with pytest.raises(DataError, match=r"draws the result 'velocity', got 'cosine'"):
-        panels.velocity(results["cosine"])
+        plot.velocity(results["cosine"])
     with pytest.raises(DataError, match=r"draws the result 'cosine', got ndarray"):
-        panels.cosine(results["cosine"].values)
+        plot.cosine(results["cosine"].values)
     with pytest.raises(DataError, match=r"needs the dimensions .*'transition': 7"):
-        panels.cosine(results["cosine"].isel(sample=0))
+        plot.cosine(results["cosine"].isel(sample=0))
     with pytest.raises(DataError, match=r"coordinate 'kind'"):
-        panels.cosine(results["cosine"].drop_vars("kind"))
+        plot.cosine(results["cosine"].drop_vars("kind"))
     strange = results["cosine"].assign_coords(kind=("transition", ["odd"] * 7))
     with pytest.raises(DataError, match=r"within, cross, block; got 'odd'"):
-        panels.cosine(strange)
+        plot.cosine(strange)
 
 
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=150), st.integers(0, 40))

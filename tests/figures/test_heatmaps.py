@@ -7,7 +7,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from residyn.errors import DataError, UsageError
-from residyn.figures import panels, style
+from residyn.figures import plot, style
 from residyn.figures.saving import save
 
 
@@ -30,7 +30,7 @@ def legend_names(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
-@pytest.mark.parametrize("draw", [panels.mean_activation, panels.unit_correlation, panels.correlation_density])
+@pytest.mark.parametrize("draw", [plot.mean_activation, plot.unit_correlation, plot.correlation_density])
 def test_given_axes_are_used_and_returned(results, draw):
     ax = Figure().subplots()
     assert draw(results[draw.__name__], ax=ax) is ax
@@ -39,7 +39,7 @@ def test_given_axes_are_used_and_returned(results, draw):
 
 def test_means_are_sorted_clipped_and_labelled(results):
     means = results["mean_activation"]
-    ax = panels.mean_activation(means, clip=1.0)
+    ax = plot.mean_activation(means, clip=1.0)
     image = ax.get_images()[0]
     values = shown(ax, 8, 24)
     order = np.argsort(means.values[-1])
@@ -56,22 +56,22 @@ def test_means_are_sorted_clipped_and_labelled(results):
 
 def test_the_colour_scale_of_means_is_symmetric_and_positive(results):
     means = results["mean_activation"]
-    low, high = panels.mean_activation(means).get_images()[0].get_clim()
+    low, high = plot.mean_activation(means).get_images()[0].get_clim()
     assert -low == high == pytest.approx(np.quantile(abs(means.values), 0.98), rel=1e-6)
-    assert panels.mean_activation(means * 0 + means.where(False)).get_images()[0].get_clim() == (-1, 1)
+    assert plot.mean_activation(means * 0 + means.where(False)).get_images()[0].get_clim() == (-1, 1)
     for clip in (0.0, -1.0, float("nan")):
         with pytest.raises(UsageError, match="positive end"):
-            panels.mean_activation(means, clip=clip)
+            plot.mean_activation(means, clip=clip)
 
 
 def test_correlations_follow_the_order_and_show_kinds(results):
     r = results["unit_correlation"]
     ranks = results["mean_activation"]["rank"].values
-    ax = panels.unit_correlation(r.drop_vars("rank"), order=ranks)
+    ax = plot.unit_correlation(r.drop_vars("rank"), order=ranks)
     np.testing.assert_allclose(shown(ax, 7, 24), r.values[:, np.argsort(ranks)], rtol=1e-6)
-    np.testing.assert_array_equal(shown(panels.unit_correlation(r), 7, 24), shown(ax, 7, 24))
+    np.testing.assert_array_equal(shown(plot.unit_correlation(r), 7, 24), shown(ax, 7, 24))
     assert ax.get_images()[0].get_clim() == (0.75, 1.0)
-    unsorted = panels.unit_correlation(r.drop_vars("rank"))
+    unsorted = plot.unit_correlation(r.drop_vars("rank"))
     np.testing.assert_allclose(shown(unsorted, 7, 24), r.values, rtol=1e-6)
     assert unsorted.get_xlabel() == "unit"
     assert bar(ax).get_ylabel() == "Pearson r"
@@ -80,7 +80,7 @@ def test_correlations_follow_the_order_and_show_kinds(results):
 
 def test_the_strip_follows_the_kinds_and_no_parity(results):
     kinds = ["within", "block", "cross", "block", "within", "within", "cross"]
-    ax = panels.unit_correlation(results["unit_correlation"].assign_coords(kind=("transition", kinds)))
+    ax = plot.unit_correlation(results["unit_correlation"].assign_coords(kind=("transition", kinds)))
     (strip,) = [child for child in ax.child_axes if child.get_label() == "transition kind"]
     image = strip.get_images()[0]
     assert image.origin == "lower"
@@ -93,18 +93,18 @@ def test_undefined_correlations_are_grey_and_named(results, tmp_path):
     r = results["unit_correlation"].copy(deep=True)
     r[2, :] = np.nan
     r[4, 5] = np.nan
-    ax = panels.unit_correlation(r)
+    ax = plot.unit_correlation(r)
     image = ax.get_images()[0]
     assert shown(ax, 7, 24).mask.sum() == 25
     assert to_hex(image.cmap.get_bad()) == style.UNDEFINED
     assert legend_names(ax) == ["within", "cross", "undefined"]
-    save(panels.unit_correlation(r.where(False)).figure, tmp_path / "f", ("png",))
+    save(plot.unit_correlation(r.where(False)).figure, tmp_path / "f", ("png",))
 
 
 @pytest.mark.parametrize("values", [[-2.0, 0.0, 2.0], [0.0, 2.0, 2.0], [-2.0, 0.0, 0.0], [0.0, 0.0, 0.5]])
 def test_arrows_stand_where_values_lie_beyond_the_scale(results, values):
     means = results["mean_activation"].copy(data=np.resize(values, (8, 24)))
-    image = panels.mean_activation(means, clip=1.0).get_images()[0]
+    image = plot.mean_activation(means, clip=1.0).get_images()[0]
     wanted = {(True, True): "both", (True, False): "min", (False, True): "max", (False, False): "neither"}
     assert image.colorbar.extend == wanted[min(values) < -1, max(values) > 1]
 
@@ -113,33 +113,33 @@ def test_density_shows_the_chosen_kind(results):
     density = results["correlation_density"]
     order = np.argsort(density["rank"].values)
     for kind in ("all", "within", "cross"):
-        ax = panels.correlation_density(density, kind=kind)
+        ax = plot.correlation_density(density, kind=kind)
         chosen = density.sel(transition_kind=kind).values[:, order]
         np.testing.assert_allclose(shown(ax, density.sizes["bin"], 24), chosen, rtol=1e-6)
         assert ax.get_images()[0].get_extent() == pytest.approx([0, 24, 0, 1])
         assert ax.get_ylabel() == "Pearson r"
     assert bar(ax).get_ylabel() == "share of transitions (cross layer)"
     with pytest.raises(DataError, match=r"all, within, cross; got 'block'"):
-        panels.correlation_density(density, kind="block")
+        plot.correlation_density(density, kind="block")
 
 
 def test_density_says_what_lies_below_its_bins(results):
     density = results["correlation_density"]
     assert "3 r < 0 not shown" in [
-        t.get_text() for t in panels.correlation_density(density.assign_attrs(n_negative=3)).texts
+        t.get_text() for t in plot.correlation_density(density.assign_attrs(n_negative=3)).texts
     ]
-    assert not panels.correlation_density(density.assign_attrs(n_negative=0)).texts
+    assert not plot.correlation_density(density.assign_attrs(n_negative=0)).texts
 
 
 def test_wrong_results_and_orders_are_named(results):
     with pytest.raises(DataError, match=r"draws the result 'unit_correlation', got 'mean_activation'"):
-        panels.unit_correlation(results["mean_activation"])
+        plot.unit_correlation(results["mean_activation"])
     with pytest.raises(DataError, match=r"coordinate 'rank'"):
-        panels.mean_activation(results["mean_activation"].drop_vars("rank"))
+        plot.mean_activation(results["mean_activation"].drop_vars("rank"))
     with pytest.raises(DataError, match=r"each of the 24 units, got shape \(3,\)"):
-        panels.unit_correlation(results["unit_correlation"], order=np.arange(3))
+        plot.unit_correlation(results["unit_correlation"], order=np.arange(3))
     with pytest.raises(UsageError, match="below 1"):
-        panels.unit_correlation(results["unit_correlation"], vmin=1.0)
+        plot.unit_correlation(results["unit_correlation"], vmin=1.0)
 
 
 def test_stripes_do_not_alias(results_of, map_of):
@@ -150,7 +150,7 @@ def test_stripes_do_not_alias(results_of, map_of):
         rank=("unit", np.arange(n_units))
     )
     figure = style.new_figure(60, 40)
-    ax = panels.mean_activation(stripes, ax=figure.add_axes((0, 0, 1, 1)))
+    ax = plot.mean_activation(stripes, ax=figure.add_axes((0, 0, 1, 1)))
     ax.set_axis_off()
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
@@ -160,6 +160,6 @@ def test_stripes_do_not_alias(results_of, map_of):
 
 
 def test_hostile_units_are_only_text(results, hostile, tmp_path):
-    ax = panels.mean_activation(results["mean_activation"].assign_attrs(units=hostile))
+    ax = plot.mean_activation(results["mean_activation"].assign_attrs(units=hostile))
     save(ax.figure, tmp_path / "b", ("svg",))
-    save(panels.velocity(results["velocity"].assign_attrs(units=hostile)).figure, tmp_path / "f", ("pdf",))
+    save(plot.velocity(results["velocity"].assign_attrs(units=hostile)).figure, tmp_path / "f", ("pdf",))

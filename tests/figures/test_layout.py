@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from mpl_toolkits.mplot3d import Axes3D
 
-from residyn.figures import panels, style
+from residyn.figures import plot, style
 from residyn.figures.drawers import drawers
 from residyn.figures.figure1 import DRAWN, figure1
 from residyn.figures.layout import arrange
@@ -102,13 +102,13 @@ def test_the_page_is_lower_than_a_page():
 
 
 def test_teleports_words_are_whole_and_apart(attracted, cloud, flow_of):
-    check_words_stand_clear(panels.teleport_row(attracted, cloud=cloud).figure)
-    check_words_stand_clear(panels.teleports(attracted, "2.mlp", cloud=cloud).figure)
+    check_words_stand_clear(plot.teleport_row(attracted, cloud=cloud).figure)
+    check_words_stand_clear(plot.teleports(attracted, "2.mlp", cloud=cloud).figure)
     deep = flow_of(relaxing(1.1), at=[f"{layer}.attn" for layer in range(5)])
     deep = deep.assign(control_path=deep["control_path"] - 1234).assign_coords(
         injected_layer=("injected", [96, 97, 98, 99, 127])
     )
-    check_words_stand_clear(panels.teleport_row(deep, cloud=cloud).figure)
+    check_words_stand_clear(plot.teleport_row(deep, cloud=cloud).figure)
 
 
 @pytest.mark.parametrize("reference", [False, True])
@@ -145,7 +145,7 @@ def test_composite_with_undefined_correlations(results):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_schematics_words_are_whole_and_apart(family, map_of):
-    check_words_stand_clear(panels.schematic(map_of(family, 30), n_units=4096).figure)
+    check_words_stand_clear(plot.schematic(map_of(family, 30), n_units=4096).figure)
 
 
 def test_the_check_of_words_finds_an_overlap(results):

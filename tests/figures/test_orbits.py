@@ -6,7 +6,7 @@ from matplotlib.container import ErrorbarContainer
 
 import residyn as rd
 from residyn.errors import DataError, UsageError
-from residyn.figures.panels.orbits import orbits, phase_portraits
+from residyn.figures.plot.orbits import orbits, phase_portraits
 from residyn.quantities.orbits import orbits as compute
 from residyn.schema import Sublayer, label_states
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from residyn.errors import UsageError
-from residyn.figures import panels
+from residyn.figures import plot
 from residyn.figures.reference import paper_reference
 
 
@@ -31,7 +31,7 @@ def test_within_and_cross_are_told_apart_by_parity():
 
 def test_panels_take_them(results):
     for quantity in ("cosine", "velocity"):
-        ax = getattr(panels, quantity)(results[quantity], reference=paper_reference(quantity))
+        ax = getattr(plot, quantity)(results[quantity], reference=paper_reference(quantity))
         lines = [line for axes in ax.figure.axes for line in axes.get_lines() if line.is_dashed()]
         np.testing.assert_allclose(lines[0].get_xdata()[[0, -1]], [0, 6])
         np.testing.assert_array_equal(lines[0].get_ydata(), paper_reference(quantity)["values"])

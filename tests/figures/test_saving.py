@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from residyn.errors import ResourceError, StoreError, UsageError
-from residyn.figures import panels, style
+from residyn.figures import plot, style
 from residyn.figures.saving import save
 
 PROVENANCE = {"model": "tiny </script> \x00\ud800 é", "n_samples": 30}
@@ -20,7 +20,7 @@ PROVENANCE = {"model": "tiny </script> \x00\ud800 é", "n_samples": 30}
 
 @pytest.fixture
 def drawn(results):
-    return panels.velocity(results["velocity"]).figure
+    return plot.velocity(results["velocity"]).figure
 
 
 def test_files_are_complete_and_of_the_figures_size(drawn, tmp_path):
@@ -56,23 +56,23 @@ def test_files_carry_their_provenance_and_no_date(drawn, tmp_path):
 
 def test_the_same_results_give_the_same_bytes(results, tmp_path):
     first, again = (
-        save(panels.unit_correlation(results["unit_correlation"]).figure, tmp_path / name) for name in ("a", "b")
+        save(plot.unit_correlation(results["unit_correlation"]).figure, tmp_path / name) for name in ("a", "b")
     )
     for one, other in zip(first, again, strict=True):
         assert one.read_bytes() == other.read_bytes()
-    other = save(panels.unit_correlation(results["unit_correlation"], vmin=0.5).figure, tmp_path / "c", ("png",))
+    other = save(plot.unit_correlation(results["unit_correlation"], vmin=0.5).figure, tmp_path / "c", ("png",))
     assert other[0].read_bytes() != first[0].read_bytes()
 
 
 def test_bytes_do_not_depend_on_the_process(llama, tmp_path):
     code = (
-        "import sys; from residyn.figures import panels; from residyn.figures.saving import save; "
+        "import sys; from residyn.figures import plot; from residyn.figures.saving import save; "
         "from residyn.schema import SiteMap; "
-        "save(panels.schematic(SiteMap.from_json(sys.argv[1])).figure, sys.argv[2])"
+        "save(plot.schematic(SiteMap.from_json(sys.argv[1])).figure, sys.argv[2])"
     )
     command = [sys.executable, "-c", code, llama.to_json(), str(tmp_path / "there")]
     subprocess.run(command, check=True, env={**os.environ, "PYTHONHASHSEED": "1"})
-    here = save(panels.schematic(llama).figure, tmp_path / "here")
+    here = save(plot.schematic(llama).figure, tmp_path / "here")
     for path in here:
         assert path.read_bytes() == (tmp_path / f"there{path.suffix}").read_bytes()
 

@@ -7,8 +7,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from residyn.errors import DataError
-from residyn.figures import panels, style
-from residyn.figures.panels import strokes
+from residyn.figures import plot, style
+from residyn.figures.plot import strokes
 from residyn.schema import Site
 
 
@@ -28,11 +28,11 @@ def streams(ax):
 
 def test_given_axes_are_used_and_returned(llama):
     ax = Figure().subplots()
-    assert panels.schematic(llama, ax=ax) is ax
+    assert plot.schematic(llama, ax=ax) is ax
 
 
 def test_a_sequential_block_names_its_modules_and_states(llama):
-    ax = panels.schematic(llama, n_units=576)
+    ax = plot.schematic(llama, n_units=576)
     shown = words(ax)
     assert n_sums(ax) == 2
     for wanted in ("attention", "self_attn", "MLP", "mlp", "norm", "layers.ℓ", "within layer", "cross layer"):
@@ -48,7 +48,7 @@ def test_a_sequential_block_names_its_modules_and_states(llama):
 
 
 def test_a_parallel_block_has_one_sum_and_one_state(map_of):
-    ax = panels.schematic(map_of("falcon", 3))
+    ax = plot.schematic(map_of("falcon", 3))
     assert n_sums(ax) == 1
     shown = words(ax)
     assert [word for word in shown if word.endswith("state")] == ["block state"]
@@ -59,7 +59,7 @@ def test_a_parallel_block_has_one_sum_and_one_state(map_of):
 
 
 def test_a_post_norm_block_has_norms_on_the_stream(map_of):
-    ax = panels.schematic(map_of("opt", 2))
+    ax = plot.schematic(map_of("opt", 2))
     shown = words(ax)
     assert n_sums(ax) == 2
     assert shown.count("norm") == 2
@@ -69,35 +69,35 @@ def test_a_post_norm_block_has_norms_on_the_stream(map_of):
 
 
 def test_norms_stand_before_and_behind_a_branch_as_the_model_has_them(map_of):
-    gemma = words(panels.schematic(map_of("gemma2", 2)))
+    gemma = words(plot.schematic(map_of("gemma2", 2)))
     assert gemma.count("norm") == 1  # before attention; the map does not know its name
     assert {"pre_feedforward_", "post_feedforward_", "post_attention_"} <= set(gemma)
-    olmo = words(panels.schematic(map_of("olmo2", 2)))
+    olmo = words(plot.schematic(map_of("olmo2", 2)))
     assert "norm" not in olmo  # nothing before the branches
     assert {"post_feedforward_", "post_attention_"} <= set(olmo)
     assert "input of\nlayers.ℓ.mlp" in olmo
 
 
 def test_a_branch_scale_is_shown(llama):
-    assert words(panels.schematic(dataclasses.replace(llama, scale=0.22))).count("×0.22") == 2
-    assert not [word for word in words(panels.schematic(llama)) if word.startswith("×")]
+    assert words(plot.schematic(dataclasses.replace(llama, scale=0.22))).count("×0.22") == 2
+    assert not [word for word in words(plot.schematic(llama)) if word.startswith("×")]
 
 
 def test_the_count_says_only_what_is_regular(llama):
     with_end = dataclasses.replace(llama, sites=(*llama.sites, Site(3, "out", "layers.3", "output")))
-    assert "4 layers × 2 sublayers + output\n= 9 states" in words(panels.schematic(with_end))
+    assert "4 layers × 2 sublayers + output\n= 9 states" in words(plot.schematic(with_end))
     ragged = dataclasses.replace(llama, sites=llama.sites[:-1])
-    assert "7 states of 5 units" in words(panels.schematic(ragged, n_units=5))
+    assert "7 states of 5 units" in words(plot.schematic(ragged, n_units=5))
 
 
 def test_maps_with_some_sites_only(llama):
     for site in ("attn", "mlp"):
         some = dataclasses.replace(llama, sites=tuple(s for s in llama.sites if s.site == site))
-        assert [word for word in words(panels.schematic(some)) if word.endswith("state")] == [f"{site} state"]
+        assert [word for word in words(plot.schematic(some)) if word.endswith("state")] == [f"{site} state"]
 
 
 def test_what_is_no_map_is_refused(llama):
     with pytest.raises(DataError, match="got str"):
-        panels.schematic(llama.to_json())
+        plot.schematic(llama.to_json())
     with pytest.raises(DataError, match="map without sites"):
-        panels.schematic(dataclasses.replace(llama, sites=()))
+        plot.schematic(dataclasses.replace(llama, sites=()))

@@ -7,7 +7,7 @@ from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
 
 from residyn.errors import DataError, UsageError
-from residyn.figures import panels, style
+from residyn.figures import plot, style
 from residyn.figures.saving import save
 from residyn.numerics.resampling import bootstrap_mean
 from residyn.teleports import beside, return_fraction, summary
@@ -48,7 +48,7 @@ def returns(attracted):
     return return_fraction(attracted, resamples=50)
 
 
-@pytest.mark.parametrize("draw", [panels.teleport_pull, panels.teleport_retention])
+@pytest.mark.parametrize("draw", [plot.teleport_pull, plot.teleport_retention])
 def test_given_axes_are_used_and_returned(numbers, draw):
     ax = Figure().subplots()
     assert draw(numbers, ax=ax) is ax
@@ -56,7 +56,7 @@ def test_given_axes_are_used_and_returned(numbers, draw):
 
 
 def test_pull_is_drawn_beyond_the_passive_one(numbers, attracted):
-    ax = panels.teleport_pull(numbers)
+    ax = plot.teleport_pull(numbers)
     beyond = (attracted["pull"] - attracted["pull_passive"]).values
     drawn, intervals = lines(ax), bars(ax)
     groups = {"grid": slice(36), "disc": slice(36, 40), "isotropic": slice(40, 44)}
@@ -71,7 +71,7 @@ def test_pull_is_drawn_beyond_the_passive_one(numbers, attracted):
 
 
 def test_retention_is_rho_at_the_horizon(numbers):
-    ax = panels.teleport_retention(numbers)
+    ax = plot.teleport_retention(numbers)
     for kind in KINDS:
         np.testing.assert_allclose(lines(ax)[kind].get_ydata(), 0.9 ** np.array([12, 10, 9, 1]), rtol=1e-9)
     assert lines(ax)["_passive"].get_ydata() == [1, 1]
@@ -79,17 +79,17 @@ def test_retention_is_rho_at_the_horizon(numbers):
 
 
 def test_depth_is_in_layers_and_short_horizons_are_said(numbers):
-    ax = panels.teleport_pull(numbers)
+    ax = plot.teleport_pull(numbers)
     np.testing.assert_array_equal(lines(ax)["disc"].get_xdata(), [0, 2.5, 3, 7])
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0", "2\n(10)", "3\n(9)", "7\n(1)"]
     assert ax.get_xlabel() == "layer injected at (sublayers followed, if fewer)"
-    one = panels.teleport_pull(numbers.isel(injected=[0]))
+    one = plot.teleport_pull(numbers.isel(injected=[0]))
     assert [tick.get_text() for tick in one.get_xticklabels()] == ["0"]
     assert one.get_xlabel() == "layer injected at"
 
 
 def test_kinds_can_be_told_apart_and_stand_side_by_side(numbers):
-    ax = panels.teleport_pull(numbers)
+    ax = plot.teleport_pull(numbers)
     drawn = [lines(ax)[kind] for kind in KINDS]
     assert [to_hex(line.get_color()) for line in drawn] == [style.TARGET_COLOURS[kind] for kind in KINDS]
     assert [line.get_marker() for line in drawn] == [style.TARGET_MARKERS[kind] for kind in KINDS]
@@ -100,7 +100,7 @@ def test_kinds_can_be_told_apart_and_stand_side_by_side(numbers):
 
 @pytest.mark.parametrize(("radius", "taken"), [(0.1, 1), (1.9, 1), (2.1, 4), (50, 4)])
 def test_of_several_radii_the_nearest_is_drawn(numbers, radius, taken):
-    ax = panels.teleport_pull(numbers, radius=radius)
+    ax = plot.teleport_pull(numbers, radius=radius)
     assert legend_names(ax)[1:] == [f"in plane, {taken} σ", f"isotropic, {taken} σ"]
     by_host = numbers["teleports_by_host"].sel(group=f"disc {taken}")
     names = list(numbers["quantity_of_flow"].values)
@@ -109,10 +109,10 @@ def test_of_several_radii_the_nearest_is_drawn(numbers, radius, taken):
 
 
 def test_untrained_models_are_drawn_hollow_as_their_mean(several, numbers):
-    ax = panels.teleport_retention(several)
+    ax = plot.teleport_retention(several)
     drawn = lines(ax)
     np.testing.assert_allclose(
-        drawn["disc"].get_ydata(), lines(panels.teleport_retention(numbers))["disc"].get_ydata()
+        drawn["disc"].get_ydata(), lines(plot.teleport_retention(numbers))["disc"].get_ydata()
     )
     steps = np.array([12, 10, 9, 1])
     for kind in KINDS:
@@ -123,18 +123,18 @@ def test_untrained_models_are_drawn_hollow_as_their_mean(several, numbers):
         assert hollow.is_dashed()
         np.testing.assert_array_equal(hollow.get_xdata(), drawn[kind].get_xdata())
     assert legend_names(ax)[-1] == "hollow: untrained"
-    assert not any(name.startswith("untrained") for name in lines(panels.teleport_retention(numbers)))
+    assert not any(name.startswith("untrained") for name in lines(plot.teleport_retention(numbers)))
 
 
 def test_undefined_values_leave_gaps(numbers, tmp_path):
     ends = {f"teleports_{end}": numbers[f"teleports_{end}"].copy(deep=True) for end in ("mean", "low", "high")}
     for values in ends.values():
         values[:, 1] = np.nan
-    ax = panels.teleport_pull(numbers.assign(ends))
+    ax = plot.teleport_pull(numbers.assign(ends))
     assert np.isnan(lines(ax)["grid"].get_ydata()).tolist() == [False, True, False, False]
-    none = panels.teleport_pull(numbers.assign({name: values.where(False) for name, values in ends.items()}))
+    none = plot.teleport_pull(numbers.assign({name: values.where(False) for name, values in ends.items()}))
     assert "undefined at every place" in [text.get_text() for text in none.texts]
-    one_host = panels.teleport_pull(numbers.isel(host=[0]))
+    one_host = plot.teleport_pull(numbers.isel(host=[0]))
     assert np.isfinite(lines(one_host)["grid"].get_ydata()).all()
     for number, shown in enumerate((ax, none, one_host)):
         save(shown.figure, tmp_path / str(number), ("svg",))
@@ -143,7 +143,7 @@ def test_undefined_values_leave_gaps(numbers, tmp_path):
 def test_targets_that_move_nothing_and_unknown_kinds(numbers, hostile, tmp_path):
     kinds = numbers["target_kind"].values.astype(object)
     renamed = np.where(kinds == "grid", "no-op", np.where(kinds == "disc", hostile, kinds)).astype(str)
-    ax = panels.teleport_pull(numbers.assign_coords(target_kind=("group", renamed)))
+    ax = plot.teleport_pull(numbers.assign_coords(target_kind=("group", renamed)))
     assert legend_names(ax) == [f"{style.plain(str(renamed[1]), 24)}, 1 σ", "isotropic, 1 σ"]
     (path,) = save(ax.figure, tmp_path / "f", ("svg",))
     assert "<b>" not in path.read_text(encoding="utf-8")
@@ -151,24 +151,24 @@ def test_targets_that_move_nothing_and_unknown_kinds(numbers, hostile, tmp_path)
 
 def test_a_wrong_summary_is_named(numbers, several, attracted):
     with pytest.raises(DataError, match=r"summary\(flow\) returns, got DataArray without teleports_mean"):
-        panels.teleport_pull(numbers["teleports_mean"])
+        plot.teleport_pull(numbers["teleports_mean"])
     with pytest.raises(DataError, match="without teleports_mean, target_kind"):
-        panels.teleport_pull(numbers.drop_vars(["teleports_mean", "target_kind"]))
+        plot.teleport_pull(numbers.drop_vars(["teleports_mean", "target_kind"]))
     with pytest.raises(DataError, match="draws pull_excess by place"):
-        panels.teleport_pull(numbers.sel(quantity_of_flow=["pull"]))
+        plot.teleport_pull(numbers.sel(quantity_of_flow=["pull"]))
     with pytest.raises(DataError, match="draws rho by place"):
-        panels.teleport_retention(numbers.isel(injected=0))
+        plot.teleport_retention(numbers.isel(injected=0))
     with pytest.raises(DataError, match="one is called 'trained'; these are untrained 0, untrained 1"):
-        panels.teleport_pull(several.isel(model=[1, 2]))
+        plot.teleport_pull(several.isel(model=[1, 2]))
     for radius in (0, -1, np.nan):
         with pytest.raises(UsageError, match="above 0"):
-            panels.teleport_pull(numbers, radius=radius)
+            plot.teleport_pull(numbers, radius=radius)
 
 
 def test_return_fractions_are_drawn_by_place_and_kind(returns):
     shares = np.random.default_rng(2).random(returns["return_fraction"].shape)
     returns = returns.assign(return_fraction=returns["return_fraction"].copy(data=shares))
-    ax = panels.return_fraction(returns)
+    ax = plot.return_fraction(returns)
     drawn = lines(ax)
     colours = style.DEPTH(np.array([0, 2, 3, 7]) / 7)
     for kind, dashed in (("disc", False), ("isotropic", True)):
@@ -193,7 +193,7 @@ def test_the_half_radius_is_ringed_where_it_is_defined(returns):
     r50 = returns["r50"].copy(deep=True)
     r50[:] = np.nan
     r50[1, 0], r50[3, 1] = 2.5, 3.0
-    ax = panels.return_fraction(returns.assign(r50=r50))
+    ax = plot.return_fraction(returns.assign(r50=r50))
     rings = {name: line for name, line in lines(ax).items() if name.startswith("r50")}
     assert {name: (ring.get_xdata()[0], ring.get_ydata()[0]) for name, ring in rings.items()} == {
         "r50 disc 1": (2.5, 0.5),
@@ -203,21 +203,21 @@ def test_the_half_radius_is_ringed_where_it_is_defined(returns):
 
 
 def test_kinds_are_chosen(returns, tmp_path):
-    ax = panels.return_fraction(returns, kinds=("swap", "isotropic"))
+    ax = plot.return_fraction(returns, kinds=("swap", "isotropic"))
     assert legend_names(ax) == ["isotropic"]
     assert not lines(ax)["isotropic 0"].is_dashed()
     with pytest.raises(DataError, match=r"for disc, isotropic; got kinds=\('swap',\)"):
-        panels.return_fraction(returns, kinds=("swap",))
+        plot.return_fraction(returns, kinds=("swap",))
     empty = returns.assign(return_fraction=returns["return_fraction"].where(False))
-    none = panels.return_fraction(empty)
+    none = plot.return_fraction(empty)
     assert "undefined at every place" in [text.get_text() for text in none.texts]
     save(none.figure, tmp_path / "f", ("svg",))
 
 
 def test_a_wrong_return_fraction_is_named(returns):
     with pytest.raises(DataError, match=r"return_fraction\(flow\) returns, got DataArray"):
-        panels.return_fraction(returns["return_fraction"])
+        plot.return_fraction(returns["return_fraction"])
     with pytest.raises(DataError, match=r"return_fraction\(flow\) returns, got Dataset"):
-        panels.return_fraction(xr.Dataset())
+        plot.return_fraction(xr.Dataset())
     with pytest.raises(DataError, match="needs the dimensions"):
-        panels.return_fraction(returns.isel(injected=0))
+        plot.return_fraction(returns.isel(injected=0))

@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
 
 from residyn.errors import DataError, UsageError
-from residyn.figures import panels, style
-from residyn.figures.panels import fields
+from residyn.figures import plot, style
+from residyn.figures.plot import fields
 from residyn.figures.saving import save
 from synthetic_jumps import relaxing
 
@@ -44,7 +44,7 @@ def factor_of(ax):
 
 
 def test_given_axes_are_used_and_returned(attracted):
-    for draw in (panels.teleports, panels.teleport_row):
+    for draw in (plot.teleports, plot.teleport_row):
         ax = Figure().subplots()
         assert draw(attracted, ax=ax) is ax
         assert draw(attracted) is not ax
@@ -52,7 +52,7 @@ def test_given_axes_are_used_and_returned(attracted):
 
 @pytest.mark.parametrize(("place", "host"), [(0, 0), (2, 1)])
 def test_an_arrow_goes_from_the_target_as_far_as_the_legend_says(attracted, place, host):
-    ax = panels.teleports(attracted, place, host=host)
+    ax = plot.teleports(attracted, place, host=host)
     drawn = arrows(ax)
     start = attracted["start"].values[host, place, :N]
     move = attracted["displacement"].values[host, place, :N]
@@ -65,7 +65,7 @@ def test_an_arrow_goes_from_the_target_as_far_as_the_legend_says(attracted, plac
 
 def test_colour_is_what_is_left_of_the_displacement_at_the_horizon(attracted):
     for place, horizon in enumerate([12, 10, 9, 1]):
-        drawn = arrows(panels.teleports(attracted, place))
+        drawn = arrows(plot.teleports(attracted, place))
         np.testing.assert_allclose(drawn.get_array(), np.full(N, 0.9**horizon), rtol=1e-9)
         assert drawn.get_clim() == (0, 2)
         assert drawn.cmap.name == style.RETENTION.name
@@ -76,14 +76,14 @@ def test_colour_is_what_is_left_of_the_displacement_at_the_horizon(attracted):
 
 def test_the_colour_bar_points_beyond_its_ends_where_values_lie(flow_of):
     for factor, extend in ((0.9, "neither"), (1.1, "max"), (-1.0, "both")):
-        row = panels.teleport_row(flow_of(relaxing(factor), at=["3.attn", "4.attn"]))
+        row = plot.teleport_row(flow_of(relaxing(factor), at=["3.attn", "4.attn"]))
         bar = row.child_axes[-1]
         assert "ρ" in bar.get_ylabel()
         assert bar._colorbar.extend == ("min" if factor == -1.0 else extend)
 
 
 def test_all_places_have_one_scale_and_one_view(attracted):
-    row = panels.teleport_row(attracted)
+    row = plot.teleport_row(attracted)
     drawn = plots(row)
     assert [words(ax) for ax in drawn] == [
         ["layer 0", "12 sublayers"],
@@ -96,7 +96,7 @@ def test_all_places_have_one_scale_and_one_view(attracted):
     for place, ax in enumerate(drawn):
         move = attracted["displacement"].values[0, place, :N]
         np.testing.assert_allclose(arrows(ax).U, factor * move[:, 0], rtol=1e-9)
-        alone = panels.teleports(attracted, place)
+        alone = plot.teleports(attracted, place)
         assert (alone.get_xlim(), alone.get_ylim(), factor_of(alone)) == (ax.get_xlim(), ax.get_ylim(), factor)
     assert [ax.get_ylabel() for ax in drawn] == ["PC2", "", "", ""]
     assert [bool(ax.get_yticklabels()[0].get_text()) for ax in drawn] == [True, False, False, False]
@@ -108,8 +108,8 @@ def test_all_places_have_one_scale_and_one_view(attracted):
 def test_long_arrows_of_one_place_shorten_those_of_all(attracted):
     move = attracted["displacement"].copy(deep=True)
     move[0, 3] *= 1000
-    others = panels.teleports(attracted.assign(displacement=move), 0)
-    own = panels.teleports(attracted, 0)
+    others = plot.teleports(attracted.assign(displacement=move), 0)
+    own = plot.teleports(attracted, 0)
     assert factor_of(others) < 0.2 * factor_of(own)
     np.testing.assert_allclose(arrows(others).U / factor_of(others), arrows(own).U / factor_of(own), rtol=1e-9)
 
@@ -118,7 +118,7 @@ def test_long_arrows_of_one_place_shorten_those_of_all(attracted):
 def test_arrows_are_shortened_by_a_round_factor_and_never_made_longer(attracted, most):
     move = attracted["displacement"]
     scaled = attracted.assign(displacement=move / np.abs(move.values).max() * most)
-    ax = panels.teleports(scaled)
+    ax = plot.teleports(scaled)
     factor = factor_of(ax)
     assert factor in {1.0, *(float(f"{digit}e{power}") for digit in (1, 2, 5) for power in range(-8, 0))}
     width = np.ptp(attracted["start"].values[0, 0, :N], axis=0)
@@ -129,7 +129,7 @@ def test_arrows_are_shortened_by_a_round_factor_and_never_made_longer(attracted,
 
 
 def test_the_control_goes_from_the_write_to_the_horizon(attracted):
-    ax = panels.teleports(attracted, "2.mlp", host=1)
+    ax = plot.teleports(attracted, "2.mlp", host=1)
     path = attracted["control_path"].values[1, 5:16]
     drawn = lines(ax)
     np.testing.assert_allclose(drawn["_control"].get_xydata(), path, rtol=1e-12)
@@ -143,7 +143,7 @@ def test_the_control_goes_from_the_write_to_the_horizon(attracted):
 def test_a_control_far_from_the_grid_does_not_squash_it(attracted):
     far = attracted["control_path"].copy(deep=True)
     far[0] += 4000
-    near, moved = panels.teleports(attracted), panels.teleports(attracted.assign(control_path=far))
+    near, moved = plot.teleports(attracted), plot.teleports(attracted.assign(control_path=far))
     start = far.values[0, 0]
     assert f"control outside,\nfrom ({start[0]:.0f}, {start[1]:.0f})" in words(moved)
     assert not any("outside" in said for said in words(near))
@@ -159,43 +159,41 @@ def test_a_control_far_from_the_grid_does_not_squash_it(attracted):
 def test_scores_are_written_short(attracted, score, said):
     path = attracted["control_path"].copy(deep=True)
     path[0] = [score, 9e4]
-    assert f"control outside,\nfrom ({said}, 90000)" in words(
-        panels.teleports(attracted.assign(control_path=path))
-    )
+    assert f"control outside,\nfrom ({said}, 90000)" in words(plot.teleports(attracted.assign(control_path=path)))
 
 
 def test_a_control_near_the_grid_stretches_the_view(attracted):
     path = attracted["control_path"].copy(deep=True)
     start = attracted["start"].values[0, 0, :N]
     path[0, 0] = start.max(axis=0) + 0.4 * np.ptp(start, axis=0)
-    ax = panels.teleports(attracted.assign(control_path=path))
+    ax = plot.teleports(attracted.assign(control_path=path))
     assert ax.get_xlim()[1] > path.values[0, 0, 0]
     assert ax.get_ylim()[1] > path.values[0, 0, 1]
 
 
 def test_the_cloud_is_the_samples_states_at_this_sublayer(attracted, cloud):
-    row = panels.teleport_row(attracted, cloud=cloud)
+    row = plot.teleport_row(attracted, cloud=cloud)
     for sublayer, ax in zip((0, 5, 6, 14), plots(row), strict=True):
         (dots,) = [artist for artist in ax.collections if artist.get_label() == "_cloud"]
         np.testing.assert_allclose(dots.get_offsets(), cloud.values[:, sublayer, :2], rtol=1e-12)
         assert dots.get_rasterized()
         assert dots.get_zorder() < arrows(ax).get_zorder()
     assert legend_names(row)[-1] == "samples' states"
-    assert "samples' states" not in legend_names(panels.teleport_row(attracted))
+    assert "samples' states" not in legend_names(plot.teleport_row(attracted))
     some = cloud.copy(deep=True)
     some[3, 0, 1] = np.nan
-    (dots,) = [a for a in panels.teleports(attracted, cloud=some).collections if a.get_label() == "_cloud"]
+    (dots,) = [a for a in plot.teleports(attracted, cloud=some).collections if a.get_label() == "_cloud"]
     assert len(dots.get_offsets()) == 59
 
 
 def test_where_no_sublayer_follows_it_says_so(flow_of, tmp_path):
     last = flow_of(relaxing(0.9), at=["3.attn", "7.mlp"])
-    row = panels.teleport_row(last)
+    row = plot.teleport_row(last)
     ax = plots(row)[1]
     assert words(ax) == ["no sublayer follows", "7.mlp", "0 sublayers"]
     assert arrows(ax) is None
     assert "_end" not in lines(ax)
-    only = panels.teleport_row(last.isel(injected=[1]))
+    only = plot.teleport_row(last.isel(injected=[1]))
     assert "no sublayer follows" in words(plots(only)[0])
     save(only.figure, tmp_path / "f", ("svg",))
 
@@ -204,51 +202,51 @@ def test_undefined_arrows_are_left_out_and_undefined_colours_grey(attracted, tmp
     move, rho = attracted["displacement"].copy(deep=True), attracted["rho"].copy(deep=True)
     move[0, 0, 3] = np.nan
     rho[0, 0, 5] = np.nan
-    ax = panels.teleports(attracted.assign(displacement=move, rho=rho))
+    ax = plot.teleports(attracted.assign(displacement=move, rho=rho))
     drawn = arrows(ax)
     np.testing.assert_allclose(drawn.get_offsets(), np.delete(attracted["start"].values[0, 0, :N], 3, axis=0))
     assert np.flatnonzero(np.ma.getmaskarray(drawn.get_array())).tolist() == [4]
     save(ax.figure, tmp_path / "f", ("svg",))
-    none = panels.teleports(attracted.assign(displacement=move.where(False)))
+    none = plot.teleports(attracted.assign(displacement=move.where(False)))
     assert "undefined" in words(none)
 
 
 def test_five_of_many_places_are_drawn_the_first_and_the_last_among_them(flow_of):
     many = flow_of(relaxing(0.9), at=[f"{layer}.attn" for layer in range(8)])
-    assert [words(ax)[0] for ax in plots(panels.teleport_row(many))] == [
+    assert [words(ax)[0] for ax in plots(plot.teleport_row(many))] == [
         f"layer {layer}" for layer in (0, 2, 4, 5, 7)
     ]
 
 
 def test_targets_without_kinds_are_all_drawn(attracted):
-    assert len(arrows(panels.teleports(attracted.drop_vars("target_kind"))).get_offsets()) == N + 16
+    assert len(arrows(plot.teleports(attracted.drop_vars("target_kind"))).get_offsets()) == N + 16
 
 
 def test_wrong_results_and_places_are_named(attracted, cloud, full):
     with pytest.raises(DataError, match=r"flow\(jumps, space\) returns, got DataArray"):
-        panels.teleports(cloud)
+        plot.teleports(cloud)
     with pytest.raises(DataError, match=r"lacks rho, control_path"):
-        panels.teleports(attracted.drop_vars(["rho", "control_path"]))
+        plot.teleports(attracted.drop_vars(["rho", "control_path"]))
     with pytest.raises(DataError, match=r"'start' needs the dimensions .*Keep a dimension"):
-        panels.teleports(attracted.isel(host=0))
+        plot.teleports(attracted.isel(host=0))
     with pytest.raises(DataError, match=r"these are disc, isotropic\. Teleport to a grid"):
-        panels.teleports(attracted.isel(target=slice(N, None)))
+        plot.teleports(attracted.isel(target=slice(N, None)))
     with pytest.raises(DataError, match=r"two scores of every sample at 2\.mlp; it has 1"):
-        panels.teleports(attracted, "2.mlp", cloud=cloud.isel(pc=[0]))
+        plot.teleports(attracted, "2.mlp", cloud=cloud.isel(pc=[0]))
     with pytest.raises(DataError, match=r"at 7\.attn; it has 10, at 0\.attn to 3\.mlp"):
-        panels.teleports(attracted, 3, cloud=full["pc_scores"])
+        plot.teleports(attracted, 3, cloud=full["pc_scores"])
     with pytest.raises(DataError, match="no defined scores"):
-        panels.teleports(attracted.assign(start=attracted["start"].where(False)))
+        plot.teleports(attracted.assign(start=attracted["start"].where(False)))
     for injected in (4, -1, "5.attn"):
         with pytest.raises(UsageError, match=r"0\.attn, 2\.mlp, 3\.attn, 7\.attn, by its label or its number"):
-            panels.teleports(attracted, injected)
+            plot.teleports(attracted, injected)
     with pytest.raises(UsageError, match="from 0 to 2; got 3"):
-        panels.teleport_row(attracted, host=3)
+        plot.teleport_row(attracted, host=3)
 
 
 def test_files_are_the_same_bytes_twice(attracted, cloud, tmp_path):
     first, again = (
-        save(panels.teleport_row(attracted, cloud=cloud).figure, tmp_path / name, ("pdf", "svg", "png"))
+        save(plot.teleport_row(attracted, cloud=cloud).figure, tmp_path / name, ("pdf", "svg", "png"))
         for name in ("a", "b")
     )
     for one, other in zip(first, again, strict=True):
@@ -256,7 +254,7 @@ def test_files_are_the_same_bytes_twice(attracted, cloud, tmp_path):
 
 
 def test_a_grid_of_one_point_can_be_drawn(flow_of, tmp_path):
-    row = panels.teleport_row(flow_of(relaxing(0.5), side=1))
+    row = plot.teleport_row(flow_of(relaxing(0.5), side=1))
     assert len(arrows(plots(row)[0]).get_offsets()) == 1
     save(row.figure, tmp_path / "f", ("svg",))
 

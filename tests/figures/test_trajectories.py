@@ -9,8 +9,8 @@ from mpl_toolkits.mplot3d import Axes3D
 from mpl_toolkits.mplot3d.art3d import Line3DCollection
 
 from residyn.errors import DataError, UsageError
-from residyn.figures import panels, style
-from residyn.figures.panels import parts
+from residyn.figures import plot, style
+from residyn.figures.plot import parts
 from residyn.figures.saving import save
 
 
@@ -44,18 +44,18 @@ def with_massive(scores, share):
 
 def test_given_axes_are_used_and_returned(scores):
     ax = Figure().subplots()
-    assert panels.trajectories(scores, ax=ax) is ax
-    assert panels.trajectories(scores) is not ax
+    assert plot.trajectories(scores, ax=ax) is ax
+    assert plot.trajectories(scores) is not ax
     space = Figure().add_subplot(projection="3d")
-    assert panels.trajectories_3d(scores, ax=space) is space
-    assert isinstance(panels.trajectories_3d(scores), Axes3D)
+    assert plot.trajectories_3d(scores, ax=space) is space
+    assert isinstance(plot.trajectories_3d(scores), Axes3D)
     with pytest.raises(DataError, match=r"needs axes in three dimensions, got Axes\."):
-        panels.trajectories_3d(scores, ax=Figure().subplots())
+        plot.trajectories_3d(scores, ax=Figure().subplots())
 
 
 @pytest.mark.parametrize("components", [(0, 1), (2, 0)])
 def test_every_sample_is_a_path_and_the_mean_is_over_all(scores, components):
-    ax = panels.trajectories(scores, components=components)
+    ax = plot.trajectories(scores, components=components)
     paths, mean = drawn_lines(ax)
     values = scores.values[:, :, components]
     np.testing.assert_allclose(np.stack(paths.get_segments()), values, rtol=1e-12)
@@ -69,17 +69,17 @@ def test_every_sample_is_a_path_and_the_mean_is_over_all(scores, components):
 
 
 def test_few_of_many_samples_are_drawn_evenly_and_the_mean_stays(scores):
-    few = panels.trajectories(scores, most=7)
+    few = plot.trajectories(scores, most=7)
     paths, mean = drawn_lines(few)
     chosen = np.stack(paths.get_segments())
     np.testing.assert_allclose(chosen, scores.values[[0, 5, 10, 14, 19, 24, 29], :, :2], rtol=1e-12)
-    np.testing.assert_array_equal(mean.get_segments(), drawn_lines(panels.trajectories(scores))[1].get_segments())
+    np.testing.assert_array_equal(mean.get_segments(), drawn_lines(plot.trajectories(scores))[1].get_segments())
     with pytest.raises(UsageError, match="1 or more; got 0"):
-        panels.trajectories(scores, most=0)
+        plot.trajectories(scores, most=0)
 
 
 def test_states_are_marked_by_site_and_coloured_by_layer(scores):
-    ax = panels.trajectories(scores)
+    ax = plot.trajectories(scores)
     mean = scores.values.mean(axis=0)[:, :2]
     wanted = style.DEPTH(np.repeat([0.0, 1 / 3, 2 / 3, 1.0], 2))
     found = marks(ax)
@@ -98,11 +98,11 @@ def test_states_are_marked_by_site_and_coloured_by_layer(scores):
 
 def test_axes_say_their_share_of_the_variance(scores):
     named = scores.assign_coords(explained=("pc", [0.6349, 0.0251, 0.0004, *[0.0] * 7]))
-    ax = panels.trajectories(named, components=(0, 1))
+    ax = plot.trajectories(named, components=(0, 1))
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("PC1 (63 %)", "PC2 (2.5 %)")
-    space = panels.trajectories_3d(named)
+    space = plot.trajectories_3d(named)
     assert (space.get_xlabel(), space.get_zlabel()) == ("PC1 (63 %)", "PC3 (< 0.1 %)")
-    assert panels.trajectories(scores.drop_vars("explained")).get_xlabel() == "PC1"
+    assert plot.trajectories(scores.drop_vars("explained")).get_xlabel() == "PC1"
     assert [parts.percent(share) for share in (1.0, 0.0, 0.0994, 0.0996, 0.001)] == [
         "100 %",
         "0 %",
@@ -113,14 +113,14 @@ def test_axes_say_their_share_of_the_variance(scores):
 
 
 def test_a_regular_cloud_is_shown_whole(scores):
-    ax = panels.trajectories(scores)
+    ax = plot.trajectories(scores)
     for (low, high), values in zip((ax.get_xlim(), ax.get_ylim()), np.moveaxis(scores.values, 2, 0), strict=False):
         width = np.ptp(values)
         assert low == pytest.approx(values.min() - 0.07 * width)
         assert high == pytest.approx(values.max() + 0.07 * width)
 
 
-@pytest.mark.parametrize("draw", [panels.trajectories, panels.trajectories_3d])
+@pytest.mark.parametrize("draw", [plot.trajectories, plot.trajectories_3d])
 def test_massive_activations_do_not_squash_the_view(scores, draw):
     one = with_massive(scores, 1 / 240)
     plain, ax = draw(scores), draw(one)
@@ -137,20 +137,20 @@ def test_massive_activations_do_not_squash_the_view(scores, draw):
 def test_the_share_outside_counts_states_beyond_any_side(scores):
     values = scores.copy(deep=True)
     values[0, 2, 0], values[2, 4, 0], values[1, 3, 1] = 4e3, -4e3, -5e3
-    assert legend_rows(panels.trajectories(values))[-1] == [f"sample; {parts.percent(3 / 240)} of states outside"]
+    assert legend_rows(plot.trajectories(values))[-1] == [f"sample; {parts.percent(3 / 240)} of states outside"]
 
 
 def test_undefined_states_break_a_path_and_are_left_out_of_the_mean(scores, tmp_path):
     some = scores.copy(deep=True)
     some[4, 2, 1] = np.nan
     some[:, 5] = np.nan
-    ax = panels.trajectories(some)
+    ax = plot.trajectories(some)
     path = drawn_lines(ax)[0].get_paths()[4].vertices
     assert np.isnan(path[2]).all()
     wanted = np.delete(scores.values[:, 2, :2], 4, axis=0).mean(axis=0)
     np.testing.assert_allclose(marks(ax)["attn"].get_offsets()[1], wanted, rtol=1e-9)
     assert len(marks(ax)["mlp"].get_offsets()) == 3  # the one without any state is left out
-    for number, draw in enumerate((panels.trajectories, panels.trajectories_3d)):
+    for number, draw in enumerate((plot.trajectories, plot.trajectories_3d)):
         save(draw(some).figure, tmp_path / f"some{number}", ("svg",))
         none = draw(scores.where(False))
         assert "undefined for every state" in [text.get_text() for text in none.texts]
@@ -158,7 +158,7 @@ def test_undefined_states_break_a_path_and_are_left_out_of_the_mean(scores, tmp_
 
 
 def test_space_shows_three_components(scores):
-    ax = panels.trajectories_3d(scores, most=5)
+    ax = plot.trajectories_3d(scores, most=5)
     paths, mean = (child for child in ax.collections if isinstance(child, Line3DCollection))
     np.testing.assert_allclose(
         np.stack(paths._segments3d), scores.values[[0, 7, 14, 22, 29]][:, :, :3], rtol=1e-12
@@ -175,28 +175,28 @@ def test_space_shows_three_components(scores):
 
 def test_a_single_layer_and_a_single_sample_can_be_drawn(map_of, results_of, tmp_path):
     scores = results_of(map_of("llama", 1))["pc_scores"]
-    for number, draw in enumerate((panels.trajectories, panels.trajectories_3d)):
+    for number, draw in enumerate((plot.trajectories, plot.trajectories_3d)):
         save(draw(scores.isel(sample=[0])).figure, tmp_path / str(number), ("png",))
 
 
 def test_a_wrong_result_and_wrong_components_are_named(scores, full):
     with pytest.raises(DataError, match=r"draws the result 'pc_scores', got 'cosine'"):
-        panels.trajectories(full["cosine"])
+        plot.trajectories(full["cosine"])
     with pytest.raises(DataError, match=r"coordinate 'site'"):
-        panels.trajectories(scores.drop_vars("site"))
+        plot.trajectories(scores.drop_vars("site"))
     strange = scores.assign_coords(site=("sublayer", ["odd"] * 8))
     with pytest.raises(DataError, match=r"attn, mlp, block, out; got 'odd'"):
-        panels.trajectories(strange)
+        plot.trajectories(strange)
     for components in ((0, 10), (0,), (-1, 0), (0, 1, 2)):
         with pytest.raises(UsageError, match="of the 10 components that the scores hold"):
-            panels.trajectories(scores, components=components)
+            plot.trajectories(scores, components=components)
     with pytest.raises(UsageError, match="draws 3 of the 2 components"):
-        panels.trajectories_3d(scores.isel(pc=slice(2)))
+        plot.trajectories_3d(scores.isel(pc=slice(2)))
 
 
 def test_files_of_many_paths_stay_small_and_the_same(scores, tmp_path):
     many = xr.concat([scores] * 33, dim="sample")
-    for draw in (panels.trajectories, panels.trajectories_3d):
+    for draw in (plot.trajectories, plot.trajectories_3d):
         first, again = (save(draw(many).figure, tmp_path / name, ("pdf", "svg", "png")) for name in ("a", "b"))
         for one, other in zip(first, again, strict=True):
             assert one.stat().st_size < 600_000

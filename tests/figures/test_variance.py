@@ -6,7 +6,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from residyn.errors import DataError
-from residyn.figures import panels, style
+from residyn.figures import plot, style
 from residyn.figures.saving import save
 
 
@@ -32,13 +32,13 @@ def shares(full):
 @pytest.mark.parametrize("quantity", ["explained_variance", "explained_variance_by_sublayer"])
 def test_given_axes_are_used_and_returned(full, quantity):
     ax = Figure().subplots()
-    draw = getattr(panels, quantity)
+    draw = getattr(plot, quantity)
     assert draw(full[quantity], ax=ax) is ax
     assert draw(full[quantity]) is not ax
 
 
 def test_a_curve_is_a_sublayer_coloured_by_its_layer(curves):
-    ax = panels.explained_variance(curves.transpose())
+    ax = plot.explained_variance(curves.transpose())
     (drawn,) = ax.collections
     segments = np.stack(drawn.get_segments())
     assert segments.shape == (8, 10, 2)
@@ -55,7 +55,7 @@ def test_a_curve_is_a_sublayer_coloured_by_its_layer(curves):
 
 
 def test_dots_are_the_first_space_by_site(shares):
-    ax = panels.explained_variance_by_sublayer(shares)
+    ax = plot.explained_variance_by_sublayer(shares)
     drawn = lines(ax)
     np.testing.assert_allclose(drawn["_joined"].get_ydata(), shares.values[0], rtol=1e-12)
     for place, site in enumerate(("attn", "mlp")):
@@ -69,8 +69,8 @@ def test_dots_are_the_first_space_by_site(shares):
 
 
 def test_states_have_the_colours_that_the_schematic_gives_them(shares, llama):
-    schematic = {text.get_text(): to_hex(text.get_color()) for text in panels.schematic(llama).texts}
-    ax = panels.explained_variance_by_sublayer(shares)
+    schematic = {text.get_text(): to_hex(text.get_color()) for text in plot.schematic(llama).texts}
+    ax = plot.explained_variance_by_sublayer(shares)
     legend = ax.artists[0]
     entries = zip(legend.legend_handles, legend.get_texts(), strict=True)
     found = {text.get_text(): to_hex(handle.get_markerfacecolor()) for handle, text in entries}
@@ -80,7 +80,7 @@ def test_states_have_the_colours_that_the_schematic_gives_them(shares, llama):
 
 
 def test_other_spaces_are_thin_lines_that_can_be_told_apart(shares):
-    ax = panels.explained_variance_by_sublayer(shares)
+    ax = plot.explained_variance_by_sublayer(shares)
     others = [line for label, line in lines(ax).items() if label.startswith("_beside")]
     for index, line in enumerate(others, start=1):
         np.testing.assert_allclose(line.get_ydata(), shares.values[index], rtol=1e-12)
@@ -96,60 +96,60 @@ def test_other_spaces_are_thin_lines_that_can_be_told_apart(shares):
 
 
 def test_long_names_have_a_row_of_their_own(shares):
-    ax = panels.explained_variance_by_sublayer(shares.assign_coords(space=["a", "b" * 20, "c" * 20, "d", "e"]))
+    ax = plot.explained_variance_by_sublayer(shares.assign_coords(space=["a", "b" * 20, "c" * 20, "d", "e"]))
     assert legend_rows(ax)[:3] == [["b" * 20], ["c" * 20, "d"], ["e"]]
 
 
 def test_of_many_spaces_a_few_are_drawn_or_those_named(shares):
     many = shares.isel(space=[0, 1, 2, 3, 4, 0, 0]).assign_coords(space=list("abcdefg"))
-    assert legend_rows(panels.explained_variance_by_sublayer(many))[:2] == [["b", "c"], ["d", "g"]]
-    chosen = panels.explained_variance_by_sublayer(many, spaces=["f", "b"])
+    assert legend_rows(plot.explained_variance_by_sublayer(many))[:2] == [["b", "c"], ["d", "g"]]
+    chosen = plot.explained_variance_by_sublayer(many, spaces=["f", "b"])
     assert legend_rows(chosen)[:1] == [["f", "b"]]
     np.testing.assert_allclose(lines(chosen)["_beside 1"].get_ydata(), many.values[1])
-    alone = panels.explained_variance_by_sublayer(many, spaces=[])
+    alone = plot.explained_variance_by_sublayer(many, spaces=[])
     assert legend_rows(alone) == [["attn state", "mlp state"]]
     with pytest.raises(DataError, match=r"draws the spaces b, c, d, e, f, g; got 'a', 'x'"):
-        panels.explained_variance_by_sublayer(many, spaces=["a", "x"])
+        plot.explained_variance_by_sublayer(many, spaces=["a", "x"])
 
 
 def test_one_space_needs_no_name(shares):
     for one in (shares[0], shares[0].drop_vars("space")):
-        ax = panels.explained_variance_by_sublayer(one)
+        ax = plot.explained_variance_by_sublayer(one)
         assert legend_rows(ax) == [["attn state", "mlp state"]]
         np.testing.assert_allclose(lines(ax)["_joined"].get_ydata(), shares.values[0])
     bare = shares[0].copy()
     del bare.attrs["n_components"]
-    assert panels.explained_variance_by_sublayer(bare).get_ylabel() == "variance explained (share)"
+    assert plot.explained_variance_by_sublayer(bare).get_ylabel() == "variance explained (share)"
 
 
 def test_negative_and_undefined_shares(shares, curves, tmp_path):
     lower = shares.copy(deep=True)
     lower[1, 2] = -0.4
-    ax = panels.explained_variance_by_sublayer(lower)
+    ax = plot.explained_variance_by_sublayer(lower)
     assert ax.get_ylim()[0] < -0.4
-    none = panels.explained_variance_by_sublayer(shares.where(False))
+    none = plot.explained_variance_by_sublayer(shares.where(False))
     assert "undefined for every sublayer" in [text.get_text() for text in none.texts]
     save(none.figure, tmp_path / "k", ("svg",))
-    save(panels.explained_variance(curves.where(False)).figure, tmp_path / "j", ("svg",))
+    save(plot.explained_variance(curves.where(False)).figure, tmp_path / "j", ("svg",))
 
 
 def test_parallel_models_show_one_kind_of_state(results_of, map_of):
-    ax = panels.explained_variance_by_sublayer(results_of(map_of("falcon", 5))["explained_variance_by_sublayer"])
+    ax = plot.explained_variance_by_sublayer(results_of(map_of("falcon", 5))["explained_variance_by_sublayer"])
     assert legend_rows(ax)[-1] == ["block state"]
 
 
 def test_a_wrong_result_is_named(curves, shares):
     with pytest.raises(DataError, match=r"draws the result 'explained_variance', got 'explained_variance_by_sub"):
-        panels.explained_variance(shares)
+        plot.explained_variance(shares)
     with pytest.raises(DataError, match=r"draws the result 'explained_variance_by_sublayer', got 'explained_var"):
-        panels.explained_variance_by_sublayer(curves)
+        plot.explained_variance_by_sublayer(curves)
     with pytest.raises(DataError, match=r"coordinate 'layer'"):
-        panels.explained_variance(curves.drop_vars("layer"))
+        plot.explained_variance(curves.drop_vars("layer"))
     with pytest.raises(DataError, match=r"coordinate 'space'"):
-        panels.explained_variance_by_sublayer(shares.drop_vars("space"))
+        plot.explained_variance_by_sublayer(shares.drop_vars("space"))
 
 
 def test_hostile_names_are_only_text(shares, hostile, tmp_path):
     named = shares.assign_coords(space=["a", hostile, hostile + "2", "c", "d"]).assign_attrs(n_components=hostile)
-    (path,) = save(panels.explained_variance_by_sublayer(named).figure, tmp_path / "f", ("svg",))
+    (path,) = save(plot.explained_variance_by_sublayer(named).figure, tmp_path / "f", ("svg",))
     assert "<b>" not in path.read_text(encoding="utf-8")

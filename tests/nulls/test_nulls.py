@@ -11,12 +11,12 @@ import pytest
 import xarray as xr
 from scipy.stats import false_discovery_control
 
+import residyn
+from residyn import mean_activation, unit_correlation
 from residyn.errors import DataError, UsageError
 from residyn.nulls import NULLS, against_null, surrogate
 from residyn.numerics.multiple import Alternative
-from residyn.quantities import states as of_states
 from residyn.quantities.dimensions import dimensions
-from residyn.quantities.units import mean_activation, unit_correlation
 
 Make = Callable[..., xr.DataArray]
 
@@ -248,10 +248,10 @@ def test_infinite_draws_are_left_out_and_counted(alternative: Alternative, make_
 def test_what_a_null_preserves_is_no_effect(make_states: Make) -> None:
     states = make_states(25, units=30)
     for quantity, null in (
-        (of_states.velocity, "rotate_basis"),
-        (of_states.cosine, "rotate_basis"),
-        (of_states.cosine, "random_walk"),
-        (of_states.norm, "permute_units"),
+        (residyn.velocity, "rotate_basis"),
+        (residyn.cosine, "rotate_basis"),
+        (residyn.cosine, "random_walk"),
+        (residyn.norm, "permute_units"),
     ):
         got = against_null(quantity, states, null, repeats=9)
         assert (got["p"].values == 1).all(), null
@@ -273,7 +273,7 @@ def test_an_effect_of_a_known_size(make_states: Make) -> None:
 
 
 @pytest.mark.parametrize("null", NULLS)
-@pytest.mark.parametrize("quantity", [mean_activation, unit_correlation, of_states.velocity])
+@pytest.mark.parametrize("quantity", [mean_activation, unit_correlation, residyn.velocity])
 def test_every_null_goes_with_quantities_of_states_and_of_transitions(
     null: str, quantity: Callable[[xr.DataArray], xr.DataArray], make_states: Make
 ) -> None:
@@ -285,7 +285,7 @@ def test_every_null_goes_with_quantities_of_states_and_of_transitions(
 
 def test_a_number_and_a_variable_of_a_dataset(make_states: Make) -> None:
     states = make_states(30)
-    whole = against_null(lambda one: of_states.velocity(one).mean(), states, "flip_increments", repeats=3)
+    whole = against_null(lambda one: residyn.velocity(one).mean(), states, "flip_increments", repeats=3)
     assert whole["p"].shape == ()
     got = against_null(lambda one: dimensions(one)["participation_ratio"], states, "permute_units", repeats=3)
     np.testing.assert_allclose(got["effect"], 0, atol=1e-4)
@@ -360,6 +360,6 @@ def test_what_is_refused(make_states: Make) -> None:
     with pytest.raises(DataError, match="got Dataset"):
         against_null(dimensions, states, "rotate_basis")  # pyright: ignore[reportArgumentType]
     with pytest.raises(DataError, match=r"'velocity' was \{'sample': 8, .*\} and is \{'sample': 6, .*for draw 2"):
-        against_null(of_states.velocity, states, [states, states.isel(sample=slice(6))])
+        against_null(residyn.velocity, states, [states, states.isel(sample=slice(6))])
     with pytest.raises(DataError, match="none in common"):
         against_null(by_sublayer, states, [states.assign_coords(sample=np.arange(8))], n_samples=3)

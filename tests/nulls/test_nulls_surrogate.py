@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import residyn
+from residyn import unit_correlation
 from residyn.errors import DataError, UsageError
 from residyn.nulls import NULLS, surrogate
 from residyn.numerics import surrogates
-from residyn.quantities import states as of_states
-from residyn.quantities.units import unit_correlation
 
 Make = Callable[..., xr.DataArray]
 
@@ -74,12 +74,12 @@ def test_lazy_and_wider_states_give_the_same_bits(name: str, make_states: Make) 
 
 def test_quantities_of_surrogates_are_kept_or_lost_as_is_said(make_states: Make) -> None:
     states = make_states(300, layers=4, units=40)
-    norm, cosine = of_states.norm(states), of_states.cosine(states)
+    norm, cosine = residyn.norm(states), residyn.cosine(states)
     for name in ("permute_units", "rotate_basis", "random_walk"):
-        np.testing.assert_allclose(of_states.norm(surrogate(states, name)), norm, rtol=1e-6)
+        np.testing.assert_allclose(residyn.norm(surrogate(states, name)), norm, rtol=1e-6)
     for name in ("rotate_basis", "random_walk"):
-        np.testing.assert_allclose(of_states.cosine(surrogate(states, name)), cosine, rtol=0, atol=1e-6)
-    other = of_states.cosine(surrogate(states, "permute_units"))
+        np.testing.assert_allclose(residyn.cosine(surrogate(states, name)), cosine, rtol=0, atol=1e-6)
+    other = residyn.cosine(surrogate(states, "permute_units"))
     assert float(cosine.mean()) > 0.8
     assert float(other.mean()) == pytest.approx(0, abs=0.2)
     r = unit_correlation(states)

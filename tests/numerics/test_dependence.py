@@ -19,7 +19,6 @@ from residyn.numerics.dependence import (
     joint_share,
     merge,
     paired,
-    skip_correlation,
     step_correlation,
     step_moments,
 )
@@ -67,20 +66,20 @@ def test_merged_halves_are_the_whole() -> None:
 def test_correlations_are_numpys() -> None:
     block = coupled(2)
     state, step = pairs_of(block)
-    m = step_moments(block)
+    m, skip = step_moments(block), moments.skip_correlation(moments.from_block(block))
     for t in range(3):
         for u in range(7):
             expected = np.corrcoef(state[:, t, u], step[:, t, u])[0, 1]
             assert step_correlation(m)[t, u] == pytest.approx(expected, abs=1e-12)
             spread = state[:, t, u].var(), step[:, t, u].var()
-            assert skip_correlation(m)[t, u] == pytest.approx(np.sqrt(spread[0] / sum(spread)), rel=1e-12)
+            assert skip[t, u] == pytest.approx(np.sqrt(spread[0] / sum(spread)), rel=1e-12)
 
 
 def test_the_skip_path_alone_gives_its_r() -> None:
     rng = np.random.default_rng(3)
     state = rng.normal(0, 2, (40_000, 1, 3))
     block = np.concatenate([state, state + rng.normal(0, 1.5, state.shape)], axis=1)
-    skip = skip_correlation(step_moments(block))
+    skip = moments.skip_correlation(moments.from_block(block))
     np.testing.assert_allclose(skip, 0.8, atol=0.01)
     np.testing.assert_allclose(moments.correlation(moments.from_block(block)), skip, atol=0.015)
 
@@ -90,7 +89,8 @@ def test_a_step_opposite_to_the_state_correlates_below_the_skip_path() -> None:
     r = moments.correlation(moments.from_block(coupled(4, n=5000)))
     # h′ = 0.6 h + e with sd 2 and 1: r = 1.2/√(1.44 + 1), and the step has variance 0.64 + 1.
     assert r[0].mean() == pytest.approx(1.2 / np.sqrt(2.44), abs=0.01)
-    assert skip_correlation(m)[0].mean() == pytest.approx(2 / np.sqrt(4 + 1.64), abs=0.01)
+    skip = moments.skip_correlation(moments.from_block(coupled(4, n=5000)))
+    assert skip[0].mean() == pytest.approx(2 / np.sqrt(4 + 1.64), abs=0.01)
     assert step_correlation(m)[0].mean() == pytest.approx(-0.8 / np.sqrt(1.64), abs=0.01)
 
 
@@ -163,17 +163,17 @@ def test_what_does_not_vary_is_undefined() -> None:
     block = coupled(9)
     block[:, 1, 2] = 5
     block[:, 3, 4] = block[:, 2, 4]
-    m = step_moments(block)
+    m, skip = step_moments(block), moments.skip_correlation(moments.from_block(block))
     shares = held_out_share(*(step_moments(block, rows) for rows in halves(np.arange(60), 1)))
     for values, where in [
-        (skip_correlation(m), [(1, 2)]),
+        (skip, [(1, 2)]),
         (step_correlation(m), [(1, 2), (2, 4)]),
         (shares, [(1, 2), (2, 4)]),
     ]:
         assert list(zip(*np.nonzero(np.isnan(values)), strict=True)) == where
-    assert skip_correlation(m)[2, 4] == 1
+    assert skip[2, 4] == 1
     few = step_moments(block[:2])
-    assert np.isnan(skip_correlation(few)).all()
+    assert np.isnan(moments.skip_correlation(moments.from_block(block[:2]))).all()
     assert np.isnan(step_correlation(few)).all()
     assert np.isnan(held_out_share(few, m)).all()
 
@@ -263,8 +263,11 @@ def test_units_of_measure_change_nothing(seed: int, scale: float, shift: float) 
     block = coupled(seed, n=24).astype(np.float64)
     split = halves(np.arange(24), seed)
     moved = scale * block + shift
-    for function in (skip_correlation, step_correlation):
-        np.testing.assert_allclose(function(step_moments(moved)), function(step_moments(block)), atol=1e-8)
+    np.testing.assert_allclose(
+        step_correlation(step_moments(moved)), step_correlation(step_moments(block)), atol=1e-8
+    )
+    skips = [moments.skip_correlation(moments.from_block(b)) for b in (block, moved)]
+    np.testing.assert_allclose(skips[1], skips[0], atol=1e-8)
     own, other = (held_out_share(*(step_moments(b, rows) for rows in split)) for b in (block, moved))
     np.testing.assert_allclose(other, own, rtol=1e-7, atol=1e-7)
     shares = [joint_share(b[:, 0], b[:, 1] - b[:, 0], split, 3) for b in (block, moved)]

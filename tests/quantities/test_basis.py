@@ -9,10 +9,10 @@ import pytest
 import xarray as xr
 from scipy import stats
 
+from quantity_sets import basis
 from residyn import walk as stream
 from residyn.errors import DataError, UsageError
 from residyn.quantities import basis as module
-from residyn.quantities.basis import basis
 
 Make = Callable[..., xr.DataArray]
 

@@ -10,9 +10,9 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from residyn import unit_correlation
 from residyn.errors import DataError, UsageError
 from residyn.quantities.correlations import correlation_density
-from residyn.quantities.units import unit_correlation
 
 Make = Callable[..., xr.DataArray]
 

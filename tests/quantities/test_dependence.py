@@ -8,16 +8,25 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import residyn
+from residyn import unit_correlation
 from residyn import walk as stream
 from residyn.errors import DataError
 from residyn.numerics import information
 from residyn.quantities import dependence as module
-from residyn.quantities.dependence import dependence, information_excess
+from residyn.quantities.dependence import dependence as of_steps
+from residyn.quantities.dependence import information_excess
 from residyn.quantities.information import mutual_information, mutual_informations
-from residyn.quantities.units import unit_correlation
+from residyn.walk import Progress
 
 Make = Callable[..., xr.DataArray]
 BY_UNIT = ("skip_correlation", "correlation_excess", "step_correlation", "step_r2", "step_information")
+
+
+def dependence(states: xr.DataArray, seed: int = 0, progress: Progress | None = None) -> xr.Dataset:
+    """What is beyond the skip path: the two quantities of correlations, and what is said of steps."""
+    skip = {name: getattr(residyn, name)(states) for name in BY_UNIT[:2]}
+    return xr.Dataset({**skip, **of_steps(states, seed, progress)})
 
 
 def coupled(make_states: Make, n: int = 400, units: int = 8, seed: int = 1) -> xr.DataArray:
@@ -79,10 +88,10 @@ def test_bits_do_not_depend_on_bands(
     make_states: Make, monkeypatch: pytest.MonkeyPatch, sublayers_a_band: int
 ) -> None:
     states = coupled(make_states, n=60, units=72)
-    whole = dependence(states, seed=3)
+    whole = of_steps(states, seed=3)
     seen: list[tuple[int, int]] = []
     monkeypatch.setattr(stream, "_BLOCK_BYTES", sublayers_a_band * states.nbytes // 6)
-    parted = dependence(states, 3, lambda done, total: seen.append((done, total)))
+    parted = of_steps(states, 3, lambda done, total: seen.append((done, total)))
     xr.testing.assert_identical(whole, parted)
     assert [done for done, _ in seen if done > 72] == list(range(72 + sublayers_a_band, 79, sublayers_a_band))
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
@@ -115,7 +124,8 @@ def test_what_documents_share_is_no_dependence(make_states: Make) -> None:
         assert whole[name].attrs["halves"] == "of whole documents"
         assert sizes(whole[name]) == (500, 500)
     for name in ("skip_correlation", "correlation_excess", "step_correlation", "step_information"):
-        np.testing.assert_array_equal(leaking[name], whole[name])
+        # Groups of documents decide the last bits of what is merged over them.
+        np.testing.assert_allclose(leaking[name], whole[name], rtol=0, atol=1e-13)
         assert "halves" not in whole[name].attrs
 
 
@@ -176,7 +186,7 @@ def test_labels_and_provenance(make_states: Make) -> None:
     assert found["step_r2_joint"].dims == ("transition",)
     for name, result in found.items():
         assert result.attrs["quantity"] == name
-        assert result.attrs["seed"] == 5
+        assert name in BY_UNIT[:2] or result.attrs["seed"] == 5
         assert result.attrs["states_hash"] == "0f" * 8
         assert result.attrs["n_undefined"] == result.attrs["n_infinite"] == 0
         assert "note" not in result.attrs
@@ -200,7 +210,7 @@ def test_constant_units_and_steps_are_undefined(make_states: Make) -> None:
         got = list(zip(*np.nonzero(np.isnan(found[name].values)), strict=True))
         assert got == where, name
         assert found[name].attrs["n_undefined"] == len(where)
-        assert found[name].attrs["note"].startswith(f"NaN in {len(where)} places, where a unit")
+        assert found[name].attrs["note"].startswith(f"NaN in {len(where)} places, where ")
 
 
 @pytest.mark.parametrize(("n", "defined"), [(2, 0), (5, 4), (9, 5), (10, 6)])

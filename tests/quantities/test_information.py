@@ -12,10 +12,10 @@ import pytest
 import xarray as xr
 from sklearn.feature_selection import mutual_info_regression
 
+from residyn import unit_correlation
 from residyn import walk as stream
 from residyn.errors import DataError, UsageError
 from residyn.quantities.information import ESTIMATORS, Options, mutual_information, mutual_informations
-from residyn.quantities.units import unit_correlation
 
 Make = Callable[..., xr.DataArray]
 

@@ -8,13 +8,21 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from residyn import (
+    cosine,
+    density,
+    magnitude,
+    mean_activation,
+    relative_velocity,
+    sign_kept,
+    unit_correlation,
+    velocity,
+)
 from residyn import walk as stream
 from residyn.errors import DataError, UsageError
 from residyn.quantities.information import Options, mutual_informations
 from residyn.quantities.massive import leave_out, massive_ratio, massive_table, massive_units
 from residyn.quantities.robustness import without_massive, without_massive_table
-from residyn.quantities.states import cosine, density, velocity
-from residyn.quantities.units import magnitude, mean_activation, sign_kept, unit_correlation
 
 Make = Callable[..., xr.DataArray]
 
@@ -79,7 +87,7 @@ def test_each_curve_is_that_of_the_states_without_the_units(states: xr.DataArray
             "density": density(rest).mean("sample"),
             "cosine": cosine(rest).mean("sample"),
             "velocity": velocity(rest).mean("sample"),
-            "relative_velocity": velocity(rest, relative=True).mean("sample"),
+            "relative_velocity": relative_velocity(rest).mean("sample"),
             "sign_kept": sign_kept(rest),
             "unit_correlation": unit_correlation(rest).median("unit"),
             "mutual_information": mutual_informations(rest, ("gcmi",))["mutual_information"][0].mean("unit"),
@@ -116,7 +124,7 @@ def test_as_rows(states: xr.DataArray, results: xr.Dataset) -> None:
 
 
 def test_another_result_is_refused(states: xr.DataArray, results: xr.Dataset) -> None:
-    with pytest.raises(DataError, match="missing: massive_ratio"):
+    with pytest.raises(DataError, match="massive_ratio, which is missing"):
         without_massive(states, results.drop_vars("massive_ratio"))
     with pytest.raises(DataError, match="got another result"):
         massive_units(results["mean_activation"], 1)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from residyn import cosine, density, norm, relative_velocity, velocity
 from residyn.errors import DataError
-from residyn.quantities.states import cosine, density, norm, velocity
 
 Make = Callable[..., xr.DataArray]
 
@@ -22,7 +22,7 @@ def test_values_are_numpys(make_states: Make) -> None:
     products = (data[:, :-1] * data[:, 1:]).sum(axis=2)
     np.testing.assert_allclose(norm(states), lengths, rtol=1e-12)
     np.testing.assert_allclose(velocity(states), steps, rtol=1e-12)
-    np.testing.assert_allclose(velocity(states, relative=True), steps / lengths[:, :-1], rtol=1e-12)
+    np.testing.assert_allclose(relative_velocity(states), steps / lengths[:, :-1], rtol=1e-12)
     np.testing.assert_allclose(cosine(states), products / (lengths[:, :-1] * lengths[:, 1:]), rtol=0, atol=1e-12)
     np.testing.assert_allclose(
         density(states), np.abs(data).mean(axis=2) ** 2 / (data**2).mean(axis=2), rtol=1e-12
@@ -36,7 +36,7 @@ def test_labels_and_provenance(make_states: Make) -> None:
         (density(states), "density", "sublayer"),
         (cosine(states), "cosine", "transition"),
         (velocity(states), "velocity", "transition"),
-        (velocity(states, relative=True), "relative_velocity", "transition"),
+        (relative_velocity(states), "relative_velocity", "transition"),
     ]:
         assert result.dims == ("sample", along)
         assert result.name == result.attrs["quantity"] == name
@@ -64,7 +64,7 @@ def test_a_zero_vector_is_undefined_and_counted(make_states: Make) -> None:
     states = make_states(data=data)
     for result, where in [
         (cosine(states), [1, 2]),
-        (velocity(states, relative=True), [2]),
+        (relative_velocity(states), [2]),
         (density(states), [2]),
     ]:
         undefined = np.zeros(result.shape, dtype=bool)

@@ -15,31 +15,17 @@ import xarray as xr
 
 from residyn import walk as stream
 from residyn.errors import DataError, UsageError
-from residyn.quantities import states as per_state
-from residyn.quantities import units as per_unit
 from residyn.quantities.correlations import correlation_density
 from residyn.quantities.dimensions import dimensions
 from residyn.quantities.information import Options, mutual_informations
 from residyn.quantities.massive import massive_ratio, massive_units
+from residyn.quantities.registry import quantities
 from residyn.quantities.robustness import without_massive
 from residyn.quantities.settings import Settings
-from residyn.quantities.suite import PARTS, analyze
+from residyn.quantities.suite import STEPS, analyze, not_computed
 from residyn.spaces import Space, explained_variance, explained_variance_by_sublayer, fit_space, pc_scores
 
 Make = Callable[..., xr.DataArray]
-
-FUNCTIONS: dict[str, Callable[[xr.DataArray], xr.DataArray]] = {
-    "mean_activation": per_unit.mean_activation,
-    "magnitude": per_unit.magnitude,
-    "sign_kept": per_unit.sign_kept,
-    "unit_correlation": per_unit.unit_correlation,
-    "correlation_density": lambda states: correlation_density(per_unit.unit_correlation(states)),
-    "norm": per_state.norm,
-    "density": per_state.density,
-    "cosine": per_state.cosine,
-    "velocity": per_state.velocity,
-    "relative_velocity": lambda states: per_state.velocity(states, relative=True),
-}
 
 
 def assert_same(results: xr.Dataset, own: xr.DataArray) -> None:
@@ -54,8 +40,13 @@ def test_every_result_is_its_functions_own(make_states: Make, monkeypatch: pytes
     states = make_states(50, capture_dtype="bfloat16")
     monkeypatch.setattr(stream, "_BLOCK_BYTES", 9 * states[0].nbytes)
     results = analyze(states)
-    for function in FUNCTIONS.values():
-        assert_same(results, function(states))
+    for name, quantity in quantities().items():
+        assert_same(results, quantity(states))
+        if f"{name}_curve" in results:
+            curve = quantity.curve(states)
+            np.testing.assert_array_equal(results[f"{name}_curve"], curve)
+            assert results[f"{name}_curve"].attrs == curve.attrs
+    assert_same(results, correlation_density(results["unit_correlation"]))
     assert results.attrs["n_samples"] == 50
     assert results.attrs["capture_dtype"] == "bfloat16"
 
@@ -97,7 +88,7 @@ def test_the_settings_are_those_of_each_function(make_states: Make) -> None:
         np.testing.assert_array_equal(curves.sel(space=name), explained_variance_by_sublayer(curve), err_msg=name)
 
 
-def test_parts_that_are_there_are_not_computed_again(make_states: Make) -> None:
+def test_steps_that_are_there_are_not_computed_again(make_states: Make) -> None:
     states, opened = make_states(20), []
 
     @contextmanager
@@ -107,15 +98,15 @@ def test_parts_that_are_there_are_not_computed_again(make_states: Make) -> None:
 
     kept: list[xr.Dataset] = []
     whole = analyze(states, stages=stages, keep=kept.append)
-    assert opened == [part.name for part in PARTS]
-    assert len(kept) == len(PARTS)
+    assert opened == [step.name for step in STEPS]
+    assert len(kept) == len(STEPS)
     for done, earlier in enumerate(kept):
         opened.clear()
         xr.testing.assert_identical(analyze(states, stages=stages, earlier=earlier), whole)
-        assert opened == [part.name for part in PARTS[done + 1 :]]
+        assert opened == [step.name for step in STEPS[done + 1 :]]
 
 
-def test_every_part_reports_its_progress_to_the_end(make_states: Make) -> None:
+def test_every_step_reports_its_progress_to_the_end(make_states: Make) -> None:
     last: dict[str, tuple[int, int]] = {}
 
     @contextmanager
@@ -126,7 +117,7 @@ def test_every_part_reports_its_progress_to_the_end(make_states: Make) -> None:
         yield report
 
     analyze(make_states(20), stages=stages)
-    assert list(last) == [part.name for part in PARTS]
+    assert list(last) == [step.name for step in STEPS]
     assert all(done == total for done, total in last.values())
 
 
@@ -140,7 +131,8 @@ def test_coordinates_of_the_dataset(make_states: Make) -> None:
     assert list(results["transition_kind"].values) == ["all", "within", "cross"]
 
 
-def test_the_first_part_reads_the_states_once(make_states: Make) -> None:
+@pytest.mark.parametrize("step", range(4))
+def test_each_step_before_the_spaces_reads_the_states_once(make_states: Make, step: int) -> None:
     states = make_states(40)
     reads: list[int] = []
 
@@ -152,7 +144,7 @@ def test_the_first_part_reads_the_states_once(make_states: Make) -> None:
     lazy = dask.array.map_blocks(
         block, chunks=((10,) * 4, (6,), (12,)), dtype=np.float32, meta=np.empty((0, 0, 0), dtype=np.float32)
     )
-    PARTS[0].compute(states.copy(data=lazy), Settings(), xr.Dataset(), lambda done, total: None)
+    STEPS[step].compute(states.copy(data=lazy), Settings(), analyze(states), lambda done, total: None)
     assert sorted(reads) == [0, 10, 20, 30]
 
 
@@ -171,7 +163,8 @@ def test_few_samples(make_states: Make, n: int) -> None:
     assert np.isfinite(results["cosine"]).all()
     assert np.isfinite(results["mean_activation"]).all()
     assert np.isnan(results["mutual_information"]).all()
-    assert f"at least 4 samples is held out; there are {n}" in results.attrs["not_computed"]
+    lacking = not_computed(results)
+    assert f"at least 4 samples is held out; there are {n}" in lacking["principal components"]
 
 
 def test_parallel_models_have_transitions_of_blocks_only(make_states: Make) -> None:
@@ -189,7 +182,7 @@ def test_states_that_never_change(make_states: Make) -> None:
     np.testing.assert_array_equal(results["density"], 1)
     np.testing.assert_array_equal(results["sign_kept"], 1)
     assert np.isnan(results["participation_ratio"]).all()
-    assert results.attrs["not_computed"].startswith("principal components: The 10 samples to fit are all the same")
+    assert not_computed(results)["principal components"].startswith("The 10 samples to fit are all the same")
 
 
 def test_states_of_nothing(make_states: Make) -> None:
@@ -235,3 +228,9 @@ def test_analysis_loads_neither_torch_nor_matplotlib() -> None:
     )
     loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
     assert loaded == ["xarray"]
+
+
+def test_what_was_not_computed_is_read_from_results_of_earlier_versions() -> None:
+    earlier = xr.Dataset(attrs={"not_computed": "dimension: too few: 1\nunit orbits: no depth"})
+    assert not_computed(earlier) == {"dimension": "too few: 1", "unit orbits": "no depth"}
+    assert not_computed(xr.Dataset()) == {}

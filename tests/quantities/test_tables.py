@@ -13,10 +13,10 @@ import pytest
 import xarray as xr
 
 from residyn.errors import DataError, ResourceError, StoreError
-from residyn.numerics.resampling import bootstrap_mean
+from residyn.quantities.registry import quantities
+from residyn.quantities.settings import Settings
 from residyn.quantities.suite import analyze
 from residyn.quantities.tables import tables, write_frame, write_tables
-from residyn.quantities.tables.curves import SHAPES
 
 Make = Callable[..., xr.DataArray]
 SAMPLE_COLUMNS = ["n_samples", "mean", "sd", "ci_low", "ci_high"]
@@ -31,7 +31,7 @@ def results(make_states: Make) -> xr.Dataset:
 
 
 def test_a_row_for_each_transition_over_samples(results: xr.Dataset) -> None:
-    made = tables(results, resamples=200, seed=3)
+    made = tables(results)
     for name in ("cosine", "velocity", "relative_velocity"):
         frame = made[name]
         assert list(frame) == ["transition", "from_layer", "kind", *SAMPLE_COLUMNS]
@@ -41,30 +41,40 @@ def test_a_row_for_each_transition_over_samples(results: xr.Dataset) -> None:
         values = results[name].values
         np.testing.assert_allclose(frame["mean"], np.nanmean(values, axis=0), rtol=1e-12)
         np.testing.assert_allclose(frame["sd"], np.nanstd(values, axis=0, ddof=1), rtol=1e-12)
-        interval = bootstrap_mean(values, resamples=200, seed=3)
-        np.testing.assert_allclose(frame["ci_low"], interval.low, rtol=1e-12)
-        np.testing.assert_allclose(frame["ci_high"], interval.high, rtol=1e-12)
+        for end in ("low", "high"):
+            np.testing.assert_array_equal(frame[f"ci_{end}"], results[f"{name}_curve"].sel(bound=end))
         assert ((frame["ci_low"] < frame["mean"]) & (frame["mean"] < frame["ci_high"])).all()
     assert list(made["cosine"]["n_samples"]) == [39, 39, 40, 40, 40]
     assert list(made["velocity"]["n_samples"]) == [40] * 5
 
 
-def test_units_have_a_spread_and_no_interval(results: xr.Dataset) -> None:
-    made = tables(results, resamples=50)
+def test_units_have_a_spread_and_their_median_an_interval(results: xr.Dataset) -> None:
+    made = tables(results)
     frame = made["unit_correlation"]
-    assert list(frame) == ["transition", "from_layer", "kind", "n_units", "q25", "median", "q75"]
+    assert list(frame) == [
+        "transition",
+        "from_layer",
+        "kind",
+        "n_units",
+        "q25",
+        "median",
+        "q75",
+        "ci_low",
+        "ci_high",
+    ]
     expected = np.nanquantile(results["unit_correlation"].values, [0.25, 0.5, 0.75], axis=1)
     np.testing.assert_allclose(frame[["q25", "median", "q75"]].T, expected, rtol=1e-12)
     assert list(frame["n_units"]) == [12, 11, 11, 12, 12]
+    assert ((frame["ci_low"] < frame["median"]) & (frame["median"] < frame["ci_high"])).all()
     means = made["mean_activation"]
     assert list(means) == ["sublayer", "layer", "site", "n_units", "q25", "median", "q75"]
     np.testing.assert_allclose(means["median"], np.median(results["mean_activation"].values, axis=1), rtol=1e-12)
 
 
 def test_a_row_for_each_sublayer(results: xr.Dataset) -> None:
-    made = tables(results, resamples=50)
+    made = tables(results)
     for name in ("magnitude", "sign_kept"):
-        assert list(made[name]) == ["sublayer", "layer", "site", name]
+        assert list(made[name]) == ["sublayer", "layer", "site", name, "ci_low", "ci_high"]
         np.testing.assert_array_equal(made[name][name], results[name].values)
         assert list(made[name]["site"]) == ["attn", "mlp"] * 3
     for name in ("norm", "density"):
@@ -76,9 +86,7 @@ def test_shares_of_the_density_add_up_with_the_negative_ones(results: xr.Dataset
     density = results["correlation_density"].copy(deep=True)
     density["share_negative"][:, 0] = 0.5
     density[:, :, 0] /= 2
-    frame = tables(xr.Dataset({"correlation_density": density, "norm": results["norm"]}), resamples=50)[
-        "correlation_density"
-    ]
+    frame = tables(xr.Dataset({"correlation_density": density, "norm": results["norm"]}))["correlation_density"]
     assert list(frame) == ["kind", "bin_left", "bin_right", "share"]
     assert list(frame["kind"].unique()) == ["all", "within", "cross"]
     assert len(frame) == 3 * 51
@@ -89,34 +97,40 @@ def test_shares_of_the_density_add_up_with_the_negative_ones(results: xr.Dataset
 
 
 def test_summary_has_a_row_for_each_quantity_and_kind(results: xr.Dataset) -> None:
-    summary = tables(results, resamples=100, seed=7)["summary"].set_index(["quantity", "kind"])
-    assert len(summary) == 12
+    summary = tables(results)["summary"].set_index(["quantity", "kind"])
     kind = results["kind"].values
-    for name in ("cosine", "velocity", "relative_velocity"):
+    for name, quantity in quantities().items():
+        if quantity.axis != "transition":
+            continue
         for which in ("within", "cross"):
             row = summary.loc[(name, which)]
-            means = np.nanmean(results[name].values[:, kind == which], axis=1)
-            assert row["value"] == pytest.approx(means.mean(), rel=1e-12)
-            assert row["low"] == pytest.approx(bootstrap_mean(means[:, None], resamples=100, seed=7).low[0])
-            assert (row["over"], row["statistic"], row["n"]) == ("sample", "mean", 40)
-            assert (row["resamples"], row["seed"]) == (100, 7)
-            assert row["low_and_high"] == "95 % bootstrap interval over samples"
+            value = results[f"{name}_curve"].sel(bound="value").values[kind == which]
+            assert row["value"] == pytest.approx(np.nanmean(value), rel=1e-12, nan_ok=True), name
+            assert not row["low"] > row["value"] > row["high"]
             assert row["n_transitions"] == {"within": 3, "cross": 2}[which]
-    row = summary.loc[("unit_correlation", "cross")]
-    r = results["unit_correlation"].values[kind == "cross"]
-    assert row["value"] == pytest.approx(np.nanmedian(r), rel=1e-12)
-    assert (row["low"], row["high"]) == pytest.approx(tuple(np.nanquantile(r, [0.25, 0.75])), rel=1e-12)
-    assert (row["over"], row["statistic"], row["n"]) == ("unit", "median", 12)
-    assert "not an interval" in row["low_and_high"]
-    assert pd.isna(row["seed"])
-    row = summary.loc[("mutual_information kde", "within")]
-    nats = results["mutual_information"].sel(estimator="kde").values[kind == "within"]
-    assert row["value"] == pytest.approx(np.nanmedian(nats), rel=1e-12)
-    assert row["n"] == 12
+            assert (row["n_groups"], row["resamples"], row["seed"]) == (20, 200, 0)
+    assert (
+        summary.loc[("unit_correlation", "cross")]["statistic"] == "mean over transitions of the median over units"
+    )
+    gcmi, kde = (summary.loc[(f"mutual_information {name}", "within")] for name in ("gcmi", "kde"))
+    assert gcmi["low"] < gcmi["value"] < gcmi["high"]
+    assert np.isfinite(kde["value"])
+    assert np.isnan(kde[["low", "high"]].astype(float)).all()
+
+
+def test_intervals_are_over_documents(make_states: Make) -> None:
+    """Texts of one document that are alike tell no more than one of them: the interval does not shrink."""
+    one = make_states(30).assign_coords(document=("sample", np.arange(30)))
+    widths = []
+    for copies in (1, 4):
+        states = one.isel(sample=np.repeat(np.arange(30), copies)).assign_coords(sample=np.arange(30 * copies))
+        frame = tables(analyze(states, Settings(estimators=("gcmi",))))["velocity"]
+        widths.append((frame["ci_high"] - frame["ci_low"]).mean())
+    assert widths[1] == pytest.approx(widths[0], rel=0.25)
 
 
 def test_information_has_a_row_for_each_estimator_and_transition(results: xr.Dataset) -> None:
-    table = tables(results, resamples=50)["mutual_information"].set_index(["estimator", "transition"])
+    table = tables(results)["mutual_information"].set_index(["estimator", "transition"])
     assert len(table) == 2 * 5
     for estimator, label in (("gcmi", "1.attn→1.mlp"), ("kde", "0.mlp→1.attn")):
         row = table.loc[(estimator, label)]
@@ -132,7 +146,7 @@ def test_information_has_a_row_for_each_estimator_and_transition(results: xr.Dat
 
 
 def test_dimension_has_a_row_for_each_sublayer(results: xr.Dataset) -> None:
-    table = tables(results, resamples=50)["dimension"]
+    table = tables(results)["dimension"]
     assert list(table["sublayer"]) == list(results["sublayer"].values)
     for name in ("participation_ratio", "components_for_90", "two_nn"):
         np.testing.assert_array_equal(table[name], results[name].values)
@@ -142,14 +156,14 @@ def test_dimension_has_a_row_for_each_sublayer(results: xr.Dataset) -> None:
 
 
 def test_explained_variance_has_a_row_for_each_sublayer_and_number_of_components(results: xr.Dataset) -> None:
-    table = tables(results, resamples=50)["explained_variance"]
+    table = tables(results)["explained_variance"]
     row = table[(table["sublayer"] == "1.mlp") & (table["components"] == 4)]["share"].item()
     assert row == results["explained_variance"].sel(sublayer="1.mlp", component=4).item()
     assert len(table) == 6 * 12
 
 
 def test_one_sample_has_means_and_no_interval(make_states: Make) -> None:
-    made = tables(analyze(make_states(1)), resamples=50)
+    made = tables(analyze(make_states(1)))
     assert np.isfinite(made["cosine"]["mean"]).all()
     assert made["cosine"][["sd", "ci_low", "ci_high"]].isna().all().all()
     assert made["unit_correlation"][["q25", "median", "q75"]].isna().all().all()
@@ -157,29 +171,22 @@ def test_one_sample_has_means_and_no_interval(make_states: Make) -> None:
 
 
 def test_parallel_models_are_summed_up_by_block(make_states: Make) -> None:
-    summary = tables(analyze(make_states(10, sites=("block",))), resamples=50)["summary"]
+    summary = tables(analyze(make_states(10, sites=("block",))))["summary"]
     assert set(summary["kind"]) == {"block"}
-    assert len(summary) == 6
 
 
 def test_files_hold_the_tables(results: xr.Dataset, tmp_path: Path) -> None:
-    made = tables(results, resamples=50, seed=2)
-    written = write_tables(results, tmp_path / "tables", resamples=50, seed=2)
+    made = tables(results)
+    written = write_tables(results, tmp_path / "tables")
     assert {path.stem for path in written} == set(made)
     further = {"mutual_information", "explained_variance", "dimension", "massive_units", "without_massive"}
-    further |= {"kinematics", "dependence", "kurtosis", "orbits"}
-    assert set(made) == {*SHAPES, "correlation_density", "summary", *further}
+    further |= {"dependence", "kurtosis_rotated", "orbits"}
+    along_depth = {name for name, quantity in quantities().items() if quantity.axis != "path"}
+    assert set(made) == {*along_depth, "correlation_density", "summary", *further}
     assert sorted(tmp_path.rglob("*.*")) == sorted(written)
     for path in written:
         expected = made[path.stem]
         pd.testing.assert_frame_equal(pd.read_csv(path, dtype=expected.dtypes.to_dict()), expected, rtol=1e-12)
-    assert made["cosine"].attrs == {"resamples": 50, "seed": 2}
-
-
-def test_the_seed_decides_the_interval(results: xr.Dataset) -> None:
-    one, same, other = (tables(results, resamples=50, seed=seed)["cosine"] for seed in (1, 1, 2))
-    pd.testing.assert_frame_equal(one, same)
-    assert (one["ci_low"] != other["ci_low"]).any()
 
 
 def test_nothing_to_tabulate_and_nowhere_to_write(results: xr.Dataset, tmp_path: Path) -> None:
@@ -187,7 +194,7 @@ def test_nothing_to_tabulate_and_nowhere_to_write(results: xr.Dataset, tmp_path:
         tables(xr.Dataset({"x": ("t", [1.0])}))
     (tmp_path / "file").write_text("x")
     with pytest.raises(StoreError, match="The place has to be a folder that can be written to"):
-        write_tables(results, tmp_path / "file", resamples=10)
+        write_tables(results, tmp_path / "file")
 
 
 def test_a_full_disk_is_named_one_and_leaves_the_table_that_was_there(

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from residyn import magnitude, mean_activation, sign_kept, unit_correlation
 from residyn.errors import DataError
-from residyn.quantities.units import magnitude, mean_activation, sign_kept, unit_correlation
 
 Make = Callable[..., xr.DataArray]
 

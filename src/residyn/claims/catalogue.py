@@ -115,20 +115,22 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         4, "Correlation is higher within layers than across them", "C",
-        (_gap("correlation", "median r"),),
+        (_gap("unit_correlation", "median r"),),
         (SKIP, TOKENS, UNTRAINED), (MASSIVE,),
     ),
     Claim(
         5, "Correlation grows over depth", "C",
-        (_trend("correlation", "median r"),),
+        (_trend("unit_correlation", "median r"),),
         (SKIP, WALK, TOKENS, UNTRAINED), (MASSIVE,),
     ),
     Claim(
         6, "Correlation exceeds 0.8 even in early layers", "C",
         (
             Part(
-                "early_correlation", "median r, averaged over the first third of the depth", ("correlation",),
-                mean_of("correlation", 0.0, 1 / 3), 0.8, "shuffle_samples", bounds=(-1.0, 1.0), units="Pearson r",
+                "early_correlation", "median r, averaged over the first third of the depth",
+                ("unit_correlation",),
+                mean_of("unit_correlation", 0.0, 1 / 3), 0.8, "shuffle_samples",
+                bounds=(-1.0, 1.0), units="Pearson r",
             ),
         ),
         (SKIP, WALK, ROTATED, TOKENS, UNTRAINED),
@@ -170,22 +172,22 @@ CLAIMS: tuple[Claim, ...] = (
         (
             Part(
                 "information_drop", "share of the initial mutual information lost by a third of the depth",
-                ("information",), drop_of("information"), 0.5, ORDER, units="share",
+                ("mutual_information",), drop_of("mutual_information"), 0.5, ORDER, units="share",
             ),
-            _gap("information", "mutual information in the first half", name="information_gap", until=0.5,
+            _gap("mutual_information", "mutual information in the first half", name="information_gap", until=0.5,
                  units="nats"),
         ),
         (LINEAR, WALK, TOKENS, UNTRAINED), (POSITIONS,),
     ),
     Claim(
         11, "Mutual information falls while correlation rises", "H",
-        (_trend("information", "mutual information", falls=True), _trend("correlation", "median r")),
+        (_trend("mutual_information", "mutual information", falls=True), _trend("unit_correlation", "median r")),
         (LINEAR, WALK, TOKENS, UNTRAINED), (POSITIONS,),
     ),
     Claim(
         12, "Early sublayers spread their variance over more dimensions than late ones", "K",
         (
-            _trend("explained", "the variance that 100 global components explain"),
+            _trend("explained_variance_by_sublayer", "the variance that 100 global components explain"),
             _trend("participation_ratio", "the participation ratio", falls=True),
         ),
         (SIGNS, WALK, TOKENS, UNTRAINED), (POSITIONS, MASSIVE),
@@ -199,11 +201,12 @@ CLAIMS: tuple[Claim, ...] = (
             ),
             Part(
                 "straightness", "length of the straight line from first to last mean state, over the path's",
-                ("straightness",), mean_of("straightness"), 0.9, None, above=False, bounds=(0.0, 1.0),
+                ("mean_path_straightness",), mean_of("mean_path_straightness"), 0.9, None,
+                above=False, bounds=(0.0, 1.0),
             ),
             Part(
                 "offset", "distance of mean MLP states from the line between attention states, over its length",
-                ("offset",), mean_of("offset"), 0.05, None,
+                ("mean_path_offset",), mean_of("mean_path_offset"), 0.05, None,
             ),
         ),
         (TOKENS, UNTRAINED), (POSITIONS, MASSIVE),

@@ -20,7 +20,7 @@ from residyn.claims.catalogue import (
 )
 from residyn.claims.record import Column
 from residyn.nulls import NULLS
-from residyn.quantities.evidence import Evidence
+from residyn.quantities.curves import Curves
 
 SAME = "same samples"
 LEFT_OUT = 10
@@ -34,8 +34,8 @@ SURROGATES: Mapping[str, tuple[str, int]] = {
 """Name of the column → the null of states, and how many draws of it."""
 
 QUANTITIES: Mapping[str, Mapping[str, str]] = {
-    SKIP: {"correlation": "skip_correlation", "strong_throughout": "skip_strong_throughout"},
-    LINEAR: {"information": "information_floor"},
+    SKIP: {"unit_correlation": "skip_correlation", "strong_throughout": "skip_strong_throughout"},
+    LINEAR: {"mutual_information": "gaussian_information"},
     NORM_FREE: {"velocity": "relative_velocity"},
 }
 """Name of the column → the curves that stand in the place of others."""
@@ -106,10 +106,10 @@ def column(name: str, n_samples: int, draws: int) -> Column:
     return Column(name=name, n_samples=n_samples, draws=draws, **SAID[name]._asdict())
 
 
-def as_quantity(evidence: Evidence, name: str) -> Evidence:
+def as_quantity(evidence: Curves, name: str) -> Curves:
     """The evidence with a column's curves in the places of others."""
     here = {curve: evidence.curves[other] for curve, other in QUANTITIES[name].items() if other in evidence.curves}
-    return Evidence(here, evidence.kind, evidence.n_samples, evidence.n_groups)
+    return Curves(here, evidence.kind, evidence.n_samples, evidence.n_groups)
 
 
 def twins_of(names: Iterable[str]) -> list[str]:

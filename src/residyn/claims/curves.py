@@ -9,7 +9,7 @@ import numpy as np
 from residyn.claims.catalogue import KINDS, ORDER, Part
 from residyn.numerics.multiple import p_values
 from residyn.numerics.trends import pairs_of_kinds
-from residyn.quantities.evidence import Evidence
+from residyn.quantities.curves import Curves
 
 DRAWS = 999
 
@@ -20,7 +20,7 @@ SAID = {
 """Name of the null → how it is called, what it preserves, what it destroys."""
 
 
-def curve_null(part: Part, evidence: Evidence, seed: int) -> np.ndarray:
+def curve_null(part: Part, evidence: Curves, seed: int) -> np.ndarray:
     """Values of a part's statistic with its curves drawn from its null, `ORDER` or `KINDS`, at most `DRAWS`."""
     rng = np.random.default_rng(seed)
     if part.null == KINDS and not len(pairs_of_kinds(evidence.kind)):

@@ -15,7 +15,8 @@ from residyn.claims.settings import Ledger
 from residyn.claims.work import CURVE_NULLS
 from residyn.nulls import NULLS
 from residyn.numerics.groups import few_draws, interval
-from residyn.quantities.evidence import Evidence, Plan
+from residyn.quantities.curves import Curves
+from residyn.quantities.replicates import Plan
 
 UNDEFINED = np.full(1, np.nan)
 
@@ -90,7 +91,7 @@ def of_teleports(part: Part, found: Found) -> PartResult:
     return _result(part, draws, n_hosts, null, columns)
 
 
-def _of_evidence(part: Part, evidence: Evidence) -> np.ndarray:
+def _of_evidence(part: Part, evidence: Curves) -> np.ndarray:
     return part.compute(evidence.curves, evidence.kind)
 
 

@@ -15,7 +15,7 @@ from residyn.claims.catalogue import ISOTROPIC, UNTRAINED, Claim, Part
 from residyn.claims.curves import flips
 from residyn.claims.statistics import weakest_of
 from residyn.numerics.groups import groups_of, replicate_weights, weighted_mean
-from residyn.quantities.evidence import Evidence
+from residyn.quantities.curves import Curves
 from residyn.schema import SiteMap
 from residyn.teleports.labels import GROUP, HOST, INJECTED, KIND
 
@@ -34,7 +34,7 @@ _PULL = "pull_excess"
 class Journeys(NamedTuple):
     """The evidence of teleports, and every curve by host, (H, places)."""
 
-    evidence: Evidence
+    evidence: Curves
     by_host: dict[str, np.ndarray]
 
 
@@ -65,7 +65,7 @@ CLAIMS: tuple[Claim, ...] = (
 
 
 def journeys(summary: xr.Dataset, resamples: int, seed: int) -> dict[str, Journeys]:
-    """Evidence by name: "model", "discs", "isotropic moves", "untrained 0", …; those that the summary knows.
+    """Curves by name: "model", "discs", "isotropic moves", "untrained 0", …; those that the summary knows.
 
     `summary` is that of `residyn.summary` or `residyn.beside`. Of the model and of untrained ones, the moves to
     the grid are judged; the control direction is the middle radius of "isotropic", beside that of "disc".
@@ -94,7 +94,7 @@ def _journeys(summary: xr.Dataset, resamples: int, seed: int) -> Journeys:
     group = groups_of(np.arange(n), n, seed)
     weights = replicate_weights(n, resamples, seed)
     curves = {name: weighted_mean(values, group, weights) for name, values in by_host.items()}
-    return Journeys(Evidence(curves, _NO_KINDS, n, n), by_host)
+    return Journeys(Curves(curves, _NO_KINDS, n, n), by_host)
 
 
 _NO_KINDS = np.empty(0, dtype=str)

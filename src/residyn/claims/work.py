@@ -14,9 +14,10 @@ from residyn.claims.curves import beside_null, curve_null
 from residyn.claims.settings import ClaimSettings, Ledger, Values
 from residyn.errors import DataError
 from residyn.nulls import surrogate
-from residyn.quantities.evidence import CURVES, Evidence, Plan, evidence, plan_of
-from residyn.quantities.evidence.gather import COMPONENTS
+from residyn.quantities.curves import COMPONENTS, Curves
+from residyn.quantities.curves import curves as measured
 from residyn.quantities.massive import leave_out, massive_ratio, massive_units
+from residyn.quantities.replicates import Plan, plan_of
 from residyn.schema import SAMPLE, SUBLAYER, check_states
 
 CURVE_NULLS = "curve nulls"
@@ -69,7 +70,7 @@ class Work:
     def _values(self, states: xr.DataArray, plan: Plan, axes: np.ndarray | None = None) -> Values:
         return values_of(self._evidence(states, plan, axes), self.parts)
 
-    def _evidence(self, states: xr.DataArray, plan: Plan, axes: np.ndarray | None = None) -> Evidence:
+    def _evidence(self, states: xr.DataArray, plan: Plan, axes: np.ndarray | None = None) -> Curves:
         curves = {curve for part in self.parts for curve in part.needs}
         curves |= {
             other
@@ -78,7 +79,7 @@ class Work:
             for curve, other in columns.QUANTITIES[name].items()
             if curve in curves
         }
-        return evidence(states, plan, _making(curves), axes=axes)
+        return measured(states, plan, sorted(curves), axes=axes)
 
     def _of_model(self) -> Ledger:
         """The statistics with their replicates, those of quantities in their places, and the nulls of curves."""
@@ -118,11 +119,11 @@ class Work:
         return {twin: self._values(self._control(twin), self.paired)}
 
     def _of_null(self, null: str, draw: int) -> Ledger:
-        """A null's statistics, of the parts of the evidence that they need and no more."""
+        """A null's statistics, of the curves that they need and no more."""
         parts = [part for part in self.parts if part.null == null]
         drawn = surrogate(self.some, null, seed=self._seed(draw))
-        made_of = _making({curve for part in parts for curve in part.needs})
-        found = evidence(drawn, self.paired.only_data, made_of)
+        needed = sorted({curve for part in parts for curve in part.needs})
+        found = measured(drawn, self.paired.only_data, needed)
         return {f"null {null} {draw}": values_of(found, parts)}
 
     def _control(self, name: str) -> xr.DataArray:
@@ -134,18 +135,13 @@ class Work:
         return self.settings.seed + 1_000_000 * (draw + 1)
 
 
-def values_of(found: Evidence, parts: Collection[Part]) -> Values:
+def values_of(found: Curves, parts: Collection[Part]) -> Values:
     """Every statistic whose curves are there."""
     return {
         part.name: part.compute(found.curves, found.kind).tolist()
         for part in parts
         if all(name in found.curves for name in part.needs)
     }
-
-
-def _making(curves: Collection[str]) -> list[str]:
-    """The parts of the evidence that make these curves."""
-    return [part for part, made in CURVES.items() if set(curves) & set(made)]
 
 
 def _common_labels(

@@ -56,7 +56,7 @@ def summarize(directory: Path, figure: Path, page: Path, judged: Mapping[str, An
         "quantity",
         "transitions",
         "value",
-        "95 % interval over samples; for r and information, quartiles over units",
+        "95 % interval over documents",
     ]
     display.table(str(directory), columns, rows)
     claims.show(judged, directory, display)

@@ -56,6 +56,7 @@ def teleport(
 
     Goes on where it was interrupted, host by host; what is there for the same settings is not done again.
     """
+    from residyn.quantities.suite import not_computed
     from residyn.run.results import open_results
     from residyn.spaces import Space
 
@@ -68,7 +69,7 @@ def teleport(
     if notice := of_other_states(directory, results, states):
         raise StoreError(f"Teleports leave from principal components. {notice}")
     if "pc_axes" not in results:
-        reason = results.attrs.get("not_computed", "they were analysed without")
+        reason = not_computed(results).get("principal components", "they were analysed without")
         raise DataError(f"Teleports leave from principal components, and {directory} has none: {reason}")
     places = _places(directory, states, results, request)
     space = Space.from_dataset(results)
@@ -144,9 +145,11 @@ def _places(directory: Path, states: xr.DataArray, results: xr.Dataset, request:
 
 def _spread(directory: Path, states: xr.DataArray, results: xr.Dataset, request: TeleportRequest) -> np.ndarray:
     """Whether enough states of each sublayer differ to swap with; True where nobody can know."""
+    from residyn.quantities.suite import not_computed
+
     if "two_nn" in results:
         return states.sizes["sample"] - results["two_nn"]["n_duplicates"].values > request.directions
-    if "\ndimension: " not in f"\n{results.attrs.get('not_computed', '')}":
+    if "dimension" not in not_computed(results):
         raise DataError(
             "Where --inject names no place, teleports leave from where enough states differ, and the results of "
             f'{directory} do not say where: the analysis was interrupted before the part "dimension". '

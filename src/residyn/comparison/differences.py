@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 import xarray as xr
 
-from residyn.comparison.quantities import COMPARED, estimators_of, result_of, shared_estimator
+from residyn.comparison.quantities import compared, curve_of, estimators_of, shared_estimator
+from residyn.quantities.suite import not_computed
 
 _ATTRIBUTES = {
     "texts": "The texts differ",
@@ -85,13 +86,14 @@ def _lacking(runs: Mapping[str, xr.Dataset]) -> list[str]:
     """A sentence for each run on the results that it lacks and others have."""
     estimator = shared_estimator(runs)
     has = {
-        run: {name for name in COMPARED if result_of(results, name, estimator) is not None}
+        run: {name for name in compared() if curve_of(results, name, estimator) is not None}
         for run, results in runs.items()
     }
     said = []
     for run, present in has.items():
-        lacking = [name for name in COMPARED if name in set().union(*has.values()) - present]
+        lacking = [name for name in compared() if name in set().union(*has.values()) - present]
         if lacking:
-            why = f" ({runs[run].attrs['not_computed']})" if "not_computed" in runs[run].attrs else ""
+            reasons = [f"{step}: {reason}".removesuffix(": ") for step, reason in not_computed(runs[run]).items()]
+            why = f" ({'; '.join(reasons)})" if reasons else ""
             said.append(f"{run} lacks {', '.join(lacking)}, and is left out there{why}.")
     return said

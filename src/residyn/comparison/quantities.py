@@ -1,4 +1,4 @@
-"""The results that runs are compared by, and how each is taken from a run."""
+"""The curves that runs are compared by, and how each is taken from a run."""
 
 from __future__ import annotations
 
@@ -7,24 +7,22 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from residyn.quantities.tables.curves import SHAPES, Shape
-from residyn.schema import SUBLAYER, TRANSITION, UNIT
+from residyn.numerics import nan
+from residyn.quantities.measure import BOUND, BOUNDS, CURVE
+from residyn.quantities.registry import quantities
+from residyn.quantities.tables.curves import quartiles
+from residyn.schema import SAMPLE, SUBLAYER, UNIT
 
 GLOBAL = "global"
 """The space whose explained variance is compared: the paper's."""
 
 ESTIMATOR = "estimator"
-INFORMATION, EXPLAINED = "mutual_information", "explained_variance_by_sublayer"
+INFORMATION, EXPLAINED, RATIO = "mutual_information", "explained_variance_by_sublayer", "participation_ratio"
 
-COMPARED: dict[str, Shape] = {
-    **{name: SHAPES[name] for name in ("cosine", "velocity", "relative_velocity", "norm", "density")},
-    "unit_correlation": SHAPES["unit_correlation"],
-    INFORMATION: Shape(TRANSITION, UNIT),
-    "magnitude": SHAPES["magnitude"],
-    "sign_kept": SHAPES["sign_kept"],
-    "participation_ratio": Shape(SUBLAYER, None),
-    EXPLAINED: Shape(SUBLAYER, None),
-}
+
+def compared() -> tuple[str, ...]:
+    """The names of the quantities that runs are compared by."""
+    return (*(name for name, one in quantities().items() if one.compared), INFORMATION, RATIO, EXPLAINED)
 
 
 def shared_estimator(runs: Mapping[str, xr.Dataset]) -> str | None:
@@ -41,15 +39,40 @@ def estimators_of(results: xr.Dataset) -> list[str]:
     return [str(name) for name in np.atleast_1d(results[INFORMATION][ESTIMATOR].values)]
 
 
-def result_of(results: xr.Dataset, quantity: str, estimator: str | None) -> xr.DataArray | None:
-    """A run's result as it is compared, or None where the run lacks it."""
-    if quantity not in results:
+def curve_of(results: xr.Dataset, quantity: str, estimator: str | None) -> xr.DataArray | None:
+    """A run's curve as it is compared, (bound, place): its value and the ends of its interval; None where it lacks
+    it.
+
+    Results that hold no curve, as those of earlier versions, give the value alone: its ends are NaN.
+    """
+    if quantity not in results or (quantity == INFORMATION and estimator not in estimators_of(results)):
         return None
-    array = results[quantity]
-    if quantity == INFORMATION:
-        if estimator not in estimators_of(results):
-            return None
-        return array.sel({ESTIMATOR: estimator}) if ESTIMATOR in array.dims else array
+    stored = results.get(f"{quantity}{CURVE}")
+    array = results[quantity] if stored is None else stored
+    if quantity == INFORMATION and ESTIMATOR in array.dims:
+        array = array.sel({ESTIMATOR: estimator})
     if quantity == EXPLAINED and "space" in array.dims:
-        return array.sel(space=GLOBAL) if GLOBAL in array["space"].values else None
-    return array
+        if GLOBAL not in array["space"].values:
+            return None
+        array = array.sel(space=GLOBAL)
+    return array if stored is not None else _without_interval(array)
+
+
+def _without_interval(result: xr.DataArray) -> xr.DataArray:
+    """The curve of a result: means over samples, medians over units (means of information), or the values."""
+    depth = [dim for dim in result.dims if dim not in (SAMPLE, UNIT)]
+    known = quantities().get(str(result.name))
+    statistic = "value" if known is None else known.statistic
+    values = result.values.astype(np.float64)
+    if SAMPLE in result.dims:
+        values = nan.finite_mean(result.transpose(*depth, SAMPLE).values)
+    elif UNIT in result.dims:
+        of_units = result.transpose(*depth, UNIT).values
+        statistic = "median over units"
+        values = quartiles(of_units.T)[1]
+        if result.name == INFORMATION:
+            statistic, values = "mean over units", nan.finite_mean(of_units)
+    unknown = np.full(values.shape, np.nan)
+    kept = {name: c for name, c in result.coords.items() if c.dims == tuple(depth) or name == SUBLAYER}
+    curve = xr.DataArray(np.stack([values, unknown, unknown]), dims=(BOUND, *depth), coords=kept, name=result.name)
+    return curve.assign_coords({BOUND: list(BOUNDS)}).assign_attrs(statistic=statistic)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from residyn.errors import DataError
 from residyn.figures import style
-from residyn.figures.panels import comparison as panels
+from residyn.figures.plot import comparison as panels
 
 _LEFTS = (10.0, 54.5, 99.0, 143.5)
 _AXES_MM = (34.0, 29.0)

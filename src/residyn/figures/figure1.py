@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from residyn.errors import DataError
-from residyn.figures import panels, style
+from residyn.figures import plot, style
 from residyn.figures.drawers import Panel, Teleports, controls, drawers, summaries
 from residyn.figures.layout import Place, arrange
 from residyn.figures.saving import FORMATS, save
@@ -106,11 +106,11 @@ def _alone(panel: Panel) -> Figure:
     """A panel in a figure of its own."""
     if panel.shape in ("space", "row"):
         in_space = panel.shape == "space"
-        fig = style.new_figure(*(style.PANEL_MM if in_space else panels.ROW_MM))
-        box = panels.SPACE_BOX if in_space else panels.ROW_BOX
+        fig = style.new_figure(*(style.PANEL_MM if in_space else plot.ROW_MM))
+        box = plot.SPACE_BOX if in_space else plot.ROW_BOX
         panel.draw(fig.add_axes(box, projection="3d" if in_space else None))
         return fig
-    size = panels.SCHEMATIC_MM if panel.shape == "schematic" else style.PANEL_MM
+    size = plot.SCHEMATIC_MM if panel.shape == "schematic" else style.PANEL_MM
     fig = style.new_figure(*size, layout="constrained")
     panel.draw(fig.subplots())
     return fig

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from residyn.figures.panels import SCHEMATIC_MM
+from residyn.figures.plot import SCHEMATIC_MM
 
 Shape = Literal["schematic", "map", "curve", "scaled", "space", "row"]
 

@@ -80,16 +80,6 @@ def merge(a: StepMoments, b: StepMoments) -> StepMoments:
     )
 
 
-def skip_correlation(m: StepMoments) -> np.ndarray:
-    """σ_h/√(σ_h² + σ_Δ²), (S − 1, D), in (0, 1]: r of h and h + Δ if Δ were independent of h.
-
-    NaN where the unit is constant, and everywhere for fewer than `LEAST_SAMPLES` samples.
-    """
-    if m.count < LEAST_SAMPLES:
-        return np.full_like(m.state_m2, np.nan)
-    return np.sqrt(_ratio(m.state_m2, np.where(m.state_m2 > 0, m.state_m2 + m.step_m2, 0.0)))
-
-
 def step_correlation(m: StepMoments) -> np.ndarray:
     """Pearson r over samples of each unit's step and the state it leaves, (S − 1, D), in [−1, 1].
 

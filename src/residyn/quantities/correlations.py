@@ -8,10 +8,8 @@ import numpy as np
 import xarray as xr
 
 from residyn.errors import DataError, UsageError
+from residyn.quantities.measure import TRANSITION_KIND, transitions_by_kind
 from residyn.schema import STATES_PROVENANCE, TRANSITION, UNIT, along
-
-TRANSITION_KIND = "transition_kind"
-KINDS = ("within", "cross", "block")
 
 
 def correlation_density(r: xr.DataArray, bins: int = 50) -> xr.DataArray:
@@ -34,7 +32,7 @@ def correlation_density(r: xr.DataArray, bins: int = 50) -> xr.DataArray:
     if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 1:
         raise UsageError(f"bins is a whole number of at least 1, got {bins!r}.")
     values, kind = r.values, r["kind"].values
-    masks = {"all": np.ones(len(kind), dtype=bool), **{k: kind == k for k in KINDS if k in kind}}
+    masks = transitions_by_kind(kind)
     edges = np.linspace(0, 1, int(bins) + 1)
     counted = [_count(values[mask], edges) for mask in masks.values()]
     inside, negative, undefined = (np.stack(part) for part in zip(*counted, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any, NamedTuple
 
@@ -10,10 +11,10 @@ import xarray as xr
 
 from residyn.errors import DataError
 from residyn.numerics import dependence as numerics
-from residyn.numerics import information, moments, pca
+from residyn.numerics import information, pca
 from residyn.numerics.moments import LEAST_SAMPLES
 from residyn.schema import SAMPLE, SUBLAYER, TRANSITION, UNIT, along, documents_of, label_result, transition_coords
-from residyn.walk import Progress, each_block
+from residyn.walk import Progress, Reading, read_together
 
 COMPONENTS = 50
 """Most principal components that the whole step is regressed on."""
@@ -26,16 +27,6 @@ _PAIRED_VALUES = 1 << 20
 """Values of states and steps held at a time for the estimate of information: 8 MiB."""
 
 _RESULTS = {
-    "skip_correlation": (
-        "Pearson r",
-        "σ_h/√(σ_h² + σ_Δ²) of state h and step Δ: r of h and h + Δ if Δ were independent of h",
-        "a unit is constant",
-    ),
-    "correlation_excess": (
-        "Pearson r",
-        "r of successive states − σ_h/√(σ_h² + σ_Δ²)",
-        "a unit is constant at either sublayer",
-    ),
     "step_correlation": (
         "Pearson r",
         "correlation over samples of step and state",
@@ -66,8 +57,6 @@ _OF_DOCUMENTS = "of whole documents"
 class _OfUnits(NamedTuple):
     """Of a band of units, (S − 1, d) each, named as the results."""
 
-    skip_correlation: np.ndarray
-    correlation_excess: np.ndarray
     step_correlation: np.ndarray
     step_r2: np.ndarray
     step_information: np.ndarray
@@ -84,9 +73,7 @@ class _Band(NamedTuple):
 def dependence(states: xr.DataArray, seed: int = 0, progress: Progress | None = None) -> xr.Dataset:
     """How much of the next state's dependence on this one is not the skip path's, with Δ = h′ − h the step.
 
-    Per unit, (transition, unit), over samples:
-    skip_correlation: σ_h/√(σ_h² + σ_Δ²), in (0, 1]: the r that the skip path alone gives a step that knows nothing
-    of the state. correlation_excess: r − that, in [−2, 1); below 0 where steps take back what is there.
+    Per unit, (transition, unit), over samples (beside the quantities skip_correlation and correlation_excess):
     step_correlation: r of step and state, in [−1, 1]. step_r2: held-out R² of the step on the state, ≤ 1: a line
     fitted to one half of the samples predicts the other, and the other way round; negative where it predicts worse
     than the fitted half's mean. step_information: mutual information of step and state (gcmi), in nats, unclipped;
@@ -110,42 +97,74 @@ def dependence(states: xr.DataArray, seed: int = 0, progress: Progress | None = 
     sublayers. Raises DataError where the states break the data contract, are empty, have but one sublayer, or hold
     a non-finite value.
     """
-    transitions = transition_coords(states)
+    transition_coords(states)
     n_units, n_sublayers = states.sizes[UNIT], states.sizes[SUBLAYER]
     total = n_units + n_sublayers
+    (by_unit,) = read_together(states, [unit_steps(states, seed)], _shifted(progress, 0, total), along=UNIT)
+    with pca.one_thread():
+        (joint,) = read_together(
+            states, [joint_steps(states, seed)], _shifted(progress, n_units, total), along=SUBLAYER
+        )
+    return xr.Dataset({**by_unit, **joint})
+
+
+def unit_steps(states: xr.DataArray, seed: int) -> Reading:
+    """A walk along units that makes step_correlation, step_r2 and step_information; see `dependence`."""
     documents = documents_of(states)
     split = numerics.halves(documents, seed)
-    by_unit = _of_units(states, split, _shifted(progress, 0, total))
-    rows = np.sort(np.random.default_rng(seed).permutation(states.sizes[SAMPLE])[:MOST_JOINT])
-    of_rows = numerics.halves(documents[rows], seed)
-    n_components = min(COMPONENTS, len(of_rows[1]) // SAMPLES_A_COMPONENT)
-    joint = _jointly(states, rows, of_rows, n_components, _shifted(progress, n_units, total))
-    coords = {**along(states, UNIT), **transitions}
-    results = [
-        _label(
-            states,
-            values,
-            coords,
-            name,
-            _RESULTS[name],
-            seed=int(seed),
-            **(_said_of(split, documents) if name == "step_r2" else {}),
+
+    def of_band(block: np.ndarray, _: int) -> _OfUnits:
+        # Not merged from the halves: what does not depend on these is not to change with them in its last bits.
+        whole = numerics.step_moments(block)
+        return _OfUnits(numerics.step_correlation(whole), _halved(block, split), _information(block))
+
+    def finish(bands: list[_OfUnits]) -> xr.Dataset:
+        coords = {**along(states, UNIT), **transition_coords(states)}
+        found = _OfUnits(*(np.concatenate(parts, axis=1) for parts in zip(*bands, strict=True)))
+        halves = {"step_r2": _halves(split, documents)}
+        results = (
+            _label(states, values, coords, name, _RESULTS[name], seed=int(seed), **halves.get(name, {}))
+            for name, values in found._asdict().items()
         )
-        for name, values in by_unit._asdict().items()
-    ]
-    results.append(
-        _label(
+        return xr.Dataset({str(result.name): result for result in results})
+
+    return Reading(of_band, finish)
+
+
+def joint_steps(states: xr.DataArray, seed: int) -> Reading:
+    """A walk along sublayers that makes step_r2_joint, of pairs inside bands of sublayers and across them."""
+    documents = documents_of(states)
+    rows = np.sort(np.random.default_rng(seed).permutation(states.sizes[SAMPLE])[:MOST_JOINT])
+    split = numerics.halves(documents[rows], seed)
+    n_components = min(COMPONENTS, len(split[1]) // SAMPLES_A_COMPONENT)
+
+    def share(before: np.ndarray, after: np.ndarray) -> float:
+        if n_components == 0:
+            return float("nan")
+        return numerics.joint_share(before, np.subtract(after, before, dtype=np.float64), split, n_components)
+
+    def of_band(block: np.ndarray, _: int) -> _Band:
+        places = [block[rows, s] for s in (0, -1)]
+        shares = [share(block[rows, s], block[rows, s + 1]) for s in range(block.shape[1] - 1)]
+        return _Band(shares, *places)
+
+    def finish(bands: list[_Band]) -> xr.Dataset:
+        shares = list(bands[0].shares)
+        for before, band in itertools.pairwise(bands):
+            shares += [share(before.last, band.first), *band.shares]
+        result = _label(
             states,
-            joint,
-            transitions,
+            np.array(shares),
+            transition_coords(states),
             "step_r2_joint",
             _JOINT,
             seed=int(seed),
             parameters={"components": n_components, "samples": len(rows)},
-            **_said_of(of_rows, documents[rows]),
+            **_halves(split, documents[rows]),
         )
-    )
-    return xr.Dataset({str(result.name): result for result in results})
+        return xr.Dataset({str(result.name): result})
+
+    return Reading(of_band, finish)
 
 
 def information_excess(mutual_information: xr.DataArray) -> xr.DataArray:
@@ -179,23 +198,6 @@ def information_excess(mutual_information: xr.DataArray) -> xr.DataArray:
     return excess.rename("information_excess")
 
 
-def _of_units(states: xr.DataArray, split: tuple[np.ndarray, np.ndarray], progress: Progress | None) -> _OfUnits:
-    def of_band(block: np.ndarray) -> _OfUnits:
-        # Not merged from the halves: what does not depend on these is not to change with them in its last bits.
-        whole = numerics.step_moments(block)
-        skip = numerics.skip_correlation(whole)
-        return _OfUnits(
-            skip,
-            moments.correlation(moments.from_block(block)) - skip,
-            numerics.step_correlation(whole),
-            _halved(block, split),
-            _information(block),
-        )
-
-    bands = list(each_block(states, of_band, progress, along=UNIT))
-    return _OfUnits(*(np.concatenate(parts, axis=1) for parts in zip(*bands, strict=True)))
-
-
 def _halved(block: np.ndarray, split: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     if len(split[1]) < LEAST_SAMPLES:
         return np.full((block.shape[1] - 1, block.shape[2]), np.nan)
@@ -209,40 +211,7 @@ def _information(block: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.concatenate(parts).T)
 
 
-def _jointly(
-    states: xr.DataArray,
-    rows: np.ndarray,
-    split: tuple[np.ndarray, np.ndarray],
-    n_components: int,
-    progress: Progress | None,
-) -> np.ndarray:
-    """The joint share of every transition, (S − 1,), pairs inside bands of sublayers and across them.
-
-    Of the samples `rows` alone; the halves `split` number these.
-    """
-    if n_components == 0:
-        return np.full(states.sizes[SUBLAYER] - 1, np.nan)
-
-    def share(before: np.ndarray, after: np.ndarray) -> float:
-        return numerics.joint_share(before, np.subtract(after, before, dtype=np.float64), split, n_components)
-
-    def of_band(block: np.ndarray) -> _Band:
-        places = [block[rows, s] for s in (0, -1)]
-        shares = [share(block[rows, s], block[rows, s + 1]) for s in range(block.shape[1] - 1)]
-        return _Band(shares, *places)
-
-    shares: list[float] = []
-    last: np.ndarray | None = None
-    with pca.one_thread():
-        for band in each_block(states, of_band, progress, along=SUBLAYER):
-            if last is not None:
-                shares.append(share(last, band.first))
-            shares += band.shares
-            last = band.last
-    return np.array(shares)
-
-
-def _said_of(split: tuple[np.ndarray, np.ndarray], documents: np.ndarray) -> dict[str, Any]:
+def _halves(split: tuple[np.ndarray, np.ndarray], documents: np.ndarray) -> dict[str, Any]:
     """The attributes that tell how the samples were halved."""
     return {
         "halves": _OF_DOCUMENTS if (documents >= 0).any() else "of samples",

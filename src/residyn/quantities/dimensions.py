@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from residyn.numerics import dimension, pca
-from residyn.schema import SUBLAYER, along, label_result
-from residyn.walk import Progress, each_block
+from residyn.numerics.spectra import participation_ratios
+from residyn.quantities.replicates import Plan
+from residyn.schema import SAMPLE, SUBLAYER, along, label_result
+from residyn.walk import Progress, Reading, read_together
 
 SHARE = 0.9
+LARGEST_GRAM = 2000
+"""Most samples whose participation ratio is resampled."""
 
 
 class _Filled(NamedTuple):
@@ -39,12 +44,48 @@ def dimensions(states: xr.DataArray, *, progress: Progress | None = None) -> xr.
     sublayers: a few copies of one sublayer's states in float64, and a matrix of min(N, D)². Raises DataError where
     the states break the data contract, are empty, or hold a non-finite value.
     """
-
-    def of_band(band: np.ndarray) -> list[_Filled]:
-        return [_filled(band[:, s]) for s in range(band.shape[1])]
-
     with pca.one_thread():
-        filled = [part for band in each_block(states, of_band, progress, along=SUBLAYER) for part in band]
+        (found,) = read_together(states, [filled_dimensions(states)], progress, along=SUBLAYER)
+    return found
+
+
+def filled_dimensions(states: xr.DataArray) -> Reading:
+    """A walk along sublayers that makes what `dimensions` returns."""
+    return Reading(
+        lambda band, _: [_filled(band[:, s]) for s in range(band.shape[1])],
+        lambda bands: _labelled(states, [filled for band in bands for filled in band]),
+    )
+
+
+def resampled_ratios(states: xr.DataArray, plan: Plan) -> Reading:
+    """A walk along sublayers that makes participation ratios with their replicates, (1 + B, S).
+
+    Of at most `LARGEST_GRAM` samples, chosen by the plan's seed: it takes matrices of their number squared.
+    """
+    n = states.sizes[SAMPLE]
+    rows = np.arange(n)
+    if n > LARGEST_GRAM:
+        rows = np.sort(np.random.default_rng(plan.seed).permutation(n)[:LARGEST_GRAM])
+    group = plan.group[rows]
+
+    def of_band(band: np.ndarray, _: int) -> np.ndarray:
+        return np.stack(
+            [participation_ratios(band[rows, s], group, plan.weights) for s in range(band.shape[1])], axis=1
+        )
+
+    return Reading(of_band, lambda bands: np.concatenate(bands, axis=1))
+
+
+def ratios_without(gone: Sequence[np.ndarray]) -> Reading:
+    """A walk along sublayers that makes participation ratios without each of these sets of units, (sets, S)."""
+
+    def of_band(band: np.ndarray, _: int) -> np.ndarray:
+        return np.stack([dimension.participation_ratios(band[:, s], gone) for s in range(band.shape[1])], axis=1)
+
+    return Reading(of_band, lambda bands: np.concatenate(bands, axis=1))
+
+
+def _labelled(states: xr.DataArray, filled: Sequence[_Filled]) -> xr.Dataset:
     ratio, components, two_nn, n_distinct = (np.array(values) for values in zip(*filled, strict=True))
     n, _, n_units = states.shape
     ceiling = np.full(len(filled), dimension.isotropic_ceiling(n, n_units))

@@ -1,9 +1,8 @@
-"""What the panels' numbers are without the most massive units."""
+"""What curves are without the most massive units."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,33 +10,18 @@ import pandas as pd
 import xarray as xr
 
 from residyn.errors import DataError
-from residyn.numerics import dimension, geometry, pca
-from residyn.numerics.geometry import PathSums
+from residyn.numerics import nan, pca
+from residyn.quantities.dimensions import ratios_without
 from residyn.quantities.massive import massive_units
+from residyn.quantities.measure import Gathered, gather, rows_of
+from residyn.quantities.record import Gather, Quantity
+from residyn.quantities.registry import quantities
+from residyn.quantities.replicates import plan_of
 from residyn.schema import SUBLAYER, TRANSITION, UNIT, along, label_result, transition_coords
-from residyn.walk import Progress, each_block
+from residyn.walk import Progress, read_together
 
 LEFT_OUT = "left_out"
-NEEDED = ("massive_ratio", "mean_activation", "unit_correlation")
-
-_OF_PATHS: dict[str, Callable[[PathSums], np.ndarray]] = {
-    "magnitude": geometry.mean_magnitude,
-    "density": geometry.density,
-    "cosine": geometry.cosine,
-    "velocity": geometry.velocity,
-    "relative_velocity": geometry.relative_velocity,
-}
-_SAID = {
-    "magnitude": "mean of |h| over samples and units",
-    "density": "mean of the population density over samples",
-    "cosine": "mean of the cosine over samples",
-    "velocity": "mean of the velocity over samples",
-    "relative_velocity": "mean of the relative velocity over samples",
-    "sign_kept": "share of units with the sign of their mean at the last sublayer",
-    "unit_correlation": "median of r over units",
-    "mutual_information": "mean over units",
-    "participation_ratio": "(Σλ)²/Σλ² of the sublayer's covariance",
-}
+SUFFIX = "_without_massive"
 
 
 def without_massive(
@@ -46,51 +30,132 @@ def without_massive(
     leave_out: Sequence[int] = (1, 3, 10),
     progress: Progress | None = None,
 ) -> xr.Dataset:
-    """Each panel's curve again, without the 0, 1, 3, 10, … most massive units.
+    """Curves along depth again, without the 0, 1, 3, 10, … most massive units.
 
-    `results` holds those of the same states: massive_ratio, which says which units go, mean_activation,
-    unit_correlation and, where there is one, mutual_information (its first estimator is taken). Returns magnitude,
-    density, sign_kept and participation_ratio (left_out, sublayer), and cosine, velocity, relative_velocity,
-    unit_correlation and mutual_information (left_out, transition), each under its name and "_without_massive":
-    means over samples, for units their median (r), mean (information) or share (sign), of what is finite. The row
-    left_out = 0 is with every unit. Numbers of units to leave out that would leave none are cut to all but one.
+    `results` holds massive_ratio of the same states, which says which units go, and may hold mutual_information
+    (its first estimator is taken). Returns, each under its name and "_without_massive", the curve of every
+    quantity that takes part (its record says so), participation_ratio and mutual_information: (left_out, sublayer)
+    or (left_out, transition). The row left_out = 0 is with every unit. Numbers of units to leave out that would
+    leave none are cut to all but one.
 
     The explained variance without them is a fit of its own: fit_space(states, without=massive_units(ratio, 3)).
-    Raises DataError where a result is missing or the states break the data contract.
+    Raises DataError where the ratio is missing or the states break the data contract.
     """
-    missing = [name for name in NEEDED if name not in results]
-    if missing:
+    if "massive_ratio" not in results:
         raise DataError(
-            f"What changes without massive units is seen in {', '.join(NEEDED)}; missing: {', '.join(missing)}. "
-            "Pass the results of analyze(states)."
+            "Which units are massive is seen in massive_ratio, which is missing. Pass analyze(states)."
         )
-    gone = [massive_units(results["massive_ratio"], top) for top in (0, *leave_out)]
-    # Numbers that were cut to all but one unit are the same row.
-    gone = list({len(units): units for units in gone}.values())
-    kept = [np.setdiff1d(np.arange(results.sizes[UNIT]), units) for units in gone]
-    curves = {**_of_paths(states, kept), **_of_units(results, kept), **_of_covariance(states, gone, progress)}
-    rows = {LEFT_OUT: np.array([len(units) for units in gone])}
-    coords = {
-        SUBLAYER: {**rows, **along(states, SUBLAYER)},
-        TRANSITION: {**rows, **transition_coords(states)},
-    }
+    gone = units_left_out(results["massive_ratio"], leave_out)
+    chosen = taking_part()
+    found = gather(
+        states,
+        [quantity.gather for quantity in chosen],
+        plan_of(states, 0),
+        without=rest(gone),
+        also=gathered_again(chosen),
+    )
+    with pca.one_thread():
+        (ratios,) = read_together(states, [ratios_without(list(gone.values()))], progress, along=SUBLAYER)
+    made = walked(states, chosen, found, gone) | labelled_ratios(states, ratios, gone)
+    if "mutual_information" in results:
+        made |= informations(states, results["mutual_information"], gone)
+    return xr.Dataset(made)
+
+
+def units_left_out(ratio: xr.DataArray, leave_out: Sequence[int]) -> dict[int, np.ndarray]:
+    """Positions of the units that are left out, by their number; none for 0.
+
+    Numbers that were cut to all but one unit are the same.
+    """
+    sets = [massive_units(ratio, top) for top in (0, *leave_out)]
+    return {len(units): units for units in sets}
+
+
+def rest(gone: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
+    """Those that leave something out."""
+    return {top: units for top, units in gone.items() if top}
+
+
+def taking_part() -> list[Quantity]:
+    """The quantities whose curves are made again without massive units."""
+    return [quantity for quantity in quantities().values() if quantity.without_massive]
+
+
+def gathered_again(chosen: Iterable[Quantity]) -> list[Gather]:
+    """What is gathered anew without some units: sums over units are; of single units, others are left out."""
+    return [quantity.gather for quantity in chosen if quantity.over != "unit"]
+
+
+def walked(
+    states: xr.DataArray, chosen: Iterable[Quantity], found: Gathered, gone: Mapping[int, np.ndarray]
+) -> dict[str, xr.DataArray]:
+    """The curves of quantities without each set of units, of what a walk gathered."""
+    plan = plan_of(states, 0)
+    one = plan.weights
     made = {}
-    for name, values in curves.items():
-        depth = SUBLAYER if values.shape[1] == states.sizes[SUBLAYER] else TRANSITION
-        known = results[name].attrs if name in results else {}
-        quantity = f"{name}_without_massive"
-        made[quantity] = label_result(
-            values,
+    for quantity in chosen:
+        rows = []
+        for top, units in gone.items():
+            if quantity.over != "unit":
+                gathered = found.whole if not top else found.without[top]
+                rows.append(rows_of([quantity], gathered, found.depth, plan)[quantity.name][0])
+                continue
+            weighed = quantity.gather.weigh(found.whole[quantity.gather], one)
+            values = quantity.in_replicates(one, weighed, found.depth)
+            rows.append(quantity.summary(np.delete(values, units, axis=-1))[0])  # type: ignore[misc]
+        made |= _labelled(
+            states,
+            quantity.name,
+            np.stack(rows),
+            gone,
+            units=quantity.units,
+            definition=f"{quantity.statistic} of: {quantity.definition}",
+        )
+    return made
+
+
+def labelled_ratios(
+    states: xr.DataArray, ratios: np.ndarray, gone: Mapping[int, np.ndarray]
+) -> dict[str, xr.DataArray]:
+    """participation_ratio without each set of units."""
+    said = "(Σλ)²/Σλ² of the sublayer's covariance"
+    return _labelled(states, "participation_ratio", ratios, gone, units="dimensions", definition=said)
+
+
+def informations(
+    states: xr.DataArray, nats: xr.DataArray, gone: Mapping[int, np.ndarray]
+) -> dict[str, xr.DataArray]:
+    """mutual_information of the first estimator, the mean over units that are left."""
+    values = nats.isel(estimator=0).transpose(TRANSITION, UNIT).values
+    rows = np.stack([nan.finite_mean(np.delete(values, units, axis=1)) for units in gone.values()])
+    return _labelled(states, "mutual_information", rows, gone, units="nats", definition="mean over units")
+
+
+def _labelled(
+    states: xr.DataArray,
+    name: str,
+    rows: np.ndarray,
+    gone: Mapping[int, np.ndarray],
+    *,
+    units: str,
+    definition: str,
+) -> dict[str, xr.DataArray]:
+    depth = SUBLAYER if rows.shape[1] == states.sizes[SUBLAYER] else TRANSITION
+    places: dict[str, Any] = along(states, SUBLAYER) if depth == SUBLAYER else transition_coords(states)
+    quantity = f"{name}{SUFFIX}"
+    return {
+        quantity: label_result(
+            rows,
             (LEFT_OUT, depth),
-            coords[depth],
+            {LEFT_OUT: np.array(list(gone)), **places},
             quantity=quantity,
-            units=str(known.get("units", "1")),
-            definition=f"{_SAID[name]}, without the most massive units",
+            units=units,
+            definition=f"{definition}, without the most massive units",
             source="control: massive units",
             states=states,
-            parameters={"leave_out": [int(top) for top in leave_out]},
+            parameters={"leave_out": [int(top) for top in gone if top]},
         )
-    return xr.Dataset(made)
+    }
 
 
 def without_massive_table(results: xr.Dataset) -> pd.DataFrame:
@@ -100,9 +165,8 @@ def without_massive_table(results: xr.Dataset) -> pd.DataFrame:
 
 
 def _rows(results: xr.Dataset) -> Iterator[tuple[Any, ...]]:
-    suffix = "_without_massive"
     for name, result in results.data_vars.items():
-        if not str(name).endswith(suffix):
+        if LEFT_OUT not in result.dims:
             continue
         depth, layer, kind = (
             (SUBLAYER, "layer", "site") if SUBLAYER in result.dims else (TRANSITION, "from_layer", "kind")
@@ -110,50 +174,4 @@ def _rows(results: xr.Dataset) -> Iterator[tuple[Any, ...]]:
         for row, top in enumerate(result[LEFT_OUT].values):
             places = zip(result[depth].values, result[layer].values, result[kind].values, strict=True)
             for column, place in enumerate(places):
-                yield (str(name).removesuffix(suffix), int(top), *place, float(result.values[row, column]))
-
-
-def _of_paths(states: xr.DataArray, kept: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    def reduce(block: np.ndarray) -> list[PathSums]:
-        return [geometry.path_sums(block[:, :, units]) for units in kept]
-
-    blocks = list(each_block(states, reduce))
-    sums = [geometry.concatenate([block[row] for block in blocks]) for row in range(len(kept))]
-    return {name: np.stack([_mean(function(one), axis=0) for one in sums]) for name, function in _OF_PATHS.items()}
-
-
-def _of_units(results: xr.Dataset, kept: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    sign = np.sign(results["mean_activation"].transpose(SUBLAYER, UNIT).values)
-    correlation = results["unit_correlation"].transpose(TRANSITION, UNIT).values
-    found = {
-        "sign_kept": np.stack([(sign[:, units] == sign[-1, units]).mean(axis=1) for units in kept]),
-        "unit_correlation": np.stack([_median(correlation[:, units]) for units in kept]),
-    }
-    if "mutual_information" in results:
-        information = results["mutual_information"].isel(estimator=0).transpose(TRANSITION, UNIT).values
-        found["mutual_information"] = np.stack([_mean(information[:, units], axis=1) for units in kept])
-    return found
-
-
-def _of_covariance(
-    states: xr.DataArray, gone: Sequence[np.ndarray], progress: Progress | None
-) -> dict[str, np.ndarray]:
-    def reduce(band: np.ndarray) -> np.ndarray:
-        return np.stack([dimension.participation_ratios(band[:, s], gone) for s in range(band.shape[1])], axis=1)
-
-    with pca.one_thread():
-        bands = list(each_block(states, reduce, progress, along=SUBLAYER))
-    return {"participation_ratio": np.concatenate(bands, axis=1)}
-
-
-def _mean(values: np.ndarray, axis: int) -> np.ndarray:
-    """The mean of what is finite; NaN where there is nothing else."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
-        return np.nanmean(np.where(np.isfinite(values), values, np.nan), axis=axis)
-
-
-def _median(values: np.ndarray) -> np.ndarray:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
-        return np.nanmedian(values, axis=1)
+                yield (str(name).removesuffix(SUFFIX), int(top), *place, float(result.values[row, column]))

@@ -1,8 +1,9 @@
-"""Every result of panels B–K and their controls, part by part: an interrupted analysis goes on where it was."""
+"""Every result of some states, step by step: an interrupted analysis goes on where it was."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+import json
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple
 
@@ -10,36 +11,62 @@ import numpy as np
 import xarray as xr
 
 from residyn.errors import DataError
-from residyn.quantities import states as per_state
-from residyn.quantities import units as per_unit
-from residyn.quantities.basis import basis
+from residyn.numerics import nan, pca
+from residyn.numerics.groups import weighted_mean
+from residyn.quantities import robustness
+from residyn.quantities.basis import kurtosis_rotated
 from residyn.quantities.correlations import correlation_density
-from residyn.quantities.dependence import dependence, information_excess
-from residyn.quantities.dimensions import dimensions
-from residyn.quantities.information import Options, mutual_informations
-from residyn.quantities.kinematics import kinematics
+from residyn.quantities.dependence import information_excess, joint_steps, unit_steps
+from residyn.quantities.dimensions import filled_dimensions, ratios_without, resampled_ratios
+from residyn.quantities.information import ESTIMATOR, Options, informations
+from residyn.quantities.information.replicates import mean_information
 from residyn.quantities.massive import massive_ratio, massive_units
+from residyn.quantities.measure import (
+    BOUND,
+    BOUNDS,
+    BY_KIND,
+    CURVE,
+    INTERVAL,
+    TRANSITION_KIND,
+    gather,
+    labelled_all,
+    transitions_by_kind,
+)
 from residyn.quantities.orbits import orbits
-from residyn.quantities.robustness import without_massive
+from residyn.quantities.registry import quantities
+from residyn.quantities.replicates import Plan, plan_of, with_ends
 from residyn.quantities.settings import Settings
-from residyn.schema import SAMPLE, provenance_of, transition_coords
+from residyn.schema import (
+    SAMPLE,
+    SUBLAYER,
+    TRANSITION,
+    UNIT,
+    along,
+    label_result,
+    provenance_of,
+    transition_coords,
+)
 from residyn.spaces import explained_variance, explained_variance_by_sublayer, fit_space, pc_scores
-from residyn.walk import Progress, summaries_of
+from residyn.walk import Progress, Reading, read_together
 
 Stages = Callable[[str, str], AbstractContextManager[Progress]]
-"""Opened for each part with its name and what it counts; gives a function called with (done, total)."""
+"""Opened for each step with its name and what it counts; gives a function called with (done, total)."""
 
 SPACE = "space"
 HELD_OUT = 0.5
 """Share of the samples that the space of the curve "held out" has not seen."""
 LEAST_SAMPLES = 4
 """Fewest samples whose halves have a variance each."""
+_NOT_RESAMPLED = (
+    "none: only gcmi's mean is resampled, by a jackknife; ranks and densities survive no sample drawn twice"
+)
+"""Why other estimators have no interval."""
 
 
-class Part(NamedTuple):
-    """Some results that are computed together: `compute` is given those of the parts before it.
+class Step(NamedTuple):
+    """Some results that are computed together: `compute` is given those of the steps before it.
 
-    `first` is a result that is there if and only if the part is done.
+    `first` is a result that is there if and only if the step is done.
     """
 
     name: str
@@ -56,28 +83,26 @@ def analyze(
     earlier: xr.Dataset | None = None,
     keep: Callable[[xr.Dataset], object] | None = None,
 ) -> xr.Dataset:
-    """Compute the results of panels B–K and their controls.
+    """Compute every registered quantity of some states, and what is no curve over depth; a Dataset.
 
-    Returns a Dataset of
-
-    - mean_activation, magnitude, sign_kept, unit_correlation, correlation_density, norm, density, cosine,
-      velocity, relative_velocity (B–F), each equal to what the function of its name returns;
-    - mutual_information and, with shuffles, mutual_information_shuffle (estimator, transition, unit) (G, H);
-    - massive_ratio (sublayer, unit);
+    - Each quantity of `residyn.quantities.registry`, as calling it returns it; NAME_curve (bound, place), its mean
+      or median along depth with the ends of its 95 % interval over documents; and NAME_by_kind (bound,
+      transition_kind), the mean of that curve over the transitions of each kind.
+    - correlation_density (transition_kind, bin, unit); mutual_information and, with shuffles,
+      mutual_information_shuffle (estimator, transition, unit), with mutual_information_curve; massive_ratio.
     - pc_scores of the first three components of the global space, that space (pc_axes, pc_mean, …: see
-      `Space.from_dataset`) and explained_variance (sublayer, component) (I, J);
-    - explained_variance_by_sublayer (space, sublayer) (K) of the global space, of one fitted without the samples
-      it is judged on, of equalised sublayers, of z-scored units, and without massive units;
-    - participation_ratio, components_for_90 and two_nn (sublayer);
-    - the curves without massive units, as `without_massive` gives them;
-    - what `kinematics`, `dependence` (with `information_excess`), `basis` and `orbits` return.
+      `Space.from_dataset`) and explained_variance (sublayer, component); explained_variance_by_sublayer (space,
+      sublayer) of the global space, of one fitted without the samples it is judged on, of equalised sublayers, of
+      z-scored units, and without massive units.
+    - What `dimensions`, `without_massive`, `dependence` (with `information_excess`), `kurtosis_rotated` and
+      `orbits` return.
 
-    `settings` are the choices that these leave open. `stages(name, counts)` is opened for each part and gives its
-    progress function. Parts whose results are in `earlier` are not computed again; the caller answers for their
-    being of the same states and settings. `keep` is called with all results so far when a part is done.
+    `settings` are the choices that these leave open. `stages(name, counts)` is opened for each step and gives its
+    progress function. Steps whose results are in `earlier` are not computed again; the caller answers for their
+    being of the same states and settings. `keep` is called with all results so far when a step is done.
 
-    A part that these states are too few or too alike for is left out; attribute `not_computed` says why.
-    Memory beside the results: two blocks of the states and what each part's function says. Raises DataError where
+    A step that these states are too few or too alike for is left out; `not_computed(results)` says which, and why.
+    Memory beside the results: two blocks of the states and what each step's function says. Raises DataError where
     the states break the data contract, are empty, have but one sublayer, or hold a non-finite value; UsageError
     for settings out of range.
     """
@@ -87,24 +112,34 @@ def analyze(
     results = earlier
     if results is None:
         results = xr.Dataset(attrs={**provenance_of(states), "settings": settings.to_json()})
-    lacking: list[str] = []
-    for part in PARTS:
-        if part.first in results:
+    lacking: dict[str, str] = {}
+    for step in STEPS:
+        if step.first in results:
             continue
         try:
-            with (stages or _silent)(part.name, part.counts) as progress:
-                made = part.compute(states, settings, results, progress)
+            with (stages or _silent)(step.name, step.counts) as progress:
+                made = step.compute(states, settings, results, progress)
         except DataError as error:
-            # States that break the contract fail in the first part. A later one fails where it alone has too
+            # States that break the contract fail in the first step. A later one fails where it alone has too
             # little to work with, such as one sample for a principal component; the others are still worth having.
-            if part is PARTS[0]:
+            if step is STEPS[0]:
                 raise
-            lacking.append(f"{part.name}: {error}")
+            lacking[step.name] = str(error)
             continue
         results = results.merge(made, join="exact", compat="no_conflicts", combine_attrs="override")
         if keep is not None:
             keep(results)
-    return results.assign_attrs(not_computed="\n".join(lacking)) if lacking else results
+    return results.assign_attrs(not_computed=json.dumps(lacking)) if lacking else results
+
+
+def not_computed(results: xr.Dataset) -> Mapping[str, str]:
+    """Why each step that is lacking was left out, by the step's name; empty where none was."""
+    text = str(results.attrs.get("not_computed", ""))
+    if text.startswith("{"):
+        return {str(step): str(reason) for step, reason in json.loads(text).items()}
+    # As results of earlier versions say it: a step and its reason on each line.
+    lines = (line.partition(": ") for line in text.splitlines())
+    return {step: reason for step, _, reason in lines}
 
 
 @contextmanager
@@ -112,39 +147,134 @@ def _silent(_name: str, _counts: str) -> Iterator[Progress]:
     yield lambda done, total: None
 
 
-def _activations(
-    states: xr.DataArray, _settings: Settings, _results: xr.Dataset, progress: Progress
-) -> xr.Dataset:
-    """Panels B–F, in one reading of the states."""
-    moments, sums = summaries_of(states, progress)
-    correlation = per_unit.unit_correlation_from(moments, states)
-    results = (
-        per_unit.mean_activation_from(moments, states),
-        per_unit.magnitude_from(sums, states),
-        per_unit.sign_kept_from(moments, states),
-        correlation,
-        correlation_density(correlation),
-        per_state.norm_from(sums, states),
-        per_state.density_from(sums, states),
-        per_state.cosine_from(sums, states),
-        per_state.velocity_from(sums, states),
-        per_state.relative_velocity_from(sums, states),
-    )
-    return xr.Dataset({str(result.name): result for result in results})
-
-
-def _information(states: xr.DataArray, settings: Settings, _results: xr.Dataset, progress: Progress) -> xr.Dataset:
-    """Panels G and H."""
-    options = Options(k=settings.neighbours, repeats=settings.shuffles, seed=settings.seed, device=settings.device)
-    return mutual_informations(states, settings.estimators, options, progress)
-
-
 def _massive(states: xr.DataArray, _settings: Settings, _results: xr.Dataset, progress: Progress) -> xr.Dataset:
     return xr.Dataset({"massive_ratio": massive_ratio(states, progress=progress)})
 
 
+def _quantities(states: xr.DataArray, settings: Settings, results: xr.Dataset, progress: Progress) -> xr.Dataset:
+    """Every registered quantity, and the curves without massive units, in one reading of the states."""
+    chosen, again = list(quantities().values()), robustness.taking_part()
+    plan = plan_of(states)
+    gone = robustness.units_left_out(results["massive_ratio"], settings.leave_out)
+    found = gather(
+        states,
+        [quantity.gather for quantity in chosen],
+        plan,
+        progress,
+        without=robustness.rest(gone),
+        also=robustness.gathered_again(again),
+    )
+    made = labelled_all(chosen, states, found, plan)
+    density = correlation_density(made["unit_correlation"])
+    return xr.Dataset({**made, str(density.name): density, **robustness.walked(states, again, found, gone)})
+
+
+def _units(states: xr.DataArray, settings: Settings, results: xr.Dataset, progress: Progress) -> xr.Dataset:
+    """What needs every sample of a unit: mutual information, and the dependence of steps on states."""
+    options = Options(k=settings.neighbours, repeats=settings.shuffles, seed=settings.seed, device=settings.device)
+    plan = plan_of(states)
+    information, steps, rows = read_together(
+        states,
+        [
+            informations(states, settings.estimators, options),
+            unit_steps(states, settings.seed),
+            _resampled(states, plan, settings),
+        ],
+        progress,
+        along=UNIT,
+    )
+    nats = information["mutual_information"]
+    gone = robustness.units_left_out(results["massive_ratio"], settings.leave_out)
+    return xr.Dataset(
+        {
+            **information,
+            **steps,
+            "information_excess": information_excess(nats),
+            **_information_curves(states, nats, rows, plan),
+            **robustness.informations(states, nats, gone),
+        }
+    )
+
+
+def _resampled(states: xr.DataArray, plan: Plan, settings: Settings) -> Reading:
+    """The replicates of gcmi's mean, where gcmi is asked for; else nothing is read for them."""
+    return (
+        mean_information(states, plan)
+        if "gcmi" in settings.estimators
+        else Reading(lambda *_: None, lambda _: None)
+    )
+
+
+def _information_curves(
+    states: xr.DataArray, nats: xr.DataArray, rows: np.ndarray | None, plan: Plan
+) -> dict[str, xr.DataArray]:
+    """The mean over units by each estimator, with an interval for gcmi: along depth, and by kind of transition."""
+    name = "mutual_information"
+    masks = transitions_by_kind(nats["kind"].values)
+    means = nan.finite_mean(nats.transpose(ESTIMATOR, TRANSITION, UNIT).values)
+    by_kind = np.stack([nan.finite_mean(means[:, mask]) for mask in masks.values()], axis=1)
+    along_depth, over_kinds = (np.stack([each, *np.full((2, *each.shape), np.nan)]) for each in (means, by_kind))
+    if rows is not None:
+        place = nats[ESTIMATOR].values.tolist().index("gcmi")
+        of_kinds = np.stack([nan.finite_mean(rows[:, mask]) for mask in masks.values()], axis=1)
+        along_depth[1:, place] = with_ends(rows, plan, (-np.inf, np.inf))[1:]
+        over_kinds[1:, place] = with_ends(of_kinds, plan, (-np.inf, np.inf))[1:]
+    kinds = {
+        TRANSITION_KIND: list(masks),
+        "n_transitions": (TRANSITION_KIND, [int(m.sum()) for m in masks.values()]),
+    }
+    made = {}
+    for suffix, values, dim, coords, statistic in (
+        (CURVE, along_depth, TRANSITION, transition_coords(states), "mean over units"),
+        (BY_KIND, over_kinds, TRANSITION_KIND, kinds, "mean over transitions of the mean over units"),
+    ):
+        made[f"{name}{suffix}"] = label_result(
+            values,
+            (BOUND, ESTIMATOR, dim),
+            {BOUND: list(BOUNDS), ESTIMATOR: nats[ESTIMATOR].values, **coords},
+            quantity=name,
+            units="nats",
+            definition=f"{statistic} of: {nats.attrs['definition']}; low and high: {INTERVAL}",
+            source=nats.attrs["source"],
+            states=states,
+            statistic=statistic,
+            interval_of_others=_NOT_RESAMPLED,
+            **plan.describe(),
+        )
+    return made
+
+
+def _sublayers(states: xr.DataArray, settings: Settings, results: xr.Dataset, progress: Progress) -> xr.Dataset:
+    """What needs every sample of a sublayer: how many dimensions it fills, and the joint dependence of steps."""
+    plan = plan_of(states)
+    gone = robustness.units_left_out(results["massive_ratio"], settings.leave_out)
+    with pca.one_thread():
+        filled, rows, without, joint = read_together(
+            states,
+            [
+                filled_dimensions(states),
+                resampled_ratios(states, plan),
+                ratios_without(list(gone.values())),
+                joint_steps(states, settings.seed),
+            ],
+            progress,
+            along=SUBLAYER,
+        )
+    ratio = filled["participation_ratio"]
+    ends = with_ends(rows, plan, (1.0, np.inf))
+    curve = _curve(states, ratio, np.stack([ratio.values, *ends[1:]]), plan, "value")
+    return xr.Dataset(
+        {
+            **filled,
+            f"participation_ratio{CURVE}": curve,
+            **joint,
+            **robustness.labelled_ratios(states, without, gone),
+        }
+    )
+
+
 def _space(states: xr.DataArray, settings: Settings, results: xr.Dataset, progress: Progress) -> xr.Dataset:
-    """Panels I, J and K: the global space in full, and of the others what they explain."""
+    """The global space in full, and of the others what they explain."""
     if states.sizes[SAMPLE] < LEAST_SAMPLES:
         raise DataError(f"half of at least {LEAST_SAMPLES} samples is held out; there are {states.sizes[SAMPLE]}.")
     ratio = results["massive_ratio"]
@@ -173,42 +303,42 @@ def _space(states: xr.DataArray, settings: Settings, results: xr.Dataset, progre
     return xr.Dataset({**made, "explained_variance_by_sublayer": together})
 
 
-def _dimensions(states: xr.DataArray, _settings: Settings, _results: xr.Dataset, progress: Progress) -> xr.Dataset:
-    return dimensions(states, progress=progress)
-
-
-def _robustness(states: xr.DataArray, settings: Settings, results: xr.Dataset, progress: Progress) -> xr.Dataset:
-    return without_massive(states, results, settings.leave_out, progress)
-
-
-def _kinematics(states: xr.DataArray, _settings: Settings, _results: xr.Dataset, progress: Progress) -> xr.Dataset:
-    return kinematics(states, progress)
-
-
-def _dependence(states: xr.DataArray, settings: Settings, results: xr.Dataset, progress: Progress) -> xr.Dataset:
-    found = dependence(states, settings.seed, progress)
-    if "mutual_information" in results:
-        found["information_excess"] = information_excess(results["mutual_information"])
-    return found
-
-
 def _basis(states: xr.DataArray, settings: Settings, _results: xr.Dataset, progress: Progress) -> xr.Dataset:
-    return basis(states, seed=settings.seed, progress=progress)
+    rotated, plan = kurtosis_rotated(states, seed=settings.seed), plan_of(states)
+    rows = weighted_mean(rotated.values, plan.group, plan.weights)
+    progress(1, 1)
+    curve = _curve(states, rotated, with_ends(rows, plan, (1.0, np.inf)), plan, "mean over samples")
+    return xr.Dataset({"kurtosis_rotated": rotated, f"kurtosis_rotated{CURVE}": curve})
+
+
+def _curve(
+    states: xr.DataArray, result: xr.DataArray, values: np.ndarray, plan: Plan, statistic: str
+) -> xr.DataArray:
+    """The curve of a result along the sublayers, (bound, sublayer)."""
+    return label_result(
+        values,
+        (BOUND, SUBLAYER),
+        {BOUND: list(BOUNDS), **along(states, SUBLAYER)},
+        quantity=str(result.name),
+        units=result.attrs["units"],
+        definition=f"{statistic} of: {result.attrs['definition']}; low and high: {INTERVAL}",
+        source=result.attrs["source"],
+        states=states,
+        statistic=statistic,
+        **plan.describe(),
+    )
 
 
 def _orbits(_states: xr.DataArray, settings: Settings, results: xr.Dataset, progress: Progress) -> xr.Dataset:
     return orbits(results["mean_activation"], seed=settings.seed, progress=progress)
 
 
-PARTS = (
-    Part("activations and transitions", "samples", "mean_activation", _activations),
-    Part("mutual information", "units", "mutual_information", _information),
-    Part("massive units", "sublayers", "massive_ratio", _massive),
-    Part("principal components", "spaces", "explained_variance_by_sublayer", _space),
-    Part("dimension", "sublayers", "participation_ratio", _dimensions),
-    Part("without massive units", "sublayers", "magnitude_without_massive", _robustness),
-    Part("kinematics without norms", "samples", "angular_velocity", _kinematics),
-    Part("beyond the skip path", "units", "skip_correlation", _dependence),
-    Part("privileged basis", "samples", "kurtosis", _basis),
-    Part("unit orbits", "nulls", "rotations", _orbits),
+STEPS = (
+    Step("massive units", "sublayers", "massive_ratio", _massive),
+    Step("activations and transitions", "samples", "mean_activation", _quantities),
+    Step("information", "units", "mutual_information", _units),
+    Step("dimension", "sublayers", "participation_ratio", _sublayers),
+    Step("principal components", "spaces", "explained_variance_by_sublayer", _space),
+    Step("privileged basis", "rotations", "kurtosis_rotated", _basis),
+    Step("unit orbits", "nulls", "rotations", _orbits),
 )

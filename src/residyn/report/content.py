@@ -15,6 +15,7 @@ from residyn.errors import DataError, StoreError
 from residyn.figures import drawers, figure1
 from residyn.figures.drawers import Teleports
 from residyn.quantities.massive import massive_table
+from residyn.quantities.suite import not_computed
 from residyn.report.abstract import abstract, key_numbers
 from residyn.report.captions import Entry, controls_of, entry_of
 from residyn.report.citation import citation
@@ -116,8 +117,8 @@ def _missing(found: Found) -> Iterator[str]:
     if found.verdicts is None:
         yield "The paper's claims were not judged: residyn claims DIR"
     # What these states are too few or too alike for is no work that was left undone.
-    lacking = str(found.results.attrs.get("not_computed", ""))
-    yield from (f"Not computed: {reason}" for reason in lacking.splitlines())
+    lacking = not_computed(found.results)
+    yield from (f"Not computed: {step}: {reason}" for step, reason in lacking.items())
     if found.teleports is None and not lacking:
         yield "Teleports were not made: residyn teleport DIR"
     needed = {"mutual_information", "explained_variance"}

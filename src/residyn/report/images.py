@@ -12,7 +12,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from residyn.figures import panels, style
+from residyn.figures import plot, style
 from residyn.figures.layout import Shape
 from residyn.report.record import Picture
 
@@ -46,11 +46,11 @@ def is_wide(shape: Shape) -> bool:
 def _figure(draw: Callable[[Axes], Axes], shape: Shape) -> Figure:
     if shape in ("space", "row"):
         in_space = shape == "space"
-        fig = style.new_figure(*(style.PANEL_MM if in_space else panels.ROW_MM))
-        box = panels.SPACE_BOX if in_space else panels.ROW_BOX
+        fig = style.new_figure(*(style.PANEL_MM if in_space else plot.ROW_MM))
+        box = plot.SPACE_BOX if in_space else plot.ROW_BOX
         draw(fig.add_axes(box, projection="3d" if in_space else None))
         return fig
-    size = panels.SCHEMATIC_MM if shape == "schematic" else style.PANEL_MM
+    size = plot.SCHEMATIC_MM if shape == "schematic" else style.PANEL_MM
     fig = style.new_figure(*size, layout="constrained")
     draw(fig.subplots())
     return fig

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
-import xarray as xr
 
 from residyn.errors import UsageError
 from residyn.numerics import information, moments
 from residyn.numerics.information import on_device
-from residyn.schema import SAMPLE, UNIT
-from residyn.walk import Progress, each_numbered_block
+from residyn.walk import Reading
 
 Estimator = Literal["gcmi", "ksg", "kde", "binned"]
 ESTIMATORS: tuple[Estimator, ...] = ("gcmi", "ksg", "kde", "binned")
@@ -59,11 +58,12 @@ class Estimates(NamedTuple):
     constant: np.ndarray
 
 
-def estimate(
-    states: xr.DataArray, estimators: Sequence[Estimator], options: Options, progress: Progress | None = None
-) -> Estimates:
-    """All units' estimates. Memory beside the result: two bands of units, in float64 and sorted."""
-    orders = _orders(states.sizes[SAMPLE], options)
+def estimates(n_samples: int, estimators: Sequence[Estimator], options: Options) -> Reading:
+    """A walk along units that makes all units' `Estimates`.
+
+    Memory beside the result: two bands of units, in float64 and sorted.
+    """
+    orders = _orders(n_samples, options)
     chosen = {name: _ESTIMATORS[name] for name in estimators}
 
     def of_band(block: np.ndarray, first: int) -> Estimates:
@@ -83,7 +83,10 @@ def estimate(
             constant[:-1] | constant[1:],
         )
 
-    bands = list(each_numbered_block(states, of_band, progress, along=UNIT))
+    return Reading(of_band, partial(_joined, estimators=estimators))
+
+
+def _joined(bands: list[Estimates], *, estimators: Sequence[Estimator]) -> Estimates:
     joined = Estimates(
         {name: _beside([band.values[name] for band in bands]) for name in estimators},
         {name: _beside([band.shuffled[name] for band in bands]) for name in bands[0].shuffled},

@@ -20,9 +20,9 @@ import xarray as xr
 
 from residyn.errors import UsageError
 from residyn.numerics import information
-from residyn.quantities.information.estimates import ESTIMATORS, Estimates, Estimator, Options, estimate
+from residyn.quantities.information.estimates import ESTIMATORS, Estimates, Estimator, Options, estimates
 from residyn.schema import SAMPLE, TRANSITION, UNIT, along, label_result, transition_coords
-from residyn.walk import Progress
+from residyn.walk import Progress, Reading, read_together
 
 ESTIMATOR = "estimator"
 HEAVY_TIES = 0.1
@@ -101,12 +101,26 @@ def mutual_informations(
     where `options.repeats` is not 0, `mutual_information_shuffle` of the same shape, the mean over the sample
     shuffles. Raises as `mutual_information` does.
     """
-    options = options or Options()
+    (found,) = read_together(
+        states, [informations(states, estimators, options or Options())], progress, along=UNIT
+    )
+    return found
+
+
+def informations(states: xr.DataArray, estimators: Sequence[Estimator], options: Options) -> Reading:
+    """A walk along units that makes what `mutual_informations` returns. Raises as that does."""
     options.check()
     if not estimators or not set(estimators) <= set(ESTIMATORS) or len(set(estimators)) < len(estimators):
         raise UsageError(f"Estimators are one or more of {', '.join(ESTIMATORS)}, each once; got {estimators!r}.")
+    transition_coords(states)
+    gathered = estimates(states.sizes[SAMPLE], estimators, options)
+    return Reading(gathered.reduce, lambda bands: _labelled(states, estimators, options, gathered.finish(bands)))
+
+
+def _labelled(
+    states: xr.DataArray, estimators: Sequence[Estimator], options: Options, found: Estimates
+) -> xr.Dataset:
     transitions = transition_coords(states)
-    found = estimate(states, estimators, options, progress)
     n_samples = states.sizes[SAMPLE]
     definition = " | ".join(_DEFINITIONS[name] for name in estimators)
     parameters: dict[str, Any] = {"estimators": list(estimators)}

@@ -4,60 +4,68 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from residyn.numerics.resampling import bootstrap_mean
-from residyn.quantities.correlations import KINDS, TRANSITION_KIND
+from residyn.numerics import nan
+from residyn.quantities.measure import BOUND, BY_KIND, CURVE, TRANSITION_KIND
+from residyn.quantities.registry import quantities
 from residyn.schema import SAMPLE, SUBLAYER, TRANSITION, UNIT
 
-_INTERVAL = "95 % bootstrap interval over samples"
-_SPREAD = "quartiles over units and transitions: a spread, not an interval"
-
-
-class Shape(NamedTuple):
-    """How a quantity becomes rows: what a row is, and over what it is summed up."""
-
-    row: str
-    over: str | None
-
-
-SHAPES = {
-    "mean_activation": Shape(SUBLAYER, UNIT),
-    "magnitude": Shape(SUBLAYER, None),
-    "sign_kept": Shape(SUBLAYER, None),
-    "norm": Shape(SUBLAYER, SAMPLE),
-    "density": Shape(SUBLAYER, SAMPLE),
-    "unit_correlation": Shape(TRANSITION, UNIT),
-    "cosine": Shape(TRANSITION, SAMPLE),
-    "velocity": Shape(TRANSITION, SAMPLE),
-    "relative_velocity": Shape(TRANSITION, SAMPLE),
-}
+ESTIMATOR = "estimator"
 
 
 def row_labels(array: xr.DataArray, row: str) -> dict[str, np.ndarray]:
+    """The columns that name the rows of a table: sublayer, layer and site; or transition, from_layer and kind."""
     names = {SUBLAYER: (SUBLAYER, "layer", "site"), TRANSITION: (TRANSITION, "from_layer", "kind")}[row]
     return {name: array[name].values for name in names}
 
 
-def values_of(array: xr.DataArray, shape: Shape, resamples: int, seed: int) -> dict[str, Any]:
-    if shape.over is None:
-        return {str(array.name): array.values}
-    values = array.transpose(shape.over, shape.row).values
-    if shape.over == SAMPLE:
-        estimate = bootstrap_mean(values, resamples=resamples, seed=seed)
-        return {
-            "n_samples": estimate.n,
-            "mean": estimate.mean,
-            "sd": estimate.sd,
-            "ci_low": estimate.low,
-            "ci_high": estimate.high,
-        }
-    q25, median, q75 = quartiles(values)
-    return {"n_units": (~np.isnan(values)).sum(axis=0), "q25": q25, "median": median, "q75": q75}
+def depth_of(array: xr.DataArray) -> str | None:
+    """The dimension of a result that is along depth; None where it has none."""
+    return next((dim for dim in (SUBLAYER, TRANSITION) if dim in array.dims), None)
+
+
+def curve_tables(results: xr.Dataset) -> Iterator[tuple[str, pd.DataFrame]]:
+    """A table for each registered quantity that the results hold, by its name."""
+    for name in quantities():
+        if name in results and (row := depth_of(results[name])) is not None:
+            array = results[name]
+            columns = {**spread_columns(array, row), **interval_columns(results, name)}
+            yield name, pd.DataFrame({**row_labels(array, row), **columns})
+
+
+def spread_columns(array: xr.DataArray, row: str) -> dict[str, Any]:
+    """How values are spread: n_samples, mean and sd over samples; or n_units and quartiles over units; or the
+    value.
+    """
+    if SAMPLE in array.dims:
+        values = array.transpose(SAMPLE, row).values
+        known = ~np.isnan(values)
+        n = known.sum(axis=0)
+        mean = nan.ratio(np.where(known, values, 0.0).sum(axis=0), n)
+        square = (np.where(known, values - mean, 0.0) ** 2).sum(axis=0)
+        return {"n_samples": n, "mean": mean, "sd": np.sqrt(nan.ratio(square, np.maximum(n - 1, 0)))}
+    if UNIT in array.dims:
+        values = array.transpose(UNIT, row).values
+        q25, median, q75 = quartiles(values)
+        return {"n_units": (~np.isnan(values)).sum(axis=0), "q25": q25, "median": median, "q75": q75}
+    return {str(array.name): array.values}
+
+
+def interval_columns(results: xr.Dataset, name: str, **chosen: str) -> dict[str, np.ndarray]:
+    """ci_low and ci_high, the ends of the 95 % interval over documents; none where the results have none.
+
+    `chosen` are labels to select, such as an estimator.
+    """
+    curve = results.get(f"{name}{CURVE}")
+    if curve is None:
+        return {}
+    ends = curve.sel(chosen)
+    return {f"ci_{end}": ends.sel({BOUND: end}).values for end in ("low", "high")}
 
 
 def quartiles(values: np.ndarray) -> np.ndarray:
@@ -83,56 +91,31 @@ def density_table(density: xr.DataArray) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def summary(results: xr.Dataset, resamples: int, seed: int) -> pd.DataFrame:
-    """One row per quantity of transitions and kind, with what its low and high ends are."""
+def summary(results: xr.Dataset) -> pd.DataFrame:
+    """One row per quantity of transitions and kind: the mean of its curve there, with its interval."""
     rows = []
-    for name, array, shape in _of_transitions(results):
-        for kind, part in _by_kind(array):
-            row = {"quantity": name, "kind": kind, "n_transitions": part.sizes[TRANSITION], "over": shape.over}
-            rows.append({**row, **_summarized(part, shape, resamples, seed)})
-    names = "quantity kind n_transitions over n statistic value low high low_and_high resamples seed"
-    return pd.DataFrame(rows, columns=names.split()).astype({"resamples": "Int64", "seed": "Int64"})
+    for name in map(str, results.data_vars):
+        array = results[name]
+        if not name.endswith(BY_KIND):
+            continue
+        quantity = name.removesuffix(BY_KIND)
+        if ESTIMATOR in array.dims:
+            for estimator in map(str, array[ESTIMATOR].values):
+                rows += _by_kind(f"{quantity} {estimator}", array.sel({ESTIMATOR: estimator}))
+        else:
+            rows += _by_kind(quantity, array)
+    names = "quantity kind n_transitions statistic value low high n_groups resamples seed"
+    return pd.DataFrame(rows, columns=names.split())
 
 
-def _of_transitions(results: xr.Dataset) -> Iterator[tuple[str, xr.DataArray, Shape]]:
-    for name, shape in SHAPES.items():
-        if name in results and shape.row == TRANSITION:
-            yield name, results[name], shape
-    if "mutual_information" in results:
-        for estimator in results["estimator"].values:
-            array = results["mutual_information"].sel(estimator=estimator)
-            yield f"mutual_information {estimator}", array, Shape(TRANSITION, UNIT)
-
-
-def _by_kind(array: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
-    kind = array["kind"].values
-    for name in KINDS:
-        if name in kind:
-            yield name, array.isel({TRANSITION: np.flatnonzero(kind == name)})
-
-
-def _summarized(part: xr.DataArray, shape: Shape, resamples: int, seed: int) -> dict[str, Any]:
-    if shape.over == SAMPLE:
-        # A sample's transitions are not independent: they are averaged first, and samples are resampled.
-        means = part.mean(TRANSITION, skipna=True).values[:, None]
-        e = bootstrap_mean(means, resamples=resamples, seed=seed)
-        return {
-            "n": int(e.n[0]),
-            "statistic": "mean",
-            "value": e.mean[0],
-            "low": e.low[0],
-            "high": e.high[0],
-            "low_and_high": _INTERVAL,
-            "resamples": resamples,
-            "seed": seed,
-        }
-    pooled = part.values.reshape(-1, 1)
-    q25, median, q75 = quartiles(pooled)[:, 0]
-    return {
-        "n": int((~np.isnan(part.values)).any(axis=0).sum()),
-        "statistic": "median",
-        "value": median,
-        "low": q25,
-        "high": q75,
-        "low_and_high": _SPREAD,
+def _by_kind(quantity: str, array: xr.DataArray) -> Iterator[dict[str, Any]]:
+    said = {
+        "statistic": array.attrs["statistic"],
+        "n_groups": array.attrs["n_groups"],
+        "resamples": array.attrs["resamples"],
+        "seed": array.attrs["resampling_seed"],
     }
+    for kind in (str(kind) for kind in array[TRANSITION_KIND].values if kind != "all"):
+        one = array.sel({TRANSITION_KIND: kind})
+        ends = {end: float(one.sel({BOUND: end})) for end in ("value", "low", "high")}
+        yield {"quantity": quantity, "kind": kind, "n_transitions": int(one["n_transitions"]), **said, **ends}

@@ -1,4 +1,4 @@
-"""Tables of mutual information, principal components, dimension, massive units, orbits and controls."""
+"""Tables of mutual information, dependence, principal components, dimension, massive units and orbits."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from residyn.numerics import nan
 from residyn.quantities.massive import massive_table
 from residyn.quantities.orbits import orbits_table
 from residyn.quantities.robustness import without_massive_table
-from residyn.quantities.tables.controls import dependence_table, kinematics_table, kurtosis_table
-from residyn.quantities.tables.curves import quartiles, row_labels
+from residyn.quantities.tables.curves import interval_columns, quartiles, row_labels, spread_columns
 from residyn.schema import SUBLAYER, TRANSITION, UNIT
+
+_OF_STEPS = ("step_correlation", "step_r2", "step_information", "step_r2_joint")
 
 
 def information_table(results: xr.Dataset) -> pd.DataFrame:
@@ -28,16 +30,17 @@ def information_table(results: xr.Dataset) -> pd.DataFrame:
         q25, median, q75 = quartiles(values)
         columns: dict[str, Any] = {
             "n_units": (~np.isnan(values)).sum(axis=0),
-            "mean": _mean(values),
+            "mean": nan.finite_mean(values, axis=0),
+            **interval_columns(results, "mutual_information", estimator=str(estimator)),
             "q25": q25,
             "median": median,
             "q75": q75,
         }
         if "mutual_information_shuffle" in results:
             shuffled = results["mutual_information_shuffle"].sel(estimator=estimator)
-            columns["shuffle_mean"] = _mean(shuffled.transpose(UNIT, TRANSITION).values)
+            columns["shuffle_mean"] = nan.finite_mean(shuffled.transpose(UNIT, TRANSITION).values, axis=0)
         columns |= {
-            f"{name}_mean": _mean(information[name].transpose(UNIT, TRANSITION).values)
+            f"{name}_mean": nan.finite_mean(information[name].transpose(UNIT, TRANSITION).values, axis=0)
             for name in ("gaussian_floor", "tie_share")
         }
         labels = {"estimator": str(estimator), **row_labels(information, TRANSITION)}
@@ -64,6 +67,10 @@ def dimension_table(results: xr.Dataset) -> pd.DataFrame:
     ratio = results["participation_ratio"]
     columns = {
         "participation_ratio": ratio.values,
+        **{
+            f"participation_ratio_{end}": values
+            for end, values in interval_columns(results, "participation_ratio").items()
+        },
         "participation_ratio_ceiling": ratio["ceiling"].values,
         **{name: results[name].values for name in ("components_for_90", "two_nn") if name in results},
     }
@@ -75,17 +82,35 @@ def dimension_table(results: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame({**row_labels(ratio, SUBLAYER), **columns})
 
 
-def _mean(values: np.ndarray) -> np.ndarray:
-    """Mean of each column without NaN and infinities; NaN for a column of nothing else."""
-    finite = np.isfinite(values)
-    total = np.where(finite, values, 0.0).sum(axis=0)
-    return np.divide(total, finite.sum(axis=0), out=np.full(values.shape[1], np.nan), where=finite.any(axis=0))
+def dependence_table(results: xr.Dataset) -> pd.DataFrame:
+    """One row per quantity and transition: median and quartiles over units; for step_r2_joint its one value."""
+    frames = []
+    for name in (name for name in _OF_STEPS if name in results):
+        result = results[name]
+        columns: dict[str, Any] = {"quantity": name, **row_labels(result, TRANSITION)}
+        if UNIT in result.dims:
+            spread = spread_columns(result, TRANSITION)
+            columns |= {"statistic": "median over units", "n_units": spread["n_units"], "value": spread["median"]}
+            columns |= {"q25": spread["q25"], "q75": spread["q75"]}
+        else:
+            columns |= {"statistic": "all units together", "n_units": results.sizes[UNIT], "value": result.values}
+            columns |= {"q25": np.nan, "q75": np.nan}
+        frames.append(pd.DataFrame(columns))
+    return pd.concat(frames, ignore_index=True)
+
+
+def rotated_table(results: xr.Dataset) -> pd.DataFrame:
+    """Per sublayer, kurtosis after rotation: count, mean and sd over the samples that were rotated, and an
+    interval.
+    """
+    array = results["kurtosis_rotated"]
+    columns = {**spread_columns(array, SUBLAYER), **interval_columns(results, "kurtosis_rotated")}
+    return pd.DataFrame({**row_labels(array, SUBLAYER), **columns})
 
 
 FURTHER: dict[str, tuple[str, Callable[[xr.Dataset], pd.DataFrame]]] = {
-    "kinematics": ("angular_velocity", kinematics_table),
-    "dependence": ("skip_correlation", dependence_table),
-    "kurtosis": ("kurtosis", kurtosis_table),
+    "dependence": ("step_correlation", dependence_table),
+    "kurtosis_rotated": ("kurtosis_rotated", rotated_table),
     "orbits": ("rotations", orbits_table),
     "mutual_information": ("mutual_information", information_table),
     "explained_variance": ("explained_variance", explained_variance_table),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import xarray as xr
 
+from residyn.quantities.measure import CURVE
+from residyn.quantities.registry import quantities
 from residyn.report.captions import beyond, motion, space, teleports, units
+from residyn.report.captions.generic import course
 
 Sentences = tuple[str, ...]
 
@@ -99,7 +103,11 @@ REGISTRY: dict[str, Entry] = {
 
 
 def entry_of(stem: str) -> Entry:
-    """The entry of a panel; for one that nobody has written about, its name alone."""
-    return REGISTRY.get(
-        stem, Entry(stem.removeprefix("panel_").removeprefix("control_").replace("_", " ").capitalize())
-    )
+    """The entry of a panel: that of the registry, or that of a quantity without a panel of its own."""
+    if stem in REGISTRY:
+        return REGISTRY[stem]
+    name = stem.removeprefix("panel_").removeprefix("control_")
+    quantity = quantities().get(name)
+    if quantity is None:
+        return Entry(name.replace("_", " ").capitalize())
+    return Entry(quantity.title, partial(course, name=f"{name}{CURVE}", title=quantity.title), defined_by=(name,))

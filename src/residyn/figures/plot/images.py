@@ -1,0 +1,124 @@
+"""What heat maps over units share: the order of units, the image, its colour bar, the strip of kinds."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, ListedColormap
+from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
+
+from residyn.errors import DataError
+from residyn.figures import style
+from residyn.figures.plot import parts
+from residyn.schema import UNIT
+
+_DOTS = 720
+"""Dots that a panel of 88 mm has at 300 dpi, along either axis; see `draw`."""
+
+
+def order_of(result: xr.DataArray, order: np.ndarray | None) -> np.ndarray | None:
+    """Each unit's rank: the one given, else the result's own, else None."""
+    if order is None:
+        return result["rank"].values if "rank" in result.coords else None
+    ranks = np.asarray(order)
+    if ranks.shape != (result.sizes[UNIT],):
+        raise DataError(
+            f"order holds one rank for each of the {result.sizes[UNIT]} units, got shape {ranks.shape}. "
+            "Pass mean_activation(states)['rank'] of the same states."
+        )
+    return ranks
+
+
+def sorted_by(result: xr.DataArray, order: np.ndarray | None) -> np.ndarray:
+    """The values (rows, units), with the columns in the order of their ranks."""
+    ranks = result["rank"].values if order is None and "rank" in result.coords else order
+    values = np.asarray(result.values, dtype=np.float32)
+    return values if ranks is None else values[:, np.argsort(ranks, kind="stable")]
+
+
+def quantile(values: np.ndarray, share: float) -> float:
+    """A quantile of the defined values; 1 where there is none or it is 0, so that a colour scale exists."""
+    defined = values[np.isfinite(values)]
+    return float(np.quantile(defined, share)) or 1.0 if defined.size else 1.0
+
+
+def draw(
+    ax: Axes,
+    values: np.ndarray,
+    colours: Colormap,
+    low: float,
+    high: float,
+    *,
+    y: tuple[float, float] | None = None,
+) -> AxesImage:
+    """Draw (rows, units) as an image, honest at any number of units.
+
+    With more units than dots, some must share a dot. `interpolation_stage="rgba"` averages their *colours*
+    (with an antialiasing filter, so that no stripe appears or vanishes by where a unit falls on the dots):
+    one massive unit then weighs as one among its neighbours, which averaging the values would not give.
+    The same filter would blur neighbours into each other where there are fewer of them than dots; repeating
+    each row and each column until there are as many as dots keeps their edges sharp.
+    """
+    rows, units = (max(1, -(-_DOTS // size)) for size in values.shape)
+    repeated = values.repeat(rows, axis=0).repeat(units, axis=1)
+    bottom, top = y or (-0.5, len(values) - 0.5)
+    return ax.imshow(
+        np.ma.masked_invalid(repeated),
+        cmap=colours,
+        vmin=low,
+        vmax=high,
+        origin="lower",
+        extent=(0, values.shape[1], bottom, top),
+        aspect="auto",
+        interpolation="antialiased",
+        interpolation_stage="rgba",
+    )
+
+
+def label_units(ax: Axes, n_units: int, *, by_rank: bool) -> None:
+    ax.set_xlim(0, n_units)
+    ax.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
+    ax.set_xlabel("unit, by mean at last sublayer" if by_rank else "unit")
+
+
+def colourbar(ax: Axes, image: AxesImage, label: str, values: np.ndarray, left: float = 1.035) -> None:
+    """A colour bar beside `ax`, inside its layout slot, with an arrow at each end that values lie beyond."""
+    low, high = image.get_clim()
+    defined = values[np.isfinite(values)]
+    below, above = bool((defined < low).any()), bool((defined > high).any())
+    extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
+    bar = ax.figure.colorbar(
+        image,
+        cax=ax.inset_axes((left, 0.0, 0.035, 1.0)),
+        extend=extend,
+        extendfrac=0.04,
+        ticks=parts.ticks_within(low, high, 5),
+    )
+    parts.dress_bar(bar, label)
+
+
+def kind_strip(ax: Axes, kinds: list[str]) -> None:
+    names = list(style.KIND_COLOURS)
+    strip = ax.inset_axes((1.015, 0.0, 0.035, 1.0))
+    strip.imshow(
+        np.array([[names.index(kind)] for kind in kinds]),
+        cmap=ListedColormap(list(style.KIND_COLOURS.values())),
+        vmin=-0.5,
+        vmax=len(names) - 0.5,
+        origin="lower",
+        extent=(0, 1, -0.5, len(kinds) - 0.5),
+        aspect="auto",
+        interpolation="nearest",
+    )
+    strip.set_axis_off()
+    strip.set_label("transition kind")
+
+
+def kind_legend(ax: Axes, kinds: list[str], *, undefined: bool) -> None:
+    """What the strip's colours mean, and the grey of NaN where there is any, above the panel."""
+    entries = [(parts.swatch(style.KIND_COLOURS[kind]), kind) for kind in parts.present(kinds)]
+    if undefined:
+        entries.append((parts.swatch(style.UNDEFINED), "undefined"))
+    parts.legend_above(ax, *([entries] if len(entries) < 4 else [entries[:2], entries[2:]]))

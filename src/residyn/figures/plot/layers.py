@@ -1,0 +1,70 @@
+"""What panels coloured by layer share: the colours and their bar, and the markers of the states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.lines import Line2D
+
+from residyn.errors import DataError
+from residyn.figures import style
+from residyn.figures.plot import parts
+
+
+def colours_of(layers: Sequence[int] | np.ndarray) -> ScalarMappable:
+    """The colours of layers, from the first, dark, to the last, light."""
+    low, high = int(np.min(layers)), int(np.max(layers))
+    margin = 0.5 if low == high else 0.0
+    return ScalarMappable(Normalize(low - margin, high + margin), style.DEPTH)
+
+
+def colourbar(ax: Axes, colours: ScalarMappable, layers: Sequence[int] | np.ndarray, left: float = 1.035) -> None:
+    """The bar of the layers' colours beside `ax`, inside its layout slot, ticked as a depth axis."""
+    ticks = [int(label) for label in parts.layer_ticks(np.unique(layers))[1]]
+    bar = ax.figure.colorbar(colours, cax=ax.inset_axes((left, 0.0, 0.035, 1.0)), ticks=ticks)
+    parts.dress_bar(bar, "layer")
+
+
+def corner_colourbar(ax: Axes, colours: ScalarMappable, layers: Sequence[int] | np.ndarray) -> None:
+    """The same lying in the upper right corner of `ax`, with fewer ticks: axes in space fill their sides."""
+    ticks = [int(label) for label in parts.layer_ticks(np.unique(layers))[1][::3]]
+    cax = ax.inset_axes((0.76, 0.92, 0.27, 0.025))
+    bar = ax.figure.colorbar(colours, cax=cax, ticks=ticks, orientation="horizontal")
+    parts.dress_bar(bar, "layer")
+    cax.xaxis.set_label_position("top")
+    cax.xaxis.labelpad = 1.5
+
+
+def sites_of(sites: Sequence[str] | np.ndarray) -> list[str]:
+    """The site of each state; DataError for one that residyn does not know."""
+    names = [str(site) for site in sites]
+    unknown = sorted(set(names) - set(style.SITE_COLOURS))
+    if unknown:
+        raise DataError(
+            f"A state's site is one of {', '.join(style.SITE_COLOURS)}; got {', '.join(map(repr, unknown))}. "
+            "Label states with residyn.from_array or residyn.schema.label_states."
+        )
+    return names
+
+
+def present(sites: Sequence[str]) -> list[str]:
+    """The sites that occur, in the order of a layer."""
+    return [site for site in style.SITE_COLOURS if site in sites]
+
+
+def site_entry(site: str, *, colour: str | None = None) -> tuple[Line2D, str]:
+    """A legend's entry of a site: its marker in `colour`, or in its own, and its name."""
+    colour = colour or style.SITE_COLOURS[site]
+    hollow = colour == style.MUTED and site != "attn"
+    return (
+        Line2D(
+            [], [], linestyle="none", marker=style.SITE_MARKERS[site], markersize=3.2,
+            markerfacecolor="white" if hollow else colour, markeredgecolor=colour,
+            markeredgewidth=0.7 if hollow else 0.0,
+        ),
+        style.SITE_NAMES[site],
+    )  # fmt: skip

@@ -1,0 +1,123 @@
+"""Orbits of units: how often their phase portraits turn beside what nulls make of it, and portraits themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.ticker import MaxNLocator, MultipleLocator
+
+from residyn.errors import DataError, UsageError
+from residyn.figures import style
+from residyn.figures.plot import layers
+
+_NULLS = {
+    "points shuffled": ("#c2588f", "v", "points shuffled (the paper's)"),
+    "signs flipped": ("#1f4e9c", "s", "signs of steps flipped"),
+    "steps permuted": ("#2a9a55", "D", "steps permuted"),
+}
+"""Colour, marker and name of each null."""
+_ROOM = 1.62
+"""Height of the axes over that of the tallest bar: the nulls stand above the bars."""
+
+
+def orbits(results: xr.Dataset, *, ax: Axes | None = None) -> Axes:
+    """Turns of the units' phase portraits, as a histogram over units; above it, each null's mean ± 2 sd.
+
+    `results` holds `rotations` (unit), `rotations_null_mean` and `rotations_null_sd` (null, unit), as
+    `residyn.orbits` gives them; a null's interval is the mean over units of its mean, and the root of the mean
+    of its variance: a unit inside it turns as that null makes a unit turn. How the mean over units stands to the
+    nulls is `rotations_mean_p`. Counter-clockwise is positive. Raises DataError for other results.
+    """
+    missing = [name for name in ("rotations", "rotations_null_mean", "rotations_null_sd") if name not in results]
+    if missing:
+        raise DataError(f"Orbits are drawn from residyn.orbits(mean_activation); missing: {', '.join(missing)}.")
+    turns = results["rotations"].values
+    turns = turns[np.isfinite(turns)]
+    with style.context():
+        ax = style.new_axes(ax)
+        style.dress(ax)
+        ax.set_xlabel("rotations of a unit, counter-clockwise > 0")
+        ax.set_ylabel("units")
+        if not len(turns):
+            ax.text(0.5, 0.5, "undefined", transform=ax.transAxes, ha="center", va="center", color=style.MUTED)
+            return ax
+        counts, _, _ = ax.hist(
+            turns, bins=_bins(turns).tolist(), color=style.HAIRLINE, edgecolor="white", linewidth=0.3
+        )
+        tallest = float(np.max(counts))
+        for row, null in enumerate(results["null"].values):
+            colour, marker, name = _NULLS.get(str(null), (style.MUTED, "o", style.plain(null)))
+            one = results.sel(null=null)
+            mean = float(one["rotations_null_mean"].mean())
+            spread = 2 * float(np.sqrt((one["rotations_null_sd"] ** 2).mean()))
+            ax.errorbar(
+                mean, tallest * (1.14 + 0.16 * row), xerr=spread, fmt=marker, color=colour, markersize=3.6,
+                elinewidth=0.9, capsize=2.0, capthick=0.9, label=f"{name}, ± 2 sd",
+            )  # fmt: skip
+        ax.set_ylim(0, tallest * _ROOM)
+        ax.xaxis.set_major_locator(MaxNLocator(7, integer=True))
+        ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), borderpad=0.0)
+    return ax
+
+
+def _bins(turns: np.ndarray) -> np.ndarray:
+    """Half turns, or wider where there would be too many."""
+    low, high = np.floor(turns.min()), np.ceil(turns.max())
+    width = max(0.5, np.ceil((high - low) / 60 * 2) / 2)
+    return np.arange(low - width / 2, high + 1.5 * width, width)
+
+
+def phase_portraits(
+    mean_activation: xr.DataArray, *, units: Sequence[int] | None = None, ax: Axes | None = None
+) -> Axes:
+    """Paths of a few units in the plane of mean activation and its gradient over depth, coloured by layer.
+
+    `mean_activation` is the result of that name; `units` are positions, by default three whose means span the
+    last sublayer's from low to high. Each path is divided by its largest |value| along either axis, so that
+    units of all sizes can be seen; it begins at the ring and ends at the dot. Raises DataError for another
+    result, UsageError for units that it lacks.
+    """
+    if not isinstance(mean_activation, xr.DataArray) or set(mean_activation.dims) != {"sublayer", "unit"}:
+        raise DataError("Phase portraits are of mean activations (sublayer, unit). Pass residyn.mean_activation.")
+    x = mean_activation.transpose("unit", "sublayer").values
+    chosen = _spread(x[:, -1]) if units is None else [int(unit) for unit in units]
+    if not chosen or not all(0 <= unit < len(x) for unit in chosen) or x.shape[1] < 2:
+        raise UsageError(f"Portraits are of units 0 … {len(x) - 1} over two sublayers or more; got {chosen}.")
+    depth = mean_activation["layer"].values
+    with style.context():
+        ax = style.new_axes(ax)
+        style.dress(ax)
+        colours = layers.colours_of(depth)
+        rgba = colours.to_rgba(depth)
+        ax.axhline(0, color=style.HAIRLINE, linewidth=style.LINE_PT, zorder=0)
+        ax.axvline(0, color=style.HAIRLINE, linewidth=style.LINE_PT, zorder=0)
+        for unit in chosen:
+            points = np.stack([_within_one(x[unit]), _within_one(np.gradient(x[unit]))], axis=1)
+            steps = np.stack([points[:-1], points[1:]], axis=1)
+            ax.add_collection(LineCollection(list(steps), colors=rgba[:-1], linewidth=0.8))
+            ax.plot(*points[0], "o", markersize=3, markerfacecolor="white", markeredgecolor=rgba[0])
+            ax.plot(*points[-1], "o", markersize=3, color=rgba[-1])
+        ax.set_xlim(-1.08, 1.08)
+        ax.set_ylim(-1.08, 1.08)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(MultipleLocator(0.5))
+        ax.set_xlabel("mean activation, over its largest")
+        ax.set_ylabel("its gradient, over its largest")
+        layers.colourbar(ax, colours, depth)
+    return ax
+
+
+def _spread(last: np.ndarray, n: int = 3) -> list[int]:
+    """Units at evenly spaced ranks of their last mean."""
+    order = np.argsort(last, kind="stable")
+    return [int(unit) for unit in np.unique(order[np.linspace(0, len(order) - 1, min(n, len(order))).astype(int)])]
+
+
+def _within_one(values: np.ndarray) -> np.ndarray:
+    largest = np.abs(values).max()
+    return values / largest if largest > 0 else values

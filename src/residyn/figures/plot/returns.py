@@ -1,0 +1,106 @@
+"""How far a state may be moved and still come back: the return fraction over the radius."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter, NullLocator
+
+from residyn.errors import DataError
+from residyn.figures import style
+from residyn.figures.plot import layers, parts
+
+INJECTED, KIND, RADIUS = "injected", "target_kind", "radius"
+_QUANTITY = "return_fraction"
+_DASHES = ("-", (0, (3.5, 1.5)), (0, (1, 1.2)))
+
+
+def return_fraction(
+    result: xr.Dataset, *, kinds: Sequence[str] = ("disc", "isotropic"), ax: Axes | None = None
+) -> Axes:
+    """The share of states that come nearer to the control within the horizon, over how far they were moved.
+
+    `result` is what `return_fraction(flow)` returned. A curve is a place, coloured by its layer; its line is solid
+    for the first of `kinds` that the result has, dashed for the second, dotted for the third: moves within the
+    plane beside moves of equal length in directions of the whole space. A basin shows as a solid curve that stays
+    high where the dashed one falls. A ring on the grey line at one half is r50, the radius at which the share
+    falls to it, where there is one. Undefined shares (NaN) have no point; intervals are in the result and the
+    tables. Raises DataError for another Dataset, or none of the kinds.
+    """
+    shares, r50 = _checked(result)
+    there = [str(kind) for kind in shares[KIND].values]
+    drawn = [kind for kind in kinds if kind in there][: len(_DASHES)]
+    if not drawn:
+        raise DataError(
+            f"Return fractions were measured for {', '.join(there)}; got kinds={tuple(kinds)}. Choose among them."
+        )
+    layer = shares["injected_layer"].values
+    colours = layers.colours_of(layer)
+    radii = shares[RADIUS].values.astype(np.float64)
+    with style.context():
+        ax = style.new_axes(ax)
+        ax.axhline(0.5, color=style.HAIRLINE, linewidth=0.5, zorder=1, label="_half")
+        for dashes, kind in zip(_DASHES, drawn, strict=False):
+            values = shares.isel({KIND: there.index(kind)}).transpose(INJECTED, RADIUS).values
+            halves = r50.isel({KIND: there.index(kind)}).values
+            for place, rgba in enumerate(colours.to_rgba(layer)):
+                ax.plot(
+                    radii, values[place], linestyle=dashes, color=rgba, linewidth=0.9, marker="o", markersize=2.2,
+                    markeredgewidth=0, label=f"{kind} {place}", zorder=2,
+                )  # fmt: skip
+                if np.isfinite(halves[place]):
+                    ax.plot(
+                        halves[place], 0.5, linestyle="none", marker="o", markersize=4.6, markeredgewidth=0.9,
+                        markerfacecolor="white", markeredgecolor=rgba, label=f"r50 {kind} {place}", zorder=3,
+                    )  # fmt: skip
+        _axes(ax, radii)
+        layers.colourbar(ax, colours, layer)
+        style.dress(ax)
+        if not np.isfinite(shares.values).any():
+            parts.say(ax, "undefined at every place")
+        parts.legend_above(ax, _entries(drawn, bool(np.isfinite(r50.values).any())))
+    return ax
+
+
+def _axes(ax: Axes, radii: np.ndarray) -> None:
+    ax.set_xscale("log")
+    ax.set_xlim(radii.min() / 1.12, radii.max() * 1.12)
+    ax.set_xticks(radii, [f"{radius:g}" for radius in radii])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_xlabel("moved by (σ of the sublayer)")
+    ax.set_ylim(-0.04, 1.04)
+    ax.set_ylabel("return fraction")
+
+
+def _entries(drawn: Sequence[str], with_half: bool) -> list[tuple[Artist, str]]:
+    entries: list[tuple[Artist, str]] = [
+        (Line2D([], [], linestyle=dashes, color=style.MUTED, linewidth=0.9), _name(kind))
+        for dashes, kind in zip(_DASHES, drawn, strict=False)
+    ]
+    ring = Line2D(
+        [], [], linestyle="none", marker="o", markersize=4, markerfacecolor="white", markeredgecolor=style.MUTED
+    )
+    return [*entries, (ring, "r50")] if with_half else entries
+
+
+def _name(kind: str) -> str:
+    return style.plain(style.TARGET_NAMES.get(kind, kind), 20)
+
+
+def _checked(result: Any) -> tuple[xr.DataArray, xr.DataArray]:
+    if not isinstance(result, xr.Dataset) or _QUANTITY not in result or "r50" not in result:
+        raise DataError(
+            f"This panel draws the Dataset that return_fraction(flow) returns, got {type(result).__name__}. "
+            "Pass that one."
+        )
+    shares, r50 = result[_QUANTITY], result["r50"]
+    parts.expect(shares, _QUANTITY, (INJECTED, KIND, RADIUS), ("injected_layer", KIND, RADIUS))
+    parts.expect(r50, "r50", (INJECTED, KIND))
+    return shares, r50

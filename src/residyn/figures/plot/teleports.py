@@ -1,0 +1,185 @@
+"""Panel L: where states that were moved to points of a plane flow from there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.lines import Line2D
+
+from residyn.figures import style
+from residyn.figures.plot import fields, parts
+from residyn.figures.plot.fields import INJECTED, Field, Sheet
+
+ROW_MM = (style.WIDTH_MM, 45.0)
+ROW_BOX = (14 / 180, 9 / 45, 148 / 180, 28 / 45)
+"""A page of one row, and the row's axes in it."""
+
+MOST = 5
+"""How many places stand side by side."""
+
+_KEPT = Normalize(0.0, 2.0)
+_CLOUD = "#dfb04a"
+_MARKER: dict[str, Any] = {"markersize": 3.4, "markeredgecolor": style.MUTED, "markeredgewidth": 0.9}
+_GAP = 0.022
+"""Between two fields of a row, of the row's width."""
+
+
+def teleports(
+    flow: xr.Dataset,
+    injected: int | str = 0,
+    *,
+    host: int = 0,
+    cloud: xr.DataArray | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Panel L: the arrows of a grid of targets at one place, in the plane of the first two components.
+
+    `flow` is what `flow(jumps, space)` returned, whole: all its places share the view and the factor by which
+    arrows are drawn shorter, which the legend states, so that places can be compared. `injected` is a place's
+    number among them, or its label; `host` a host's number.
+
+    An arrow begins at the state written and points to where it is `horizon_steps` sublayers later (above the
+    panel). It is coloured by ρ at that sublayer, in full space: which part of the displacement from the control
+    is left along its own direction. Grey, 1: it was merely carried along; blue, below 1: it came back; magenta,
+    above 1: it was driven further. Colours end at 0 and 2. The arrow alone says less: where the control moves
+    far, all arrows follow it. The grey line is the control, from the write (hollow) to the horizon (filled);
+    one that lies far from the grid is left out of the view, which the panel says. `cloud`, `pc_scores` (sample,
+    sublayer, pc) of the same space, adds the states of samples at this sublayer: targets far from all of them
+    are states that the model never has.
+
+    Raises DataError for another Dataset, one without grid targets, or a cloud without this sublayer; UsageError
+    for a place or a host that the flow lacks.
+    """
+    fields.check_flow(flow)
+    place = fields.place_of(flow, injected)
+    field, sheet = fields.field_of(flow, host, place), fields.sheet_of(flow, host)
+    with style.context():
+        ax = style.new_axes(ax)
+        _draw(ax, field, sheet, None if cloud is None else fields.cloud_of(cloud, flow, place))
+        ax.set_ylabel("PC2")
+        ax.set_xlabel("PC1")
+        _colourbar(ax, [field], left=1.035, width=0.035)
+        entries = _entries(sheet, with_cloud=cloud is not None)
+        _title(ax, field)
+        parts.legend_above(ax, entries[:1], entries[1:], [])
+    return ax
+
+
+def teleport_row(
+    flow: xr.Dataset, *, host: int = 0, cloud: xr.DataArray | None = None, ax: Axes | None = None
+) -> Axes:
+    """Panel L whole: `teleports` at up to five places side by side, evenly spaced among those of the flow.
+
+    Arguments and errors are those of `teleports`. The fields are children of `ax`, which fill it; the legend
+    above, the colour bar on the right and the titles need room around it.
+    """
+    fields.check_flow(flow)
+    there = flow.sizes[INJECTED]
+    places = np.unique(np.linspace(0, there - 1, min(MOST, there)).round().astype(int))
+    drawn = [fields.field_of(flow, host, int(place)) for place in places]
+    sheet = fields.sheet_of(flow, host)
+    width = (1 - _GAP * (len(places) - 1)) / len(places)
+    with style.context():
+        ax = ax if ax is not None else style.new_figure(*ROW_MM).add_axes(ROW_BOX)
+        ax.set_axis_off()
+        for column, (place, field) in enumerate(zip(places, drawn, strict=True)):
+            inner = ax.inset_axes((column * (width + _GAP), 0.0, width, 1.0))
+            _draw(inner, field, sheet, None if cloud is None else fields.cloud_of(cloud, flow, int(place)))
+            _title(inner, field)
+            inner.set_xlabel("PC1")
+            if column:
+                inner.set_yticklabels([])
+            else:
+                inner.set_ylabel("PC2")
+        _colourbar(ax, drawn, left=1.012, width=0.009)
+        parts.legend_above(ax, _entries(sheet, with_cloud=cloud is not None), [])
+    return ax
+
+
+def _draw(ax: Axes, field: Field, sheet: Sheet, cloud: np.ndarray | None) -> None:
+    if cloud is not None:
+        ax.scatter(
+            *cloud.T, s=3.0, color=_CLOUD, alpha=0.35, linewidths=0, rasterized=True, zorder=1, label="_cloud"
+        )
+    _arrows(ax, field, sheet)
+    _control(ax, field, sheet)
+    for axis, (low, high) in zip("xy", sheet.view, strict=True):
+        getattr(ax, f"set_{axis}lim")(low, high)
+        getattr(ax, f"set_{axis}ticks")(parts.ticks_within(low, high, 4))
+    style.dress(ax, frame=True)
+
+
+def _arrows(ax: Axes, field: Field, sheet: Sheet) -> None:
+    if not field.defined:
+        said = "no sublayer follows" if not field.span else "undefined"
+        ax.text(0.5, 0.5, said, transform=ax.transAxes, ha="center", va="center", fontsize=style.SMALL_PT)
+        return
+    known = np.isfinite(field.move).all(axis=1)
+    ax.quiver(
+        *field.start[known].T, *(sheet.factor * field.move[known]).T, np.ma.masked_invalid(field.kept[known]),
+        angles="xy", scale_units="xy", scale=1.0, units="inches", width=0.55 / 72, headwidth=4.2, headlength=4.6,
+        headaxislength=4.0, minlength=0.6, cmap=style.RETENTION, norm=_KEPT, zorder=2,
+    )  # fmt: skip
+
+
+def _control(ax: Axes, field: Field, sheet: Sheet) -> None:
+    """The control's stretch between its two markers; words in a corner where the view does not show its start."""
+    stretch = field.path[field.stretch]
+    start = stretch[0]
+    if not sheet.shows(start):
+        ax.text(
+            0.04, 0.04, f"control outside,\nfrom ({_number(start[0])}, {_number(start[1])})",
+            transform=ax.transAxes, ha="left", va="bottom", fontsize=style.SMALL_PT, color=style.MUTED,
+            parse_math=False, zorder=6,
+        )  # fmt: skip
+    ax.plot(*stretch.T, color="white", linewidth=2.2, zorder=3, label="_halo")
+    ax.plot(*stretch.T, color=style.MUTED, linewidth=1.1, zorder=4, label="_control")
+    for point, face, label in ((stretch[-1], style.MUTED, "_end"), (start, "white", "_start")):
+        if field.span or label == "_start":
+            ax.plot(*point, marker="o", **_MARKER, markerfacecolor=face, zorder=5, label=label)
+
+
+def _number(score: float) -> str:
+    digits = f"{score:.3g}" if abs(score) < 100 else f"{score:.0f}" if abs(score) < 1e5 else f"{score:.0e}"
+    return digits.replace("-", "−")
+
+
+def _title(ax: Axes, field: Field) -> None:
+    """The place on the left and the arrows' span on the right, over the axes."""
+    span = f"{field.span} sublayer{'' if field.span == 1 else 's'}"
+    for x, side, words, colour in ((0.0, "left", field.name, style.INK), (1.0, "right", span, style.MUTED)):
+        ax.annotate(
+            words, (x, 1.0), xycoords="axes fraction", xytext=(0, 2.0), textcoords="offset points",
+            ha=side, va="bottom", fontsize=style.SMALL_PT, color=colour, parse_math=False,
+        )  # fmt: skip
+
+
+def _entries(sheet: Sheet, *, with_cloud: bool) -> list[tuple[Artist, str]]:
+    arrow = Line2D(
+        [], [], linestyle="none", marker=r"$\rightarrow$", markersize=6, color=style.INK, markeredgewidth=0
+    )
+    control = Line2D([], [], color=style.MUTED, linewidth=1.1, marker="o", markerfacecolor="white", **_MARKER)
+    dot = Line2D([], [], linestyle="none", marker="o", markersize=3, color=_CLOUD, markeredgewidth=0)
+    factor = "true length" if sheet.factor == 1 else f"× {sheet.factor:g}"
+    entries: list[tuple[Artist, str]] = [
+        (arrow, f"displacement, {factor}"),
+        (control, "control (hollow: its start)"),
+    ]
+    return [*entries, (dot, "samples' states")] if with_cloud else entries
+
+
+def _colourbar(ax: Axes, drawn: list[Field], *, left: float, width: float) -> None:
+    kept = np.concatenate([field.kept for field in drawn])
+    below, above = bool((kept < _KEPT.vmin).any()), bool((kept > _KEPT.vmax).any())
+    extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
+    bar = ax.figure.colorbar(
+        ScalarMappable(_KEPT, style.RETENTION), cax=ax.inset_axes((left, 0.0, width, 1.0)), extend=extend,
+        extendfrac=0.06, ticks=[0.0, 0.5, 1.0, 1.5, 2.0],
+    )  # fmt: skip
+    parts.dress_bar(bar, "displacement kept, ρ\n(1 = carried along)")

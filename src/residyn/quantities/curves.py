@@ -1,0 +1,103 @@
+"""Curves of states over depth with their replicates: what claims are judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from residyn.errors import DataError
+from residyn.numerics import pca
+from residyn.quantities.dimensions import resampled_ratios
+from residyn.quantities.explained import explained, scores_along
+from residyn.quantities.gathers import MOMENTS
+from residyn.quantities.information.replicates import mean_information
+from residyn.quantities.measure import depth_of, gather, rows_of
+from residyn.quantities.registry import quantities, quantity_named
+from residyn.quantities.replicates import Plan
+from residyn.schema import SAMPLE, SUBLAYER, UNIT, check_states, transition_coords
+from residyn.spaces import fit_space
+from residyn.walk import read_together
+
+EXPLAINED, RATIO, INFORMATION = "explained_variance_by_sublayer", "participation_ratio", "mutual_information"
+"""Curves whose replicates have code of their own."""
+COMPONENTS = 100
+"""Components of the global space whose explained variance is judged: the paper's."""
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Curves over depth of some states by name, each (1 + B, P): the data's in row 0, its replicates below.
+
+    P places are sublayers, transitions or the path as a whole, as the quantity has them; `kind` (T,) is that of
+    the transitions.
+    """
+
+    curves: Mapping[str, np.ndarray]
+    kind: np.ndarray
+    n_samples: int
+    n_groups: int
+
+
+def known_curves() -> tuple[str, ...]:
+    """The names of all curves that there are."""
+    return (
+        *(name for name, one in quantities().items() if one.summary is not None),
+        EXPLAINED,
+        RATIO,
+        INFORMATION,
+    )
+
+
+def curves(
+    states: xr.DataArray, plan: Plan, names: Collection[str] | None = None, *, axes: np.ndarray | None = None
+) -> Curves:
+    """The named curves with the plan's replicates; by default all of `known_curves()`.
+
+    Those of registered quantities come from one reading of the states; explained_variance_by_sublayer, along
+    `axes` (K, D), by default the first `COMPONENTS` global components of these states, from the same one
+    (replicates keep the axes; left out where these span all there is); participation_ratio from one along
+    sublayers, of at most 2,000 samples; mutual_information (gcmi) from one along units.
+
+    Memory: a few times (groups × sublayers × units) in float64. Raises DataError where the states break the data
+    contract, are empty or not finite; UsageError for a name that there is not.
+    """
+    check_states(states)
+    transition_coords(states)
+    wanted = known_curves() if names is None else tuple(names)
+    registered = [quantity_named(name) for name in wanted if name not in (EXPLAINED, RATIO, INFORMATION)]
+    made: dict[str, np.ndarray] = {}
+    along = None
+    if EXPLAINED in wanted:
+        axes = _fewer_than_all(states, axes)
+        # States without components are read all the same: what is not finite in them is to be told.
+        along = MOMENTS if axes is None else scores_along(axes)
+    gathers = [*(quantity.gather for quantity in registered), *([] if along is None else [along])]
+    if gathers:
+        read = gather(states, gathers, plan)
+        made |= rows_of(registered, read.whole, read.depth, plan)
+        if along is not None and along is not MOMENTS:
+            made[EXPLAINED] = explained(plan.weights, read.whole[along])
+    if RATIO in wanted:
+        with pca.one_thread():
+            (made[RATIO],) = read_together(states, [resampled_ratios(states, plan)], along=SUBLAYER)
+    if INFORMATION in wanted:
+        (made[INFORMATION],) = read_together(states, [mean_information(states, plan)], along=UNIT)
+    return Curves(made, depth_of(states).kind, states.sizes[SAMPLE], plan.n_groups)
+
+
+def _fewer_than_all(states: xr.DataArray, axes: np.ndarray | None) -> np.ndarray | None:
+    """The axes, or the first components of these states; None where they span all that the states do.
+
+    Such axes explain everything, and what is left of 1 is rounding.
+    """
+    n_samples, n_sublayers, n_units = states.shape
+    if axes is None:
+        try:
+            axes = fit_space(states, COMPONENTS).axes.values
+        except DataError:
+            # States that are all the same have no components.
+            return None
+    return axes if len(axes) < min(n_units, n_samples * n_sublayers - 1) else None

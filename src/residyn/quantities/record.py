@@ -1,0 +1,149 @@
+"""A quantity as one record: what it is, the sums that one walk gathers for it, and its one formula.
+
+The formula serves the result and its replicates alike: samples are put into groups of whole documents, sums are
+gathered once a group, and a replicate counts groups with weights. Row 0 of the weights is the data itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from residyn.numerics import nan
+
+if TYPE_CHECKING:
+    from residyn.walk import Progress
+
+Axis = Literal["sublayer", "transition", "layer", "path"]
+"""What a quantity has one value for: each sublayer, each transition, each layer of two sublayers, a whole path."""
+Over = Literal["sample", "unit"]
+Drawing = Literal["curve", "bespoke"]
+
+
+class Depth(NamedTuple):
+    """The places of some states in order of depth: `layer` and `site` (S,) of sublayers, `kind` (T,) of
+    transitions.
+    """
+
+    layer: np.ndarray
+    site: np.ndarray
+    kind: np.ndarray
+
+
+@dataclass(frozen=True)
+class Gather:
+    """What a walk over blocks of samples leaves behind, shared by every quantity that names it.
+
+    `of_block(block, depth)` is called with states (n, S, D). With `by_group` the block holds samples of one group,
+    and `merge` puts the parts of a group together; then `join` makes one thing of all groups, and `weigh(joined,
+    weights)` what formulas are given of the replicates. Else it holds samples of any group, and `merge`
+    concatenates what `of_block` says of each sample.
+    """
+
+    of_block: Callable[[np.ndarray, Depth], Any]
+    merge: Callable[[Sequence[Any]], Any]
+    by_group: bool = True
+    join: Callable[[Sequence[Any]], Any] = list
+    weigh: Callable[[Any, np.ndarray], Any] = lambda joined, _: joined
+
+
+def summed(of_block: Callable[[np.ndarray, Depth], tuple[np.ndarray, ...]]) -> Gather:
+    """A gather of plain sums over samples: the arrays that `of_block` gives of a group become (G, …) arrays."""
+
+    def merge(parts: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
+        return tuple(np.sum(arrays, axis=0) for arrays in zip(*parts, strict=True))
+
+    def join(groups: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
+        return tuple(np.stack(arrays) for arrays in zip(*groups, strict=True))
+
+    return Gather(of_block, merge, join=join)
+
+
+class Labels(NamedTuple):
+    """What a result says beside its values: coordinates by name and attributes."""
+
+    coords: Mapping[str, Any] = {}
+    attrs: Mapping[str, Any] = {}
+
+
+Note = Callable[[xr.DataArray, Any, np.ndarray, Depth], Labels]
+"""(states, what the formula was given of the data itself, values, depth) → what the result says beside its values.
+"""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Quantity:
+    """One quantity of states along depth; called with states, it gives the labelled result.
+
+    name, units, definition, source    as docs, tables, figures and the result's attributes have them
+    axis        what there is one value for
+    title, label    of a figure and of its axis; by default made of the name and the units
+    bounds      least and largest value
+    gather      the sums it needs
+    per_sample  (gathered, depth) → (n, P): a value for each sample; the curve is their mean over samples
+    value       (weights (R, G), weighed, depth) → (R, P) or, with `over` = "unit", (R, P, D); one of the two is
+    given over        what the values have beside the axis, and the curve summarises: "sample", "unit" or nothing
+    summary     values (R, P, D) of units → the curve (R, P); None where there is no curve statistic   in words,
+    what the curve is: "median over units" keeps       whether the result keeps what the curve summarises, or is
+    the curve alone note        further coordinates and attributes of the result undefined   where values are NaN,
+    in words panel       the letter of Figure 1 that shows it drawing     "curve": the generic panel; "bespoke": a
+    panel of its own compared, without_massive    whether it stands in comparisons of runs, and again without
+    massive units
+    """
+
+    name: str
+    axis: Axis
+    units: str
+    definition: str
+    source: str
+    gather: Gather
+    per_sample: Callable[[Any, Depth], np.ndarray] | None = None
+    value: Callable[[np.ndarray, Any, Depth], np.ndarray] | None = None
+    over: Over | None = None
+    summary: Callable[[np.ndarray], np.ndarray] | None = nan.finite_mean
+    statistic: str = ""
+    keeps: bool = True
+    note: Note | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    undefined: str = ""
+    bounds: tuple[float, float] = (float("-inf"), float("inf"))
+    title: str = ""
+    label: str = ""
+    panel: str = ""
+    drawing: Drawing = "curve"
+    compared: bool = False
+    without_massive: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.per_sample is None) == (self.value is None):
+            raise ValueError(f"{self.name} needs one formula: per_sample or value")
+        if (self.per_sample is not None) != (self.over == "sample"):
+            raise ValueError(f"{self.name}: per_sample goes with over='sample'")
+        if not self.statistic:
+            object.__setattr__(self, "statistic", f"mean over {self.over}s" if self.over else "value")
+        object.__setattr__(self, "__doc__", f"{self.title or self.name}: {self.definition}. {self.source}.")
+
+    def __repr__(self) -> str:
+        return f"<quantity {self.name}, along {self.axis}s: {self.definition}>"
+
+    def in_replicates(self, weights: np.ndarray, weighed: Any, depth: Depth) -> np.ndarray:
+        """Its values in each replicate, (R, P) or (R, P, D); not for a quantity with a value per sample."""
+        if self.value is None:
+            raise TypeError(f"{self.name} has a value per sample; its curve is their mean")
+        return self.value(weights, weighed, depth)
+
+    def __call__(self, states: xr.DataArray, *, progress: Progress | None = None) -> xr.DataArray:
+        """The labelled result of these states, from one reading."""
+        from residyn.quantities.measure import result_of
+
+        return result_of(self, states, progress)
+
+    def curve(self, states: xr.DataArray, *, resamples: int = 200, seed: int = 0) -> xr.DataArray:
+        """Its curve along depth with a 95 % interval over documents, as coordinates `low` and `high`."""
+        from residyn.quantities.measure import curve_of
+
+        return curve_of(self, states, resamples, seed)
