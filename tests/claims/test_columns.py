@@ -10,7 +10,7 @@ import pytest
 import synthetic_claims as synthetic
 from residyn.claims import ClaimSettings, judge
 from residyn.claims import columns as of_columns
-from residyn.claims.catalogue import CLAIMS
+from residyn.claims.registry import claims as all_claims
 from residyn.errors import DataError
 from residyn.nulls import surrogate
 from residyn.quantities.curves import curves
@@ -178,7 +178,7 @@ def test_quantities_are_curves_of_the_same_states():
     states = states_of(synthetic.HOLDS[4], 1)
     found = curves(states, plan_of(states, 20, 0))
     part = claim(states, 4).parts[0]
-    skip = CLAIMS[3].parts[0].compute({"unit_correlation": found.curves["skip_correlation"]}, found.kind)[0]
+    skip = all_claims()[3].parts[0].compute({"unit_correlation": found.curves["skip_correlation"]}, found.kind)[0]
     assert part.columns["skip path"].value == pytest.approx(skip, rel=1e-12)
     assert skip < 0.8 * part.value
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from residyn.claims import curves, statistics
-from residyn.claims.catalogue import KINDS, ORDER, Part
+from residyn.claims.claim import KINDS, ORDER, Part
 from residyn.claims.curves import DRAWS, curve_null, p_value
 from residyn.quantities.curves import Curves
 

@@ -7,15 +7,16 @@ import pytest
 import xarray as xr
 
 import synthetic_claims as synthetic
-from residyn.claims import ClaimSettings, judge, teleports
+from residyn.claims import ClaimSettings, judge
 from residyn.claims.curves import DRAWS
+from residyn.claims.registry import claims
 from residyn.claims.teleports import host_null, journeys
 from residyn.numerics.groups import interval
 from residyn.schema import Site, SiteMap
 
 SETTINGS = ClaimSettings(resamples=100)
 LAYERS = [0, 3, 7, 11, 15]
-CCN, ARXIV = teleports.CLAIMS
+CCN, ARXIV = (claim for claim in claims() if claim.number == 14)
 NONE = np.empty(0, dtype=str)
 
 
@@ -120,7 +121,7 @@ def test_one_host_has_no_interval_and_two_places_none_in_between():
 def test_the_null_turns_whole_hosts_and_is_centred():
     pull = pulls([0.4, 0.4, 0.0, -0.2, -0.2], hosts=3)
     found = journeys(synthetic.summary(pull, LAYERS), 20, 0)["model"]
-    one_place = teleports.CLAIMS[0].parts[0]
+    one_place = CCN.parts[0]
     drawn = host_null(one_place, found, 0)
     assert drawn.shape == (7,)
     signs = np.array(np.meshgrid(*[[-1, 1]] * 3)).reshape(3, -1).T

@@ -11,10 +11,11 @@ import pytest
 
 from residyn.claims import record, verdicts
 from residyn.claims.assemble import assemble
-from residyn.claims.catalogue import CLAIMS, Claim
+from residyn.claims.claim import Claim
 from residyn.claims.columns import SAID, SAME, column
 from residyn.claims.parts import Found
 from residyn.claims.record import ClaimResult, ColumnResult, NullResult, Origin, PartResult
+from residyn.claims.registry import claims as all_claims
 from residyn.numerics.groups import replicate_weights
 from residyn.quantities.replicates import Plan
 
@@ -366,7 +367,7 @@ def test_a_measure_that_no_task_left_behind_is_not_defined():
 
 
 def test_every_control_that_a_claim_names_can_be_told_of():
-    named = set(itertools.chain.from_iterable((*claim.imitations, *claim.removals) for claim in CLAIMS))
+    named = set(itertools.chain.from_iterable((*claim.imitations, *claim.removals) for claim in all_claims()))
     assert named <= set(SAID)
-    assert {SAID[name].kind for claim in CLAIMS for name in claim.removals} == {"removal"}
-    assert "removal" not in {SAID[name].kind for claim in CLAIMS for name in claim.imitations}
+    assert {SAID[name].kind for claim in all_claims() for name in claim.removals} == {"removal"}
+    assert "removal" not in {SAID[name].kind for claim in all_claims() for name in claim.imitations}

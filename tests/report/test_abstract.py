@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 
 from claims_record import example_claims
-from residyn.claims import catalogue, read_verdicts, teleports
-from residyn.report.abstract import PAPERS_CLAIMS, abstract, key_numbers
+from residyn.claims import read_verdicts
+from residyn.report.abstract import abstract, key_numbers
 
 from .conftest import RUN
 
@@ -50,10 +50,6 @@ def test_one_of_each(verdicts):
         "The one that holds comes with the architecture (claim 1): an untrained network shows it too.",
         "Not so here: activations grow dense.",
     )
-
-
-def test_the_paper_has_as_many_claims_as_are_tried():
-    assert len({claim.number for claim in (*catalogue.CLAIMS, *teleports.CLAIMS)}) == PAPERS_CLAIMS
 
 
 def test_several_of_a_kind(verdicts):

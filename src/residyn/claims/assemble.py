@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from residyn.claims import columns as of_columns
-from residyn.claims import parts, teleports, verdicts
-from residyn.claims.catalogue import CLAIMS, ISOTROPIC, UNTRAINED, Claim
+from residyn.claims import parts, verdicts
+from residyn.claims.claim import ISOTROPIC, UNTRAINED, Claim
 from residyn.claims.parts import Found
 from residyn.claims.record import ClaimResult, Column, ColumnResult, PartResult
 
 _TIED = 0.5
 """Share of samples with a last token of others from which a claim about the first sublayers carries a caution."""
-_OF_FIRST_SUBLAYERS = (6, 10, 11, 12)
 
 
 def assemble(
-    found: Found, numbers: Collection[int], tie_fraction: float
+    found: Found, chosen: Sequence[Claim], tie_fraction: float
 ) -> tuple[tuple[Column, ...], tuple[ClaimResult, ...]]:
-    """The columns, and the claims of these numbers in the paper's order."""
+    """The columns, and what was found of the chosen claims, in their order."""
     columns = {column.name: column for column in _columns(found)}
     caution = ""
     if tie_fraction > _TIED:
@@ -28,14 +27,12 @@ def assemble(
             "few values."
         )
     results = []
-    for claim, of in ((claim, of) for claims, of in _KINDS for claim in claims if claim.number in numbers):
-        said = caution if claim.number in _OF_FIRST_SUBLAYERS else ""
-        judged = _with_own([of(part, found) for part in claim.parts])
+    for claim in chosen:
+        said = caution if claim.rests_on_first else ""
+        measure = parts.of_states if claim.of == "states" else parts.of_teleports
+        judged = _with_own([measure(part, found) for part in claim.parts])
         results.append(_claim(claim, judged, columns, said))
     return tuple(columns.values()), tuple(results)
-
-
-_KINDS = ((CLAIMS, parts.of_states), (teleports.CLAIMS, parts.of_teleports))
 
 
 def _columns(found: Found) -> list[Column]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from residyn.claims.catalogue import (
+from residyn.claims.claim import (
     ISOTROPIC,
     LINEAR,
     MASSIVE,
@@ -26,12 +26,22 @@ SAME = "same samples"
 LEFT_OUT = 10
 """Massive units that are taken away."""
 
-SURROGATES: Mapping[str, tuple[str, int]] = {
-    SIGNS: ("flip_increments", 3),
-    WALK: ("random_walk", 3),
-    ROTATED: ("rotate_basis", 2),
+
+class Surrogates(NamedTuple):
+    """Draws of a null of states that stand in for the states, and what they are called."""
+
+    null: str
+    draws: int
+    title: str
+    kind: str = "null"
+
+
+SURROGATES: Mapping[str, Surrogates] = {
+    SIGNS: Surrogates("flip_increments", 3, "steps of the same size and random sign"),
+    WALK: Surrogates("random_walk", 3, "random walks of the same lengths and angles"),
+    ROTATED: Surrogates("rotate_basis", 2, "a random basis", "basis"),
 }
-"""Name of the column → the null of states, and how many draws of it."""
+"""By the name of the column."""
 
 QUANTITIES: Mapping[str, Mapping[str, str]] = {
     SKIP: {"unit_correlation": "skip_correlation", "strong_throughout": "skip_strong_throughout"},
@@ -59,16 +69,8 @@ class _Said(NamedTuple):
 SAID: Mapping[str, _Said] = {
     SAME: _Said("the model itself on the controls' samples", "model", "everything", "nothing"),
     **{
-        name: _Said(title, "basis" if name == ROTATED else "null", NULLS[null].preserves, NULLS[null].destroys)
-        for (name, (null, _)), title in zip(
-            SURROGATES.items(),
-            (
-                "steps of the same size and random sign",
-                "random walks of the same lengths and angles",
-                "a random basis",
-            ),
-            strict=True,
-        )
+        name: _Said(made.title, made.kind, NULLS[made.null].preserves, NULLS[made.null].destroys)
+        for name, made in SURROGATES.items()
     },
     SKIP: _Said(
         "the skip path alone",
@@ -119,9 +121,9 @@ def twins_of(names: Iterable[str]) -> list[str]:
 
 def column_of(null: str) -> str:
     """The column whose draws are surrogates of a null of states; empty where there is none."""
-    return next((name for name, (made, _) in SURROGATES.items() if made == null), "")
+    return next((name for name, made in SURROGATES.items() if made.null == null), "")
 
 
 def n_draws(name: str) -> int:
     """How many draws a column has."""
-    return SURROGATES[name][1] if name in SURROGATES else 1
+    return SURROGATES[name].draws if name in SURROGATES else 1

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from residyn.claims.catalogue import KINDS, ORDER, Part
+from residyn.claims.claim import KINDS, ORDER, Part
 from residyn.numerics.multiple import p_values
 from residyn.numerics.trends import pairs_of_kinds
 from residyn.quantities.curves import Curves

@@ -9,8 +9,9 @@ from importlib.metadata import version
 
 import xarray as xr
 
-from residyn.claims import teleports
+from residyn.claims import registry, teleports
 from residyn.claims.assemble import assemble
+from residyn.claims.claim import Claim
 from residyn.claims.parts import Found
 from residyn.claims.record import Verdicts
 from residyn.claims.settings import ClaimSettings, Ledger
@@ -20,7 +21,6 @@ from residyn.numerics import pca
 from residyn.schema import DOCUMENT, SAMPLE, check_states
 from residyn.walk import Progress
 
-NUMBERS = range(1, 15)
 _AT_ONCE = 2
 
 
@@ -30,18 +30,18 @@ def judge(
     *,
     teleport_summary: xr.Dataset | None = None,
     controls: Mapping[str, xr.DataArray] | None = None,
-    numbers: Collection[int] = NUMBERS,
+    numbers: Collection[int] | None = None,
     settings: ClaimSettings | None = None,
     ledger: Ledger | None = None,
     keep: Callable[[Ledger], object] | None = None,
     progress: Progress | None = None,
 ) -> Verdicts:
-    """Judge the claims of the paper on a model's states; `numbers` are those of the claims, by default all 14.
+    """Judge the claims of the paper on a model's states; `numbers` are those of the claims, by default all.
 
     `results` of `analyze(states)` save the fit of the global space and say which units are massive;
-    `teleport_summary` of `summary(flow)` or `beside(…)` is what claim 14 is about; `controls` are states
-    captured like the model's own, on some of its samples: "untrained-0", "untrained-1", …, "shuffled-tokens",
-    "random-position". What they would decide is left open without them.
+    `teleport_summary` of `summary(flow)` or `beside(…)` is what claims about teleports are judged by; `controls`
+    are states captured like the model's own, on some of its samples: "untrained-0", "untrained-1", …,
+    "shuffled-tokens", "random-position". What they would decide is left open without them.
 
     Each claim is one or more statistics. A statistic has an interval over samples (by documents, where the
     states say which sample is of which), a threshold and a null; docs/claims.md lists them. A claim holds where
@@ -57,17 +57,17 @@ def judge(
     """
     settings = settings or ClaimSettings()
     settings.check()
-    if not numbers or not set(numbers) <= set(NUMBERS):
-        raise UsageError(f"Claims are numbered 1 to {NUMBERS[-1]}; got {', '.join(map(str, numbers)) or 'none'}.")
+    chosen = _chosen(numbers)
     check_states(states)
-    work = Work(states, results, dict(controls or {}), settings, numbers)
+    of_states = [claim for claim in chosen if claim.of == "states"]
+    work = Work(states, results, dict(controls or {}), settings, of_states)
     ledger = {} if ledger is None else ledger
     _fill(ledger, list(work.tasks()), keep, progress)
     journeys = {}
     if teleport_summary is not None:
         journeys = teleports.journeys(teleport_summary, settings.resamples, settings.seed)
     found = Found(ledger, journeys, work.plan, work.paired, settings.seed, settings.draws)
-    columns, claims = assemble(found, numbers, float(states.attrs.get("tie_fraction", 0.0)))
+    columns, claims = assemble(found, chosen, float(states.attrs.get("tie_fraction", 0.0)))
     return Verdicts(
         model=str(states.attrs.get("model", "")),
         states_hash=str(states.attrs.get("states_hash", "")),
@@ -80,6 +80,14 @@ def judge(
         columns=columns,
         claims=claims,
     )
+
+
+def _chosen(numbers: Collection[int] | None) -> list[Claim]:
+    known = registry.numbers()
+    if numbers is not None and (not numbers or not set(numbers) <= set(known)):
+        listed = ", ".join(map(str, numbers)) or "none"
+        raise UsageError(f"A claim's number is one of {', '.join(map(str, known))}; got {listed}.")
+    return [claim for claim in registry.claims() if numbers is None or claim.number in numbers]
 
 
 def _fill(

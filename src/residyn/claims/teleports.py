@@ -1,8 +1,4 @@
-"""Claim 14, from the summary of teleports: where states are pulled back beyond what passive transport does.
-
-The two versions of the paper disagree, and both are judged. The conference paper has the first places pull back
-and later ones flow elsewhere; the preprint has the places between recover, and the first and the last not.
-"""
+"""Curves of teleports by place, with replicates over hosts: what claims about teleports are judged by."""
 
 from __future__ import annotations
 
@@ -11,9 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from residyn.claims.catalogue import ISOTROPIC, UNTRAINED, Claim, Part
+from residyn.claims.claim import ISOTROPIC, UNTRAINED, Part
 from residyn.claims.curves import flips
-from residyn.claims.statistics import weakest_of
 from residyn.numerics.groups import groups_of, replicate_weights, weighted_mean
 from residyn.quantities.curves import Curves
 from residyn.schema import SiteMap
@@ -21,8 +16,6 @@ from residyn.teleports.labels import GROUP, HOST, INJECTED, KIND
 
 DISCS = "discs"
 """The yardstick of `ISOTROPIC`: moves as far, in the plane."""
-HOSTS = "hosts' signs"
-"""Null: as many hosts are pushed on as are pulled back."""
 SAID = (
     "each host's value with a random sign",
     "how far each host's value is from none",
@@ -36,32 +29,6 @@ class Journeys(NamedTuple):
 
     evidence: Curves
     by_host: dict[str, np.ndarray]
-
-
-def _part(name: str, statistic: str, curve: str, beyond: str = "") -> Part:
-    needs = (curve, beyond) if beyond else (curve,)
-    compute = weakest_of(curve, beyond)
-    return Part(name, statistic, needs, compute, 0.0, HOSTS, units="cosine", bounds=(-4.0, 4.0))
-
-
-CLAIMS: tuple[Claim, ...] = (
-    Claim(
-        14, "Teleports at early layers are pulled back, at late layers they flow elsewhere", "L",
-        (
-            _part("pull_early", "weakest pull beyond the passive one in the first third of the depth", "early"),
-            _part("pull_early_late", "same pull beyond the strongest in the last third", "early", "late"),
-        ),
-        (UNTRAINED, ISOTROPIC), variant="CCN",
-    ),
-    Claim(
-        14, "Teleports at layers in between recover, at the first and the last they do not", "L",
-        (
-            _part("pull_inner", "weakest pull beyond the passive one at the places in between", "inner"),
-            _part("pull_inner_ends", "same pull beyond the stronger at the first and the last", "inner", "ends"),
-        ),
-        (UNTRAINED, ISOTROPIC), variant="arXiv",
-    ),
-)  # fmt: skip
 
 
 def journeys(summary: xr.Dataset, resamples: int, seed: int) -> dict[str, Journeys]:

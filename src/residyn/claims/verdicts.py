@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from residyn.claims.catalogue import UNTRAINED, Claim
+from residyn.claims.claim import UNTRAINED, Claim
 from residyn.claims.columns import QUANTITIES, SAME
 from residyn.claims.record import ClaimResult, Column, NullResult, Origin, PartResult, Verdict, passes
 

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from residyn.claims import columns
-from residyn.claims.catalogue import CLAIMS, KINDS, MASSIVE, ORDER, UNTRAINED, Part
+from residyn.claims.claim import KINDS, MASSIVE, ORDER, UNTRAINED, Claim, Part
 from residyn.claims.curves import beside_null, curve_null
 from residyn.claims.settings import ClaimSettings, Ledger, Values
 from residyn.errors import DataError
@@ -33,10 +33,9 @@ class Work:
         results: xr.Dataset | None,
         controls: Mapping[str, xr.DataArray],
         settings: ClaimSettings,
-        numbers: Collection[int],
+        chosen: Collection[Claim],
     ) -> None:
         self.states, self.results, self.controls, self.settings = states, results, controls, settings
-        chosen = [claim for claim in CLAIMS if claim.number in numbers]
         self.parts = list({part.name: part for claim in chosen for part in claim.parts}.values())
         self.wanted = {name for claim in chosen for name in (*claim.imitations, *claim.removals)}
         self.plan = plan_of(states, settings.resamples, settings.seed)
@@ -110,7 +109,7 @@ class Work:
             ratio = self.results["massive_ratio"] if known else massive_ratio(self.states)  # type: ignore[index]
             states = leave_out(self.some, massive_units(ratio, columns.LEFT_OUT))
         elif name in columns.SURROGATES:
-            states = surrogate(self.some, columns.SURROGATES[name][0], seed=self._seed(draw))
+            states = surrogate(self.some, columns.SURROGATES[name].null, seed=self._seed(draw))
         else:
             states = self._control(columns.CAPTURED[name])
         return {f"{name} {draw}": self._values(states, plan)}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 
+from residyn.catalogues import records_of
 from residyn.errors import UsageError
-from residyn.quantities import catalogue
 from residyn.quantities.record import Quantity
 
 
@@ -18,7 +16,9 @@ def quantities() -> Mapping[str, Quantity]:
 
     Raises ValueError where two have one name.
     """
-    found = sorted(_declared(), key=lambda quantity: quantity.panel or "Z")
+    found = sorted(
+        records_of("residyn.quantities.catalogue", Quantity), key=lambda quantity: quantity.panel or "Z"
+    )
     named = {quantity.name: quantity for quantity in found}
     if len(named) < len(found):
         names = [quantity.name for quantity in found]
@@ -33,10 +33,3 @@ def quantity_named(name: str) -> Quantity:
     if name not in known:
         raise UsageError(f"A quantity is one of {', '.join(known)}; got {name!r}.")
     return known[name]
-
-
-def _declared() -> Iterator[Quantity]:
-    for module in pkgutil.iter_modules(catalogue.__path__):
-        for value in vars(importlib.import_module(f"{catalogue.__name__}.{module.name}")).values():
-            if isinstance(value, Quantity):
-                yield value

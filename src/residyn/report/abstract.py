@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from residyn.claims import VERDICTS, ClaimResult, Verdicts
+from residyn.claims import VERDICTS, ClaimResult, Verdicts, n_of_paper
 from residyn.report.captions.phrases import NAMES, by_kind, mean_of, mean_over, median_of
 from residyn.report.provenance import section
 from residyn.report.words import listed, number, percent
 from residyn.schema import SAMPLE, SUBLAYER, UNIT
-
-PAPERS_CLAIMS = 14
 
 _ORIGINS = {
     "learned": (
@@ -54,8 +52,8 @@ def abstract(verdicts: Verdicts | None) -> tuple[str, ...]:
 
 def _counts(claims: Sequence[ClaimResult]) -> str:
     n_claims = len({claim.number for claim in claims})
-    every = n_claims >= PAPERS_CLAIMS
-    subject = f"Of the paper's {max(n_claims, PAPERS_CLAIMS)} claims"
+    every = n_claims >= n_of_paper()
+    subject = f"Of the paper's {max(n_claims, n_of_paper())} claims"
     if not every:
         subject += f", {n_claims} {'was' if n_claims == 1 else 'were'} judged"
     if len(claims) > n_claims:
