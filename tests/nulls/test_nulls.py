@@ -341,7 +341,7 @@ def test_controls_are_named(make_states: Make) -> None:
 
 def test_what_is_refused(make_states: Make) -> None:
     states = make_states(8)
-    with pytest.raises(UsageError, match="one of shuffle_samples, permute_units"):
+    with pytest.raises(UsageError, match="one of flip_increments, permute_increments"):
         against_null(by_sublayer, states, "shuffle")
     with pytest.raises(UsageError, match="repeats=0"):
         against_null(by_sublayer, states, "rotate_basis", repeats=0)

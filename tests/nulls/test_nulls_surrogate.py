@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +13,9 @@ import xarray as xr
 
 import residyn
 from residyn import unit_correlation
+from residyn.catalogues import records_of
 from residyn.errors import DataError, UsageError
-from residyn.nulls import NULLS, surrogate
+from residyn.nulls import NULLS, Null, against_null, surrogate
 from residyn.numerics import surrogates
 
 Make = Callable[..., xr.DataArray]
@@ -28,7 +32,8 @@ NAMES = (
 
 
 def test_the_nulls_there_are() -> None:
-    assert tuple(NULLS) == NAMES
+    assert set(NULLS) == set(NAMES)
+    assert len(NULLS) == len(NAMES)
     for name, null in NULLS.items():
         assert null.name == name
         assert null.title
@@ -106,7 +111,7 @@ def test_one_sublayer_and_one_sample(name: str, make_states: Make) -> None:
 
 def test_what_is_refused(make_states: Make) -> None:
     states = make_states(6)
-    with pytest.raises(UsageError, match=r"shuffle_samples, permute_units.*random_walk; got 'sublayer_shuffle'"):
+    with pytest.raises(UsageError, match=r"one of flip_inc.*sublayers, or a Null; got 'sublayer_shuffle'"):
         surrogate(states, "sublayer_shuffle")
     with pytest.raises(UsageError, match="got -1"):
         surrogate(states, "rotate_basis", seed=-1)
@@ -119,3 +124,28 @@ def test_what_is_refused(make_states: Make) -> None:
             surrogate(states.where(states["sample"] != 102, bad), "rotate_basis")
     with pytest.raises(DataError, match="at least 3 units"):
         surrogate(states.isel(unit=slice(2)), "random_walk")
+
+
+REVERSED = Null("reverse", "depth reversed", "every sublayer", "the order of depth", lambda x, _, rng: x[:, ::-1])
+
+
+def test_a_null_of_one_s_own_is_drawn_and_compared_with(make_states: Make) -> None:
+    states = make_states(6)
+    drawn = surrogate(states, REVERSED, seed=2)
+    np.testing.assert_array_equal(drawn, states.values[:, ::-1])
+    assert (drawn.attrs["null"], drawn.attrs["seed"]) == ("reverse", 2)
+    found = against_null(unit_correlation, states, REVERSED, repeats=2)
+    expected = unit_correlation(surrogate(states, REVERSED))
+    np.testing.assert_allclose(found["null_mean"].values, expected.values, rtol=1e-12)
+    assert (found.attrs["null"], found.attrs["destroys"]) == ("reverse", "the order of depth")
+
+
+def test_a_file_in_the_catalogue_is_a_null(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "another_null.py").write_text(
+        "from residyn.nulls import Null\nANOTHER = Null('another', 'a', 'b', 'c', lambda x, kind, rng: x)\n"
+    )
+    package = importlib.import_module("residyn.nulls.catalogue")
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+    names = [null.name for null in records_of(package.__name__, Null)]
+    monkeypatch.delitem(sys.modules, f"{package.__name__}.another_null")
+    assert sorted(names) == sorted([*NAMES, "another"])

@@ -28,18 +28,16 @@ LEFT_OUT = 10
 
 
 class Surrogates(NamedTuple):
-    """Draws of a null of states that stand in for the states, and what they are called."""
+    """Draws of a null of states that stand in for the states."""
 
     null: str
     draws: int
-    title: str
-    kind: str = "null"
 
 
 SURROGATES: Mapping[str, Surrogates] = {
-    SIGNS: Surrogates("flip_increments", 3, "steps of the same size and random sign"),
-    WALK: Surrogates("random_walk", 3, "random walks of the same lengths and angles"),
-    ROTATED: Surrogates("rotate_basis", 2, "a random basis", "basis"),
+    SIGNS: Surrogates("flip_increments", 3),
+    WALK: Surrogates("random_walk", 3),
+    ROTATED: Surrogates("rotate_basis", 2),
 }
 """By the name of the column."""
 
@@ -69,7 +67,12 @@ class _Said(NamedTuple):
 SAID: Mapping[str, _Said] = {
     SAME: _Said("the model itself on the controls' samples", "model", "everything", "nothing"),
     **{
-        name: _Said(made.title, made.kind, NULLS[made.null].preserves, NULLS[made.null].destroys)
+        name: _Said(
+            NULLS[made.null].title,
+            "basis" if name == ROTATED else "null",
+            NULLS[made.null].preserves,
+            NULLS[made.null].destroys,
+        )
         for name, made in SURROGATES.items()
     },
     SKIP: _Said(

@@ -10,8 +10,9 @@ import numpy as np
 import xarray as xr
 
 from residyn.errors import DataError, UsageError
-from residyn.nulls.catalogue import null_named, surrogate
 from residyn.nulls.comparison import compared
+from residyn.nulls.null import Null
+from residyn.nulls.surrogate import null_of, surrogate
 from residyn.numerics.multiple import Alternative
 from residyn.schema import SAMPLE, check_states, provenance_of
 from residyn.walk import Progress
@@ -22,7 +23,7 @@ Quantity = Callable[[xr.DataArray], xr.DataArray]
 def against_null(
     quantity: Quantity,
     states: xr.DataArray,
-    null: str | Sequence[xr.DataArray],
+    null: str | Null | Sequence[xr.DataArray],
     repeats: int = 20,
     seed: int = 0,
     *,
@@ -33,11 +34,11 @@ def against_null(
     """A quantity of the states beside what it is under a null, element by element.
 
     `quantity` takes states and returns a DataArray of the same shape every time, such as
-    `residyn.unit_correlation`. `null` is a name of `NULLS`, of which `repeats` surrogates are drawn; or
-    other states, captured like these, such as those of three untrained models: each is one draw, and `repeats`
-    is not used. `n_samples` compares on at most as many samples, a seeded choice of those that states and
-    controls have in common by label; without it all samples of each are used. `progress` is called after each
-    draw with the number done and their total.
+    `residyn.unit_correlation`. `null` is a name of `NULLS` or a `Null` of your own, of which `repeats` surrogates
+    are drawn; or other states, captured like these, such as those of three untrained models: each is one draw,
+    and `repeats` is not used. `n_samples` compares on at most as many samples, a seeded choice of those that
+    states and controls have in common by label; without it all samples of each are used. `progress` is called
+    after each draw with the number done and their total.
 
     Returns, with the quantity's dimensions and coordinates, NaN where the quantity is:
 
@@ -59,32 +60,37 @@ def against_null(
     check_states(states)
     if alternative not in get_args(Alternative):
         raise UsageError(f'alternative is "two-sided", "greater" or "less"; got {alternative!r}.')
-    said = _said(null, repeats, seed)
-    controls = () if isinstance(null, str) else tuple(null)
+    described = _described(null, repeats, seed)
+    controls = () if isinstance(null, str | Null) else tuple(null)
     if n_samples is not None:
         states, *controls = _chosen((states, *controls), n_samples, seed)
-    if isinstance(null, str):
+    if isinstance(null, str | Null):
         states = states.compute()
         seeds = np.random.SeedSequence(seed).generate_state(repeats, np.uint64)
         values = (quantity(surrogate(states, null, seed=int(one))) for one in seeds)
     else:
         values = (quantity(one) for one in controls)
     observed = _array(quantity(states))
-    draws = np.stack(list(_alike(values, observed, said["repeats"], progress)))
+    draws = np.stack(list(_alike(values, observed, described["repeats"], progress)))
     return compared(observed, draws, alternative).assign_attrs(
-        {**provenance_of(states), **said, "seed": seed, "alternative": alternative}
+        {**provenance_of(states), **described, "seed": seed, "alternative": alternative}
     )
 
 
-def _said(null: str | Sequence[xr.DataArray], repeats: int, seed: int) -> dict[str, Any]:
-    """What is said of the null, and the number of its draws."""
+def _described(null: str | Null | Sequence[xr.DataArray], repeats: int, seed: int) -> dict[str, Any]:
+    """The attributes that describe the null, and the number of its draws."""
     if seed < 0:
         raise UsageError(f"seed is an integer, 0 or more; got {seed}.")
-    if isinstance(null, str):
-        chosen = null_named(null)
+    if isinstance(null, str | Null):
+        chosen = null_of(null)
         if repeats < 1:
             raise UsageError(f"A null takes at least one draw; got repeats={repeats}.")
-        return {"null": null, "preserves": chosen.preserves, "destroys": chosen.destroys, "repeats": repeats}
+        return {
+            "null": chosen.name,
+            "preserves": chosen.preserves,
+            "destroys": chosen.destroys,
+            "repeats": repeats,
+        }
     if isinstance(null, xr.DataArray) or not len(null):
         came = "one array" if isinstance(null, xr.DataArray) else "none"
         raise UsageError(f"A null is a name, or a list of states captured as controls; got {came}. Give a list.")
