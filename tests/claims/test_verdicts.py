@@ -349,7 +349,7 @@ def assembled(tie_fraction: float) -> dict[int, str]:
     """Sentences of claims whose statistics are all not defined."""
     plan = Plan(group=np.zeros(4, dtype=np.int64), weights=replicate_weights(4, 20, 0), seed=0)
     found = Found({"model": {}, SAME: {}, "curve nulls": {}}, {}, plan, plan, 0, 20)
-    _, claims = assemble(found, range(1, 15), tie_fraction)
+    _, claims = assemble(found, all_claims(), tie_fraction)
     return {claim.number: claim.sentence for claim in claims}
 
 

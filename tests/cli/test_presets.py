@@ -66,20 +66,20 @@ def test_analyze_goes_on_with_the_settings_of_the_run(residyn, copied):
     assert settings_of(copied)["estimators"] == ["gcmi"]
 
 
-def test_an_interrupted_analysis_goes_on_with_the_parts_it_lacks(residyn, copied, monkeypatch):
+def test_an_interrupted_analysis_goes_on_with_the_steps_it_lacks(residyn, copied, monkeypatch):
     whole = rd.open_results(copied / "results.zarr")
     code, _, errors = residyn("analyze", copied, "-q", "--analysis-seed", 1)
     assert code == 0, errors
-    parts = list(suite.PARTS)
+    steps = list(suite.STEPS)
 
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    broken = [*parts[:3], parts[3]._replace(compute=interrupted), *parts[4:]]
-    monkeypatch.setattr(suite, "PARTS", tuple(broken))
+    broken = [*steps[:3], steps[3]._replace(compute=interrupted), *steps[4:]]
+    monkeypatch.setattr(suite, "STEPS", tuple(broken))
     assert residyn("analyze", copied, "-q", "--analysis-seed", 0)[0] == 130
-    done = [*(part._replace(compute=interrupted) for part in parts[:3]), *parts[3:]]
-    monkeypatch.setattr(suite, "PARTS", tuple(done))
+    done = [*(step._replace(compute=interrupted) for step in steps[:3]), *steps[3:]]
+    monkeypatch.setattr(suite, "STEPS", tuple(done))
     code, _, errors = residyn("analyze", copied, "-q", "--analysis-seed", 0)
     assert code == 0, errors
     assert rd.open_results(copied / "results.zarr").identical(whole)
