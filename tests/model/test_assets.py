@@ -266,34 +266,28 @@ def test_unknown_names_are_refused_with_the_known_ones(shelf):
 
 
 @pytest.mark.parametrize(
-    ("platform", "variables", "expected"),
+    ("variables", "expected"),
     [
-        ("linux", {"RESIDYN_CACHE": "/chosen/one", "XDG_CACHE_HOME": "/xdg"}, "/chosen/one"),
-        ("linux", {"RESIDYN_CACHE": "", "XDG_CACHE_HOME": "/xdg"}, "/xdg/residyn"),
-        ("linux", {"XDG_CACHE_HOME": "relative"}, "/home/ada/.cache/residyn"),
-        ("linux", {}, "/home/ada/.cache/residyn"),
-        ("linux", {"RESIDYN_CACHE": "~/here"}, "/home/ada/here"),
-        ("darwin", {"XDG_CACHE_HOME": "/xdg"}, "/home/ada/Library/Caches/residyn"),
-        ("win32", {"LOCALAPPDATA": "/local"}, "/local/residyn"),
+        ({"RESIDYN_CACHE": "/chosen/one", "XDG_CACHE_HOME": "/xdg"}, "/chosen/one"),
+        ({"RESIDYN_CACHE": "", "XDG_CACHE_HOME": "/xdg"}, "/xdg/residyn"),
+        ({"XDG_CACHE_HOME": "relative"}, "/home/ada/.cache/residyn"),
+        ({}, "/home/ada/.cache/residyn"),
+        ({"RESIDYN_CACHE": "~/here"}, "/home/ada/here"),
     ],
 )
-def test_the_cache_lies_where_the_platform_wants_it(monkeypatch, platform, variables, expected):
-    for name in ("RESIDYN_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+def test_the_cache_lies_where_the_platform_wants_it(monkeypatch, variables, expected):
+    for name in ("RESIDYN_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", "/home/ada")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys, "platform", platform)
     assert cache_dir() == Path(expected)
 
 
 def test_a_user_without_a_home_is_told_to_name_a_cache(monkeypatch):
-    def homeless():
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.delenv("RESIDYN_CACHE", raising=False)
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr(Path, "home", homeless)
+    for name in ("RESIDYN_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     with pytest.raises(ResourceError, match="RESIDYN_CACHE"):
         cache_dir()
 

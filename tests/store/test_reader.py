@@ -1,6 +1,8 @@
 import json
 import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -226,3 +228,18 @@ def test_labels_become_attributes_of_the_states(tmp_path):
     capture(tmp_path / "run")
     states = open_states(tmp_path / "run")
     assert (states.attrs["texts"], states.attrs["position"]) == ("wikitext-2 train", "end")
+
+
+def test_states_are_read_where_there_are_no_file_locks_and_only_writing_says_so(run):
+    program = (
+        "import sys; sys.modules['fcntl'] = None\n"
+        "from residyn.errors import ResourceError\n"
+        "from residyn.store import open_states, open_writer\n"
+        f"print(open_states({str(run)!r}).shape)\n"
+        f"try: open_writer({str(run)!r}).__enter__()\n"
+        "except ResourceError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    shape, said = done.stdout.splitlines()
+    assert shape == str(stored().shape)
+    assert "takes file locks of a POSIX system" in said

@@ -21,6 +21,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+import platformdirs
+
 from residyn.errors import DataError, ModelError, ResidynError, ResourceError, UsageError
 
 Progress = Callable[[int, int], None]
@@ -109,19 +111,13 @@ ASSETS: Mapping[str, Asset] = MappingProxyType(
 def cache_dir() -> Path:
     """Where residyn keeps what it fetched: RESIDYN_CACHE, else `residyn` in the user's cache folder.
 
-    That is XDG_CACHE_HOME or ~/.cache; ~/Library/Caches on macOS; LOCALAPPDATA on Windows. The folder need
-    not exist yet. Raises ResourceError where the user has no home folder and RESIDYN_CACHE is not set.
+    That is XDG_CACHE_HOME or ~/.cache on Linux, ~/Library/Caches on macOS. The folder need not exist yet. Raises
+    ResourceError where the user has no home folder and RESIDYN_CACHE is not set.
     """
     if chosen := os.environ.get("RESIDYN_CACHE"):
         return Path(chosen).expanduser().absolute()
     try:
-        if sys.platform == "win32":
-            return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "residyn"
-        if sys.platform == "darwin":
-            return Path.home() / "Library" / "Caches" / "residyn"
-        xdg = Path(os.environ.get("XDG_CACHE_HOME", ""))
-        # The XDG specification says that a relative path there is to be ignored.
-        return (xdg if xdg.is_absolute() else Path.home() / ".cache") / "residyn"
+        return platformdirs.user_cache_path("residyn", appauthor=False)
     except RuntimeError as error:
         raise ResourceError(
             f"No folder for residyn's cache: {error} Set RESIDYN_CACHE to a folder that you can write to."

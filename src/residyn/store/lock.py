@@ -6,16 +6,16 @@ harmless: it only says who held the lock last.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from residyn.errors import StoreError
+from residyn.errors import ResourceError, StoreError
 from residyn.store.files import disk_errors
 from residyn.store.layout import COMMITS, GROUP, LOCK, states_folder
 
@@ -25,8 +25,16 @@ def locked(run: Path) -> Iterator[None]:
     """Hold the lock of the run directory `run`: whatever writes to states or ledger does so inside this.
 
     Raises StoreError, naming the holder, where another has the lock, and where a folder inside the run is a
-    link, through which files of somebody else could be replaced.
+    link, through which files of somebody else could be replaced; ResourceError on a system without flock.
     """
+    try:
+        # Only writing needs it: a run is read on any system.
+        import fcntl
+    except ImportError as error:
+        raise ResourceError(
+            f"Writing to a run directory takes file locks of a POSIX system (flock), which {sys.platform} lacks. "
+            f"{run} can be read here; write to it on Linux or macOS."
+        ) from error
     with disk_errors(run, "Opening the lock"):
         descriptor = os.open(run / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:
