@@ -5,8 +5,8 @@ from .claims import judge as judge
 from .comparison import trajectory_distance as trajectory_distance
 from .errors import ResidynError as ResidynError
 from .figures import plot as plot
-from .figures.drawers import Teleports as Teleports
 from .figures.figure1 import figure1 as figure1
+from .figures.panel import Teleports as Teleports
 from .figures.reference import paper_reference as paper_reference
 from .model.capture import capture as capture
 from .model.check import check_model as check_model

@@ -24,6 +24,12 @@ DOCUMENT = "document"
 """Coordinate along the samples: the document that each is of, `NO_DOCUMENT` where that is not known."""
 NO_DOCUMENT = -1
 STATE_DIMS = (SAMPLE, SUBLAYER, UNIT)
+BOUND, BOUNDS = "bound", ("value", "low", "high")
+"""The dimension of a curve beside its places: its value and the ends of its interval."""
+CURVE, BY_KIND = "_curve", "_by_kind"
+"""What follows a quantity's name where its curve stands, and the means of that over each kind of transition."""
+TRANSITION_KIND = "transition_kind"
+KINDS = ("within", "cross", "block")
 FORMAT_VERSION = 1
 
 SiteName = Literal["attn", "mlp", "block", "out"]

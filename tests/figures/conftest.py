@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from residyn import cosine, mean_activation, unit_correlation, velocity
-from residyn.figures.drawers import Teleports
+from residyn.figures.panel import Teleports
 from residyn.quantities.correlations import correlation_density
 from residyn.schema import Site, SiteMap, from_array, label_result, label_states, transition_coords
 from residyn.spaces import Space, fit_space, pc_scores

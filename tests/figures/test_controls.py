@@ -10,9 +10,10 @@ import residyn
 from quantity_sets import basis, kinematics
 from residyn import mean_activation, relative_velocity, unit_correlation
 from residyn.errors import DataError
-from residyn.figures import drawers, style
+from residyn.figures import style
+from residyn.figures.panel import Inputs
 from residyn.figures.plot import controls
-from residyn.figures.plot.controls import marks
+from residyn.figures.registry import further
 from residyn.figures.saving import save
 from residyn.quantities.dependence import dependence
 from residyn.quantities.information import mutual_informations
@@ -134,13 +135,6 @@ def ys_of_bands(ax):
     return np.concatenate([path.vertices[:, 1] for band in ax.collections for path in band.get_paths()])
 
 
-def test_medians_and_quartiles_are_of_what_is_finite():
-    values = np.array([[1, np.nan], [2, np.inf], [3, np.nan], [10, np.nan], [np.inf, np.nan]])
-    found = marks.medians(values)
-    np.testing.assert_array_equal([part[0] for part in found], [2.5, 1.75, 4.75])
-    assert np.isnan([part[1] for part in found]).all()
-
-
 @pytest.mark.parametrize(
     ("name", "quantity", "over"),
     [
@@ -160,16 +154,17 @@ def test_bands_reach_from_quartile_to_quartile(results, name, quantity, over):
 
 def test_each_control_draws_its_own_result(results):
     drawn = {
-        panel.stem.removeprefix("control_"): panel.draw(Figure().subplots()) for panel in drawers.controls(results)
+        panel.stem.removeprefix("control_"): panel.draw(Inputs(results), Figure().subplots())
+        for panel in further(Inputs(results))
     }
     assert list(drawn) == [
+        "kurtosis",
         "correlation_excess",
         "angular_velocity",
         "relative_velocity",
         "radial_tangential",
         "turning_angle",
         "information_excess",
-        "kurtosis",
     ]
     for name, ax in drawn.items():
         alone = DRAWN[name](results, None)
@@ -186,9 +181,9 @@ def test_orbits_are_drawn_where_all_is_there_that_they_need(results):
         ),
         repeats=3,
     )
-    assert "control_orbits" in [panel.stem for panel in drawers.controls(turns)]
+    assert "control_orbits" in [panel.stem for panel in further(Inputs(turns))]
     for name in ("rotations", "rotations_null_mean", "rotations_null_sd"):
-        assert drawers.controls(turns.drop_vars(name)) == []
+        assert further(Inputs(turns.drop_vars(name))) == ()
 
 
 def test_turns_are_by_site_between_guides(results):

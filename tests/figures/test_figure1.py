@@ -7,8 +7,9 @@ import pytest
 from matplotlib.text import Text
 
 from residyn.errors import DataError
-from residyn.figures.drawers import controls
-from residyn.figures.figure1 import DRAWN, draw_all, figure1, footer
+from residyn.figures.figure1 import draw_all, figure1, footer
+from residyn.figures.panel import Inputs
+from residyn.figures.registry import further, required
 from residyn.figures.saving import save
 from residyn.schema import SiteMap
 
@@ -42,7 +43,7 @@ def test_missing_results_and_broken_sites_are_named(results):
 
 @pytest.mark.parametrize("family", ["opt", "falcon"])
 def test_every_arrangement_is_saved(family, map_of, results_of, tmp_path):
-    results = results_of(map_of(family, 1 + (family == "falcon")))[list(DRAWN)]
+    results = results_of(map_of(family, 1 + (family == "falcon")))[list(required())]
     assert len(save(figure1(results), tmp_path / "f", ("pdf", "svg"))) == 2
 
 
@@ -50,8 +51,9 @@ def test_every_arrangement_is_saved(family, map_of, results_of, tmp_path):
 def test_every_panel_has_its_files(full, teleports, tmp_path):
     before = dict(mpl.rcParams)
     paths = draw_all(full, None, tmp_path / "figures", teleports=teleports, reference=True)
-    letters = [*"abcdefghi", "i_3d", "j", "k", "l", "l_pull", "l_retention", "l_return"]
-    stems = ["figure1", *(f"panel_{letter}" for letter in letters), "control_information_excess"]
+    letters = [*"abcdefghi", "i_3d", "j", "k", "l"]
+    after = ["control_information_excess", "panel_l_pull", "panel_l_retention", "panel_l_return"]
+    stems = ["figure1", *(f"panel_{letter}" for letter in letters), *after]
     wanted = [f"{stem}.{kind}" for stem in stems for kind in ("png", "pdf", "svg")]
     assert [path.name for path in paths] == wanted
     assert all(path.stat().st_size > 2000 for path in paths)
@@ -59,8 +61,8 @@ def test_every_panel_has_its_files(full, teleports, tmp_path):
 
 
 def test_controls_are_drawn_where_their_results_are(full):
-    assert [panel.stem for panel in controls(full)] == ["control_information_excess"]
-    assert controls(full.drop_vars("gaussian_floor")) == []
+    assert [panel.stem for panel in further(Inputs(full))] == ["control_information_excess"]
+    assert further(Inputs(full.drop_vars("gaussian_floor"))) == ()
 
 
 @pytest.mark.slow

@@ -123,7 +123,7 @@ def test_dots_are_means_over_units_coloured_by_kind(nats):
     drawn = lines(plot.mutual_information_curve(nats))
     mean = nats.values.mean(axis=2)
     np.testing.assert_allclose(drawn["_joined"].get_ydata(), mean[0], rtol=1e-12)
-    np.testing.assert_allclose(drawn["_beside"].get_ydata(), mean[1], rtol=1e-12)
+    np.testing.assert_allclose(drawn["_kde"].get_ydata(), mean[1], rtol=1e-12)
     for kind, where in {"within": [0, 2, 4, 6], "cross": [1, 3, 5]}.items():
         for label, values in ((kind, mean[0]), (f"{kind} kde", mean[1])):
             np.testing.assert_array_equal(drawn[label].get_xdata(), where)
@@ -132,7 +132,7 @@ def test_dots_are_means_over_units_coloured_by_kind(nats):
         assert to_hex(drawn[kind].get_markerfacecolor()) == style.KIND_COLOURS[kind]
         assert drawn[f"{kind} kde"].get_markerfacecolor() == "white"
         assert to_hex(drawn[f"{kind} kde"].get_markeredgecolor()) == style.KIND_COLOURS[kind]
-    assert drawn["_beside"].get_linewidth() < drawn["_joined"].get_linewidth()
+    assert drawn["_kde"].get_linewidth() < drawn["_joined"].get_linewidth()
 
 
 def test_undefined_units_are_left_out_of_the_mean(nats):
@@ -157,12 +157,12 @@ def test_the_papers_estimator_stands_beside_another_only(nats, shuffle):
     for estimators, beside in ((["gcmi", "ksg"], False), (["kde", "gcmi"], False), (["ksg", "kde"], True)):
         named = nats.assign_coords(estimator=estimators)
         ax = plot.mutual_information_curve(named, shuffle=shuffle.assign_coords(estimator=estimators))
-        assert ("_beside" in lines(ax)) is beside
+        assert ("_kde" in lines(ax)) is beside
         first = style.ESTIMATOR_NAMES[estimators[0]]
         assert ([first, "KDE"] if beside else [first]) in legend_rows(ax)
         assert len(baselines(ax)) == 1 + beside
     alone = plot.mutual_information_curve(nats.sel(estimator="kde"))
-    assert "_beside" not in lines(alone)
+    assert "_kde" not in lines(alone)
     assert ["KDE"] in legend_rows(alone)
 
 

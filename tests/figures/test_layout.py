@@ -8,9 +8,10 @@ from matplotlib.text import Text
 from mpl_toolkits.mplot3d import Axes3D
 
 from residyn.figures import plot, style
-from residyn.figures.drawers import drawers
-from residyn.figures.figure1 import DRAWN, figure1
+from residyn.figures.figure1 import figure1
 from residyn.figures.layout import arrange
+from residyn.figures.panel import Inputs
+from residyn.figures.registry import lettered, required
 from synthetic_jumps import relaxing
 
 FAMILIES = ("llama", "gemma2", "olmo2", "bloom", "opt", "falcon")
@@ -97,8 +98,14 @@ def test_legends_keep_a_distance_from_the_row_above(reference, first, full):
 
 
 def test_the_page_is_lower_than_a_page():
-    assert arrange(dict.fromkeys("ABCDEFGHIJKL", "curve"), tall_legends=False)[0] < 250
-    assert arrange(dict.fromkeys("ABCDEFGHIJKL", "curve"), tall_legends=True)[0] < 260
+    assert (
+        arrange(dict.fromkeys([f"panel_{letter}" for letter in "abcdefghijkl"], "curve"), tall_legends=False)[0]
+        < 250
+    )
+    assert (
+        arrange(dict.fromkeys([f"panel_{letter}" for letter in "abcdefghijkl"], "curve"), tall_legends=True)[0]
+        < 260
+    )
 
 
 def test_teleports_words_are_whole_and_apart(attracted, cloud, flow_of):
@@ -124,13 +131,11 @@ def test_teleports_have_a_last_row_and_the_page_stays_a_page(full, teleports, re
 
 
 def test_a_row_begins_below_those_before_it(full, teleports):
-    for results in (full, full[list(DRAWN)]):
-        shapes = {
-            name: panel.shape
-            for name, panel in drawers(results, None, reference=True, teleports=teleports).items()
-        }
+    for results in (full, full[list(required())]):
+        inputs = Inputs(results, teleports=teleports, reference=True)
+        shapes = {panel.stem: panel.shape_for(inputs) for panel in lettered(inputs)}
         total, places = arrange(shapes, tall_legends=True)
-        row = places.pop("L")
+        row = places.pop("panel_l")
         assert row.bottom > 6
         assert row.left + row.width <= 165
         assert all(place.bottom > row.bottom + row.height + 5 for place in places.values())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,13 +10,16 @@ import xarray as xr
 
 from claims_record import example_claims
 from residyn.claims import read_verdicts
+from residyn.figures.panel import Inputs, Panel, Teleports
+from residyn.figures.registry import declared, further, lettered
+from residyn.quantities.registry import quantities
 from residyn.report.captions import (
-    REGISTRY,
     beyond,
     controls_of,
-    entry_of,
+    generic,
     motion,
     phrases,
+    seen,
     space,
     teleports,
     units,
@@ -61,11 +63,10 @@ def test_extremes_leave_out_what_is_not_defined():
 
 def test_higher_within_pairs_layers():
     curve = of_transitions([[3], [2], [2], [2], [5]], "sample").isel(sample=0)
-    kinds = phrases.by_kind(curve)
-    assert phrases.higher_within(kinds["within"], kinds["cross"], "It") == (
+    assert phrases.higher_within(curve, "It") == (
         "It is higher within a layer than on the way to the next in 1 of 2 layers."
     )
-    assert phrases.higher_within(kinds["within"], kinds["cross"] * np.nan, "It") == ""
+    assert phrases.higher_within(curve * np.nan, "It") == ""
 
 
 def test_a():
@@ -131,9 +132,11 @@ def density_of(shares, negative) -> xr.Dataset:
 
 def test_d():
     results = density_of([[0.0, 0.5, 0.5], [0.5, 0.25, 0.05], [np.nan] * 3], [0.0, 0.2, np.nan])
+    assert len(units.density(results)) == 1
+    results = results.assign(strong_throughout=xr.DataArray(0.5))
     assert units.density(results) == (
         "A unit's r is above 0.8 at 65\u00a0% of its transitions on average, and below 0 at 10\u00a0%.",
-        "50\u00a0% of the units have r above 0.8 at more than nine of ten transitions.",
+        "50\u00a0% of the units have r above 0.8 at nine of ten transitions.",
     )
     assert units.density(density_of([[np.nan] * 3], [np.nan])) == ("No unit has a correlation.",)
 
@@ -287,22 +290,22 @@ def test_l():
             "host": [0],
         }
     )
-    assert teleports.row(flow, summary, None) == (
+    assert teleports.row(Teleports(flow, summary, None)) == (
         "The last token's state is moved to 2 points of the plane of PC1 and PC2 at 0.attn, 1.attn and 2.attn, "
         "in 1 text; "
         "arrows, of the first of them, span 12 sublayers, or as many as remain (1 at the least).",
         excess,
     )
-    assert teleports.pull(flow, summary, None) == (excess,)
+    assert teleports.pull(Teleports(flow, summary, None)) == (excess,)
     models = [summary, summary * 0, summary]
     both = xr.concat(models, "model").assign_coords(model=["trained", "untrained 0", "trained − untrained"])
-    assert teleports.pull(flow, both, None)[0] == excess
-    assert teleports.pull(flow, both, None)[1].startswith(
+    assert teleports.pull(Teleports(flow, both, None))[0] == excess
+    assert teleports.pull(Teleports(flow, both, None))[1].startswith(
         "Trained minus untrained, the pull excess is 0.3 (0.2 to 0.4)"
     )
-    assert teleports.row(flow, None, None)[1:] == ()
+    assert teleports.row(Teleports(flow, None, None))[1:] == ()
     once = flow.assign_coords(horizon_steps=("injected", [1, 1, 1]))
-    assert teleports.row(once, None, None)[0].endswith("span 1 sublayer.")
+    assert teleports.row(Teleports(once, None, None))[0].endswith("span 1 sublayer.")
 
 
 def test_of_a_place_that_nothing_follows_nothing_is_said_but_that():
@@ -312,7 +315,7 @@ def test_of_a_place_that_nothing_follows_nothing_is_said_but_that():
     flow = xr.Dataset(
         coords={"injected": summary["injected"], "target_kind": ("target", ["grid"]), **steps, "host": [0]}
     )
-    assert teleports.row(flow, summary, None)[:2] == (
+    assert teleports.row(Teleports(flow, summary, None))[:2] == (
         "The last token's state is moved to 1 point of the plane of PC1 and PC2 at 0.attn and 1.attn, in 1 text; "
         "arrows, of the first of them, span 12 sublayers, or as many as remain (3 at the least).",
         "No state is read after 2.attn: what comes of one that is moved there is not seen.",
@@ -323,24 +326,27 @@ def test_of_a_place_that_nothing_follows_nothing_is_said_but_that():
         coords={"injected": summary["injected"], "target_kind": ["disc"], "radius": [1.0]},
     )
     returns = xr.Dataset({"return_fraction": shares}).assign_coords(steps)
-    said = [teleports.row(flow, summary, None)[2], *teleports.pull(flow, summary, None)]
-    said += [*teleports.retention(flow, summary, None), *teleports.returning(flow, summary, returns)]
+    said = [teleports.row(Teleports(flow, summary, None))[2], *teleports.pull(Teleports(flow, summary, None))]
+    said += [
+        *teleports.retention(Teleports(flow, summary, None)),
+        *teleports.returning(Teleports(flow, summary, returns)),
+    ]
     assert len(said) == 4
     assert all("1.attn" in sentence and "2.attn" not in sentence for sentence in said)
     nowhere = flow.isel(injected=[2])
-    assert teleports.row(nowhere, None, None) == (
+    assert teleports.row(Teleports(nowhere, None, None)) == (
         "No state is read after 2.attn: what comes of one that is moved there is not seen.",
     )
 
 
 def test_what_is_left_of_a_displacement():
     summary = summary_of(rho=[[9, 0.5], [9, 0.6], [9, 0.7]])
-    assert teleports.retention(xr.Dataset(), summary, None) == (
+    assert teleports.retention(Teleports(xr.Dataset(), summary, None)) == (
         "Of a displacement of 1 σ in the plane there remains, along its own direction (ρ), 0.5 (0.4 to 0.6) at "
         "0.attn, 0.6 "
         "(0.5 to 0.7) at 1.attn and 0.7 (0.6 to 0.8) at 2.attn.",
     )
-    assert teleports.retention(xr.Dataset(), None, None) == ()
+    assert teleports.retention(Teleports(xr.Dataset(), None, None)) == ()
 
 
 def test_who_returns():
@@ -354,7 +360,7 @@ def test_who_returns():
             "horizon_steps": ("injected", [2, 1]),
         },
     )
-    assert teleports.returning(xr.Dataset(), None, xr.Dataset({"return_fraction": shares})) == (
+    assert teleports.returning(Teleports(xr.Dataset(), None, xr.Dataset({"return_fraction": shares}))) == (
         "Moved by 0.5 σ towards another sample, states end closer than they began in 25\u00a0% at 0.attn and "
         "50\u00a0% at "
         "1.attn.",
@@ -372,7 +378,7 @@ def test_where_states_were_moved_to_is_said_of_each_kind():
             "horizon_steps": ("injected", [2]),
         },
     )
-    assert teleports.returning(xr.Dataset(), None, xr.Dataset({"return_fraction": shares})) == (
+    assert teleports.returning(Teleports(xr.Dataset(), None, xr.Dataset({"return_fraction": shares}))) == (
         "Moved by 1 σ in the plane, states end closer than they began in 25\u00a0% at 0.attn.",
         "Moved by 1 σ in any direction, states end closer than they began in 50\u00a0% at 0.attn.",
         "Moved by 1 σ towards another sample, states end closer than they began in 75\u00a0% at 0.attn.",
@@ -539,19 +545,42 @@ def test_one_unit_and_one_component_are_said_in_the_singular():
 
 
 def test_every_panel_has_words(results, moved):
-    for name, entry in REGISTRY.items():
-        assert entry.title, name
-        if name.startswith("control_"):
-            continue
-        said = (
-            entry.of_teleports(moved["flow"], moved["summary"], moved["return_fraction"])
-            if entry.of_teleports
-            else entry.caption(results)
+    inputs = Inputs(results, site_map(), Teleports(moved["flow"], moved["summary"], moved["return_fraction"]))
+    drawn = (*lettered(inputs), *further(inputs))
+    own = {panel.stem for panel in declared()}
+    generic_ones = {f"control_{name}" for name, one in quantities().items() if one.drawing == "curve"}
+    assert own <= {panel.stem for panel in drawn} <= own | generic_ones
+    for panel in drawn:
+        said = seen(panel, inputs)
+        assert said, panel.stem
+        assert all(sentence.endswith(".") and "nan" not in sentence.lower() for sentence in said), (
+            panel.stem,
+            said,
         )
-        assert said, name
-        assert all(sentence.endswith(".") and "nan" not in sentence.lower() for sentence in said), (name, said)
-        assert all(results[result].attrs["definition"] for result in entry.defined_by), name
+        assert all(results[result].attrs["definition"] for result in panel.defined_by), panel.stem
 
 
-def test_a_panel_nobody_wrote_about_keeps_its_name():
-    assert entry_of("panel_m_new") == replace(entry_of("x"), title="M new")
+def test_a_panel_without_a_caption_is_told_by_its_result(results):
+    panel = Panel(stem="control_norm", title="Lengths", needs=("norm",), draw=lambda inputs, ax: ax)
+    assert seen(panel, Inputs(results)) == generic.caption(results["norm"])
+
+
+def test_the_generic_sentence_goes_from_end_to_end():
+    curve = of_sublayers([1, 2, 3, 9, 5, 4]).assign_attrs(quantity="mean_angle", units="degrees")
+    assert generic.caption(curve) == ("Mean angle (degrees): from 1 to 4.",)
+    within = curve.assign_coords(low=("sublayer", curve.values - 0.5), high=("sublayer", curve.values + 0.25))
+    assert generic.caption(within.assign_attrs(title="turn", units="1")) == (
+        "Turn: from 1 (0.5 to 1.25) to 4 (3.5 to 4.25).",
+    )
+    steps = of_transitions([[1, 3], [8, 8], [2, 2], [4, 4], [2, np.inf]], "sample").rename("step")
+    assert generic.caption(steps.assign_attrs(units="activation")) == (
+        "Step (activation): from 2 to 2 within layers and from 8 to 4 across layers.",
+    )
+    late = xr.concat(
+        [of_sublayers(v) for v in ([np.nan, 5, 1, 1, 1, 5], [0, 4, 0, 0, 0, 1], [0, 6, 2, 2, 2, 9])], "bound"
+    )
+    late = late.assign_coords(bound=["value", "low", "high"]).assign_attrs(title="turn")
+    assert generic.caption(late) == ("Turn: from 5 (4 to 6) to 5 (1 to 9).",)
+    turns = xr.DataArray([1.0, 2, np.nan, 6], dims="unit", name="turns")
+    assert generic.caption(turns) == ("The median of turns over units is 2.",)
+    assert generic.caption(turns * np.nan) == generic.caption(curve * np.nan) == ()

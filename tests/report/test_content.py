@@ -7,9 +7,10 @@ import xarray as xr
 
 from claims_record import example_claims
 from residyn.errors import DataError, StoreError
-from residyn.figures import drawers
-from residyn.report.captions import registry
+from residyn.quantities.registry import quantities
+from residyn.report import content
 from residyn.report.content import gather
+from residyn.report.record import Picture
 from residyn.run.results import open_results, save_results
 
 from .conftest import HOSTILE, RUN, make_results, write_run
@@ -23,8 +24,11 @@ def test_everything_that_is_there_is_told(report):
     assert report.missing == ()
     assert [panel.letter for panel in report.panels] == FIRST
     beside = [panel.name for panel in report.further]
-    assert beside[:3] == ["panel-l-pull", "panel-l-retention", "panel-l-return"]
-    assert all(name.startswith("control-") for name in beside[3:])
+    last = beside.index("panel-l-pull")
+    assert beside[last : last + 3] == ["panel-l-pull", "panel-l-retention", "panel-l-return"]
+    generic = {f"control-{name.replace('_', '-')}" for name, one in quantities().items() if one.drawing == "curve"}
+    assert set(beside[last + 3 :]) <= generic
+    assert not set(beside[:last]) & generic
     assert [panel.name for panel in report.panels if panel.wide] == ["panel-l"]
     assert report.warnings == ("the weights are quantised",)
     assert report.command == "residyn run tiny --texts 'my texts.txt' --n 40"
@@ -90,7 +94,7 @@ def test_each_curve_of_a_panel_is_defined(report, results):
             words = results[name].attrs["definition"].replace(" | ", "; ")
             assert f"{name.replace('_', ' ')}: {words}" in found[panel], name
     assert "turns" not in found.get("control-phase-portraits", "against its gradient")
-    assert registry.REGISTRY["control_phase_portraits"].definition.startswith("A unit's mean activation")
+    assert found["control-phase-portraits"].startswith("A unit's mean activation")
     assert found["panel-l-pull"].endswith("minus that of a displacement that is merely carried along.")
 
 
@@ -169,15 +173,20 @@ def test_only_a_summary_of_teleports_may_be_missing(copied):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_what_is_said_of_a_panel_is_one_entry(copied, monkeypatch):
-    new = drawers.Panel("", "control_norms", "curve", lambda ax: ax)
-    monkeypatch.setattr(drawers, "controls", lambda results: [new])
-    assert [(panel.title, panel.seen) for panel in gather(copied).further[3:]] == [("Norms", ())]
-    entry = registry.Entry("Lengths", lambda results: (f"{results.sizes['sample']} norms.",), defined_by=("norm",))
-    monkeypatch.setitem(registry.REGISTRY, "control_norms", entry)
-    added = gather(copied).further[3:]
-    assert [(panel.title, panel.letter, panel.seen) for panel in added] == [("Lengths", "", ("40 norms.",))]
-    assert added[0].definition.startswith("‖h‖₂")
+def test_a_result_that_no_panel_knows_has_one_by_its_attributes(results, tmp_path):
+    asked = {
+        "quantity": "anisotropy",
+        "units": "1",
+        "definition": "made up",
+        "source": "a test",
+        "generic_panel": 1,
+    }
+    made = results["magnitude"].rename("anisotropy").assign_attrs(asked)
+    found = gather(write_run(tmp_path, results.drop_vars("anisotropy_curve").assign(anisotropy=made)))
+    (panel,) = (panel for panel in found.further if panel.name == "control-anisotropy")
+    assert (panel.name, panel.title, panel.letter) == ("control-anisotropy", "Anisotropy", "")
+    assert panel.definition == "made up (a test)"
+    assert panel.seen[0].startswith("Anisotropy: from ")
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -221,13 +230,13 @@ def test_the_noise_of_the_arithmetic_is_said_where_it_was_measured(results, tmp_
 def test_panels_are_drawn_with_the_noise_that_was_measured(results, tmp_path, monkeypatch):
     noise = xr.Dataset({"velocity_noise": ("transition", np.full(results.sizes["transition"], 0.25))})
     save_results(noise, tmp_path / "controls" / "noise_floor.zarr")
-    given, draw = [], drawers.drawers
+    given = []
 
-    def watched(*arguments, **options):
-        given.append(options["noise"])
-        return draw(*arguments, **options)
+    def watched(panel, inputs, alt):
+        given.append(inputs.noise)
+        return Picture("data:,", 10, 10, alt)
 
-    monkeypatch.setattr(drawers, "drawers", watched)
+    monkeypatch.setattr(content, "picture", watched)
     gather(write_run(tmp_path, results))
     np.testing.assert_array_equal(given[0]["velocity_noise"], noise["velocity_noise"])
 

@@ -16,6 +16,7 @@ from residyn.cli.origin import of_other_states
 from residyn.cli.request import ClaimsRequest
 from residyn.cli.teleports import open_flow
 from residyn.errors import StoreError
+from residyn.words import MARKS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 FILE = "claims.json"
 PARTIAL = "claims.partial.json"
-MARKS = {"holds": "●", "does not hold": "○", "undecided": "◐"}
 
 
 def claims(directory: Path, request: ClaimsRequest, display: Display) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from residyn.cli.origin import of_other_states
 from residyn.cli.owned import open_own
 from residyn.cli.request import AnalysisRequest
 from residyn.errors import StoreError, UsageError
+from residyn.words import MARKS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -230,11 +231,11 @@ def _digest(distances: xr.DataArray, claims: pd.DataFrame) -> dict[str, Any]:
 def _show(out: Path, distances: xr.DataArray, claims: pd.DataFrame, display: Display) -> None:
     names = [str(name) for name in distances["run"].values]
     verdicts = [
-        (f"{number} {variant}".strip(), words, *(judging.MARKS.get(cell, cell) for cell in row))
+        (f"{number} {variant}".strip(), words, *(MARKS.get(cell, cell) for cell in row))
         for (number, variant, words), row in zip(claims.index, claims.to_numpy(), strict=True)
     ]
     if verdicts:
-        key = ", ".join(f"{mark} {verdict}" for verdict, mark in judging.MARKS.items())
+        key = ", ".join(f"{mark} {verdict}" for verdict, mark in MARKS.items())
         display.table(f"{out}: the paper's claims ({key})", ["", "claim", *names], verdicts)
     rows = [
         (name, *(f"{value:.3f}" if np.isfinite(value) else "–" for value in (*row, within)))

@@ -236,8 +236,8 @@ def figure(directory: Path, request: FigureRequest, display: Display) -> list[Pa
     """Draw Figure 1 and its panels from the stored results, with panel L where there are teleports."""
     from residyn.cli.controls import open_noise_floor
     from residyn.cli.teleports import open_flow
-    from residyn.figures.drawers import Teleports
     from residyn.figures.figure1 import draw_all
+    from residyn.figures.panel import Teleports
     from residyn.run.results import open_results
 
     results, found = open_results(directory / RESULTS), open_flow(directory)

@@ -11,8 +11,8 @@ import xarray as xr
 from residyn.comparison.depth import relative_depth
 from residyn.comparison.quantities import INFORMATION, compared, curve_of, shared_estimator
 from residyn.errors import DataError
-from residyn.quantities.measure import BOUND, INTERVAL
-from residyn.schema import SUBLAYER, TRANSITION
+from residyn.quantities.measure import INTERVAL
+from residyn.schema import BOUND, SUBLAYER, TRANSITION
 
 COLUMNS = ("run", "quantity", "place", "depth", "kind", "statistic", "value", "low", "high", "interval")
 

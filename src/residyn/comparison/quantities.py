@@ -8,10 +8,9 @@ import numpy as np
 import xarray as xr
 
 from residyn.numerics import nan
-from residyn.quantities.measure import BOUND, BOUNDS, CURVE
 from residyn.quantities.registry import quantities
 from residyn.quantities.tables.curves import quartiles
-from residyn.schema import SAMPLE, SUBLAYER, UNIT
+from residyn.schema import BOUND, BOUNDS, CURVE, SAMPLE, SUBLAYER, UNIT
 
 GLOBAL = "global"
 """The space whose explained variance is compared: the paper's."""

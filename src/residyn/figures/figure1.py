@@ -12,23 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from residyn.errors import DataError
-from residyn.figures import plot, style
-from residyn.figures.drawers import Panel, Teleports, controls, drawers, summaries
-from residyn.figures.layout import Place, arrange
+from residyn.figures import style
+from residyn.figures.layout import Place, alone, arrange
+from residyn.figures.panel import Inputs, Panel, Shape, Teleports
+from residyn.figures.registry import further, lettered, required
 from residyn.figures.saving import FORMATS, save
 from residyn.schema import SiteMap
-
-DRAWN = ("mean_activation", "unit_correlation", "correlation_density", "cosine", "velocity")
-"""The results that the figure shows, panels B to F."""
-
-DRAWN_IF_PRESENT = (
-    "mutual_information",
-    "mutual_information_shuffle",
-    "pc_scores",
-    "explained_variance",
-    "explained_variance_by_sublayer",
-)
-"""The results of panels G to K."""
 
 _TITLE_MM = 6.0
 
@@ -45,8 +34,8 @@ def figure1(
     """The composite: A schematic, B means, C correlations, D their density, E cosine, F velocity, G and H
     mutual information, I trajectories in the plane and in space, J and K explained variance, L teleports.
 
-    `results` holds the results named in `DRAWN`; the panels G to K are drawn where theirs are there too
-    (`DRAWN_IF_PRESENT`) and else left out. `sites` is the map of the model's residual stream; None takes the
+    `results` holds those of the panels B to F; the panels G to K are drawn where theirs are there too and else
+    left out. `sites` is the map of the model's residual stream; None takes the
     one that the results carry (attribute `sites`, JSON). Without any, as for recordings of another system,
     panel A is left out and B and C take its room. `teleports` adds a last row, panel L, with the arrows of one
     host at up to five places; their curves over depth have files of their own (`draw_all`). `reference` lays
@@ -55,19 +44,21 @@ def figure1(
     which texts and which token the states are of, as far as the results know. Raises DataError, naming what is
     missing.
     """
-    missing = [name for name in DRAWN if name not in results]
+    missing = [name for name in required() if name not in results]
     if missing:
         raise DataError(
-            f"Figure 1 needs the results {', '.join(DRAWN)}; missing: {', '.join(missing)}. "
+            f"Figure 1 needs the results {', '.join(required())}; missing: {', '.join(missing)}. "
             "Analyse the states first (residyn analyze DIR)."
         )
-    found = drawers(results, sites or sites_of(results), reference=reference, teleports=teleports, noise=noise)
-    height, places = arrange({name: panel.shape for name, panel in found.items()}, tall_legends=reference)
+    inputs = Inputs(results, sites or sites_of(results), teleports, noise, reference)
+    found = {panel.stem: panel for panel in lettered(inputs)}
+    shapes: dict[str, Shape] = {stem: panel.shape_for(inputs) for stem, panel in found.items()}
+    height, places = arrange(shapes, tall_legends=reference)
     height += _TITLE_MM if title else 0.0
     with style.context():
         fig = style.new_figure(style.WIDTH_MM, height)
-        for name, panel in found.items():
-            panel.draw(_axes(fig, panel, places[name]))
+        for stem, panel in found.items():
+            panel.draw(inputs, _axes(fig, panel, places[stem]))
         _words(fig, results, title, height)
     return fig
 
@@ -84,36 +75,21 @@ def draw_all(
 ) -> list[Path]:
     """Write `figure1` and `panel_a` … `panel_l`, `panel_i_3d` into `directory` in each format; the paths.
 
-    Panels whose results are not there are left out, as `panel_a` is where no site map is known. Beside panel L
-    stand `panel_l_pull`, `panel_l_retention` and `panel_l_return`, where `teleports` have a summary and return
-    fractions; and `control_…`, the panels of `drawers.controls`. Raises as `figure1` and `saving.save` do.
+    Panels whose results are not there are left out, as `panel_a` is where no site map is known. After them
+    come the panels beside Figure 1: `panel_l_pull` and others of teleports, and `control_…`. Raises as `figure1`
+    and `saving.save` do.
     """
     directory = Path(directory)
     sites = sites or sites_of(results)
     provenance = provenance_of(results)
     whole = figure1(results, sites, teleports=teleports, noise=noise, reference=reference)
     paths = save(whole, directory / "figure1", formats, provenance)
-    drawn = drawers(results, sites, reference=reference, teleports=teleports, noise=noise)
-    beside = [*([] if teleports is None else summaries(teleports)), *controls(results)]
-    for panel in [*drawn.values(), *beside]:
+    inputs = Inputs(results, sites, teleports, noise, reference)
+    for panel in (*lettered(inputs), *further(inputs)):
         with style.context():
-            fig = _alone(panel)
+            fig = alone(panel, inputs)
         paths += save(fig, directory / panel.stem, formats, provenance)
     return paths
-
-
-def _alone(panel: Panel) -> Figure:
-    """A panel in a figure of its own."""
-    if panel.shape in ("space", "row"):
-        in_space = panel.shape == "space"
-        fig = style.new_figure(*(style.PANEL_MM if in_space else plot.ROW_MM))
-        box = plot.SPACE_BOX if in_space else plot.ROW_BOX
-        panel.draw(fig.add_axes(box, projection="3d" if in_space else None))
-        return fig
-    size = plot.SCHEMATIC_MM if panel.shape == "schematic" else style.PANEL_MM
-    fig = style.new_figure(*size, layout="constrained")
-    panel.draw(fig.subplots())
-    return fig
 
 
 def sites_of(results: xr.Dataset) -> SiteMap | None:

@@ -1,13 +1,17 @@
-"""Where each panel of the composite stands: rows of three columns or one, in millimetres of the page."""
+"""Where panels stand: alone, or in the composite's rows of three columns or one, in millimetres of the page."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from residyn.figures.plot import SCHEMATIC_MM
+from matplotlib.figure import Figure
 
-Shape = Literal["schematic", "map", "curve", "scaled", "space", "row"]
+from residyn.figures import style
+from residyn.figures.panel import Inputs, Panel, Shape
+from residyn.figures.plot.strokes import SIZE_MM as SCHEMATIC_MM
+from residyn.figures.plot.teleports import ROW_BOX, ROW_MM
+from residyn.figures.plot.trajectories import SPACE_BOX
 
 _COLUMNS = (14.0, 75.0, 134.0)
 """Left edges of the axes."""
@@ -51,10 +55,13 @@ class Place(NamedTuple):
     letter: tuple[float, float]
 
 
+_FIRST_STEMS = ("panel_a", "panel_b", "panel_c")
+
+
 def rows_of(shapes: Mapping[str, Shape]) -> list[list[str]]:
     """The panels of each row: those of the first, A to C, then three by three, then those that fill a row."""
     whole = [[name] for name, shape in shapes.items() if shape == "row"]
-    first = [name for name in shapes if name in ("A", "B", "C")]
+    first = [name for name in shapes if name in _FIRST_STEMS]
     rest = [name for name in shapes if name not in first and [name] not in whole]
     n = len(_COLUMNS)
     return [first, *(rest[start : start + n] for start in range(0, len(rest), n)), *whole]
@@ -90,3 +97,17 @@ def _place(shape: Shape, column: int, n_columns: int, bottom: float, row: Row) -
     if shape == "space":  # its words lie inside the axes' box
         return Place(left - 11.0, bottom + 2.0, width + 9.0, row.axes + row.below - 2.0, letter)
     return Place(left, bottom + row.below, width, row.axes, letter)
+
+
+def alone(panel: Panel, inputs: Inputs) -> Figure:
+    """A new figure of one panel; to be called in `style.context`."""
+    shape = panel.shape_for(inputs)
+    if shape in ("space", "row"):
+        in_space = shape == "space"
+        fig = style.new_figure(*(style.PANEL_MM if in_space else ROW_MM))
+        box = SPACE_BOX if in_space else ROW_BOX
+        panel.draw(inputs, fig.add_axes(box, projection="3d" if in_space else None))
+        return fig
+    fig = style.new_figure(*(SCHEMATIC_MM if shape == "schematic" else style.PANEL_MM), layout="constrained")
+    panel.draw(inputs, fig.subplots())
+    return fig

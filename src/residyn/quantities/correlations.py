@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 
 from residyn.errors import DataError, UsageError
-from residyn.quantities.measure import TRANSITION_KIND, transitions_by_kind
-from residyn.schema import STATES_PROVENANCE, TRANSITION, UNIT, along
+from residyn.quantities.measure import transitions_by_kind
+from residyn.schema import STATES_PROVENANCE, TRANSITION, TRANSITION_KIND, UNIT, along
 
 
 def correlation_density(r: xr.DataArray, bins: int = 50) -> xr.DataArray:

@@ -17,9 +17,15 @@ from residyn.numerics.groups import weighted_mean
 from residyn.quantities.record import Depth, Gather, Labels, Quantity
 from residyn.quantities.replicates import Plan, plan_of, with_ends
 from residyn.schema import (
+    BOUND,
+    BOUNDS,
+    BY_KIND,
+    CURVE,
+    KINDS,
     SAMPLE,
     SUBLAYER,
     TRANSITION,
+    TRANSITION_KIND,
     UNIT,
     along,
     label_result,
@@ -27,12 +33,6 @@ from residyn.schema import (
 )
 from residyn.walk import Progress, each_numbered_block
 
-BOUND, BOUNDS = "bound", ("value", "low", "high")
-"""The dimension of a curve beside its places: its value and the ends of its interval."""
-CURVE, BY_KIND = "_curve", "_by_kind"
-"""What follows a quantity's name where its curve stands, and the means of that over each kind of transition."""
-TRANSITION_KIND = "transition_kind"
-KINDS = ("within", "cross", "block")
 INTERVAL = "95 % interval over groups of documents"
 _AT_ONCE_VALUES = 1 << 22
 """Values of one array of replicates in memory: 32 MiB."""
@@ -245,8 +245,16 @@ def labelled_curve(quantity: Quantity, states: xr.DataArray, rows: np.ndarray, p
         states=states,
         **_words(quantity, f"{of}{quantity.definition}; low and high: {INTERVAL}"),
         statistic=quantity.statistic,
+        **_drawn(quantity),
         **plan.describe(),
     )
+
+
+def _drawn(quantity: Quantity) -> dict[str, Any]:
+    """The attributes by which figures and report know a curve that has no panel of its own."""
+    named = {name: text for name, text in (("title", quantity.title), ("label", quantity.label)) if text}
+    generic = quantity.drawing == "curve" and quantity.axis != "path"
+    return {**named, "generic_panel": 1} if generic else named
 
 
 def labelled_by_kind(

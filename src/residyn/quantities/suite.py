@@ -21,25 +21,20 @@ from residyn.quantities.dimensions import filled_dimensions, ratios_without, res
 from residyn.quantities.information import ESTIMATOR, Options, informations
 from residyn.quantities.information.replicates import mean_information
 from residyn.quantities.massive import massive_ratio, massive_units
-from residyn.quantities.measure import (
-    BOUND,
-    BOUNDS,
-    BY_KIND,
-    CURVE,
-    INTERVAL,
-    TRANSITION_KIND,
-    gather,
-    labelled_all,
-    transitions_by_kind,
-)
+from residyn.quantities.measure import INTERVAL, gather, labelled_all, transitions_by_kind
 from residyn.quantities.orbits import orbits
 from residyn.quantities.registry import quantities
 from residyn.quantities.replicates import Plan, plan_of, with_ends
 from residyn.quantities.settings import Settings
 from residyn.schema import (
+    BOUND,
+    BOUNDS,
+    BY_KIND,
+    CURVE,
     SAMPLE,
     SUBLAYER,
     TRANSITION,
+    TRANSITION_KIND,
     UNIT,
     along,
     label_result,

@@ -10,10 +10,11 @@ import numpy as np
 import xarray as xr
 
 from residyn.claims import VERDICTS, ClaimResult, Verdicts, n_of_paper
-from residyn.report.captions.phrases import NAMES, by_kind, mean_of, mean_over, median_of
+from residyn.quantities.summaries import curve, whole_by_kind
+from residyn.report.captions.phrases import NAMES
 from residyn.report.provenance import section
-from residyn.report.words import listed, number, percent
-from residyn.schema import SAMPLE, SUBLAYER, UNIT
+from residyn.schema import SUBLAYER, UNIT
+from residyn.words import listed, number, percent
 
 _ORIGINS = {
     "learned": (
@@ -121,12 +122,11 @@ def _sizes(run: Mapping[str, Any], results: xr.Dataset) -> Iterator[tuple[str, s
 
 def _numbers(results: xr.Dataset) -> Iterator[tuple[str, str]]:
     """Those that are defined."""
-    r = {kind: median_of(part.values) for kind, part in by_kind(results["unit_correlation"]).items()}
-    cosine = {kind: mean_of(mean_over(part, SAMPLE)) for kind, part in by_kind(results["cosine"]).items()}
+    r, cosine = (whole_by_kind(results[name]) for name in ("unit_correlation", "cosine"))
     for name, found in (("Median r", r), ("Mean cosine", cosine)):
         if beside := _beside(found):
             yield name, beside
-    step = mean_over(results["velocity"], SAMPLE)
+    step = curve(results["velocity"]).values
     if not np.isnan([step[0], step[-1]]).any():
         yield "Step, first to last", f"{number(step[0])} → {number(step[-1])}"
     if "pc_scores" in results and "explained" in results["pc_scores"].coords:

@@ -12,21 +12,23 @@ import xarray as xr
 from residyn import store
 from residyn.claims import Verdicts, read_verdicts
 from residyn.errors import DataError, StoreError
-from residyn.figures import drawers, figure1
-from residyn.figures.drawers import Teleports
+from residyn.figures import figure1
+from residyn.figures.panel import Inputs, Teleports
+from residyn.figures.panel import Panel as Drawn
+from residyn.figures.registry import further, lettered, required
 from residyn.quantities.massive import massive_table
 from residyn.quantities.suite import not_computed
 from residyn.report.abstract import abstract, key_numbers
-from residyn.report.captions import Entry, controls_of, entry_of
+from residyn.report.captions import controls_of, seen
 from residyn.report.citation import citation
 from residyn.report.command import repeat_command
 from residyn.report.images import is_wide, picture
 from residyn.report.limits import limits
 from residyn.report.provenance import corpus, licences, provenance
 from residyn.report.record import Panel, Report, Table
-from residyn.report.words import counted, number
 from residyn.run.results import open_results
 from residyn.schema import SAMPLE
+from residyn.words import counted, number
 
 RESULTS, CLAIMS, TELEPORTS = "results.zarr", "claims.json", "teleports"
 NOISE = ("controls", "noise_floor.zarr")
@@ -83,10 +85,10 @@ def _results(directory: Path) -> xr.Dataset:
             f"A report is made of results, and {directory} has no {RESULTS}. Make them first: residyn analyze DIR."
         )
     results = open_results(path)
-    lacking = [name for name in figure1.DRAWN if name not in results]
+    lacking = [name for name in required() if name not in results]
     if lacking:
         raise DataError(
-            f"A report needs the results {', '.join(figure1.DRAWN)}; missing in {path}: {', '.join(lacking)}. "
+            f"A report needs the results {', '.join(required())}; missing in {path}: {', '.join(lacking)}. "
             "Finish them first: residyn analyze DIR."
         )
     return results
@@ -140,38 +142,27 @@ def _warnings(found: Found) -> Iterator[str]:
 
 def _panels(found: Found) -> tuple[tuple[Panel, ...], tuple[Panel, ...]]:
     """The panels of Figure 1, and those beside it."""
-    results, moved = found.results, found.teleports
-    drawn = drawers.drawers(
-        results, figure1.sites_of(results), reference=False, teleports=moved, noise=found.noise
-    ).values()
-    beside = [*([] if moved is None else drawers.summaries(moved)), *drawers.controls(results)]
-    first = [_panel(found, entry_of(panel.stem), panel) for panel in drawn]
-    further = [_panel(found, entry_of(panel.stem), panel._replace(letter="")) for panel in beside]
-    return tuple(first), tuple(further)
+    inputs = Inputs(found.results, figure1.sites_of(found.results), found.teleports, found.noise)
+    first, beside = (
+        tuple(_panel(found, inputs, panel) for panel in panels) for panels in (lettered(inputs), further(inputs))
+    )
+    return first, beside
 
 
-def _panel(found: Found, entry: Entry, drawn: drawers.Panel) -> Panel:
-    seen = _seen(found, entry)
-    alt = f"Panel {drawn.letter}: {entry.title}." if drawn.letter else f"{entry.title}."
-    # A letter's claims stand under its first panel; the paths in space are the same again.
-    judged = drawn.letter if drawn.stem != "panel_i_3d" else ""
+def _panel(found: Found, inputs: Inputs, drawn: Drawn) -> Panel:
+    said = seen(drawn, inputs)
+    alt = f"Panel {drawn.letter}: {drawn.title}." if drawn.letter else f"{drawn.title}."
+    judged = bool(drawn.letter) and not drawn.repeats
     return Panel(
         name=drawn.stem.replace("_", "-"),
         letter=drawn.letter,
-        title=entry.title,
-        picture=picture(drawn.draw, drawn.shape, " ".join([alt, *seen[:1]])),
-        seen=seen,
-        controls=controls_of(found.verdicts, judged) if judged else (),
-        definition=entry.definition or _definitions(found.results, entry.defined_by),
+        title=drawn.title,
+        picture=picture(drawn, inputs, " ".join([alt, *said[:1]])),
+        seen=said,
+        controls=controls_of(found.verdicts, drawn.letter) if judged else (),
+        definition=drawn.definition or _definitions(found.results, drawn.defined_by),
         wide=is_wide(drawn.shape),
     )
-
-
-def _seen(found: Found, entry: Entry) -> tuple[str, ...]:
-    if entry.of_teleports is not None and found.teleports is not None:
-        moved = found.teleports
-        return entry.of_teleports(moved.flow, moved.summary, moved.returns)
-    return entry.caption(found.results) if entry.caption is not None else ()
 
 
 def _definitions(results: xr.Dataset, names: Sequence[str]) -> str:

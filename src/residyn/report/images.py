@@ -5,15 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import warnings
-from collections.abc import Callable
 from typing import Literal
 
 import matplotlib as mpl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from residyn.figures import plot, style
-from residyn.figures.layout import Shape
+from residyn.figures import style
+from residyn.figures.layout import alone
+from residyn.figures.panel import Inputs, Panel, Shape
 from residyn.report.record import Picture
 
 Format = Literal["svg", "png"]
@@ -27,11 +26,11 @@ _SHARPNESS = 2
 """Pixels of a PNG for one of the page, so that it is sharp on fine screens and in print."""
 
 
-def picture(draw: Callable[[Axes], Axes], shape: Shape, alt: str) -> Picture:
+def picture(panel: Panel, inputs: Inputs, alt: str) -> Picture:
     """Draw a panel alone, as SVG or PNG, whichever suits its shape. Letters are outlines: no font is asked for."""
-    kind = _FORMATS.get(shape, "png")
+    kind = _FORMATS.get(panel.shape_for(inputs), "png")
     with style.context(), mpl.rc_context({"svg.fonttype": "path"}):
-        fig = _figure(draw, shape)
+        fig = alone(panel, inputs)
         width, height = (round(inches / style.MM * _PIXELS_PER_MM) for inches in fig.get_size_inches())
         content = _rendered(fig, kind)
     address = f"data:{_MEDIA[kind]};base64,{base64.b64encode(content).decode('ascii')}"
@@ -41,19 +40,6 @@ def picture(draw: Callable[[Axes], Axes], shape: Shape, alt: str) -> Picture:
 def is_wide(shape: Shape) -> bool:
     """Whether a panel needs the page's whole width."""
     return shape == "row"
-
-
-def _figure(draw: Callable[[Axes], Axes], shape: Shape) -> Figure:
-    if shape in ("space", "row"):
-        in_space = shape == "space"
-        fig = style.new_figure(*(style.PANEL_MM if in_space else plot.ROW_MM))
-        box = plot.SPACE_BOX if in_space else plot.ROW_BOX
-        draw(fig.add_axes(box, projection="3d" if in_space else None))
-        return fig
-    size = plot.SCHEMATIC_MM if shape == "schematic" else style.PANEL_MM
-    fig = style.new_figure(*size, layout="constrained")
-    draw(fig.subplots())
-    return fig
 
 
 def _rendered(fig: Figure, kind: Format) -> bytes:

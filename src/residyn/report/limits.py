@@ -7,8 +7,9 @@ import math
 import numpy as np
 import xarray as xr
 
-from residyn.report.captions.phrases import MOST_TIED, tied
-from residyn.report.words import counted, number, percent
+from residyn.quantities.summaries import tie_share
+from residyn.report.captions.phrases import MOST_TIED
+from residyn.words import counted, number, percent
 
 _UNDEFINED = {
     "unit_correlation": "correlations",
@@ -49,7 +50,7 @@ def _first_ties(results: xr.Dataset) -> str:
     """Asked of the states: equal last tokens are one vector at first only in models that add no positions."""
     if "mutual_information" not in results:
         return ""
-    first = float(tied(results["mutual_information"])[0])
+    first = float(tie_share(results["mutual_information"])[0])
     if not first > MOST_TIED:
         return ""
     return (

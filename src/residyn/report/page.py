@@ -11,11 +11,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from residyn.report import words
+from residyn import words
 from residyn.report.record import Report
-
-MARKS = {"holds": "●", "does not hold": "○", "undecided": "◐"}
-"""Marks of the verdicts, which differ in shape and not in colour alone."""
 
 
 def render(report: Report) -> str:
@@ -29,7 +26,7 @@ def render(report: Report) -> str:
     return (
         _environment()
         .get_template("report.html.j2")
-        .render(report=report, style=Markup(style), policy=_policy(style), marks=MARKS)
+        .render(report=report, style=Markup(style), policy=_policy(style), marks=words.MARKS)
     )
 
 

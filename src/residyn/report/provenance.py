@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 
 from residyn.report.record import Facts
-from residyn.report.words import number
+from residyn.words import number
 
 _STAGES = {
     "texts_s": "reading texts",

@@ -1,60 +1,28 @@
-"""The panels of Figure 1: each takes a labelled result, draws it into `ax`, and returns the axes.
+"""The panels of Figure 1 and those beside it: each draws a labelled result into `ax` and returns the axes."""
 
-A panel computes nothing but what drawing needs: an order of columns, a mean or quartiles over samples.
-"""
-
-from residyn.figures.plot.controls import (
-    angular_velocity,
-    correlation_excess,
-    information_excess,
-    kurtosis,
-    radial_tangential,
-    relative_velocity,
-    turning_angle,
-)
-from residyn.figures.plot.curves import cosine, velocity
-from residyn.figures.plot.generic import curve
-from residyn.figures.plot.heatmaps import correlation_density, mean_activation, unit_correlation
-from residyn.figures.plot.information import mutual_information, mutual_information_curve
-from residyn.figures.plot.orbits import orbits, phase_portraits
-from residyn.figures.plot.returns import return_fraction
-from residyn.figures.plot.schematic import schematic
-from residyn.figures.plot.strokes import SIZE_MM as SCHEMATIC_MM
-from residyn.figures.plot.summaries import teleport_pull, teleport_retention
-from residyn.figures.plot.teleports import ROW_BOX, ROW_MM, teleport_row, teleports
-from residyn.figures.plot.trajectories import SPACE_BOX, trajectories, trajectories_3d
-from residyn.figures.plot.variance import explained_variance, explained_variance_by_sublayer
-
-__all__ = [
-    "ROW_BOX",
-    "ROW_MM",
-    "SCHEMATIC_MM",
-    "SPACE_BOX",
-    "angular_velocity",
-    "correlation_density",
-    "correlation_excess",
-    "cosine",
-    "curve",
-    "explained_variance",
-    "explained_variance_by_sublayer",
-    "information_excess",
-    "kurtosis",
-    "mean_activation",
-    "mutual_information",
-    "mutual_information_curve",
-    "orbits",
-    "phase_portraits",
-    "radial_tangential",
-    "relative_velocity",
-    "return_fraction",
-    "schematic",
-    "teleport_pull",
-    "teleport_retention",
-    "teleport_row",
-    "teleports",
-    "trajectories",
-    "trajectories_3d",
-    "turning_angle",
-    "unit_correlation",
-    "velocity",
-]
+from residyn.figures.plot.controls import angular_velocity as angular_velocity
+from residyn.figures.plot.controls import correlation_excess as correlation_excess
+from residyn.figures.plot.controls import information_excess as information_excess
+from residyn.figures.plot.controls import kurtosis as kurtosis
+from residyn.figures.plot.controls import radial_tangential as radial_tangential
+from residyn.figures.plot.controls import relative_velocity as relative_velocity
+from residyn.figures.plot.controls import turning_angle as turning_angle
+from residyn.figures.plot.curves import cosine as cosine
+from residyn.figures.plot.curves import velocity as velocity
+from residyn.figures.plot.heatmaps import correlation_density as correlation_density
+from residyn.figures.plot.heatmaps import mean_activation as mean_activation
+from residyn.figures.plot.heatmaps import unit_correlation as unit_correlation
+from residyn.figures.plot.information import mutual_information as mutual_information
+from residyn.figures.plot.information import mutual_information_curve as mutual_information_curve
+from residyn.figures.plot.orbits import orbits as orbits
+from residyn.figures.plot.orbits import phase_portraits as phase_portraits
+from residyn.figures.plot.schematic import schematic as schematic
+from residyn.figures.plot.teleport_means import teleport_pull as teleport_pull
+from residyn.figures.plot.teleport_means import teleport_retention as teleport_retention
+from residyn.figures.plot.teleport_returns import return_fraction as return_fraction
+from residyn.figures.plot.teleports import teleport_row as teleport_row
+from residyn.figures.plot.teleports import teleports as teleports
+from residyn.figures.plot.trajectories import trajectories as trajectories
+from residyn.figures.plot.trajectories import trajectories_3d as trajectories_3d
+from residyn.figures.plot.variance import explained_variance as explained_variance
+from residyn.figures.plot.variance import explained_variance_by_sublayer as explained_variance_by_sublayer

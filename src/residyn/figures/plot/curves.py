@@ -12,7 +12,9 @@ from matplotlib.patches import Patch
 
 from residyn.errors import DataError
 from residyn.figures import style
-from residyn.figures.plot import dots, parts
+from residyn.figures.panel import Panel
+from residyn.figures.plot import depth, parts
+from residyn.quantities.summaries import summary
 from residyn.schema import SAMPLE, TRANSITION
 
 _VISIBLE = 0.005
@@ -71,22 +73,21 @@ def _curve(
     ax: Axes | None,
 ) -> Axes:
     parts.expect(result, quantity, (SAMPLE, TRANSITION), ("kind", "from_layer"))
-    kinds = parts.kinds_of(result)
-    summary = dots.summary(np.asarray(result.transpose(SAMPLE, TRANSITION).values, dtype=np.float64))
+    places, curve = depth.places_of(result), summary(result)
     ax = style.new_axes(ax)
-    dots.by_kind(ax, summary, kinds)
+    depth.dots(ax, curve, places)
     dashed = (
-        [dots.reference_line(ax, reference, len(kinds), own_scale=quantity == "velocity")]
+        [depth.reference_line(ax, reference, len(places.groups), own_scale=quantity == "velocity")]
         if reference is not None
         else []
     )
-    dots.finish(ax, result, summary.mean)
-    bands = [dots.band_entry("samples")]
-    if noise is not None and _draw_noise(ax, summary.mean, noise):
+    depth.finish(ax, curve)
+    bands = [depth.band_entry("middle half of samples")]
+    if noise is not None and _draw_noise(ax, curve["value"].values, noise):
         bands.append(
             (Patch(facecolor="none", edgecolor=style.INK, hatch="//////", linewidth=0), "noise floor, ± 2 rms")
         )
-    parts.legend_above(ax, *([dashed] if dashed else []), parts.kind_entries(kinds), bands)
+    parts.legend_above(ax, *([dashed] if dashed else []), depth.entries(places), bands)
     return ax
 
 
@@ -101,9 +102,34 @@ def _draw_noise(ax: Axes, mean: np.ndarray, noise: xr.DataArray) -> bool:
     low, high = ax.get_ylim()
     if not np.isfinite(width).any() or np.nanmax(width) < _VISIBLE * (high - low):
         return False
-    depth = np.arange(len(mean))
     ax.fill_between(
-        depth, mean - width, mean + width, facecolor="none", edgecolor=style.INK, hatch="//////", linewidth=0,
-        zorder=1.5, label="_noise",
+        np.arange(len(mean)), mean - width, mean + width, facecolor="none", edgecolor=style.INK, hatch="//////",
+        linewidth=0, zorder=1.5, label="_noise",
     )  # fmt: skip
     return True
+
+
+COSINE = Panel(
+    stem="panel_e",
+    letter="E",
+    title="Cosine of successive states",
+    needs=("cosine",),
+    required=True,
+    draw=lambda inputs, ax: cosine(
+        inputs.results["cosine"], reference=inputs.published("cosine"), noise=inputs.noise_of("cosine"), ax=ax
+    ),
+)
+VELOCITY = Panel(
+    stem="panel_f",
+    letter="F",
+    title="Velocity",
+    needs=("velocity",),
+    required=True,
+    shape_with_reference="scaled",
+    draw=lambda inputs, ax: velocity(
+        inputs.results["velocity"],
+        reference=inputs.published("velocity"),
+        noise=inputs.noise_of("velocity"),
+        ax=ax,
+    ),
+)

@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from residyn.errors import DataError, UsageError
 from residyn.figures import style
+from residyn.figures.panel import Panel
 from residyn.figures.plot import images, parts
 from residyn.schema import SUBLAYER, TRANSITION, UNIT
 
@@ -55,18 +56,12 @@ def unit_correlation(
     parts.expect(result, "unit_correlation", (TRANSITION, UNIT), ("kind", "from_layer"))
     if not -1 <= vmin < 1:
         raise UsageError(f"vmin is a correlation below 1, such as 0.75; got {vmin}.")
-    kinds = parts.kinds_of(result)
     order = images.order_of(result, order)
     values = images.sorted_by(result.transpose(TRANSITION, UNIT), order)
     with style.context():
         ax = style.new_axes(ax)
         image = images.draw(ax, values, style.SEQUENTIAL, vmin, 1.0)
-        parts.label_depth(ax, "y", result["from_layer"].values)
-        images.label_units(ax, values.shape[1], by_rank=order is not None)
-        images.colourbar(ax, image, "Pearson r", values, left=1.085)
-        images.kind_strip(ax, kinds)
-        images.kind_legend(ax, kinds, undefined=bool(np.isnan(values).any()))
-        style.dress(ax, frame=True)
+        images.by_transition(ax, image, values, result, "Pearson r", by_rank=order is not None)
     return ax
 
 
@@ -121,3 +116,32 @@ def _note_negative(ax: Axes, result: xr.DataArray) -> None:
             color=style.MUTED,
             parse_math=False,
         )
+
+
+MEAN_ACTIVATION = Panel(
+    stem="panel_b",
+    letter="B",
+    title="Mean activation of each unit",
+    shape="map",
+    needs=("mean_activation",),
+    required=True,
+    draw=lambda inputs, ax: mean_activation(inputs.results["mean_activation"], ax=ax),
+)
+UNIT_CORRELATION = Panel(
+    stem="panel_c",
+    letter="C",
+    title="Correlation of successive states",
+    shape="map",
+    needs=("unit_correlation",),
+    required=True,
+    draw=lambda inputs, ax: unit_correlation(inputs.results["unit_correlation"], order=inputs.order, ax=ax),
+)
+CORRELATION_DENSITY = Panel(
+    stem="panel_d",
+    letter="D",
+    title="How often a unit's correlation is strong",
+    shape="map",
+    needs=("correlation_density",),
+    required=True,
+    draw=lambda inputs, ax: correlation_density(inputs.results["correlation_density"], order=inputs.order, ax=ax),
+)

@@ -99,7 +99,20 @@ def colourbar(ax: Axes, image: AxesImage, label: str, values: np.ndarray, left: 
     parts.dress_bar(bar, label)
 
 
-def kind_strip(ax: Axes, kinds: list[str]) -> None:
+def by_transition(
+    ax: Axes, image: AxesImage, values: np.ndarray, result: xr.DataArray, label: str, *, by_rank: bool
+) -> None:
+    """What is around an image of (transition, unit): depth, units, colour bar, and the strip of kinds."""
+    kinds = parts.kinds_of(result)
+    parts.label_depth(ax, "y", result["from_layer"].values)
+    label_units(ax, values.shape[1], by_rank=by_rank)
+    colourbar(ax, image, label, values, left=1.085)
+    _kind_strip(ax, kinds)
+    _kind_legend(ax, kinds, undefined=bool(np.isnan(values).any()))
+    style.dress(ax, frame=True)
+
+
+def _kind_strip(ax: Axes, kinds: list[str]) -> None:
     names = list(style.KIND_COLOURS)
     strip = ax.inset_axes((1.015, 0.0, 0.035, 1.0))
     strip.imshow(
@@ -116,7 +129,7 @@ def kind_strip(ax: Axes, kinds: list[str]) -> None:
     strip.set_label("transition kind")
 
 
-def kind_legend(ax: Axes, kinds: list[str], *, undefined: bool) -> None:
+def _kind_legend(ax: Axes, kinds: list[str], *, undefined: bool) -> None:
     """What the strip's colours mean, and the grey of NaN where there is any, above the panel."""
     entries = [(parts.swatch(style.KIND_COLOURS[kind]), kind) for kind in parts.present(kinds)]
     if undefined:

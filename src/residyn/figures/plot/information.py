@@ -14,7 +14,10 @@ from matplotlib.patches import Patch
 
 from residyn.errors import DataError, UsageError
 from residyn.figures import style
-from residyn.figures.plot import dots, images, parts
+from residyn.figures.panel import Panel
+from residyn.figures.plot import depth, images, parts
+from residyn.quantities.summaries import curve as curve_of
+from residyn.quantities.summaries import summary
 from residyn.schema import TRANSITION, UNIT
 
 ESTIMATOR = "estimator"
@@ -46,19 +49,13 @@ def mutual_information(
     if vmax is not None and not vmax > 0:
         raise UsageError(f"vmax is the positive end of the colour scale in nats, or None; got {vmax}.")
     chosen, name = _choose(result, estimator)
-    kinds = parts.kinds_of(chosen)
     order = images.order_of(chosen, order)
     values = images.sorted_by(chosen, order)
     top = vmax if vmax is not None else max(images.quantile(values, 0.99), 1e-3)
     with style.context():
         ax = style.new_axes(ax)
         image = images.draw(ax, values, style.INFORMATION, 0.0, top)
-        parts.label_depth(ax, "y", chosen["from_layer"].values)
-        images.label_units(ax, values.shape[1], by_rank=order is not None)
-        images.colourbar(ax, image, f"MI, {name} (nats)", values, left=1.085)
-        images.kind_strip(ax, kinds)
-        images.kind_legend(ax, kinds, undefined=bool(np.isnan(values).any()))
-        style.dress(ax, frame=True)
+        images.by_transition(ax, image, values, chosen, f"MI, {name} (nats)", by_rank=order is not None)
     return ax
 
 
@@ -83,22 +80,22 @@ def mutual_information_curve(
     without values.
     """
     chosen, name = _choose(result, None)
-    kinds = parts.kinds_of(chosen)
-    summary = dots.summary(chosen.values.T.astype(np.float64))
-    shuffled = {} if shuffle is None else _shuffled(shuffle, len(kinds))
+    places, curve = depth.places_of(chosen), summary(chosen, "mean")
+    shuffled = {} if shuffle is None else _shuffled(shuffle, len(places.groups))
     with style.context():
         ax = style.new_axes(ax)
-        dots.by_kind(ax, summary, kinds)
-        marks = [(_dot(hollow=False), name), *_beside(result, kinds, ax)]
+        depth.dots(ax, curve, places)
+        marks = [depth.dot_entry(name, filled=True), *_beside(result, places, ax)]
         dotted = _baselines(ax, [shuffled[key] for key in _drawn(result) if key in shuffled])
         tied = _ties(ax, chosen)
-        dots.finish(ax, chosen, summary.mean)
+        depth.finish(ax, curve)
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
-        dashed = [] if reference is None else [_reference(ax, reference, len(kinds))]
+        dashed = [] if reference is None else [_reference(ax, reference, len(places.groups))]
         ceiling = _ceiling(ax, result)
         ax.set_ylabel("mutual information (nats)")
-        short = [(handle, label.split()[0]) for handle, label in parts.kind_entries(kinds)]
-        rows = [[*dashed, *ceiling], [*short, *tied], marks, [dots.band_entry("units"), *dotted]]
+        short = [(handle, label.split()[0]) for handle, label in depth.entries(places)]
+        bands = [depth.band_entry("middle half of units"), *dotted]
+        rows = [[*dashed, *ceiling], [*short, *tied], marks, bands]
         parts.legend_above(ax, *(row for row in rows if row))
     return ax
 
@@ -140,30 +137,13 @@ def _drawn(result: xr.DataArray) -> list[str]:
     return [there[0], *(name for name in there[1:] if name == _BESIDE)]
 
 
-def _dot(*, hollow: bool) -> Line2D:
-    face = "none" if hollow else style.MUTED
-    return Line2D(
-        [], [], linewidth=0.5, color=style.HAIRLINE, marker="o", markersize=3.2,
-        markerfacecolor=face, markeredgecolor=style.MUTED, markeredgewidth=0.5,
-    )  # fmt: skip
-
-
-def _beside(result: xr.DataArray, kinds: list[str], ax: Axes) -> list[tuple[Artist, str]]:
+def _beside(result: xr.DataArray, places: depth.Places, ax: Axes) -> list[tuple[Artist, str]]:
     """Draw the paper's estimator hollow, where it is not the one drawn already; its legend entry."""
     if len(_drawn(result)) < 2:
         return []
-    values = result.isel({ESTIMATOR: _names(result).index(_BESIDE)}).transpose(TRANSITION, UNIT).values
-    mean = dots.summary(values.T.astype(np.float64)).mean
-    depth, which = np.arange(len(kinds)), np.asarray(kinds)
-    ax.plot(depth, mean, color=style.HAIRLINE, linewidth=0.35, zorder=1.8, label="_beside")
-    for kind in parts.present(kinds):
-        here = which == kind
-        ax.plot(
-            depth[here], mean[here], linestyle="none", marker=style.KIND_MARKERS[kind],
-            markersize=0.9 * dots.marker_size(len(kinds), style.KIND_MARKERS[kind]), markerfacecolor="white",
-            markeredgecolor=style.KIND_COLOURS[kind], markeredgewidth=0.5, zorder=1.9, label=f"{kind} {_BESIDE}",
-        )  # fmt: skip
-    return [(_dot(hollow=True), _label(_BESIDE))]
+    other = result.isel({ESTIMATOR: _names(result).index(_BESIDE)})
+    depth.hollow(ax, curve_of(other, "mean").values, places, _BESIDE, zorder=1.8)
+    return [depth.dot_entry(_label(_BESIDE), filled=False)]
 
 
 def _shuffled(shuffle: Any, n_transitions: int) -> dict[str, np.ndarray]:
@@ -176,8 +156,7 @@ def _shuffled(shuffle: Any, n_transitions: int) -> dict[str, np.ndarray]:
             f"The shuffled baseline has {shuffle.sizes[TRANSITION]} transitions, the mutual information "
             f"{n_transitions}. Pass both of the same states."
         )
-    values = shuffle.transpose(*dims).values.astype(np.float64)
-    lines = [dots.summary(rows.T).mean for rows in values] if by_unit else values
+    lines = curve_of(shuffle, "mean").transpose(ESTIMATOR, TRANSITION).values
     return dict(zip(_names(shuffle), lines, strict=True))
 
 
@@ -193,7 +172,7 @@ def _ties(ax: Axes, chosen: xr.DataArray) -> list[tuple[Artist, str]]:
     """Hatch the transitions at which most samples are tied, in the mean over units; the legend's entry."""
     if "tie_share" not in chosen.coords:
         return []
-    mean = dots.summary(chosen["tie_share"].transpose(TRANSITION, UNIT).values.T.astype(np.float64)).mean
+    mean = curve_of(chosen["tie_share"], "mean").values
     look = {"facecolor": "#ececec", "edgecolor": style.HAIRLINE, "hatch": _HATCH, "linewidth": 0}
     tied = np.flatnonzero(mean > 0.5)
     for transition in tied:
@@ -204,7 +183,7 @@ def _ties(ax: Axes, chosen: xr.DataArray) -> list[tuple[Artist, str]]:
 def _reference(ax: Axes, reference: Mapping[str, Any], n_transitions: int) -> tuple[Line2D, str]:
     """Draw the reference on the same scale, but never at the cost of the model's own curve."""
     bottom, own_top = ax.get_ylim()
-    entry = dots.reference_line(ax, reference, n_transitions)
+    entry = depth.reference_line(ax, reference, n_transitions)
     place, values = (np.asarray(numbers, dtype=np.float64) for numbers in entry[0].get_data())
     highest = int(np.nanargmax(values)) if np.isfinite(values).any() else 0
     wanted, most = 1.06 * values[highest], bottom + _STRETCH * (own_top - bottom)
@@ -227,3 +206,25 @@ def _ceiling(ax: Axes, result: xr.DataArray) -> list[tuple[Artist, str]]:
         return []
     line = ax.axhline(height, linestyle=(0, (6, 1.5, 1, 1.5)), linewidth=0.6, color=style.INK, zorder=1.6)
     return [(line, "ln N − 1")]
+
+
+MUTUAL_INFORMATION = Panel(
+    stem="panel_g",
+    letter="G",
+    title="Mutual information of each unit",
+    shape="map",
+    needs=("mutual_information",),
+    draw=lambda inputs, ax: mutual_information(inputs.results["mutual_information"], order=inputs.order, ax=ax),
+)
+MUTUAL_INFORMATION_CURVE = Panel(
+    stem="panel_h",
+    letter="H",
+    title="Mutual information over the depth",
+    needs=("mutual_information",),
+    draw=lambda inputs, ax: mutual_information_curve(
+        inputs.results["mutual_information"],
+        shuffle=inputs.results.get("mutual_information_shuffle"),
+        reference=inputs.published("mutual_information"),
+        ax=ax,
+    ),
+)

@@ -12,7 +12,9 @@ from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from residyn.errors import DataError, UsageError
 from residyn.figures import style
-from residyn.figures.plot import layers
+from residyn.figures.panel import Panel
+from residyn.figures.plot import bars, layers
+from residyn.quantities.summaries import rotations_of_nulls
 
 _NULLS = {
     "points shuffled": ("#c2588f", "v", "points shuffled (the paper's)"),
@@ -45,22 +47,15 @@ def orbits(results: xr.Dataset, *, ax: Axes | None = None) -> Axes:
         if not len(turns):
             ax.text(0.5, 0.5, "undefined", transform=ax.transAxes, ha="center", va="center", color=style.MUTED)
             return ax
-        counts, _, _ = ax.hist(
-            turns, bins=_bins(turns).tolist(), color=style.HAIRLINE, edgecolor="white", linewidth=0.3
-        )
-        tallest = float(np.max(counts))
-        for row, null in enumerate(results["null"].values):
-            colour, marker, name = _NULLS.get(str(null), (style.MUTED, "o", style.plain(null)))
-            one = results.sel(null=null)
-            mean = float(one["rotations_null_mean"].mean())
-            spread = 2 * float(np.sqrt((one["rotations_null_sd"] ** 2).mean()))
+        tallest = bars.draw(ax, turns, _bins(turns).tolist())
+        for row, (null, (mean, sd)) in enumerate(rotations_of_nulls(results).items()):
+            colour, marker, name = _NULLS.get(null, (style.MUTED, "o", style.plain(null)))
             ax.errorbar(
-                mean, tallest * (1.14 + 0.16 * row), xerr=spread, fmt=marker, color=colour, markersize=3.6,
+                mean, tallest * (1.14 + 0.16 * row), xerr=2 * sd, fmt=marker, color=colour, markersize=3.6,
                 elinewidth=0.9, capsize=2.0, capthick=0.9, label=f"{name}, ± 2 sd",
             )  # fmt: skip
         ax.set_ylim(0, tallest * _ROOM)
         ax.xaxis.set_major_locator(MaxNLocator(7, integer=True))
-        ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), borderpad=0.0)
     return ax
 
@@ -121,3 +116,22 @@ def _spread(last: np.ndarray, n: int = 3) -> list[int]:
 def _within_one(values: np.ndarray) -> np.ndarray:
     largest = np.abs(values).max()
     return values / largest if largest > 0 else values
+
+
+ORBITS = Panel(
+    stem="control_orbits",
+    beside="B",
+    title="Rotations of units",
+    needs=("rotations", "rotations_null_mean", "rotations_null_sd"),
+    defined_by=("rotations", "rotations_null_mean"),
+    draw=lambda inputs, ax: orbits(inputs.results, ax=ax),
+)
+PHASE_PORTRAITS = Panel(
+    stem="control_phase_portraits",
+    beside="B",
+    title="Phase portraits of units",
+    needs=("rotations", "mean_activation"),
+    definition="A unit's mean activation over samples against its gradient along depth, each divided by its "
+    "largest size; a path begins at the ring and ends at the dot.",
+    draw=lambda inputs, ax: phase_portraits(inputs.results["mean_activation"], ax=ax),
+)

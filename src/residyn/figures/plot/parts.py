@@ -53,7 +53,7 @@ def units_of(result: xr.DataArray, default: str) -> str:
     return style.plain(result.attrs.get("units", default), limit=24)
 
 
-def kinds_of(result: xr.DataArray) -> list[str]:
+def kinds_of(result: xr.DataArray | xr.Dataset) -> list[str]:
     """The kind of each transition; DataError for one that residyn does not know."""
     kinds = [str(kind) for kind in result["kind"].values]
     unknown = sorted(set(kinds) - set(style.KIND_COLOURS))
@@ -92,14 +92,6 @@ def label_depth(ax: Axes, axis: Literal["x", "y"], layers: Sequence[int] | np.nd
         ax.set_ylabel(name)
 
 
-def kind_entries(kinds: Sequence[str]) -> list[tuple[Line2D, str]]:
-    """Legend entries of the kinds that occur, in the palette's order: marker and name."""
-    return [
-        (_marker(style.KIND_COLOURS[kind], style.KIND_MARKERS[kind], 3.2), style.KIND_NAMES[kind])
-        for kind in present(kinds)
-    ]
-
-
 def present(kinds: Sequence[str]) -> list[str]:
     """The kinds that occur, in the palette's order."""
     return [kind for kind in style.KIND_COLOURS if kind in kinds]
@@ -107,7 +99,7 @@ def present(kinds: Sequence[str]) -> list[str]:
 
 def swatch(colour: str) -> Line2D:
     """A small square of a colour, as a legend's handle."""
-    return _marker(colour, "s", 4.5)
+    return marker(colour, "s", 4.5)
 
 
 def legend_above(ax: Axes, *rows: Sequence[tuple[Artist, str]]) -> None:
@@ -149,13 +141,6 @@ def ticks_within(low: float, high: float, about: int) -> np.ndarray:
     return ticks[(ticks >= low) & (ticks <= high)]
 
 
-def percent(share: float) -> str:
-    """A share in percent, with two digits that count: "63 %", "1.6 %", "< 0.1 %"."""
-    if 0 < share < 0.001:
-        return "< 0.1 %"
-    return f"{100 * share:.0f} %" if share >= 0.0995 or share == 0 else f"{100 * share:.1f} %"
-
-
 def dress_bar(bar: Colorbar, label: str) -> None:
     """A colour bar's label and sizes."""
     bar.set_label(label, size=style.BASE_PT, parse_math=False)
@@ -171,5 +156,6 @@ def say(ax: Axes, words: str) -> None:
     where(0.5, 0.5, words, transform=ax.transAxes, ha="center", va="center", fontsize=style.BASE_PT)
 
 
-def _marker(colour: str, marker: str, size: float) -> Line2D:
-    return Line2D([], [], linestyle="none", marker=marker, markersize=size, markeredgewidth=0, color=colour)
+def marker(colour: str, shape: str, size: float) -> Line2D:
+    """A marker alone, as a legend's handle."""
+    return Line2D([], [], linestyle="none", marker=shape, markersize=size, markeredgewidth=0, color=colour)

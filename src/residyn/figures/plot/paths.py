@@ -11,6 +11,7 @@ import xarray as xr
 from residyn.errors import UsageError
 from residyn.figures.plot import layers, parts
 from residyn.schema import SAMPLE, SUBLAYER
+from residyn.words import percent
 
 PC = "pc"
 _TAIL, _ROOM, _FAR = 0.005, 0.07, 1.5
@@ -79,4 +80,4 @@ def _view(points: np.ndarray, mean: np.ndarray) -> tuple[float, float]:
 def _name(scores: xr.DataArray, index: int) -> str:
     """A component's label, "PC1 (63 %)": with its share of the total variance, where that is known."""
     share = float(scores["explained"].values[index]) if "explained" in scores.coords else np.nan
-    return f"PC{index + 1}" + (f" ({parts.percent(share)})" if np.isfinite(share) else "")
+    return f"PC{index + 1}" + (f" ({percent(share, 2)})" if np.isfinite(share) else "")

@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 
 from residyn.errors import DataError
 from residyn.figures import style
+from residyn.figures.panel import Inputs, Panel
 from residyn.figures.plot import strokes
 from residyn.figures.plot.strokes import CEILING, FLOOR, SIZE_MM, STREAM, Box
-from residyn.schema import Site, SiteMap
+from residyn.schema import UNIT, Site, SiteMap
 
 _SIDE = 16.4
 """Distance of a branch's middle from the stream."""
@@ -175,3 +176,20 @@ def _count(sites: SiteMap, n_units: int | None) -> str:
     sublayers = f"{per_layer} sublayer{'s' * (per_layer != 1)}"
     after = " + output" if len(body) < len(sites.sites) else ""
     return f"{layers} × {sublayers}{after}\n= {states}"
+
+
+def _draw(inputs: Inputs, ax: Axes) -> Axes:
+    assert inputs.sites is not None
+    return schematic(inputs.sites, n_units=inputs.results["mean_activation"].sizes[UNIT], ax=ax)
+
+
+SCHEMATIC = Panel(
+    stem="panel_a",
+    letter="A",
+    title="Where the states are read",
+    shape="schematic",
+    needs=("mean_activation",),
+    definition="The modules that write to the residual stream, and where it is read.",
+    when=lambda inputs: inputs.sites is not None,
+    draw=_draw,
+)

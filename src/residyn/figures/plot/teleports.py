@@ -13,6 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 
 from residyn.figures import style
+from residyn.figures.panel import Inputs, Panel
 from residyn.figures.plot import fields, parts
 from residyn.figures.plot.fields import INJECTED, Field, Sheet
 
@@ -183,3 +184,20 @@ def _colourbar(ax: Axes, drawn: list[Field], *, left: float, width: float) -> No
         extendfrac=0.06, ticks=[0.0, 0.5, 1.0, 1.5, 2.0],
     )  # fmt: skip
     parts.dress_bar(bar, "displacement kept, ρ\n(1 = carried along)")
+
+
+def _draw_row(inputs: Inputs, ax: Axes) -> Axes:
+    assert inputs.teleports is not None
+    cloud = inputs.results["pc_scores"] if inputs.n_components > 1 else None
+    return teleport_row(inputs.teleports.flow, host=inputs.teleports.host, cloud=cloud, ax=ax)
+
+
+TELEPORTS = Panel(
+    stem="panel_l",
+    letter="L",
+    title="Teleports",
+    shape="row",
+    definition="An arrow leads from the moved state's scores to those where it is later; grey is the control.",
+    when=lambda inputs: inputs.teleports is not None,
+    draw=_draw_row,
+)

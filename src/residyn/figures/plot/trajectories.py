@@ -17,8 +17,10 @@ from mpl_toolkits.mplot3d.art3d import Line3DCollection
 
 from residyn.errors import DataError
 from residyn.figures import style
+from residyn.figures.panel import Panel
 from residyn.figures.plot import layers, parts
 from residyn.figures.plot.paths import Picture, picture_of
+from residyn.words import percent
 
 SPACE_BOX = (0.1, 0.06, 0.8, 0.8)
 """The axes in a figure of one panel: a layout engine does not see what axes in space need."""
@@ -122,7 +124,7 @@ def _legend(ax: Axes, picture: Picture) -> None:
     states = [layers.site_entry(site, colour=style.MUTED) for site in layers.present(picture.site)]
     samples: list[tuple[Artist, str]] = [(path, "sample")]
     if picture.outside > 0:
-        samples = [(path, f"sample; {parts.percent(picture.outside)} of states outside")]
+        samples = [(path, f"sample; {percent(picture.outside, 2)} of states outside")]
     parts.legend_above(ax, states, samples)
 
 
@@ -160,3 +162,24 @@ def _dress_space(ax: Any) -> None:
     ax.computed_zorder = False  # or the samples, nearer on average, would cover their mean
     ax.set_box_aspect((4, 4, 3), zoom=0.94)
     ax.view_init(elev=24, azim=-50)
+
+
+IN_THE_PLANE = Panel(
+    stem="panel_i",
+    letter="I",
+    title="Trajectories in the plane",
+    shape="map",
+    needs=("pc_scores",),
+    when=lambda inputs: inputs.n_components > 1,
+    draw=lambda inputs, ax: trajectories(inputs.results["pc_scores"], ax=ax),
+)
+IN_SPACE = Panel(
+    stem="panel_i_3d",
+    letter="I",
+    repeats=True,
+    title="Trajectories in space",
+    shape="space",
+    needs=("pc_scores",),
+    when=lambda inputs: inputs.n_components > 2,
+    draw=lambda inputs, ax: trajectories_3d(inputs.results["pc_scores"], ax=ax),
+)

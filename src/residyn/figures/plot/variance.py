@@ -14,7 +14,9 @@ from matplotlib.ticker import MaxNLocator
 
 from residyn.errors import DataError
 from residyn.figures import style
-from residyn.figures.plot import dots, layers, parts
+from residyn.figures.panel import Panel
+from residyn.figures.plot import depth, layers, parts
+from residyn.quantities.summaries import summary
 from residyn.schema import SUBLAYER
 
 COMPONENT, SPACE = "component", "space"
@@ -81,19 +83,18 @@ def explained_variance_by_sublayer(
     names = [str(name) for name in result[SPACE].values] if by_space else []
     values = np.atleast_2d(result.transpose(..., SUBLAYER).values.astype(np.float64))
     chosen = _beside(names, spaces)
-    sites = layers.sites_of(result["site"].values)
+    first = result.isel({SPACE: 0}) if by_space else result
+    places, curve = depth.places_of(first), summary(first)
     with style.context():
         ax = style.new_axes(ax)
-        dots.by_site(ax, dots.Summary(values[0], values[0], values[0]), sites, band=False)
+        depth.dots(ax, curve, places, band=False)
         others = [_line(ax, place, values[index], names[index]) for place, index in enumerate(chosen)]
-        parts.label_depth(ax, "x", result["layer"].values)
-        ax.set_xlim(-0.5 - 0.01 * len(sites), len(sites) - 0.5 + 0.01 * len(sites))
+        depth.span(ax, result["layer"].values)
         _share(ax, _label(result), values[[0, *chosen]])
         style.dress(ax)
         if not np.isfinite(values[0]).any():
             parts.say(ax, "undefined for every sublayer")
-        entries: list[tuple[Artist, str]] = [layers.site_entry(site) for site in layers.present(sites)]
-        parts.legend_above(ax, *_rows(entries, others))
+        parts.legend_above(ax, *_rows(depth.entries(places), others))
     return ax
 
 
@@ -140,3 +141,22 @@ def _rows(states: list[tuple[Artist, str]], others: list[tuple[Artist, str]]) ->
         else:
             rows.append([entry])
     return [*rows, states]
+
+
+EXPLAINED_VARIANCE = Panel(
+    stem="panel_j",
+    letter="J",
+    title="Variance by number of components",
+    shape="map",
+    needs=("explained_variance",),
+    draw=lambda inputs, ax: explained_variance(inputs.results["explained_variance"], ax=ax),
+)
+EXPLAINED_VARIANCE_BY_SUBLAYER = Panel(
+    stem="panel_k",
+    letter="K",
+    title="Variance in one space, by sublayer",
+    needs=("explained_variance_by_sublayer",),
+    draw=lambda inputs, ax: explained_variance_by_sublayer(
+        inputs.results["explained_variance_by_sublayer"], ax=ax
+    ),
+)

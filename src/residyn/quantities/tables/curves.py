@@ -11,9 +11,8 @@ import pandas as pd
 import xarray as xr
 
 from residyn.numerics import nan
-from residyn.quantities.measure import BOUND, BY_KIND, CURVE, TRANSITION_KIND
 from residyn.quantities.registry import quantities
-from residyn.schema import SAMPLE, SUBLAYER, TRANSITION, UNIT
+from residyn.schema import BOUND, BY_KIND, CURVE, SAMPLE, SUBLAYER, TRANSITION, TRANSITION_KIND, UNIT
 
 ESTIMATOR = "estimator"
 

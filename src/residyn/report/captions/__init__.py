@@ -4,6 +4,6 @@ Every number in a sentence is read from the results; which sentence is said (ris
 """
 
 from residyn.report.captions.controls import controls_of
-from residyn.report.captions.registry import REGISTRY, Entry, entry_of
+from residyn.report.captions.registry import seen
 
-__all__ = ["REGISTRY", "Entry", "controls_of", "entry_of"]
+__all__ = ["controls_of", "seen"]

@@ -7,18 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from residyn.report.captions.phrases import (
-    around,
-    by_kind,
-    change,
-    mean_of,
-    mean_over,
-    median_of,
-    said_by_kind,
-    sentences,
-)
-from residyn.report.words import counted, listed, number
-from residyn.schema import SAMPLE, UNIT
+from residyn.quantities.summaries import curve, whole, whole_by_kind
+from residyn.report.captions.phrases import around, change, said_by_kind, sentences
+from residyn.schema import UNIT
+from residyn.words import counted, listed, number
 
 Sentences = tuple[str, ...]
 
@@ -29,7 +21,7 @@ def beyond_skip(results: xr.Dataset) -> Sentences:
         "unit_correlation": "The median r",
         "skip_correlation": "with steps that do not depend on the state it",
     }
-    medians = {words: said_by_kind(_medians(results[name])) for name, words in names.items()}
+    medians = {words: said_by_kind(whole_by_kind(results[name])) for name, words in names.items()}
     # The second speaks of the first: neither is said without the other.
     return (
         (f"{'; '.join(f'{words} is {said}' for words, said in medians.items())}.",)
@@ -42,8 +34,7 @@ def of_samples(name: str, what: str) -> Callable[[xr.Dataset], Sentences]:
     """The mean over samples and transitions, by kind."""
 
     def caption(results: xr.Dataset) -> Sentences:
-        means = {kind: mean_of(mean_over(part, SAMPLE)) for kind, part in by_kind(results[name]).items()}
-        return sentences(around(f"{what} is", said_by_kind(means), " on average."))
+        return sentences(around(f"{what} is", said_by_kind(whole_by_kind(results[name])), " on average."))
 
     return caption
 
@@ -56,7 +47,7 @@ def directions(results: xr.Dataset) -> Sentences:
 
 
 def turning(results: xr.Dataset) -> Sentences:
-    angle = mean_of(results["turning_angle"].values)
+    angle = whole(results["turning_angle"])
     if np.isnan(angle):
         return ()
     return (f"Successive steps make {number(angle)}° on average; a random walk's make 90°, white noise's 120°.",)
@@ -64,7 +55,7 @@ def turning(results: xr.Dataset) -> Sentences:
 
 def kurtosis(results: xr.Dataset) -> Sentences:
     """Before and after a random rotation; Gaussian units have 3."""
-    before, after = (change(mean_over(results[name], SAMPLE)) for name in ("kurtosis", "kurtosis_rotated"))
+    before, after = (change(curve(results[name]).values) for name in ("kurtosis", "kurtosis_rotated"))
     found = sentences(
         around("Over the depth the mean kurtosis over units", before),
         around("In a random basis the mean kurtosis over units", after),
@@ -79,15 +70,11 @@ def portraits(results: xr.Dataset) -> Sentences:
 
 def orbits(results: xr.Dataset) -> Sentences:
     """Mean signed rotations over units, beside their nulls."""
-    turns, n = mean_of(results["rotations"].values), results.sizes[UNIT]
+    turns, n = whole(results["rotations"]), results.sizes[UNIT]
     if np.isnan(turns):
         return ()
     text = f"The {counted(n, 'unit')} turn{'s' if n == 1 else ''} {number(turns)} times on average"
     nulls = results["rotations_null_mean"]
-    means = zip(nulls["null"].values, mean_over(nulls, UNIT), strict=True)
+    means = zip(nulls["null"].values, curve(nulls, "mean").values, strict=True)
     said = [f"{number(float(mean))} with {name}" for name, mean in means if not np.isnan(mean)]
     return (f"{text}, against {listed(said)}." if said else f"{text}.",)
-
-
-def _medians(array: xr.DataArray) -> dict[str, float]:
-    return {kind: median_of(part.values) for kind, part in by_kind(array).items()}

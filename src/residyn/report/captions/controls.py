@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from residyn.claims import ClaimResult, PartResult, Verdicts
-from residyn.report.words import interval, listed, number, p_value
+from residyn.words import interval, listed, number, p_value
 
 UNTRAINED = "untrained"
 """The kind of column that is always said."""

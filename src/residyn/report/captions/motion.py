@@ -6,46 +6,38 @@ import numpy as np
 import xarray as xr
 
 from residyn.figures.style import ESTIMATOR_NAMES
+from residyn.quantities.summaries import beyond_floor, curve, tie_share, whole, whole_by_kind
 from residyn.report.captions.phrases import (
     MOST_TIED,
     NAMES,
     around,
-    by_kind,
-    change,
-    curves,
+    courses,
     extreme,
     higher_within,
-    mean_of,
-    mean_over,
-    median_of,
+    labels_of,
     said_by_kind,
     sentences,
-    tied,
     without_most,
 )
-from residyn.report.words import listed, number, percent
-from residyn.schema import SAMPLE, TRANSITION, UNIT
+from residyn.schema import TRANSITION
+from residyn.words import listed, number, percent
 
 
 def cosine(results: xr.Dataset) -> tuple[str, ...]:
     array = results["cosine"]
-    kinds = by_kind(array)
     return sentences(
-        around("The mean cosine is", said_by_kind(_means(array))),
+        around("The mean cosine is", said_by_kind(whole_by_kind(array))),
         _courses(array, "it"),
-        higher_within(kinds["within"].mean(SAMPLE), kinds["cross"].mean(SAMPLE), "It")
-        if {"within", "cross"} <= set(kinds)
-        else "",
+        higher_within(array, "It"),
     )
 
 
 def velocity(results: xr.Dataset) -> tuple[str, ...]:
     array = results["velocity"]
-    mean, labels = mean_over(array, SAMPLE), [str(label) for label in array[TRANSITION].values]
-    where = extreme(mean, labels)
+    where = extreme(curve(array).values, labels_of(array, TRANSITION))
     return sentences(
         _courses(array, "the mean step"),
-        f"Of all transitions the mean step is {where}." if where else "",
+        around("Of all transitions the mean step is", where),
         _relative(results),
         _without(results),
     )
@@ -54,7 +46,7 @@ def velocity(results: xr.Dataset) -> tuple[str, ...]:
 def _relative(results: xr.Dataset) -> str:
     if "relative_velocity" not in results:
         return ""
-    means = _means(results["relative_velocity"])
+    means = whole_by_kind(results["relative_velocity"])
     return around("Relative to the state's length a step is", said_by_kind(means, percent))
 
 
@@ -72,22 +64,16 @@ def _without(results: xr.Dataset) -> str:
     return f"{without_most(most)} the step at {label} is {said}."
 
 
-def _means(array: xr.DataArray) -> dict[str, float]:
-    return {kind: mean_of(mean_over(part, SAMPLE)) for kind, part in by_kind(array).items()}
-
-
 def _courses(array: xr.DataArray, what: str) -> str:
-    found = {kind: change(values) for kind, (values, _) in curves(array).items()}
-    return around(
-        f"Over the depth {what}", listed([f"{said} {NAMES[kind]}" for kind, said in found.items() if said])
-    )
+    said = [f"{course} {NAMES[kind]}" for kind, course in courses(array).items()]
+    return around(f"Over the depth {what}", listed(said))
 
 
 def information_map(results: xr.Dataset) -> tuple[str, ...]:
     """Of the estimator that is drawn, the first."""
     nats = results["mutual_information"]
     drawn = nats.isel(estimator=0)
-    medians = {kind: median_of(part.values) for kind, part in by_kind(drawn).items()}
+    medians = whole_by_kind(drawn, "median")
     return sentences(
         around(
             f"By the {_name(nats, 0)} estimator the median over units and transitions is",
@@ -101,9 +87,7 @@ def information(results: xr.Dataset) -> tuple[str, ...]:
     nats = results["mutual_information"]
     said = []
     for i in range(nats.sizes["estimator"]):
-        kinds = by_kind(nats.isel(estimator=i))
-        courses = {kind: change(mean_over(part, UNIT)) for kind, part in kinds.items()}
-        found = [f"{course} nats {NAMES[kind]}" for kind, course in courses.items() if course]
+        found = [f"{course} nats {NAMES[kind]}" for kind, course in courses(nats.isel(estimator=i)).items()]
         said.append(around(f"By the {_name(nats, i)} estimator the mean over units", listed(found)))
     return sentences(*said, _shuffled(results), *beyond_linear(results))
 
@@ -114,7 +98,7 @@ def _name(nats: xr.DataArray, i: int) -> str:
 
 
 def _tied(drawn: xr.DataArray) -> str:
-    share = tied(drawn)
+    share = tie_share(drawn)
     top = int(np.nanargmax(share)) if not np.isnan(share).all() else 0
     if not share[top] > MOST_TIED:
         return ""
@@ -129,7 +113,7 @@ def _shuffled(results: xr.Dataset) -> str:
     if "mutual_information_shuffle" not in results:
         return ""
     shuffled = results["mutual_information_shuffle"]
-    means = [mean_of(shuffled.isel(estimator=i).values) for i in range(shuffled.sizes["estimator"])]
+    means = [whole(shuffled.isel(estimator=i)) for i in range(shuffled.sizes["estimator"])]
     found = [f"{number(mean)} ({_name(shuffled, i)})" for i, mean in enumerate(means) if not np.isnan(mean)]
     return around("With the samples of the later state shuffled it averages", listed(found), " nats.")
 
@@ -139,14 +123,10 @@ def beyond_linear(results: xr.Dataset) -> tuple[str, ...]:
     nats = results["mutual_information"]
     if "gaussian_floor" not in nats.coords:
         return ()
-    excess = nats.isel(estimator=0).transpose(TRANSITION, UNIT).values
-    with np.errstate(invalid="ignore"):
-        # Both are ∞ where the states are equal.
-        excess = excess - nats["gaussian_floor"].transpose(TRANSITION, UNIT).values
-    known = excess[np.isfinite(excess)]
-    if not known.size:
+    distance = beyond_floor(nats)
+    if np.isnan(distance):
         return ()
     return (
         f"The information's median distance from what the linear correlation alone implies, −½ ln(1 − r²), is "
-        f"{number(float(np.median(known)))} nats ({_name(nats, 0)}).",
+        f"{number(distance)} nats ({_name(nats, 0)}).",
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
 
-from residyn.report.words import listed, number
-from residyn.schema import SAMPLE, TRANSITION, UNIT
+from residyn.quantities.summaries import by_kind, curve, layers_higher_within
+from residyn.words import listed, number
 
 NAMES = {"within": "within layers", "cross": "across layers", "block": "across whole blocks"}
 MOST_TIED = 0.5
@@ -42,54 +41,6 @@ def extreme(values: np.ndarray, labels: Sequence[str], write: Write = number) ->
     return f"lowest at {labels[low]} ({write(values[low])}) and highest at {labels[high]} ({write(values[high])})"
 
 
-def mean_over(array: xr.DataArray, dim: str) -> np.ndarray:
-    """The mean along `dim` without NaN; NaN where there is nothing else."""
-    values = np.moveaxis(array.values, array.dims.index(dim), 0).astype(np.float64)
-    # The mean of ∞ and −∞ is not defined, and no reason to warn.
-    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
-        warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
-        return np.nanmean(values, axis=0)
-
-
-def mean_of(values: np.ndarray) -> float:
-    """The mean of all values but NaN; NaN where there is nothing else."""
-    return _of_known(np.mean, values)
-
-
-def median_of(values: np.ndarray) -> float:
-    """The median of all values but NaN; NaN where there is nothing else."""
-    return _of_known(np.median, values)
-
-
-def _of_known(function: Callable[[np.ndarray], np.floating], values: np.ndarray) -> float:
-    known = values[~np.isnan(values)]
-    with np.errstate(invalid="ignore"):
-        return float(function(known)) if known.size else float("nan")
-
-
-def tied(nats: xr.DataArray) -> np.ndarray:
-    """By transition, the share of samples that share a value in the median unit; NaN where it is not known."""
-    if "tie_share" not in nats.coords:
-        return np.full(nats.sizes[TRANSITION], np.nan)
-    return nats["tie_share"].median(UNIT, skipna=True).values
-
-
-def by_kind(array: xr.DataArray) -> dict[str, xr.DataArray]:
-    """The transitions of each kind, in the order within, cross, block."""
-    kinds = array["kind"].values
-    return {
-        kind: array.isel({TRANSITION: np.flatnonzero(kinds == kind)}) for kind in NAMES if (kinds == kind).any()
-    }
-
-
-def curves(array: xr.DataArray) -> dict[str, tuple[np.ndarray, list[str]]]:
-    """Per kind: the mean over samples at each transition, and the transitions' names."""
-    return {
-        kind: (mean_over(part, SAMPLE), [str(label) for label in part[TRANSITION].values])
-        for kind, part in by_kind(array).items()
-    }
-
-
 def said_by_kind(values: Mapping[str, float], write: Write = number) -> str:
     """As in "0.94 within layers and 0.87 across layers"; empty where none is defined."""
     if np.isnan(list(values.values())).all():
@@ -97,21 +48,21 @@ def said_by_kind(values: Mapping[str, float], write: Write = number) -> str:
     return listed([f"{write(value)} {NAMES[kind]}" for kind, value in values.items()])
 
 
-def higher_within(within: xr.DataArray, cross: xr.DataArray, what: str) -> str:
-    """In how many layers a curve is higher within the layer than on the way to the next one.
+def higher_within(array: xr.DataArray, what: str) -> str:
+    """In how many layers a curve is higher within the layer than on the way to the next one."""
+    higher, n = layers_higher_within(array)
+    return f"{what} is higher within a layer than on the way to the next in {higher} of {n} layers." if n else ""
 
-    Both are along transitions; layers are paired by where their transitions leave.
-    """
-    on_the_way = dict(zip(cross["from_layer"].values.tolist(), cross.values.tolist(), strict=True))
-    pairs = [
-        (value, on_the_way[layer])
-        for layer, value in zip(within["from_layer"].values.tolist(), within.values.tolist(), strict=True)
-        if layer in on_the_way and not np.isnan([value, on_the_way[layer]]).any()
-    ]
-    if not pairs:
-        return ""
-    higher = sum(a > b for a, b in pairs)
-    return f"{what} is higher within a layer than on the way to the next in {higher} of {len(pairs)} layers."
+
+def courses(array: xr.DataArray) -> dict[str, str]:
+    """Of each kind, how its curve goes from the first transition to the last; kinds without one are left out."""
+    found = {kind: change(values.values) for kind, values in by_kind(curve(array)).items()}
+    return {kind: said for kind, said in found.items() if said}
+
+
+def labels_of(array: xr.DataArray | xr.Dataset, along: str) -> list[str]:
+    """The names of the places along depth."""
+    return [str(label) for label in array[along].values]
 
 
 def around(head: str, said: str, tail: str = ".") -> str:

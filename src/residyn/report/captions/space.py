@@ -5,8 +5,8 @@ from __future__ import annotations
 import xarray as xr
 
 from residyn.report.captions.phrases import around, change, extreme, sentences
-from residyn.report.words import counted, listed, percent
 from residyn.schema import SAMPLE, SUBLAYER
+from residyn.words import counted, listed, percent
 
 _SPACES = {
     "global": "one space fitted to all states",

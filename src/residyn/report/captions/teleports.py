@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from residyn.figures.panel import Teleports
 from residyn.report.captions.phrases import sentences
-from residyn.report.words import counted, interval, listed, percent
+from residyn.words import counted, interval, listed, percent
 
 TRAINED, DIFFERENCE = "trained", "trained − untrained"
 
 
-def row(flow: xr.Dataset, summary: xr.Dataset | None, returns: xr.Dataset | None) -> tuple[str, ...]:
-    del returns
+def row(moved: Teleports) -> tuple[str, ...]:
+    flow, summary = moved.flow, moved.summary
     followed = _followed(flow)
     last = [str(place) for place in flow["injected"].values if place not in followed["injected"].values]
     ends = (
@@ -37,13 +38,13 @@ def row(flow: xr.Dataset, summary: xr.Dataset | None, returns: xr.Dataset | None
     )
 
 
-def pull(flow: xr.Dataset, summary: xr.Dataset | None, returns: xr.Dataset | None) -> tuple[str, ...]:
-    del flow, returns
+def pull(moved: Teleports) -> tuple[str, ...]:
+    summary = moved.summary
     return sentences(_excess(summary), _against_untrained(summary))
 
 
-def retention(flow: xr.Dataset, summary: xr.Dataset | None, returns: xr.Dataset | None) -> tuple[str, ...]:
-    del flow, returns
+def retention(moved: Teleports) -> tuple[str, ...]:
+    summary = moved.summary
     if summary is None:
         return ()
     kinds = [kind for kind in ("disc", "isotropic") if kind in summary["target_kind"].values]
@@ -55,8 +56,8 @@ def retention(flow: xr.Dataset, summary: xr.Dataset | None, returns: xr.Dataset 
     )
 
 
-def returning(flow: xr.Dataset, summary: xr.Dataset | None, returns: xr.Dataset | None) -> tuple[str, ...]:
-    del flow, summary
+def returning(moved: Teleports) -> tuple[str, ...]:
+    returns = moved.returns
     if returns is None:
         return ()
     said = {"disc": "in the plane", "isotropic": "in any direction", "swap": "towards another sample"}

@@ -6,24 +6,25 @@ import numpy as np
 import xarray as xr
 
 from residyn.figures.figure1 import sites_of
+from residyn.quantities.summaries import (
+    STRONG,
+    curve,
+    ends_by_kind,
+    strong_share,
+    whole_by_kind,
+)
 from residyn.report.captions.phrases import (
     around,
-    by_kind,
     change,
     extreme,
     higher_within,
-    mean_of,
-    mean_over,
-    median_of,
+    labels_of,
     said_by_kind,
     sentences,
     without_most,
 )
-from residyn.report.words import counted, number, percent
-from residyn.schema import SAMPLE, SUBLAYER, UNIT
-
-STRONG = 0.8
-"""The r from which the paper calls a correlation strong."""
+from residyn.schema import SUBLAYER, UNIT
+from residyn.words import counted, number, percent
 
 
 def schematic(results: xr.Dataset) -> tuple[str, ...]:
@@ -46,14 +47,10 @@ def activation(results: xr.Dataset) -> tuple[str, ...]:
     return sentences(_magnitude(results), _massive(results), _sign(results), _density(results))
 
 
-def _labels(results: xr.Dataset) -> list[str]:
-    return [str(label) for label in results[SUBLAYER].values]
-
-
 def _magnitude(results: xr.Dataset) -> str:
     if "magnitude" not in results:
         return ""
-    size, labels = results["magnitude"].values, _labels(results)
+    size, labels = results["magnitude"].values, labels_of(results, SUBLAYER)
     course, where = change(size), extreme(size, labels)
     if not course:
         return around("The mean magnitude of an activation is", where)
@@ -75,7 +72,7 @@ def _massive(results: xr.Dataset) -> str:
 def _sign(results: xr.Dataset) -> str:
     if "sign_kept" not in results:
         return ""
-    kept, labels = results["sign_kept"].values, _labels(results)
+    kept, labels = results["sign_kept"].values, labels_of(results, SUBLAYER)
     half = len(kept) // 2
     return (
         f"Of the units, {percent(kept[0])} have the sign of their last mean at {labels[0]} and "
@@ -86,39 +83,32 @@ def _sign(results: xr.Dataset) -> str:
 def _density(results: xr.Dataset) -> str:
     if "density" not in results:
         return ""
-    density = mean_over(results["density"], SAMPLE)
-    return around("The population density, which does not change when everything grows,", change(density))
+    course = change(curve(results["density"]).values)
+    return around("The population density, which does not change when everything grows,", course)
 
 
 def correlation(results: xr.Dataset) -> tuple[str, ...]:
     r = results["unit_correlation"]
-    kinds = by_kind(r)
-    pooled = {kind: median_of(part.values) for kind, part in kinds.items()}
-    medians = {kind: part.median(UNIT, skipna=True) for kind, part in kinds.items()}
-    early = {kind: mean_of(curve.values[: max(1, len(curve) // 3)]) for kind, curve in medians.items()}
-    late = {kind: mean_of(curve.values[-max(1, len(curve) // 3) :]) for kind, curve in medians.items()}
+    first, last = ({kind: ends[i] for kind, ends in ends_by_kind(r).items()} for i in (0, 1))
     undefined = int(np.isnan(r.values).sum())
     return sentences(
-        around("The median r over units and transitions is", said_by_kind(pooled)),
-        around("In the first third of the depth it averages", said_by_kind(early)),
-        around("In the last third it averages", said_by_kind(late)),
-        higher_within(medians["within"], medians["cross"], "The median r")
-        if {"within", "cross"} <= set(kinds)
-        else "",
+        around("The median r over units and transitions is", said_by_kind(whole_by_kind(r))),
+        around("In the first third of the depth it averages", said_by_kind(first)),
+        around("In the last third it averages", said_by_kind(last)),
+        higher_within(r, "The median r"),
         f"{percent(undefined / r.size)} of the correlations are not defined and drawn grey." if undefined else "",
     )
 
 
 def density(results: xr.Dataset) -> tuple[str, ...]:
-    whole = results["correlation_density"].sel(transition_kind="all")
-    strong = whole.isel(bin=np.flatnonzero(whole["bin_left"].values > STRONG - 1e-9)).sum("bin").values
-    known = ~np.isnan(whole["share_negative"].values)
-    if not known.any():
+    strong, negative = strong_share(results["correlation_density"])
+    if np.isnan(negative):
         return ("No unit has a correlation.",)
-    negative = float(whole["share_negative"].values[known].mean())
-    share, throughout = float(strong[known].mean()), float((strong[known] > 0.9).mean())
-    return (
-        f"A unit's r is above {number(STRONG)} at {percent(share)} of its transitions on average, and below 0 at "
-        f"{percent(negative)}.",
-        f"{percent(throughout)} of the units have r above {number(STRONG)} at more than nine of ten transitions.",
+    on_average = (
+        f"A unit's r is above {number(STRONG)} at {percent(strong)} of its transitions on average, and below 0 at "
+        f"{percent(negative)}."
     )
+    if "strong_throughout" not in results:
+        return (on_average,)
+    share = float(results["strong_throughout"])
+    return on_average, f"{percent(share)} of the units have r above {number(STRONG)} at nine of ten transitions."

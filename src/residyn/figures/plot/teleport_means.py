@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from residyn.errors import DataError, UsageError
 from residyn.figures import style
+from residyn.figures.panel import Inputs, Panel
 from residyn.figures.plot import parts
 
 INJECTED, GROUP, MODEL, QUANTITY = "injected", "group", "model", "quantity_of_flow"
@@ -194,3 +195,32 @@ def _rows(entries: list[tuple[Artist, str]]) -> list[list[tuple[Artist, str]]]:
         else:
             rows.append([entry])
     return rows
+
+
+def _has_summary(inputs: Inputs) -> bool:
+    return inputs.teleports is not None and inputs.teleports.summary is not None
+
+
+def _summary(inputs: Inputs) -> xr.Dataset:
+    assert inputs.teleports is not None
+    assert inputs.teleports.summary is not None
+    return inputs.teleports.summary
+
+
+PULL = Panel(
+    stem="panel_l_pull",
+    beside="L",
+    title="Pull towards the control",
+    definition="Cosine of the displacement with the way from the moved state to the control's later state, "
+    "minus that of a displacement that is merely carried along.",
+    when=_has_summary,
+    draw=lambda inputs, ax: teleport_pull(_summary(inputs), ax=ax),
+)
+RETENTION = Panel(
+    stem="panel_l_retention",
+    beside="L",
+    title="What is left of a displacement",
+    definition="ρ = ⟨d_m, d_0⟩ / ‖d_0‖² of the distance d from the control: 1 where it is carried along.",
+    when=_has_summary,
+    draw=lambda inputs, ax: teleport_retention(_summary(inputs), ax=ax),
+)

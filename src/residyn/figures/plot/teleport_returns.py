@@ -14,6 +14,7 @@ from matplotlib.ticker import NullFormatter, NullLocator
 
 from residyn.errors import DataError
 from residyn.figures import style
+from residyn.figures.panel import Inputs, Panel
 from residyn.figures.plot import layers, parts
 
 INJECTED, KIND, RADIUS = "injected", "target_kind", "radius"
@@ -104,3 +105,23 @@ def _checked(result: Any) -> tuple[xr.DataArray, xr.DataArray]:
     parts.expect(shares, _QUANTITY, (INJECTED, KIND, RADIUS), ("injected_layer", KIND, RADIUS))
     parts.expect(r50, "r50", (INJECTED, KIND))
     return shares, r50
+
+
+def _has_returns(inputs: Inputs) -> bool:
+    return inputs.teleports is not None and inputs.teleports.returns is not None
+
+
+def _draw(inputs: Inputs, ax: Axes) -> Axes:
+    assert inputs.teleports is not None
+    assert inputs.teleports.returns is not None
+    return return_fraction(inputs.teleports.returns, ax=ax)
+
+
+RETURN_FRACTION = Panel(
+    stem="panel_l_return",
+    beside="L",
+    title="Who returns, by distance",
+    definition="Share of targets whose distance from the control is smaller at the horizon than at the start.",
+    when=_has_returns,
+    draw=_draw,
+)

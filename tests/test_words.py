@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from residyn.report.words import clean, counted, interval, listed, number, p_value, percent
+from residyn.words import clean, counted, interval, listed, number, p_value, percent
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,9 @@ def test_shares_and_p_values_do_not_break():
     assert percent(0.979) == "97.9\u00a0%"
     assert percent(1.0) == "100\u00a0%"
     assert percent(math.nan) == "not defined"
+    shares = (1.0, 0.0, 0.0994, 0.0996, 0.001, 0.0004)
+    written = ("100", "0", "9.9", "10", "0.1", "0.04")
+    assert [percent(share, 2) for share in shares] == [f"{text}\u00a0%" for text in written]
     assert p_value(0.001) == "p\u00a0<\u00a00.002"
     assert p_value(0.0437) == "p\u00a0=\u00a00.044"
     assert p_value(math.nan) == "p not defined"

@@ -6,8 +6,17 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from residyn.figures.drawers import Teleports, drawers, summaries
-from residyn.figures.figure1 import DRAWN, DRAWN_IF_PRESENT, figure1
+from residyn.figures.figure1 import figure1
+from residyn.figures.panel import Inputs, Teleports
+from residyn.figures.registry import declared, further, lettered, required
+
+FIRST = ("mean_activation", "unit_correlation", "correlation_density", "cosine", "velocity")
+FULL = [*"bcdefghi", "i_3d", "j", "k"]
+
+
+def drawn(*inputs, **others):
+    """The panels of Figure 1 by the end of their stems."""
+    return {panel.stem.removeprefix("panel_"): panel for panel in lettered(Inputs(*inputs, **others))}
 
 
 def words(figure):
@@ -15,21 +24,25 @@ def words(figure):
 
 
 def test_panels_follow_their_results(full, llama):
-    assert set(full) == {*DRAWN, *DRAWN_IF_PRESENT}
-    assert list(drawers(full, llama, reference=False)) == [*"ABCDEFGHI", "I3", "J", "K"]
-    assert list(drawers(full[list(DRAWN)], None, reference=False)) == list("BCDEF")
-    for name, gone in {"mutual_information": "GH", "explained_variance": "J"}.items():
-        assert list(drawers(full.drop_vars(name), None, reference=False)) == [
-            letter for letter in [*"BCDEFGHI", "I3", "J", "K"] if letter not in gone
-        ]
+    assert required() == FIRST
+    assert list(drawn(full, llama)) == ["a", *FULL]
+    assert list(drawn(full[list(FIRST)])) == list("bcdef")
+    for name, gone in {"mutual_information": "gh", "explained_variance": "j"}.items():
+        assert list(drawn(full.drop_vars(name))) == [stem for stem in FULL if stem not in gone]
+
+
+def test_each_panel_is_declared_once_with_what_it_is_defined_by():
+    stems = [panel.stem for panel in declared()]
+    assert len(set(stems)) == len(stems)
+    assert [panel.letter for panel in declared() if panel.letter and not panel.repeats] == list("ABCDEFGHIJKL")
+    assert all(panel.definition or panel.defined_by for panel in declared())
 
 
 def test_teleports_come_last_with_their_host_and_the_samples_states(full, results, teleports):
-    found = drawers(full, None, reference=False, teleports=teleports)
-    assert list(found) == [*"BCDEFGHI", "I3", "J", "K", "L"]
+    assert list(drawn(full, teleports=teleports)) == [*FULL, "l"]
     for of, with_cloud in ((full, True), (results, False), (full.isel(pc=[0]), False)):
-        panel = drawers(of, None, reference=False, teleports=teleports)["L"]
-        first = panel.draw(Figure().subplots()).child_axes[0]
+        panel = drawn(of, teleports=teleports)["l"]
+        first = panel.draw(Inputs(of, teleports=teleports), Figure().subplots()).child_axes[0]
         labels = {artist.get_label(): artist for artist in (*first.collections, *first.lines)}
         assert ("_cloud" in labels) is with_cloud
         path = teleports.flow["control_path"].values[1, :13]
@@ -39,24 +52,24 @@ def test_teleports_come_last_with_their_host_and_the_samples_states(full, result
 
 
 def test_curves_of_teleports_follow_their_results(teleports):
-    assert [panel.stem for panel in summaries(teleports)] == [
-        "panel_l_pull",
-        "panel_l_retention",
-        "panel_l_return",
-    ]
-    assert [panel.draw(Figure().subplots()).get_ylabel() for panel in summaries(teleports)] == [
+    def beside(moved):
+        return list(further(Inputs(xr.Dataset(), teleports=moved)))
+
+    inputs = Inputs(xr.Dataset(), teleports=teleports)
+    assert [panel.stem for panel in beside(teleports)] == ["panel_l_pull", "panel_l_retention", "panel_l_return"]
+    assert [panel.draw(inputs, Figure().subplots()).get_ylabel() for panel in beside(teleports)] == [
         "pull beyond passive (cosine)",
         "displacement kept, ρ",
         "return fraction",
     ]
-    assert summaries(Teleports(teleports.flow)) == []
-    assert [p.stem for p in summaries(Teleports(teleports.flow, returns=teleports.returns))] == ["panel_l_return"]
+    assert beside(Teleports(teleports.flow)) == []
+    (only,) = beside(Teleports(teleports.flow, returns=teleports.returns))
+    assert only.stem == "panel_l_return"
 
 
 def test_maps_over_units_have_one_order(full):
     order = np.argsort(full["mean_activation"]["rank"].values)
-    panel = drawers(full, None, reference=False)["G"]
-    pixels = panel.draw(Figure().subplots()).get_images()[0].get_array()
+    pixels = drawn(full)["g"].draw(Inputs(full), Figure().subplots()).get_images()[0].get_array()
     shown = pixels[:: pixels.shape[0] // 7, :: pixels.shape[1] // 24]
     np.testing.assert_allclose(shown, full["mutual_information"].values[0][:, order], rtol=1e-6)
 
@@ -65,9 +78,9 @@ def test_each_curve_has_the_noise_of_its_own(full):
     widths = {"cosine": 0.05 * np.ptp(full["cosine"].values), "velocity": 0.1 * np.ptp(full["velocity"].values)}
     n = full.sizes["transition"]
     noise = xr.Dataset({f"{name}_noise": ("transition", np.full(n, width)) for name, width in widths.items()})
-    found = drawers(full, None, reference=False, noise=noise)
-    for letter, (name, width) in zip("EF", widths.items(), strict=True):
-        ax = found[letter].draw(Figure().subplots())
+    inputs = Inputs(full, noise=noise)
+    for letter, (name, width) in zip("ef", widths.items(), strict=True):
+        ax = drawn(full, noise=noise)[letter].draw(inputs, Figure().subplots())
         (band,) = [collection for collection in ax.collections if collection.get_label() == "_noise"]
         mean = full[name].mean("sample").values
         for end in (mean - 2 * width, mean + 2 * width):
@@ -76,9 +89,7 @@ def test_each_curve_has_the_noise_of_its_own(full):
 
 def test_two_components_have_no_space(full):
     results = full.isel(pc=slice(2)).drop_vars("explained_variance")
-    assert [panel.stem for panel in drawers(results, None, reference=False).values()] == [
-        *(f"panel_{letter}" for letter in "bcdefghik")
-    ]
+    assert list(drawn(results)) == list("bcdefghik")
 
 
 @pytest.mark.parametrize("reference", [False, True])

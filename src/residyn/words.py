@@ -1,4 +1,4 @@
-"""Numbers and names as the page writes them."""
+"""Numbers, lists and verdicts as residyn writes them, in the report, in figures and on the terminal."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ _UNFIT = re.compile(
 )
 _TIED = "\u00a0"
 """A space at which no line breaks."""
+MARKS = {"holds": "●", "does not hold": "○", "undecided": "◐"}
+"""Marks of the verdicts, which differ in shape and not in colour alone."""
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -20,25 +22,24 @@ def clean(text: object) -> str:
     return _UNFIT.sub("\ufffd", str(text))
 
 
-def number(value: float) -> str:
-    """Three significant digits, thousands apart, with a minus sign as typeset; "not defined" for NaN."""
+def number(value: float, digits: int = 3) -> str:
+    """Significant digits, thousands apart, with a minus sign as typeset; "not defined" for NaN."""
     if math.isnan(value):
         return "not defined"
     if value == 0:
         return "0"  # that of −0 too
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    size = abs(value)
-    text = f"{value:,.0f}" if size >= 999.5 else f"{value:.3g}"
+    text = f"{value:,.0f}" if abs(value) >= 10**digits - 0.5 else f"{value:.{digits}g}"
     if "e" in text:
         mantissa, exponent = text.split("e")
         text = f"{mantissa} × 10{str(int(exponent)).translate(_RAISED)}"
     return text.replace("-", "−")
 
 
-def percent(share: float) -> str:
-    """A share as a percentage of three significant digits at the most."""
-    return "not defined" if math.isnan(share) else f"{number(100 * share)}{_TIED}%"
+def percent(share: float, digits: int = 3) -> str:
+    """A share as a percentage, of so many significant digits at the most."""
+    return "not defined" if math.isnan(share) else f"{number(100 * share, digits)}{_TIED}%"
 
 
 def interval(value: float, low: float, high: float) -> str:
@@ -49,7 +50,7 @@ def interval(value: float, low: float, high: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """A p to two digits, or "p < 0.002"."""
+    """The p-value of a null to two digits, or "p < 0.002"."""
     if math.isnan(p):
         return "p not defined"
     said = "p < 0.002" if p < 0.002 else f"p = {p:.2g}"
