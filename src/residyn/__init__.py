@@ -18,7 +18,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from residyn.claims import ClaimSettings as ClaimSettings
     from residyn.claims import judge as judge
     from residyn.comparison import trajectory_distance as trajectory_distance
     from residyn.errors import ResidynError as ResidynError
@@ -38,6 +37,9 @@ if TYPE_CHECKING:
     from residyn.nulls import NULLS as NULLS
     from residyn.nulls import against_null as against_null
     from residyn.nulls import surrogate as surrogate
+    from residyn.pipeline.run import Run as Run
+    from residyn.pipeline.run import open_run as open_run
+    from residyn.pipeline.run import run as run
     from residyn.quantities.basis import basis as basis
     from residyn.quantities.correlations import correlation_density as correlation_density
     from residyn.quantities.dependence import dependence as dependence
@@ -51,7 +53,6 @@ if TYPE_CHECKING:
     from residyn.quantities.noise import noise_floor as noise_floor
     from residyn.quantities.orbits import orbits as orbits
     from residyn.quantities.robustness import without_massive as without_massive
-    from residyn.quantities.settings import Settings as Settings
     from residyn.quantities.states import cosine as cosine
     from residyn.quantities.states import density as density
     from residyn.quantities.states import norm as norm
@@ -63,9 +64,11 @@ if TYPE_CHECKING:
     from residyn.quantities.units import sign_kept as sign_kept
     from residyn.quantities.units import unit_correlation as unit_correlation
     from residyn.report import write_report as write_report
-    from residyn.run.results import open_results as open_results
-    from residyn.run.results import save_results as save_results
+    from residyn.runs.results import open_results as open_results
+    from residyn.runs.results import save_results as save_results
     from residyn.schema import from_array as from_array
+    from residyn.settings import AnalysisSettings as AnalysisSettings
+    from residyn.settings import ClaimsSettings as ClaimsSettings
     from residyn.spaces import Space as Space
     from residyn.spaces import explained_variance as explained_variance
     from residyn.spaces import explained_variance_by_sublayer as explained_variance_by_sublayer
@@ -85,10 +88,10 @@ __version__ = version("residyn")
 # Each public name is imported when it is first used, so that `import residyn` needs neither torch nor matplotlib.
 _HOMES = {
     "NULLS": "residyn.nulls",
-    "ClaimSettings": "residyn.claims",
+    "AnalysisSettings": "residyn.settings",
+    "ClaimsSettings": "residyn.settings",
     "Layout": "residyn.model.sites",
     "ResidynError": "residyn.errors",
-    "Settings": "residyn.quantities.settings",
     "Space": "residyn.spaces",
     "Teleports": "residyn.figures.drawers",
     "affine": "residyn.teleports",
@@ -121,7 +124,10 @@ _HOMES = {
     "mutual_information": "residyn.quantities.information",
     "noise_floor": "residyn.quantities.noise",
     "norm": "residyn.quantities.states",
-    "open_results": "residyn.run.results",
+    "open_results": "residyn.runs.results",
+    "open_run": "residyn.pipeline.run",
+    "run": "residyn.pipeline.run",
+    "Run": "residyn.pipeline.run",
     "open_states": "residyn.store",
     "open_teleports": "residyn.model.teleport",
     "orbits": "residyn.quantities.orbits",
@@ -131,7 +137,7 @@ _HOMES = {
     "plot": "residyn.figures.panels",
     "read_texts": "residyn.model.texts",
     "return_fraction": "residyn.teleports",
-    "save_results": "residyn.run.results",
+    "save_results": "residyn.runs.results",
     "sign_kept": "residyn.quantities.units",
     "summary": "residyn.teleports",
     "surrogate": "residyn.nulls",
@@ -149,10 +155,11 @@ _HOMES = {
 
 __all__ = [
     "NULLS",
-    "ClaimSettings",
+    "AnalysisSettings",
+    "ClaimsSettings",
     "Layout",
     "ResidynError",
-    "Settings",
+    "Run",
     "Space",
     "Teleports",
     "affine",
@@ -186,6 +193,7 @@ __all__ = [
     "noise_floor",
     "norm",
     "open_results",
+    "open_run",
     "open_states",
     "open_teleports",
     "orbits",
@@ -195,6 +203,7 @@ __all__ = [
     "plot",
     "read_texts",
     "return_fraction",
+    "run",
     "save_results",
     "sign_kept",
     "summary",

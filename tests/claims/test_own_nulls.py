@@ -9,20 +9,21 @@ import numpy as np
 import pytest
 
 import synthetic_claims as synthetic
-from residyn.claims import ClaimSettings, parts, verdicts
+from residyn.claims import parts, verdicts
 from residyn.claims.catalogue import CLAIMS
 from residyn.claims.columns import SAME
 from residyn.claims.parts import Found
 from residyn.claims.teleports import CLAIMS as JOURNEYS
 from residyn.claims.teleports import journeys
 from residyn.claims.work import Work
+from residyn.settings import ClaimsSettings
 
 DRAWS, MOST = 200, 18
 
 
 def holds(states, number, seed) -> bool:
     """The verdict of one claim without its controls, which decide no verdict."""
-    work = Work(states, None, {}, ClaimSettings(resamples=40, draws=20, seed=seed), [number])
+    work = Work(states, None, {}, ClaimsSettings(resamples=40, null_draws=20, claims_seed=seed), [number])
     ledger = {}
     for name, compute in work.tasks():
         if name in ("model", SAME) or name.startswith("null "):

@@ -7,13 +7,14 @@ import pytest
 import xarray as xr
 
 import synthetic_claims as synthetic
-from residyn.claims import ClaimSettings, judge, teleports
+from residyn.claims import judge, teleports
 from residyn.claims.curves import DRAWS
 from residyn.claims.teleports import host_null, journeys
 from residyn.numerics.groups import interval
 from residyn.schema import Site, SiteMap
+from residyn.settings import ClaimsSettings
 
-SETTINGS = ClaimSettings(resamples=100)
+SETTINGS = ClaimsSettings(resamples=100)
 LAYERS = [0, 3, 7, 11, 15]
 CCN, ARXIV = teleports.CLAIMS
 NONE = np.empty(0, dtype=str)

@@ -4,8 +4,9 @@ from dataclasses import replace
 import pytest
 
 from claims_record import example_claims
-from residyn.claims import catalogue, read_verdicts, teleports
+from residyn.claims import catalogue, teleports
 from residyn.report.abstract import PAPERS_CLAIMS, abstract, key_numbers
+from residyn.runs.verdicts import read_verdicts
 
 from .conftest import RUN
 

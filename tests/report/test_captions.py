@@ -10,7 +10,6 @@ import pytest
 import xarray as xr
 
 from claims_record import example_claims
-from residyn.claims import read_verdicts
 from residyn.report.captions import (
     REGISTRY,
     beyond,
@@ -22,6 +21,7 @@ from residyn.report.captions import (
     teleports,
     units,
 )
+from residyn.runs.verdicts import read_verdicts
 from residyn.schema import Sublayer, label_states, transition_coords
 
 from .conftest import site_map

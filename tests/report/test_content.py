@@ -10,7 +10,7 @@ from residyn.errors import DataError, StoreError
 from residyn.figures import drawers
 from residyn.report.captions import registry
 from residyn.report.content import gather
-from residyn.run.results import open_results, save_results
+from residyn.runs.results import open_results, save_results
 
 from .conftest import HOSTILE, RUN, make_results, write_run
 

@@ -21,8 +21,8 @@ from residyn.quantities.kinematics import kinematics
 from residyn.quantities.massive import massive_ratio, massive_units
 from residyn.quantities.orbits import orbits
 from residyn.quantities.robustness import without_massive
-from residyn.quantities.settings import Settings
 from residyn.schema import SAMPLE, provenance_of, transition_coords
+from residyn.settings import AnalysisSettings
 from residyn.spaces import explained_variance, explained_variance_by_sublayer, fit_space, pc_scores
 from residyn.walk import Progress, summaries_of
 
@@ -45,12 +45,12 @@ class Part(NamedTuple):
     name: str
     counts: str
     first: str
-    compute: Callable[[xr.DataArray, Settings, xr.Dataset, Progress], xr.Dataset]
+    compute: Callable[[xr.DataArray, AnalysisSettings, xr.Dataset, Progress], xr.Dataset]
 
 
 def analyze(
     states: xr.DataArray,
-    settings: Settings | None = None,
+    settings: AnalysisSettings | None = None,
     *,
     stages: Stages | None = None,
     earlier: xr.Dataset | None = None,
@@ -81,7 +81,7 @@ def analyze(
     the states break the data contract, are empty, have but one sublayer, or hold a non-finite value; UsageError
     for settings out of range.
     """
-    settings = settings or Settings()
+    settings = settings or AnalysisSettings()
     settings.check()
     transition_coords(states)
     results = earlier
@@ -113,7 +113,7 @@ def _silent(_name: str, _counts: str) -> Iterator[Progress]:
 
 
 def _activations(
-    states: xr.DataArray, _settings: Settings, _results: xr.Dataset, progress: Progress
+    states: xr.DataArray, _settings: AnalysisSettings, _results: xr.Dataset, progress: Progress
 ) -> xr.Dataset:
     """Panels B–F, in one reading of the states."""
     moments, sums = summaries_of(states, progress)
@@ -133,17 +133,28 @@ def _activations(
     return xr.Dataset({str(result.name): result for result in results})
 
 
-def _information(states: xr.DataArray, settings: Settings, _results: xr.Dataset, progress: Progress) -> xr.Dataset:
+def _information(
+    states: xr.DataArray, settings: AnalysisSettings, _results: xr.Dataset, progress: Progress
+) -> xr.Dataset:
     """Panels G and H."""
-    options = Options(k=settings.neighbours, repeats=settings.shuffles, seed=settings.seed, device=settings.device)
+    options = Options(
+        k=settings.neighbours,
+        repeats=settings.shuffles,
+        seed=settings.analysis_seed,
+        device=settings.analysis_device,
+    )
     return mutual_informations(states, settings.estimators, options, progress)
 
 
-def _massive(states: xr.DataArray, _settings: Settings, _results: xr.Dataset, progress: Progress) -> xr.Dataset:
+def _massive(
+    states: xr.DataArray, _settings: AnalysisSettings, _results: xr.Dataset, progress: Progress
+) -> xr.Dataset:
     return xr.Dataset({"massive_ratio": massive_ratio(states, progress=progress)})
 
 
-def _space(states: xr.DataArray, settings: Settings, results: xr.Dataset, progress: Progress) -> xr.Dataset:
+def _space(
+    states: xr.DataArray, settings: AnalysisSettings, results: xr.Dataset, progress: Progress
+) -> xr.Dataset:
     """Panels I, J and K: the global space in full, and of the others what they explain."""
     if states.sizes[SAMPLE] < LEAST_SAMPLES:
         raise DataError(f"half of at least {LEAST_SAMPLES} samples is held out; there are {states.sizes[SAMPLE]}.")
@@ -159,7 +170,7 @@ def _space(states: xr.DataArray, settings: Settings, results: xr.Dataset, progre
     shares: dict[str, xr.DataArray] = {}
     for done, (name, option) in enumerate(options.items()):
         progress(done, len(options))
-        space = fit_space(states, settings.components, seed=settings.seed, **option)
+        space = fit_space(states, settings.components, seed=settings.analysis_seed, **option)
         samples = "held_out" if "hold_out" in option else None
         cumulative = explained_variance(states, space, samples=samples)
         shares[name] = explained_variance_by_sublayer(cumulative)
@@ -173,31 +184,43 @@ def _space(states: xr.DataArray, settings: Settings, results: xr.Dataset, progre
     return xr.Dataset({**made, "explained_variance_by_sublayer": together})
 
 
-def _dimensions(states: xr.DataArray, _settings: Settings, _results: xr.Dataset, progress: Progress) -> xr.Dataset:
+def _dimensions(
+    states: xr.DataArray, _settings: AnalysisSettings, _results: xr.Dataset, progress: Progress
+) -> xr.Dataset:
     return dimensions(states, progress=progress)
 
 
-def _robustness(states: xr.DataArray, settings: Settings, results: xr.Dataset, progress: Progress) -> xr.Dataset:
+def _robustness(
+    states: xr.DataArray, settings: AnalysisSettings, results: xr.Dataset, progress: Progress
+) -> xr.Dataset:
     return without_massive(states, results, settings.leave_out, progress)
 
 
-def _kinematics(states: xr.DataArray, _settings: Settings, _results: xr.Dataset, progress: Progress) -> xr.Dataset:
+def _kinematics(
+    states: xr.DataArray, _settings: AnalysisSettings, _results: xr.Dataset, progress: Progress
+) -> xr.Dataset:
     return kinematics(states, progress)
 
 
-def _dependence(states: xr.DataArray, settings: Settings, results: xr.Dataset, progress: Progress) -> xr.Dataset:
-    found = dependence(states, settings.seed, progress)
+def _dependence(
+    states: xr.DataArray, settings: AnalysisSettings, results: xr.Dataset, progress: Progress
+) -> xr.Dataset:
+    found = dependence(states, settings.analysis_seed, progress)
     if "mutual_information" in results:
         found["information_excess"] = information_excess(results["mutual_information"])
     return found
 
 
-def _basis(states: xr.DataArray, settings: Settings, _results: xr.Dataset, progress: Progress) -> xr.Dataset:
-    return basis(states, seed=settings.seed, progress=progress)
+def _basis(
+    states: xr.DataArray, settings: AnalysisSettings, _results: xr.Dataset, progress: Progress
+) -> xr.Dataset:
+    return basis(states, seed=settings.analysis_seed, progress=progress)
 
 
-def _orbits(_states: xr.DataArray, settings: Settings, results: xr.Dataset, progress: Progress) -> xr.Dataset:
-    return orbits(results["mean_activation"], seed=settings.seed, progress=progress)
+def _orbits(
+    _states: xr.DataArray, settings: AnalysisSettings, results: xr.Dataset, progress: Progress
+) -> xr.Dataset:
+    return orbits(results["mean_activation"], seed=settings.analysis_seed, progress=progress)
 
 
 PARTS = (

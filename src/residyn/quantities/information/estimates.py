@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 import xarray as xr
@@ -13,10 +13,10 @@ from residyn.errors import UsageError
 from residyn.numerics import information, moments
 from residyn.numerics.information import on_device
 from residyn.schema import SAMPLE, UNIT
+from residyn.settings import Estimator
 from residyn.walk import Progress, each_numbered_block
 
-Estimator = Literal["gcmi", "ksg", "kde", "binned"]
-ESTIMATORS: tuple[Estimator, ...] = ("gcmi", "ksg", "kde", "binned")
+ESTIMATORS: tuple[Estimator, ...] = get_args(Estimator)
 
 
 @dataclass(frozen=True)

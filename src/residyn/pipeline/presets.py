@@ -1,4 +1,4 @@
-"""Named sets of choices, for everything that was not typed on the command line."""
+"""Named sets of settings, for everything that was not chosen one by one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PresetName = Literal["default", "paper", "quick"]
 
 @dataclass(frozen=True)
 class Preset:
-    """What it is for, and its choices by the options' names; what it does not name keeps its default."""
+    """What it is for, and its choices by the settings' names; what it does not name keeps its default."""
 
     purpose: str
     choices: Mapping[str, Any] = field(default_factory=dict)
@@ -30,10 +30,10 @@ PRESETS: dict[PresetName, Preset] = {
             # The paper kept the BOS that Llama's tokenizer adds. In front of the texts of a model trained without
             # one it would be another experiment, so the tokenizer's own rule stays.
             "bos": "auto",
-            "estimators": "kde,gcmi",
+            "estimators": ("kde", "gcmi"),
             "components": 100,
             "grid": 10,
-            "extents": "robust,15",
+            "extents": ("robust", 15.0),
             "horizon": 12,
             "reference": True,
         },
@@ -43,16 +43,16 @@ PRESETS: dict[PresetName, Preset] = {
         {
             "n": 200,
             "max_tokens": 64,
-            "estimators": "gcmi",
+            "estimators": ("gcmi",),
             "shuffles": 1,
             "components": 50,
-            "leave_out": "3",
+            "leave_out": (3,),
             "hosts": 1,
             "untrained_teleports": 0,
             "untrained": 0,
             "shuffled_tokens": False,
             "noise": False,
-            "formats": "png",
+            "formats": ("png",),
         },
     ),
 }

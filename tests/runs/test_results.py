@@ -15,8 +15,8 @@ import zarr
 
 from residyn.errors import DataError, ResourceError, StoreError
 from residyn.quantities.suite import analyze
-from residyn.run import results as saving
-from residyn.run.results import has_header, lost_its_header, open_results, save_results
+from residyn.runs import results as saving
+from residyn.runs.results import has_header, lost_its_header, open_results, save_results
 
 Make = Callable[..., xr.DataArray]
 

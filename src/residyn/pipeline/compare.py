@@ -1,4 +1,4 @@
-"""The verb `compare`: runs, and on request their controls, beside each other in a folder of their own."""
+"""Several runs, and on request their controls, beside each other in a folder of their own."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from residyn import store
-from residyn.cli import claims as judging
-from residyn.cli import controls as controlling
-from residyn.cli import stages
-from residyn.cli.display import Display
-from residyn.cli.origin import of_other_states
-from residyn.cli.owned import open_own
-from residyn.cli.request import AnalysisRequest
 from residyn.errors import StoreError, UsageError
+from residyn.pipeline import analysis as analysing
+from residyn.pipeline.reporter import SILENT, Reporter
+from residyn.runs import layout
+from residyn.runs.contents import outdated
+from residyn.runs.results import open_if_whole, open_results
+from residyn.runs.stages import read_stage
+from residyn.runs.verdicts import read_verdicts
+from residyn.settings import AnalysisSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Run:
+class Compared:
     """A run that is compared: its folder, results, verdicts, and its states where they are the results' own."""
 
     directory: Path
@@ -37,8 +36,21 @@ class Run:
     states: xr.DataArray | None
 
 
-def compare(directories: Sequence[Path], out: Path, display: Display, *, with_controls: bool = False) -> None:
-    """Put runs beside each other: OUT/comparison.png, .pdf, .svg, OUT/tables/*.csv, and a digest on the terminal.
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison found: distances between trajectories, the verdicts side by side, and the pictures."""
+
+    folder: Path
+    distances: xr.DataArray
+    claims: pd.DataFrame
+    warnings: list[str]
+    pictures: list[Path]
+
+
+def compare(
+    directories: Sequence[Path], out: Path, reporter: Reporter = SILENT, *, with_controls: bool = False
+) -> Comparison:
+    """Put runs beside each other: OUT/comparison.png, .pdf, .svg and OUT/tables/*.csv; what was found.
 
     Runs are named by their folders, with as much of the path as tells them apart; controls as "RUN / CONTROL". A
     control without results is analysed first, into its own folder, with one estimator and no baselines. Raises
@@ -52,7 +64,7 @@ def compare(directories: Sequence[Path], out: Path, display: Display, *, with_co
         _check_run(directory)
     target = check_folder(out)
     if with_controls:
-        named |= _controls(named, display)
+        named |= _controls(named, reporter)
     if len(named) < 2:
         found = ", and no captured controls" if with_controls else ""
         advice = (
@@ -61,8 +73,8 @@ def compare(directories: Sequence[Path], out: Path, display: Display, *, with_co
         raise UsageError(
             f"A comparison needs at least two runs; got {len(named)}{found}. Name another, or {advice}."
         )
-    runs = {name: _open(directory, display) for name, directory in named.items()}
-    _compare(runs, target, display)
+    runs = {name: _open(directory, reporter) for name, directory in named.items()}
+    return _compare(runs, target, reporter)
 
 
 def names_of(directories: Sequence[Path]) -> list[str]:
@@ -94,7 +106,7 @@ def _telling(parts: tuple[str, ...], paths: Sequence[tuple[str, ...]]) -> int:
 
 
 def _check_run(directory: Path) -> None:
-    if (directory / stages.RESULTS).exists():
+    if (directory / layout.RESULTS).exists():
         return
     if store.has_manifest(directory):
         raise StoreError(f"{directory} has no results yet. Make them with: residyn analyze {directory}")
@@ -104,72 +116,69 @@ def _check_run(directory: Path) -> None:
     )
 
 
-def _controls(named: Mapping[str, Path], display: Display) -> dict[str, Path]:
+def _controls(named: Mapping[str, Path], reporter: Reporter) -> dict[str, Path]:
     """The complete controls of all runs, analysed; the first of each run, then the second, …"""
     found = []
     for name, directory in named.items():
-        folder = directory / controlling.FOLDER
+        folder = directory / layout.CONTROLS
         complete = []
         for control in sorted(folder.iterdir()) if folder.is_dir() else []:
             # The capture in other batches is no other condition.
-            if control.name == controlling.NOISE or not store.has_manifest(control):
+            if control.name == layout.NOISE or not store.has_manifest(control):
                 continue
             if not store.info(control)["complete"]:
-                display.warn([f"{control} is not complete. Go on with: residyn controls {directory}"])
+                reporter.warn([f"{control} is not complete. Go on with: residyn controls {directory}"])
                 continue
-            _analyze_control(control, display)
+            _analyze_control(control, reporter)
             complete.append((f"{name} / {control.name}", control))
         if not complete:
-            display.warn([f"{name} has no controls. Capture them with: residyn controls {directory}"])
+            reporter.warn([f"{name} has no controls. Capture them with: residyn controls {directory}"])
         found.append(complete)
     return dict(control for rank in zip_longest(*found) for control in rank if control is not None)
 
 
-def _analyze_control(directory: Path, display: Display) -> None:
-    """Results of a control's states, unless they are there: what curves are made of, and no more."""
-    results = open_own(directory / stages.RESULTS)
-    if results is not None:
-        same = results.attrs.get("states_hash") == store.open_states(directory).attrs["states_hash"]
-        if same and results.attrs.get("complete"):
+def _analyze_control(directory: Path, reporter: Reporter) -> None:
+    """Results of a control's states, unless it was analysed, however: what curves are made of, and no more."""
+    finished = read_stage(directory, analysing.NAME)
+    if finished is not None and open_if_whole(directory / layout.RESULTS) is not None:
+        hashes = {"states": store.open_states(directory).attrs["states_hash"]}
+        if finished.inputs == hashes:
             return
-    stages.analyze(directory, AnalysisRequest(estimators="gcmi", shuffles=0, leave_out=""), display)
+    analysing.analysis(directory, AnalysisSettings(estimators=("gcmi",), shuffles=0, leave_out=()), reporter)
 
 
-def _open(directory: Path, display: Display) -> Run:
-    from residyn.claims import read_verdicts
-    from residyn.run.results import open_results
-
-    results = open_results(directory / stages.RESULTS)
+def _open(directory: Path, reporter: Reporter) -> Compared:
+    results = open_results(directory / layout.RESULTS)
     origin = results.attrs.get("states_hash")
     states = None
     if store.has_manifest(directory):
         states = store.open_states(directory, allow_partial=True)
-        if notice := of_other_states(directory, results, states):
-            display.warn([notice])
+        if notice := outdated(directory, results, states):
+            reporter.warn([notice])
             states = None
-    verdicts = read_verdicts(directory / judging.FILE)
+    verdicts = read_verdicts(directory / layout.CLAIMS)
     if verdicts is None:
-        display.warn([f"{directory} has no claims yet. Judge them with: residyn claims {directory}"])
+        reporter.warn([f"{directory} has no claims yet. Judge them with: residyn claims {directory}"])
     elif verdicts.states_hash != origin:
-        display.warn([f"The claims of {directory} are of other states. Renew: residyn claims {directory}"])
-    return Run(directory, results, verdicts, states)
+        reporter.warn([f"The claims of {directory} are of other states. Renew: residyn claims {directory}"])
+    return Compared(directory, results, verdicts, states)
 
 
-def _compare(runs: Mapping[str, Run], out: Path, display: Display) -> None:
+def _compare(runs: Mapping[str, Compared], out: Path, reporter: Reporter) -> Comparison:
     from residyn import comparison
     from residyn.figures.comparison import compare_figure
     from residyn.figures.saving import save
 
     results = {name: run.results for name, run in runs.items()}
     warnings = comparison.differences(results)
-    display.warn(warnings)
-    with display.progress("trajectories", "samples") as progress:
+    reporter.warn(warnings)
+    with reporter.progress("trajectories", "samples") as progress:
         distances = comparison.trajectory_distance({n: _path(run) for n, run in runs.items()}, progress=progress)
     claims = comparison.claims_table({name: run.verdicts for name, run in runs.items()})
     # Into the record and every picture's metadata: as in run.json, nobody's home folder is named there.
     described = {"runs": {name: _described(run) for name, run in runs.items()}, "warnings": warnings}
     record = store.without_home(store.plain(described))
-    with display.stage("Comparing the states of shared texts, and drawing"):
+    with reporter.stage("Comparing the states of shared texts, and drawing"):
         curves = comparison.curves(results)
         known = {name: (run.states, _texts(run.directory)) for name, run in runs.items() if run.states is not None}
         tables = {
@@ -179,23 +188,15 @@ def _compare(runs: Mapping[str, Run], out: Path, display: Display) -> None:
             "similarity": comparison.similarity_table(known) if known else None,
         }
         comparison.write_folder(out, record, tables)
-        pictures = save(compare_figure(curves, distances, claims), out / comparison.FIGURE, provenance=record)
-    if display.as_json:
-        described = _digest(distances, claims)
-        display.emit(
-            {"comparison": str(out), "figures": list(map(str, pictures)), "warnings": warnings, **described}
-        )
-        return
-    _show(out, distances, claims, display)
-    display.result(f"Figure:  {pictures[0]}")
-    display.result(f"Numbers: {out / 'tables'} (csv)")
+        pictures = save(compare_figure(curves, distances, claims), out / layout.COMPARISON, provenance=record)
+    return Comparison(out, distances, claims, warnings, pictures)
 
 
-def _path(run: Run) -> xr.DataArray:
+def _path(run: Compared) -> xr.DataArray:
     return run.results["mean_activation"] if run.states is None else run.states
 
 
-def _described(run: Run) -> dict[str, Any]:
+def _described(run: Compared) -> dict[str, Any]:
     names = ("model", "states_hash", "n_samples", "texts", "position", "capture_dtype", "residyn_version")
     attrs = run.results.attrs
     return {"directory": str(run.directory), **{name: attrs[name] for name in names if name in attrs}}
@@ -206,39 +207,3 @@ def _texts(directory: Path) -> dict[int, str]:
     manifest = store.read_manifest(directory)
     rows = store.read_samples(directory, sha256=manifest.samples_sha256, n_samples=manifest.n_samples)
     return {row["sample"]: row["sha256"] for row in rows}
-
-
-def _digest(distances: xr.DataArray, claims: pd.DataFrame) -> dict[str, Any]:
-    """Verdicts and distances as plain values, by the names of the runs."""
-    names = [str(name) for name in distances["run"].values]
-
-    def by_run(values: np.ndarray) -> dict[str, Any]:
-        return dict(zip(names, values.tolist(), strict=True))
-
-    judged = zip(claims.index, claims.to_numpy(), strict=True)
-    return {
-        "runs": names,
-        "claims": [
-            {"number": number, "variant": variant, "claim": words, "verdicts": by_run(row)}
-            for (number, variant, words), row in judged
-        ],
-        "distances": {name: by_run(row) for name, row in zip(names, distances.values, strict=True)},
-        "within": by_run(distances["within"].values),
-    }
-
-
-def _show(out: Path, distances: xr.DataArray, claims: pd.DataFrame, display: Display) -> None:
-    names = [str(name) for name in distances["run"].values]
-    verdicts = [
-        (f"{number} {variant}".strip(), words, *(judging.MARKS.get(cell, cell) for cell in row))
-        for (number, variant, words), row in zip(claims.index, claims.to_numpy(), strict=True)
-    ]
-    if verdicts:
-        key = ", ".join(f"{mark} {verdict}" for verdict, mark in judging.MARKS.items())
-        display.table(f"{out}: the paper's claims ({key})", ["", "claim", *names], verdicts)
-    rows = [
-        (name, *(f"{value:.3f}" if np.isfinite(value) else "–" for value in (*row, within)))
-        for name, row, within in zip(names, distances.values, distances["within"].values, strict=True)
-    ]
-    title = f"{out}: distance between mean trajectories (rad, at most 1.571)"
-    display.table(title, ["", *names, "between own halves"], rows)

@@ -88,6 +88,54 @@ def open_results(path: str | Path) -> xr.Dataset:
     return results
 
 
+def open_if_whole(path: Path) -> xr.Dataset | None:
+    """The results at `path`, a place of a run's own; None where there are none, or they were damaged since.
+
+    Raises StoreError where another residyn wrote them, or something else stands there: neither is made again.
+    """
+    if not path.exists():
+        return None
+    try:
+        return open_results(path)
+    except StoreError:
+        if has_header(path) or lost_its_header(path):
+            return None
+        raise
+
+
+def open_made(path: Path, command: str) -> xr.Dataset:
+    """The results that another stage made, by `command`. Raises StoreError where they are gone or damaged."""
+    made = open_if_whole(path)
+    if made is None:
+        what = "were damaged since they were made" if path.exists() else "are gone"
+        raise StoreError(f"The results at {path} {what}. Make them again: {command}")
+    return made
+
+
+def replace_results(results: xr.Dataset, path: Path) -> None:
+    """Write results to `path`, a place of a run's own, over those that are there, damaged or not."""
+    if lost_its_header(path):
+        shutil.rmtree(path)
+    save_results(results, path)
+
+
+def remove_results(path: Path) -> None:
+    """Take away results in one step, so that half of them are never found."""
+    if path.exists():
+        aside = path.with_name(f"{path.name}.replaced")
+        shutil.rmtree(aside, ignore_errors=True)
+        path.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def hash_of_results(path: Path) -> str | None:
+    """The sha256 of what results say of themselves, the hashes of their values included; None where there are none."""
+    try:
+        return hashlib.sha256((path / "zarr.json").read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
 def _write(results: xr.Dataset, path: Path) -> None:
     header = {
         "residyn_format": FORMAT,
