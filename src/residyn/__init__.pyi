@@ -1,6 +1,5 @@
 # The public names, each where it stands: read by type checkers, and by `__init__.py`, which imports a name when
 # it is first used. Each quantity of `residyn.quantities.registry` has its name too: residyn.cosine(states), …
-from .claims import ClaimSettings as ClaimSettings
 from .claims import judge as judge
 from .comparison import trajectory_distance as trajectory_distance
 from .errors import ResidynError as ResidynError
@@ -20,6 +19,9 @@ from .model.texts import tokenize_texts as tokenize_texts
 from .nulls import NULLS as NULLS
 from .nulls import against_null as against_null
 from .nulls import surrogate as surrogate
+from .pipeline.run import Run as Run
+from .pipeline.run import open_run as open_run
+from .pipeline.run import run as run
 from .quantities.basis import kurtosis_rotated as kurtosis_rotated
 from .quantities.correlations import correlation_density as correlation_density
 from .quantities.dependence import dependence as dependence
@@ -33,14 +35,15 @@ from .quantities.noise import noise_floor as noise_floor
 from .quantities.orbits import orbits as orbits
 from .quantities.record import Quantity
 from .quantities.robustness import without_massive as without_massive
-from .quantities.settings import Settings as Settings
 from .quantities.suite import analyze as analyze
 from .quantities.suite import not_computed as not_computed
 from .quantities.tables import tables as tables
 from .report import write_report as write_report
-from .run.results import open_results as open_results
-from .run.results import save_results as save_results
+from .runs.results import open_results as open_results
+from .runs.results import save_results as save_results
 from .schema import from_array as from_array
+from .settings import AnalysisSettings as AnalysisSettings
+from .settings import ClaimsSettings as ClaimsSettings
 from .spaces import Space as Space
 from .spaces import explained_variance as explained_variance
 from .spaces import explained_variance_by_sublayer as explained_variance_by_sublayer

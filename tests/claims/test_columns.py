@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 
 import synthetic_claims as synthetic
-from residyn.claims import ClaimSettings, judge
 from residyn.claims import columns as of_columns
+from residyn.claims import judge
 from residyn.claims.registry import claims as all_claims
 from residyn.errors import DataError
 from residyn.nulls import surrogate
 from residyn.quantities.curves import curves
 from residyn.quantities.massive import leave_out, massive_ratio, massive_units
 from residyn.quantities.replicates import plan_of
+from residyn.settings import ClaimsSettings
 from residyn.spaces import fit_space
 
-SETTINGS = ClaimSettings(resamples=60, draws=19)
+SETTINGS = ClaimsSettings(resamples=60, null_draws=19)
 TWINS = ("untrained-0", "untrained-1", "untrained-2")
 
 

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 import synthetic_claims as synthetic
-from residyn.claims import ClaimSettings, Verdicts, judge
+from residyn.claims import Verdicts, judge
 from residyn.claims.registry import claims
 from residyn.claims.work import Work
 from residyn.errors import DataError, UsageError
+from residyn.settings import ClaimsSettings
 from residyn.store.records import canonical, plain
 
-SETTINGS = ClaimSettings(resamples=20, draws=2, n_samples=20)
+SETTINGS = ClaimsSettings(resamples=20, null_draws=2, null_samples=20)
 
 
 class Interrupted(Exception):
@@ -250,7 +251,7 @@ def test_settings_out_of_range_are_refused(states, changed, least):
     (name, value), *_ = changed.items()
     with pytest.raises(UsageError, match=f"{name} is a whole number of at least {least}; got {value}"):
         judge(states, settings=replace(SETTINGS, **changed))
-    ClaimSettings(**{name: least}).check()
+    ClaimsSettings(**{name: least}).check()
 
 
 @pytest.mark.parametrize(("numbers", "came"), [([], "none"), ([0], "0"), ([1, 15], "1, 15")])
@@ -267,10 +268,10 @@ def test_states_that_are_none_are_refused(states):
 
 
 def test_settings_are_told_as_what_decides_the_numbers():
-    assert json.loads(ClaimSettings(draws=5).to_json()) == {
+    assert json.loads(ClaimsSettings(null_draws=5).to_json()) == {
         "draws": 5,
         "n_samples": 200,
         "resamples": 200,
         "seed": 0,
     }
-    assert ClaimSettings().to_json() != ClaimSettings(n_samples=100).to_json()
+    assert ClaimsSettings().to_json() != ClaimsSettings(null_samples=100).to_json()

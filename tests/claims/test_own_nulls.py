@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import synthetic_claims as synthetic
-from residyn.claims import ClaimSettings, parts, verdicts
+from residyn.claims import parts, verdicts
 from residyn.claims.columns import SAME
 from residyn.claims.parts import Found
 from residyn.claims.registry import claims as all_claims
 from residyn.claims.teleports import journeys
 from residyn.claims.work import Work
+from residyn.settings import ClaimsSettings
 
 DRAWS, MOST = 200, 18
 
@@ -22,7 +23,7 @@ DRAWS, MOST = 200, 18
 def holds(states, number, seed) -> bool:
     """The verdict of one claim without its controls, which decide no verdict."""
     chosen = [claim for claim in all_claims() if claim.number == number]
-    work = Work(states, None, {}, ClaimSettings(resamples=40, draws=20, seed=seed), chosen)
+    work = Work(states, None, {}, ClaimsSettings(resamples=40, null_draws=20, claims_seed=seed), chosen)
     ledger = {}
     for name, compute in work.tasks():
         if name in ("model", SAME) or name.startswith("null "):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import synthetic_claims as synthetic
-from residyn.claims import ClaimSettings, judge
+from residyn.claims import judge
+from residyn.settings import ClaimsSettings
 
-SETTINGS = ClaimSettings(resamples=100, draws=20)
+SETTINGS = ClaimsSettings(resamples=100, null_draws=20)
 
 
 def claim(states, number, **options):

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import synthetic_claims as synthetic
-from residyn.claims import ClaimSettings, catalogue, judge, n_of_paper
+from residyn.claims import catalogue, judge, n_of_paper
 from residyn.claims.reference import reference
 from residyn.claims.registry import claims, numbers
 from residyn.errors import UsageError
+from residyn.settings import ClaimsSettings
 
 
 def test_the_paper_makes_fourteen_claims_the_last_in_two_versions() -> None:
@@ -59,7 +60,7 @@ def alike(slope: float):
 @pytest.mark.usefixtures("fifteenth")
 @pytest.mark.parametrize(("slope", "verdict"), [(2.0, "holds"), (-2.0, "does not hold")])
 def test_a_fifteenth_claim_is_judged_told_and_counted(slope: float, verdict: str) -> None:
-    found = judge(alike(slope), numbers=[15], settings=ClaimSettings(resamples=40, draws=1)).claims
+    found = judge(alike(slope), numbers=[15], settings=ClaimsSettings(resamples=40, null_draws=1)).claims
     assert [(claim.number, claim.verdict) for claim in found] == [(15, verdict)]
     assert "the rank correlation of the mean cosine with depth is" in found[0].sentence
     assert numbers() == tuple(range(1, 16))

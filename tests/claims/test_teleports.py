@@ -7,14 +7,15 @@ import pytest
 import xarray as xr
 
 import synthetic_claims as synthetic
-from residyn.claims import ClaimSettings, judge
+from residyn.claims import judge
 from residyn.claims.curves import DRAWS
 from residyn.claims.registry import claims
 from residyn.claims.teleports import host_null, journeys
 from residyn.numerics.groups import interval
 from residyn.schema import Site, SiteMap
+from residyn.settings import ClaimsSettings
 
-SETTINGS = ClaimSettings(resamples=100)
+SETTINGS = ClaimsSettings(resamples=100)
 LAYERS = [0, 3, 7, 11, 15]
 CCN, ARXIV = (claim for claim in claims() if claim.number == 14)
 NONE = np.empty(0, dtype=str)

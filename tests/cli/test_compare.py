@@ -10,9 +10,9 @@ import pytest
 
 import residyn as rd
 from claims_record import verdicts_of
-from residyn.cli.compare import names_of
 from residyn.cli.main import run_command
 from residyn.errors import StoreError, UsageError
+from residyn.pipeline.compare import names_of
 from residyn.store import info
 
 

@@ -10,13 +10,13 @@ import pytest
 import xarray as xr
 
 import residyn as rd
-from residyn.cli import controls
-from residyn.cli.display import Display
 from residyn.cli.main import run_command
-from residyn.cli.request import ControlsRequest
 from residyn.errors import ModelError, StoreError, UsageError
 from residyn.model import capture as capturing
 from residyn.model.loading import load_model, untrained
+from residyn.pipeline.controls import controls as capture_controls
+from residyn.runs import contents, layout
+from residyn.settings import ControlsSettings
 from residyn.store import read_run, update_run
 
 SMALL = ("--untrained", 1, "--random-positions", "-q")
@@ -57,7 +57,7 @@ def tree(folder):
 
 
 def test_the_controls_are_states_by_name_and_pair_up_by_label(controlled, model_folder):
-    states, found = rd.open_states(controlled), controls.open_controls(controlled)
+    states, found = rd.open_states(controlled), contents.open_controls(controlled)
     assert list(found) == NAMES
     for name, control in found.items():
         assert control.sizes["sample"] == 40, name
@@ -73,13 +73,13 @@ def test_the_controls_are_states_by_name_and_pair_up_by_label(controlled, model_
 
 
 def test_the_noise_floor_is_stored_and_is_no_condition(controlled):
-    floor = controls.open_noise_floor(controlled)
+    floor = contents.open_noise_floor(controlled)
     states = rd.open_states(controlled)
     assert floor["state_noise"].attrs["n_samples"] == 16
     assert float(floor["state_noise"].max()) <= 1e-6
     assert floor["state_noise"].attrs["states_hash"] == states.attrs["states_hash"]
     assert "one text a batch" in floor["state_noise"].attrs["texts_again"]
-    assert controls.open_noise_floor(controlled / "nowhere") is None
+    assert contents.open_noise_floor(controlled / "nowhere") is None
 
 
 def test_what_is_there_is_not_done_again(residyn, own, monkeypatch):
@@ -96,7 +96,7 @@ def test_what_is_there_is_not_done_again(residyn, own, monkeypatch):
 def test_a_missing_shard_is_captured_again_to_the_same_bytes(residyn, own):
     before = tree(own)
     (own / "controls" / "untrained-0" / "commits" / "000000.json").unlink()
-    assert list(controls.open_controls(own)) == NAMES[:2]
+    assert list(contents.open_controls(own)) == NAMES[:2]
     code, _, errors = residyn("controls", own, "-q")
     assert code == 0, errors
     assert tree(own) == before
@@ -115,7 +115,7 @@ def test_an_interrupted_stage_goes_on_and_ends_the_same(residyn, bare, controlle
     assert residyn("controls", bare, *SMALL)[0] == 130
     assert "controls" not in read_run(bare)
     assert len(done) == 2
-    missing = set(NAMES) - set(controls.open_controls(bare))
+    missing = set(NAMES) - set(contents.open_controls(bare))
     assert missing
     again = []
     monkeypatch.setattr(
@@ -133,17 +133,17 @@ def test_what_is_asked_for_later_is_added(residyn, own):
     before = tree(own)
     code, _, errors = residyn("controls", own, "--untrained", 2, "-q")
     assert code == 0, errors
-    assert list(controls.open_controls(own)) == [*NAMES, "untrained-1"]
+    assert list(contents.open_controls(own)) == [*NAMES, "untrained-1"]
     after = tree(own)
     assert {name: after[name] for name in before} == before
-    one, other = (controls.open_controls(own)[f"untrained-{seed}"] for seed in (0, 1))
+    one, other = (contents.open_controls(own)[f"untrained-{seed}"] for seed in (0, 1))
     assert not np.allclose(one, other)
 
 
 def test_a_control_that_is_not_asked_for_any_more_is_not_judged(residyn, own):
     assert residyn("controls", own, "--untrained", 0, "-q")[0] == 0
     assert (own / "controls" / "untrained-0").exists()
-    assert list(controls.open_controls(own)) == NAMES[:2]
+    assert list(contents.open_controls(own)) == NAMES[:2]
 
 
 def test_other_settings_are_refused_by_name_with_the_way_out(residyn, own, monkeypatch):
@@ -167,19 +167,19 @@ def test_a_model_without_a_twin_has_the_other_controls(bare, monkeypatch):
         raise ModelError("No untrained twin can be built.")
 
     monkeypatch.setattr("residyn.model.controls.untrained", refuse)
-    request = ControlsRequest(untrained=1, random_positions=True)
+    request = ControlsSettings(untrained=1, random_positions=True)
     with pytest.raises(ModelError, match="No untrained twin"):
-        controls.controls(bare, request, Display(quiet=True))
-    assert list(controls.open_controls(bare)) == NAMES[:2]
-    assert controls.open_noise_floor(bare) is not None
+        capture_controls(bare, request)
+    assert list(contents.open_controls(bare)) == NAMES[:2]
+    assert contents.open_noise_floor(bare) is not None
 
 
 def test_a_model_that_is_loaded_already_is_used(bare, model_folder, monkeypatch):
     loaded = load_model(str(model_folder))
     monkeypatch.setattr("residyn.model.loading.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
-    controls.controls(bare, ControlsRequest(untrained=0, noise=False), Display(quiet=True), loaded)
-    assert list(controls.open_controls(bare)) == ["shuffled-tokens"]
-    assert controls.open_noise_floor(bare) is None
+    capture_controls(bare, ControlsSettings(untrained=0, noise=False), loaded=loaded)
+    assert list(contents.open_controls(bare)) == ["shuffled-tokens"]
+    assert contents.open_noise_floor(bare) is None
 
 
 def test_special_tokens_in_front_are_read_from_the_run(bare):
@@ -189,18 +189,18 @@ def test_special_tokens_in_front_are_read_from_the_run(bare):
     del record["texts"]["tokens"]
     write_json(bare / "run.json", record)
     with pytest.raises(StoreError, match="which special tokens stand in front"):
-        controls.controls(bare, ControlsRequest(untrained=0), Display(quiet=True))
+        capture_controls(bare, ControlsSettings(untrained=0))
 
 
 def test_a_run_that_names_no_model_is_refused(bare):
     update_run(bare, request=None)
     with pytest.raises(UsageError, match="does not say which model"):
-        controls.controls(bare, ControlsRequest(), Display(quiet=True))
+        capture_controls(bare, ControlsSettings())
 
 
 def test_a_run_without_controls_has_none(captured):
-    assert controls.open_controls(captured) == {}
-    assert controls.open_noise_floor(captured) is None
+    assert contents.open_controls(captured) == {}
+    assert contents.open_noise_floor(captured) is None
 
 
 @pytest.mark.parametrize("put", ["</s>", [7], [1] * 99, {"a": 1}, None])
@@ -212,7 +212,7 @@ def test_special_tokens_that_do_not_stand_in_front_are_refused(bare, monkeypatch
     record["texts"]["tokens"]["settings"]["bos_rule"]["put"] = put
     write_json(bare / "run.json", record)
     with pytest.raises(StoreError, match="not every text begins with them"):
-        controls.controls(bare, ControlsRequest(untrained=0), Display(quiet=True))
+        capture_controls(bare, ControlsSettings(untrained=0))
 
 
 def test_a_flipped_bit_is_captured_again_and_nothing_else(residyn, own):
@@ -243,14 +243,14 @@ def test_a_control_is_not_captured_as_a_run(residyn, own):
 @pytest.mark.parametrize("damage", ["gone", "metadata", "values"])
 def test_a_noise_floor_that_was_damaged_is_made_again_without_the_model(residyn, own, monkeypatch, damage):
     before = tree(own)
-    floor = own / "controls" / controls.NOISE_FLOOR
+    floor = own / "controls" / layout.NOISE_FLOOR
     if damage == "gone":
         shutil.rmtree(floor)
     else:
         files = [floor / "zarr.json"] if damage == "metadata" else sorted(floor.glob("state_noise/c/*"))
         files[0].write_bytes(b"\x00" + files[0].read_bytes()[1:])
         with pytest.raises(StoreError, match="Make them again: residyn controls"):
-            controls.open_noise_floor(own)
+            contents.open_noise_floor(own)
     monkeypatch.setattr("residyn.model.loading.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
     code, _, errors = residyn("controls", own, "-q")
     assert code == 0, errors
@@ -281,13 +281,13 @@ def test_where_nothing_is_asked_for_no_model_is_loaded(residyn, own, monkeypatch
     code, _, errors = residyn("controls", own, *options, "-q")
     assert code == 0, errors
     assert read_run(own)["controls"]["untrained"] == 0
-    assert controls.open_controls(own) == {}
+    assert contents.open_controls(own) == {}
 
 
 def test_what_a_capture_warns_of_stays_with_its_control(bare, monkeypatch):
     monkeypatch.setattr(capturing, "capture_to", lambda job, out, progress=None: ["not bit-reproducible"])
-    monkeypatch.setattr(controls, "_keep_noise_floor", lambda *_: None)
-    controls.controls(bare, ControlsRequest(untrained=0), Display(quiet=True))
+    monkeypatch.setattr("residyn.pipeline.controls._measure_noise", lambda *_: None)
+    capture_controls(bare, ControlsSettings(untrained=0))
     assert read_run(bare / "controls" / "shuffled-tokens")["warnings"] == ["not bit-reproducible"]
 
 
@@ -312,4 +312,4 @@ def test_stored_floors_are_read_as_they_were_computed(controlled):
 
     again = rd.open_states(controlled / "controls" / "noise")
     fresh = noise_floor(rd.open_states(controlled), again)
-    xr.testing.assert_equal(controls.open_noise_floor(controlled).load(), fresh)
+    xr.testing.assert_equal(contents.open_noise_floor(controlled).load(), fresh)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 import residyn as rd
-from residyn.cli.presets import PRESETS
+from residyn.pipeline.presets import PRESETS
 from residyn.quantities import suite
 
 
@@ -23,7 +23,7 @@ def test_presets_are_printed(residyn):
     assert "--estimators" in printed
     code, printed, _ = residyn("presets", "--json")
     record = json.loads(printed)
-    assert record["paper"]["choices"]["estimators"] == "kde,gcmi"
+    assert record["paper"]["choices"]["estimators"] == ["kde", "gcmi"]
     assert record.keys() == PRESETS.keys()
 
 
@@ -88,9 +88,9 @@ def test_an_interrupted_analysis_goes_on_with_the_steps_it_lacks(residyn, copied
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--estimators", "gcmi,mine"), "gcmi, ksg, kde, binned"),
-        (("--leave-out", "1,x"), "--leave-out is whole numbers"),
-        (("--components", "0"), "components is a whole number of at least 1"),
+        (("--estimators", "gcmi,mine"), "one of 'gcmi', 'ksg', 'kde', 'binned'; got gcmi, mine"),
+        (("--leave-out", "1,x"), "--leave-out is a list, each item of it a whole number of at least 1; got 1, x"),
+        (("--components", "0"), "--components is a whole number of at least 1"),
         (("--preset", "fast"), "preset"),
     ],
 )

@@ -35,7 +35,7 @@ def test_a_finished_run_is_found_and_not_done_again(residyn, asked, copied):
     code, printed, errors = residyn("run", *asked, "--out", copied, "--formats", "png", "--json")
     assert code == 0, errors
     assert stamps() == before
-    assert json.loads((copied / "run.json").read_text())["figure"] == {"reference": False, "formats": "png"}
+    assert json.loads((copied / "run.json").read_text())["figure"] == {"reference": False, "formats": ["png"]}
     record = json.loads(printed)
     assert record["figure"].endswith("figure1.png")
     assert {row["quantity"] for row in record["summary"]} >= {"cosine", "velocity", "unit_correlation"}

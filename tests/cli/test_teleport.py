@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 import residyn as rd
-from residyn.cli import teleports
-from residyn.cli.request import TeleportRequest
 from residyn.errors import DataError
+from residyn.pipeline import teleports
+from residyn.runs.contents import open_teleport_results
+from residyn.runs.layout import TELEPORT_RESULTS
+from residyn.settings import TeleportSettings
 
 SMALL = ("--hosts", 2, "--grid", 3, "--directions", 2, "--radii", "1,2", "--horizon", 3)
 
@@ -26,8 +28,8 @@ def clean(copied):
 
 
 def test_a_run_has_teleports_of_its_model_and_of_an_untrained_one(finished):
-    found = teleports.open_flow(finished)
-    assert list(found) == list(teleports.KEPT)
+    found = open_teleport_results(finished)
+    assert list(found) == list(TELEPORT_RESULTS)
     assert found["flow"].sizes["host"] == 9
     assert list(found["summary"]["model"].values) == ["trained", "untrained 0", "trained − untrained"]
     # A tiny model of three layers: 0, ¼, ½, ¾ and the last of the depth fall on three of them.
@@ -64,7 +66,7 @@ def test_a_teleport_is_found_and_not_done_again(residyn, copied, monkeypatch):
 def test_an_interrupted_teleport_goes_on_with_the_hosts_it_lacks(residyn, clean):
     code, _, errors = residyn("teleport", clean, *SMALL, "-q")
     assert code == 0, errors
-    whole = {name: result.copy(deep=True) for name, result in teleports.open_flow(clean).items()}
+    whole = {name: result.copy(deep=True) for name, result in open_teleport_results(clean).items()}
     parts = sorted((clean / "teleport.zarr").glob("host-*.zip"))
     first = [part.read_bytes() for part in parts]
     parts[1].unlink()
@@ -73,7 +75,7 @@ def test_an_interrupted_teleport_goes_on_with_the_hosts_it_lacks(residyn, clean)
     code, _, errors = residyn("teleport", clean, "-q")
     assert code == 0, errors
     assert [part.read_bytes() for part in parts] == first
-    for name, result in teleports.open_flow(clean).items():
+    for name, result in open_teleport_results(clean).items():
         assert result.identical(whole[name]), name
 
 
@@ -88,10 +90,10 @@ def test_other_settings_are_refused_by_name_with_the_folders_to_remove(residyn, 
     assert "out=" not in errors
 
 
-@pytest.mark.parametrize("name", teleports.KEPT)
+@pytest.mark.parametrize("name", TELEPORT_RESULTS)
 @pytest.mark.parametrize("damage", ["gone", "metadata", "values"])
 def test_results_that_were_damaged_are_made_again(residyn, copied, name, damage):
-    whole = {kept: result.copy(deep=True) for kept, result in teleports.open_flow(copied).items()}
+    whole = {kept: result.copy(deep=True) for kept, result in open_teleport_results(copied).items()}
     path = copied / "teleports" / f"{name}.zarr"
     if damage == "gone":
         shutil.rmtree(path)
@@ -99,13 +101,13 @@ def test_results_that_were_damaged_are_made_again(residyn, copied, name, damage)
         values = (file for file in sorted(path.glob("*/c/**/*")) if file.is_file())
         file = path / "zarr.json" if damage == "metadata" else next(values)
         file.write_bytes(b"\x00" + file.read_bytes()[1:])
-    if (name, damage) != (teleports.KEPT[-1], "gone"):
+    if (name, damage) != (TELEPORT_RESULTS[-1], "gone"):
         code, _, errors = residyn("figure", copied, "-q")
         assert code == 5
         assert f"Make them again: residyn teleport {copied}" in " ".join(errors.split())
     code, _, errors = residyn("teleport", copied, "-q")
     assert code == 0, errors
-    for kept, result in teleports.open_flow(copied).items():
+    for kept, result in open_teleport_results(copied).items():
         assert result.identical(whole[kept]), kept
 
 
@@ -128,21 +130,21 @@ def test_an_analysis_without_dimensions_is_finished_first(residyn, copied, monke
     # Where it cannot be had, the layers themselves are taken.
     lacking = results.assign_attrs(not_computed="orbits: no\ndimension: too few samples")
     states = rd.open_states(copied)
-    found = teleports._places(copied, states, lacking, TeleportRequest())
+    found = teleports._places(copied, states, lacking, TeleportSettings())
     assert found == ["0.attn", "1.attn", "2.attn"]
 
 
 def test_results_of_two_settings_never_stand_beside_each_other(copied, monkeypatch):
-    found = teleports.open_flow(copied)
+    found = open_teleport_results(copied)
 
     def killed(_result, path):
         raise KeyboardInterrupt(path)
 
-    monkeypatch.setattr(teleports, "save_own", killed)
+    monkeypatch.setattr(teleports, "replace_results", killed)
     monkeypatch.setattr("residyn.teleports.affine", lambda flow: flow)
     with pytest.raises(KeyboardInterrupt):
-        teleports._keep(copied, found["flow"], [], "others")
-    assert teleports.open_flow(copied) == {}
+        teleports._keep(copied, found["flow"], [])
+    assert open_teleport_results(copied) == {}
 
 
 def test_two_extents_are_two_kinds_of_targets(residyn, clean):
@@ -159,7 +161,7 @@ def test_two_extents_are_two_kinds_of_targets(residyn, clean):
         "-q",
     )
     assert code == 0, errors
-    flow = teleports.open_flow(clean)["flow"]
+    flow = open_teleport_results(clean)["flow"]
     assert list(flow["injected"].values) == ["1.mlp", "2.attn"]
     assert list(dict.fromkeys(flow["target_kind"].values))[:2] == ["grid", "grid ±15"]
     fixed = flow.isel(target=flow["target_kind"].values == "grid ±15")
@@ -185,7 +187,7 @@ def test_texts_that_end_alike_are_teleported_from_the_first_place_with_a_spread(
     )
     code, _, errors = residyn("run", model_folder, *asked, "--out", tmp_path / "run")
     assert code == 0, errors
-    assert teleports.open_flow(tmp_path / "run")["flow"]["injected"].values[0] == "0.mlp"
+    assert open_teleport_results(tmp_path / "run")["flow"]["injected"].values[0] == "0.mlp"
 
 
 def test_a_run_of_too_few_texts_goes_without_teleports(residyn, model_folder, texts_file, tmp_path):
@@ -202,9 +204,9 @@ def test_a_run_of_too_few_texts_goes_without_teleports(residyn, model_folder, te
     [
         (("--inject", "7"), "neither a layer nor a sublayer"),
         (("--inject", "1.block"), "neither a layer nor a sublayer"),
-        (("--radii", "1,-2"), "positive numbers"),
-        (("--extents", "wide"), "positive numbers"),
-        (("--radii", "2,1"), "grow"),
+        (("--radii", "1,-2"), "--radii is a list, each item of it a number above 0; got 1, -2"),
+        (("--extents", "wide"), "each item of it 'robust' or a number above 0; got wide"),
+        (("--radii", "2,1"), "grow, such as 0.5,1,2; got 2, 1"),
         (("--grid", 0), "--grid is a whole number of at least 1"),
         (("--horizon", 0), "--horizon is a whole number of at least 1"),
         (("--prompt", " "), "--prompt"),

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from residyn.quantities.settings import Settings
 from residyn.quantities.suite import analyze
 from residyn.schema import Sublayer, label_states
+from residyn.settings import AnalysisSettings
 
-FEW = Settings(estimators=("gcmi",), shuffles=0, leave_out=(), components=5)
+FEW = AnalysisSettings(estimators=("gcmi",), shuffles=0, leave_out=(), components=5)
 
 
 def walk(

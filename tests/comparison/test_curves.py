@@ -11,9 +11,9 @@ from residyn.comparison import curves, relative_depth
 from residyn.comparison.quantities import compared
 from residyn.errors import DataError
 from residyn.quantities.information import mutual_information
-from residyn.quantities.settings import Settings
 from residyn.quantities.suite import analyze
 from residyn.quantities.tables import tables
+from residyn.settings import AnalysisSettings
 
 
 def part(table: pd.DataFrame, run: str, quantity: str) -> pd.DataFrame:
@@ -109,7 +109,9 @@ def test_numbers_are_those_of_a_runs_own_tables(table: pd.DataFrame, runs: dict[
 
 
 def test_only_the_shared_estimator_is_compared(make_walk, runs: dict[str, xr.Dataset]) -> None:
-    more = analyze(make_walk(), Settings(estimators=("binned", "gcmi"), shuffles=0, leave_out=(), components=3))
+    more = analyze(
+        make_walk(), AnalysisSettings(estimators=("binned", "gcmi"), shuffles=0, leave_out=(), components=3)
+    )
     table = curves({"more": more, "small": runs["small"]})
     assert [name for name in table["quantity"].unique() if "information" in name] == ["mutual_information gcmi"]
     rows = part(table, "more", "mutual_information gcmi")

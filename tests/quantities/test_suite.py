@@ -21,8 +21,8 @@ from residyn.quantities.information import Options, mutual_informations
 from residyn.quantities.massive import massive_ratio, massive_units
 from residyn.quantities.registry import quantities
 from residyn.quantities.robustness import without_massive
-from residyn.quantities.settings import Settings
 from residyn.quantities.suite import STEPS, analyze, not_computed
+from residyn.settings import AnalysisSettings
 from residyn.spaces import Space, explained_variance, explained_variance_by_sublayer, fit_space, pc_scores
 
 Make = Callable[..., xr.DataArray]
@@ -53,8 +53,8 @@ def test_every_result_is_its_functions_own(make_states: Make, monkeypatch: pytes
 
 def test_the_settings_are_those_of_each_function(make_states: Make) -> None:
     states = make_states(50, units=14)
-    settings = Settings(
-        estimators=("ksg", "binned"), neighbours=2, shuffles=3, components=4, leave_out=(1, 2), seed=8
+    settings = AnalysisSettings(
+        estimators=("ksg", "binned"), neighbours=2, shuffles=3, components=4, leave_out=(1, 2), analysis_seed=8
     )
     results = analyze(states, settings)
     information = mutual_informations(states, ("ksg", "binned"), Options(k=2, repeats=3, seed=8))
@@ -144,7 +144,7 @@ def test_each_step_before_the_spaces_reads_the_states_once(make_states: Make, st
     lazy = dask.array.map_blocks(
         block, chunks=((10,) * 4, (6,), (12,)), dtype=np.float32, meta=np.empty((0, 0, 0), dtype=np.float32)
     )
-    STEPS[step].compute(states.copy(data=lazy), Settings(), analyze(states), lambda done, total: None)
+    STEPS[step].compute(states.copy(data=lazy), AnalysisSettings(), analyze(states), lambda done, total: None)
     assert sorted(reads) == [0, 10, 20, 30]
 
 
@@ -217,12 +217,12 @@ def test_states_that_are_not_finite_end_the_analysis(make_states: Make) -> None:
 )
 def test_bad_settings_are_refused_before_any_work(make_states: Make, choice: dict, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        analyze(make_states(5), Settings(**choice), keep=lambda _: pytest.fail("work was done"))
+        analyze(make_states(5), AnalysisSettings(**choice), keep=lambda _: pytest.fail("work was done"))
 
 
 def test_analysis_loads_neither_torch_nor_matplotlib() -> None:
     code = (
-        "import sys, json, residyn.quantities.suite, residyn.run.results, residyn.quantities.tables;"
+        "import sys, json, residyn.quantities.suite, residyn.runs.results, residyn.quantities.tables;"
         "print(json.dumps([m for m in ('torch', 'transformers', 'matplotlib', 'dask.array', 'xarray') "
         "if m in sys.modules]))"
     )

@@ -14,9 +14,9 @@ import xarray as xr
 
 from residyn.errors import DataError, ResourceError, StoreError
 from residyn.quantities.registry import quantities
-from residyn.quantities.settings import Settings
 from residyn.quantities.suite import analyze
 from residyn.quantities.tables import tables, write_frame, write_tables
+from residyn.settings import AnalysisSettings
 
 Make = Callable[..., xr.DataArray]
 SAMPLE_COLUMNS = ["n_samples", "mean", "sd", "ci_low", "ci_high"]
@@ -124,7 +124,7 @@ def test_intervals_are_over_documents(make_states: Make) -> None:
     widths = []
     for copies in (1, 4):
         states = one.isel(sample=np.repeat(np.arange(30), copies)).assign_coords(sample=np.arange(30 * copies))
-        frame = tables(analyze(states, Settings(estimators=("gcmi",))))["velocity"]
+        frame = tables(analyze(states, AnalysisSettings(estimators=("gcmi",))))["velocity"]
         widths.append((frame["ci_high"] - frame["ci_low"]).mean())
     assert widths[1] == pytest.approx(widths[0], rel=0.25)
 

@@ -9,10 +9,10 @@ import pytest
 import xarray as xr
 
 from residyn.quantities.dependence import dependence
-from residyn.quantities.settings import Settings
 from residyn.quantities.suite import analyze
 from residyn.quantities.tables import tables
 from residyn.quantities.tables.further import dependence_table
+from residyn.settings import AnalysisSettings
 
 Make = Callable[..., xr.DataArray]
 
@@ -38,7 +38,7 @@ def test_dependence_is_quartiles_over_units(make_states: Make) -> None:
 
 def test_kurtosis_after_rotation(make_states: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("residyn.quantities.basis.MOST_ROTATED", 10)
-    results = analyze(make_states(30), Settings(estimators=("gcmi",)))
+    results = analyze(make_states(30), AnalysisSettings(estimators=("gcmi",)))
     made = tables(results)
     table = made["kurtosis_rotated"]
     assert list(table["site"]) == ["attn", "mlp"] * 3

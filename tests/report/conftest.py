@@ -12,13 +12,13 @@ import pytest
 import xarray as xr
 
 from claims_record import example_claims
-from residyn.quantities.settings import Settings
 from residyn.quantities.suite import analyze
 from residyn.report.content import gather
 from residyn.report.page import render
 from residyn.report.record import Report
-from residyn.run.results import save_results
+from residyn.runs.results import save_results
 from residyn.schema import Site, SiteMap, from_array, label_states
+from residyn.settings import AnalysisSettings
 from residyn.spaces import fit_space
 from residyn.teleports import flow, grid, return_fraction, summary
 from synthetic_jumps import UNITS, make_jumps, relaxing
@@ -83,7 +83,7 @@ def make_results(**attrs: Any) -> xr.Dataset:
         **attrs,
     }
     states = label_states(steps.cumsum(axis=1).astype(np.float32), sites.sublayers, attrs=known)
-    return analyze(states, Settings(components=8, leave_out=(1, 3)))
+    return analyze(states, AnalysisSettings(components=8, leave_out=(1, 3)))
 
 
 def make_teleports() -> dict[str, xr.Dataset]:

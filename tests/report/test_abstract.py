@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 
 from claims_record import example_claims
-from residyn.claims import read_verdicts
 from residyn.report.abstract import abstract, key_numbers
+from residyn.runs.verdicts import read_verdicts
 
 from .conftest import RUN
 

@@ -9,7 +9,6 @@ import pytest
 import xarray as xr
 
 from claims_record import example_claims
-from residyn.claims import read_verdicts
 from residyn.figures.panel import Inputs, Panel, Teleports
 from residyn.figures.registry import declared, further, lettered
 from residyn.quantities.registry import quantities
@@ -24,6 +23,7 @@ from residyn.report.captions import (
     teleports,
     units,
 )
+from residyn.runs.verdicts import read_verdicts
 from residyn.schema import Sublayer, label_states, transition_coords
 
 from .conftest import site_map

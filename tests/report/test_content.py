@@ -11,7 +11,7 @@ from residyn.quantities.registry import quantities
 from residyn.report import content
 from residyn.report.content import gather
 from residyn.report.record import Picture
-from residyn.run.results import open_results, save_results
+from residyn.runs.results import open_results, save_results
 
 from .conftest import HOSTILE, RUN, make_results, write_run
 

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from residyn import walk as stream
 from residyn.errors import DataError, UsageError
-from residyn.run.results import open_results, save_results
+from residyn.runs.results import open_results, save_results
 from residyn.spaces import Space, fit_space, fitting, pc_scores
 
 Make = Callable[..., xr.DataArray]

@@ -10,7 +10,7 @@ import xarray as xr
 from scipy import stats
 
 from residyn.errors import DataError
-from residyn.run.results import open_results, save_results
+from residyn.runs.results import open_results, save_results
 from residyn.schema import from_array
 from residyn.spaces import Space, fit_space
 from residyn.teleports import affine, at_horizon, beside, flow, return_fraction, summary, teleport_table

@@ -12,13 +12,14 @@ import xarray as xr
 from residyn.claims import registry, teleports
 from residyn.claims.assemble import assemble
 from residyn.claims.claim import Claim
+from residyn.claims.ledger import Ledger
 from residyn.claims.parts import Found
 from residyn.claims.record import Verdicts
-from residyn.claims.settings import ClaimSettings, Ledger
 from residyn.claims.work import Work
 from residyn.errors import UsageError
 from residyn.numerics import pca
 from residyn.schema import DOCUMENT, SAMPLE, check_states
+from residyn.settings import ClaimsSettings
 from residyn.walk import Progress
 
 _AT_ONCE = 2
@@ -31,7 +32,7 @@ def judge(
     teleport_summary: xr.Dataset | None = None,
     controls: Mapping[str, xr.DataArray] | None = None,
     numbers: Collection[int] | None = None,
-    settings: ClaimSettings | None = None,
+    settings: ClaimsSettings | None = None,
     ledger: Ledger | None = None,
     keep: Callable[[Ledger], object] | None = None,
     progress: Progress | None = None,
@@ -55,7 +56,7 @@ def judge(
     and what `evidence` says. Raises DataError where the states break the data contract, are empty or not finite,
     or controls do not belong to them; UsageError for settings out of range.
     """
-    settings = settings or ClaimSettings()
+    settings = settings or ClaimsSettings()
     settings.check()
     chosen = _chosen(numbers)
     check_states(states)
@@ -65,8 +66,8 @@ def judge(
     _fill(ledger, list(work.tasks()), keep, progress)
     journeys = {}
     if teleport_summary is not None:
-        journeys = teleports.journeys(teleport_summary, settings.resamples, settings.seed)
-    found = Found(ledger, journeys, work.plan, work.paired, settings.seed, settings.draws)
+        journeys = teleports.journeys(teleport_summary, settings.resamples, settings.claims_seed)
+    found = Found(ledger, journeys, work.plan, work.paired, settings.claims_seed, settings.null_draws)
     columns, claims = assemble(found, chosen, float(states.attrs.get("tie_fraction", 0.0)))
     return Verdicts(
         model=str(states.attrs.get("model", "")),
@@ -75,7 +76,7 @@ def judge(
         n_samples=states.sizes[SAMPLE],
         n_groups=work.plan.n_groups,
         documents_known=DOCUMENT in states.coords,
-        seed=settings.seed,
+        seed=settings.claims_seed,
         resamples=settings.resamples,
         columns=columns,
         claims=claims,

@@ -10,8 +10,8 @@ import numpy as np
 from residyn.claims import columns as of_columns
 from residyn.claims import curves, teleports, verdicts
 from residyn.claims.claim import ISOTROPIC, KINDS, ORDER, UNTRAINED, Part
+from residyn.claims.ledger import Ledger
 from residyn.claims.record import ColumnResult, NullResult, PartResult
-from residyn.claims.settings import Ledger
 from residyn.claims.work import CURVE_NULLS
 from residyn.nulls import NULLS
 from residyn.numerics.groups import few_draws, interval

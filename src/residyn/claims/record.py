@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
+
+from msgspec import Meta
 
 Verdict = Literal["holds", "does not hold", "undecided"]
 Origin = Literal["learned", "architecture", "artefact", ""]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 FORMAT, FORMAT_VERSION = "residyn claims", 1
+Count = Annotated[int, Meta(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,8 @@ class Column:
     name: str
     title: str
     kind: str
-    n_samples: int
-    draws: int
+    n_samples: Count
+    draws: Count
     preserves: str
     destroys: str
 
@@ -38,7 +41,7 @@ class NullResult:
     name: str
     mean: float
     p: float
-    repeats: int
+    repeats: Count
     preserves: str
     destroys: str
 
@@ -97,7 +100,7 @@ class ClaimResult:
     difference is clear; and empty where the claim does not hold, or no control tells.
     """
 
-    number: int
+    number: Count
     variant: str
     claim: str
     panel: str
@@ -125,11 +128,11 @@ class Verdicts:
     model: str
     states_hash: str
     residyn_version: str
-    n_samples: int
-    n_groups: int
+    n_samples: Count
+    n_groups: Count
     documents_known: bool
-    seed: int
-    resamples: int
+    seed: Count
+    resamples: Count
     columns: tuple[Column, ...]
     claims: tuple[ClaimResult, ...]
 

@@ -11,7 +11,7 @@ import xarray as xr
 from residyn.claims import columns
 from residyn.claims.claim import KINDS, MASSIVE, ORDER, UNTRAINED, Claim, Part
 from residyn.claims.curves import beside_null, curve_null
-from residyn.claims.settings import ClaimSettings, Ledger, Values
+from residyn.claims.ledger import Ledger, Values
 from residyn.errors import DataError
 from residyn.nulls import surrogate
 from residyn.quantities.curves import COMPONENTS, Curves
@@ -19,6 +19,7 @@ from residyn.quantities.curves import curves as measured
 from residyn.quantities.massive import leave_out, massive_ratio, massive_units
 from residyn.quantities.replicates import Plan, plan_of
 from residyn.schema import SAMPLE, SUBLAYER, check_states
+from residyn.settings import ClaimsSettings
 
 CURVE_NULLS = "curve nulls"
 """The task whose values are, of each statistic with a null of its curve, the draws' mean, p and their number."""
@@ -32,16 +33,16 @@ class Work:
         states: xr.DataArray,
         results: xr.Dataset | None,
         controls: Mapping[str, xr.DataArray],
-        settings: ClaimSettings,
+        settings: ClaimsSettings,
         chosen: Collection[Claim],
     ) -> None:
         self.states, self.results, self.controls, self.settings = states, results, controls, settings
         self.parts = list({part.name: part for claim in chosen for part in claim.parts}.values())
         self.wanted = {name for claim in chosen for name in (*claim.imitations, *claim.removals)}
-        self.plan = plan_of(states, settings.resamples, settings.seed)
+        self.plan = plan_of(states, settings.resamples, settings.claims_seed)
         labels = _common_labels(states, controls, settings)
         self.some = states.isel({SAMPLE: np.flatnonzero(np.isin(states[SAMPLE].values, labels))}).load()
-        self.paired = plan_of(self.some, settings.resamples, settings.seed)
+        self.paired = plan_of(self.some, settings.resamples, settings.claims_seed)
 
     def tasks(self) -> Iterator[tuple[str, Callable[[], Ledger]]]:
         """Each task by its name, under which its values stand in the ledger."""
@@ -58,7 +59,7 @@ class Work:
         for null in self._nulls():
             column = columns.column_of(null)
             drawn = columns.n_draws(column) if column in self.wanted else 0
-            for draw in range(drawn, self.settings.draws):
+            for draw in range(drawn, self.settings.null_draws):
                 yield f"null {null} {draw}", partial(self._of_null, null, draw)
 
     def _nulls(self) -> list[str]:
@@ -91,7 +92,7 @@ class Work:
         nulls: Values = {}
         for part in self.parts:
             if part.null in (ORDER, KINDS) and set(part.needs) <= set(found.curves):
-                drawn = curve_null(part, found, self.settings.seed)
+                drawn = curve_null(part, found, self.settings.claims_seed)
                 value = float(part.compute({name: found.curves[name][:1] for name in part.needs}, found.kind)[0])
                 nulls[part.name] = list(beside_null(value, drawn, above=part.above))
         return {**made, CURVE_NULLS: nulls, "model": values_of(found, self.parts)}
@@ -131,7 +132,7 @@ class Work:
 
     def _seed(self, draw: int) -> int:
         """Another for every draw, and none shared by two seeds below a million."""
-        return self.settings.seed + 1_000_000 * (draw + 1)
+        return self.settings.claims_seed + 1_000_000 * (draw + 1)
 
 
 def values_of(found: Curves, parts: Collection[Part]) -> Values:
@@ -144,13 +145,13 @@ def values_of(found: Curves, parts: Collection[Part]) -> Values:
 
 
 def _common_labels(
-    states: xr.DataArray, controls: Mapping[str, xr.DataArray], settings: ClaimSettings
+    states: xr.DataArray, controls: Mapping[str, xr.DataArray], settings: ClaimsSettings
 ) -> np.ndarray:
     """Labels of the samples that the model and its controls are compared on: those that all controls have."""
     known = states[SAMPLE].values
     if not controls:
-        order = np.random.default_rng(settings.seed).permutation(len(known))
-        return known[order[: settings.n_samples]]
+        order = np.random.default_rng(settings.claims_seed).permutation(len(known))
+        return known[order[: settings.null_samples]]
     common = known
     for name, control in controls.items():
         check_states(control)

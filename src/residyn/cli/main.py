@@ -7,8 +7,8 @@ import traceback
 
 import typer
 
-from residyn.cli import commands
 from residyn.cli.display import Display
+from residyn.cli.verbs import VERBS
 from residyn.errors import ResidynError, UsageError
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for verb in commands.VERBS:
+for verb in VERBS:
     app.command(name=verb.__name__)(verb)
 
 

@@ -8,14 +8,13 @@ from residyn.comparison.claims import ABSENT, claims_table
 from residyn.comparison.curves import curves
 from residyn.comparison.depth import relative_depth
 from residyn.comparison.differences import differences
-from residyn.comparison.folder import FIGURE, check_folder, write_folder
+from residyn.comparison.folder import check_folder, write_folder
 from residyn.comparison.quantities import shared_estimator
 from residyn.comparison.similarity import paired, representation_similarity, similarity_table
 from residyn.comparison.trajectories import distance_table, trajectory_distance
 
 __all__ = [
     "ABSENT",
-    "FIGURE",
     "check_folder",
     "claims_table",
     "curves",

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 
 from residyn.errors import StoreError
 from residyn.quantities.tables import write_frame
+from residyn.runs import layout
+from residyn.settings import Format
 from residyn.store import check_target, read_json, write_json
 from residyn.store.files import disk_errors
 
-FIGURE, RECORD, TABLES = "comparison", "comparison.json", "tables"
-FORMAT, FORMAT_VERSION = "residyn comparison", 1
-
 _TABLES = ("curves", "distances", "claims", "similarity")
-_OWN = {RECORD, TABLES, *(f"{FIGURE}.{kind}" for kind in ("png", "pdf", "svg"))}
+_OWN = {layout.COMPARISON_RECORD, layout.TABLES, *(f"{layout.COMPARISON}.{kind}" for kind in get_args(Format))}
 
 
 def check_folder(out: str | Path) -> Path:
@@ -31,9 +30,9 @@ def check_folder(out: str | Path) -> Path:
         found = _names(out)
         strangers = [name for name in found if name not in _OWN and not name.startswith(".")]
         # An interrupted write leaves a hidden file beside its place.
-        inside = (name for name in _names(out / TABLES) if name.split(".")[0] not in ("", *_TABLES))
-        strangers += [f"{TABLES}/{name}" for name in inside]
-    if strangers or (found and RECORD not in found):
+        inside = (name for name in _names(out / layout.TABLES) if name.split(".")[0] not in ("", *_TABLES))
+        strangers += [f"{layout.TABLES}/{name}" for name in inside]
+    if strangers or (found and layout.COMPARISON_RECORD not in found):
         shown = ", ".join((strangers or found)[:5])
         raise StoreError(
             f"{out} is not the folder of a comparison, and not empty: it has {shown}. Nothing was written to it. "
@@ -42,11 +41,13 @@ def check_folder(out: str | Path) -> Path:
     if not found:
         return check_target(out)
     try:
-        record = read_json(out / RECORD)
+        record = read_json(out / layout.COMPARISON_RECORD)
     except StoreError as error:
         raise StoreError(f"{error} Remove {out} to compare anew, or choose another folder with --out.") from error
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise StoreError(f"{out / RECORD} is not the record of a comparison. Choose another folder with --out.")
+    if not isinstance(record, dict) or record.get("format") != layout.COMPARISON_FORMAT:
+        raise StoreError(
+            f"{out / layout.COMPARISON_RECORD} is no record of a comparison. Choose another folder with --out."
+        )
     return out
 
 
@@ -60,11 +61,12 @@ def write_folder(out: Path, record: Mapping[str, Any], tables: Mapping[str, pd.D
         out.mkdir(parents=True, exist_ok=True)
         for name, table in tables.items():
             if table is None:
-                (out / TABLES / f"{name}.csv").unlink(missing_ok=True)
-    write_json(out / RECORD, {"format": FORMAT, "format_version": FORMAT_VERSION, **record})
+                (out / layout.TABLES / f"{name}.csv").unlink(missing_ok=True)
+    header = {"format": layout.COMPARISON_FORMAT, "format_version": layout.COMPARISON_VERSION}
+    write_json(out / layout.COMPARISON_RECORD, {**header, **record})
     for name, table in tables.items():
         if table is not None:
-            write_frame(table, out / TABLES, name)
+            write_frame(table, out / layout.TABLES, name)
 
 
 def _names(folder: Path) -> list[str]:

@@ -25,7 +25,6 @@ from residyn.quantities.measure import INTERVAL, gather, labelled_all, transitio
 from residyn.quantities.orbits import orbits
 from residyn.quantities.registry import quantities
 from residyn.quantities.replicates import Plan, plan_of, with_ends
-from residyn.quantities.settings import Settings
 from residyn.schema import (
     BOUND,
     BOUNDS,
@@ -41,6 +40,7 @@ from residyn.schema import (
     provenance_of,
     transition_coords,
 )
+from residyn.settings import AnalysisSettings
 from residyn.spaces import explained_variance, explained_variance_by_sublayer, fit_space, pc_scores
 from residyn.walk import Progress, Reading, read_together
 
@@ -67,12 +67,12 @@ class Step(NamedTuple):
     name: str
     counts: str
     first: str
-    compute: Callable[[xr.DataArray, Settings, xr.Dataset, Progress], xr.Dataset]
+    compute: Callable[[xr.DataArray, AnalysisSettings, xr.Dataset, Progress], xr.Dataset]
 
 
 def analyze(
     states: xr.DataArray,
-    settings: Settings | None = None,
+    settings: AnalysisSettings | None = None,
     *,
     stages: Stages | None = None,
     earlier: xr.Dataset | None = None,
@@ -101,7 +101,7 @@ def analyze(
     the states break the data contract, are empty, have but one sublayer, or hold a non-finite value; UsageError
     for settings out of range.
     """
-    settings = settings or Settings()
+    settings = settings or AnalysisSettings()
     settings.check()
     transition_coords(states)
     results = earlier
@@ -142,11 +142,15 @@ def _silent(_name: str, _counts: str) -> Iterator[Progress]:
     yield lambda done, total: None
 
 
-def _massive(states: xr.DataArray, _settings: Settings, _results: xr.Dataset, progress: Progress) -> xr.Dataset:
+def _massive(
+    states: xr.DataArray, _settings: AnalysisSettings, _results: xr.Dataset, progress: Progress
+) -> xr.Dataset:
     return xr.Dataset({"massive_ratio": massive_ratio(states, progress=progress)})
 
 
-def _quantities(states: xr.DataArray, settings: Settings, results: xr.Dataset, progress: Progress) -> xr.Dataset:
+def _quantities(
+    states: xr.DataArray, settings: AnalysisSettings, results: xr.Dataset, progress: Progress
+) -> xr.Dataset:
     """Every registered quantity, and the curves without massive units, in one reading of the states."""
     chosen, again = list(quantities().values()), robustness.taking_part()
     plan = plan_of(states)
@@ -164,15 +168,22 @@ def _quantities(states: xr.DataArray, settings: Settings, results: xr.Dataset, p
     return xr.Dataset({**made, str(density.name): density, **robustness.walked(states, again, found, gone)})
 
 
-def _units(states: xr.DataArray, settings: Settings, results: xr.Dataset, progress: Progress) -> xr.Dataset:
+def _units(
+    states: xr.DataArray, settings: AnalysisSettings, results: xr.Dataset, progress: Progress
+) -> xr.Dataset:
     """What needs every sample of a unit: mutual information, and the dependence of steps on states."""
-    options = Options(k=settings.neighbours, repeats=settings.shuffles, seed=settings.seed, device=settings.device)
+    options = Options(
+        k=settings.neighbours,
+        repeats=settings.shuffles,
+        seed=settings.analysis_seed,
+        device=settings.analysis_device,
+    )
     plan = plan_of(states)
     information, steps, rows = read_together(
         states,
         [
             informations(states, settings.estimators, options),
-            unit_steps(states, settings.seed),
+            unit_steps(states, settings.analysis_seed),
             _resampled(states, plan, settings),
         ],
         progress,
@@ -191,7 +202,7 @@ def _units(states: xr.DataArray, settings: Settings, results: xr.Dataset, progre
     )
 
 
-def _resampled(states: xr.DataArray, plan: Plan, settings: Settings) -> Reading:
+def _resampled(states: xr.DataArray, plan: Plan, settings: AnalysisSettings) -> Reading:
     """The replicates of gcmi's mean, where gcmi is asked for; else nothing is read for them."""
     return (
         mean_information(states, plan)
@@ -239,7 +250,9 @@ def _information_curves(
     return made
 
 
-def _sublayers(states: xr.DataArray, settings: Settings, results: xr.Dataset, progress: Progress) -> xr.Dataset:
+def _sublayers(
+    states: xr.DataArray, settings: AnalysisSettings, results: xr.Dataset, progress: Progress
+) -> xr.Dataset:
     """What needs every sample of a sublayer: how many dimensions it fills, and the joint dependence of steps."""
     plan = plan_of(states)
     gone = robustness.units_left_out(results["massive_ratio"], settings.leave_out)
@@ -250,7 +263,7 @@ def _sublayers(states: xr.DataArray, settings: Settings, results: xr.Dataset, pr
                 filled_dimensions(states),
                 resampled_ratios(states, plan),
                 ratios_without(list(gone.values())),
-                joint_steps(states, settings.seed),
+                joint_steps(states, settings.analysis_seed),
             ],
             progress,
             along=SUBLAYER,
@@ -268,7 +281,9 @@ def _sublayers(states: xr.DataArray, settings: Settings, results: xr.Dataset, pr
     )
 
 
-def _space(states: xr.DataArray, settings: Settings, results: xr.Dataset, progress: Progress) -> xr.Dataset:
+def _space(
+    states: xr.DataArray, settings: AnalysisSettings, results: xr.Dataset, progress: Progress
+) -> xr.Dataset:
     """The global space in full, and of the others what they explain."""
     if states.sizes[SAMPLE] < LEAST_SAMPLES:
         raise DataError(f"half of at least {LEAST_SAMPLES} samples is held out; there are {states.sizes[SAMPLE]}.")
@@ -284,7 +299,7 @@ def _space(states: xr.DataArray, settings: Settings, results: xr.Dataset, progre
     shares: dict[str, xr.DataArray] = {}
     for done, (name, option) in enumerate(options.items()):
         progress(done, len(options))
-        space = fit_space(states, settings.components, seed=settings.seed, **option)
+        space = fit_space(states, settings.components, seed=settings.analysis_seed, **option)
         samples = "held_out" if "hold_out" in option else None
         cumulative = explained_variance(states, space, samples=samples)
         shares[name] = explained_variance_by_sublayer(cumulative)
@@ -298,8 +313,10 @@ def _space(states: xr.DataArray, settings: Settings, results: xr.Dataset, progre
     return xr.Dataset({**made, "explained_variance_by_sublayer": together})
 
 
-def _basis(states: xr.DataArray, settings: Settings, _results: xr.Dataset, progress: Progress) -> xr.Dataset:
-    rotated, plan = kurtosis_rotated(states, seed=settings.seed), plan_of(states)
+def _basis(
+    states: xr.DataArray, settings: AnalysisSettings, _results: xr.Dataset, progress: Progress
+) -> xr.Dataset:
+    rotated, plan = kurtosis_rotated(states, seed=settings.analysis_seed), plan_of(states)
     rows = weighted_mean(rotated.values, plan.group, plan.weights)
     progress(1, 1)
     curve = _curve(states, rotated, with_ends(rows, plan, (1.0, np.inf)), plan, "mean over samples")
@@ -324,8 +341,10 @@ def _curve(
     )
 
 
-def _orbits(_states: xr.DataArray, settings: Settings, results: xr.Dataset, progress: Progress) -> xr.Dataset:
-    return orbits(results["mean_activation"], seed=settings.seed, progress=progress)
+def _orbits(
+    _states: xr.DataArray, settings: AnalysisSettings, results: xr.Dataset, progress: Progress
+) -> xr.Dataset:
+    return orbits(results["mean_activation"], seed=settings.analysis_seed, progress=progress)
 
 
 STEPS = (

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import xarray as xr
 
 from residyn import store
-from residyn.claims import Verdicts, read_verdicts
+from residyn.claims import Verdicts
 from residyn.errors import DataError, StoreError
 from residyn.figures import figure1
 from residyn.figures.panel import Inputs, Teleports
@@ -26,12 +26,12 @@ from residyn.report.images import is_wide, picture
 from residyn.report.limits import limits
 from residyn.report.provenance import corpus, licences, provenance
 from residyn.report.record import Panel, Report, Table
-from residyn.run.results import open_results
+from residyn.runs import layout
+from residyn.runs.results import open_results
+from residyn.runs.verdicts import read_verdicts
 from residyn.schema import SAMPLE
 from residyn.words import counted, number
 
-RESULTS, CLAIMS, TELEPORTS = "results.zarr", "claims.json", "teleports"
-NOISE = ("controls", "noise_floor.zarr")
 _TOP = 10
 """Massive units that are listed."""
 
@@ -48,11 +48,11 @@ class Found(NamedTuple):
 
 def gather(directory: Path) -> Report:
     """The report on a run directory. Raises as `write_report` does."""
-    noise = directory.joinpath(*NOISE)
+    noise = layout.noise_floor(directory)
     found = Found(
         results=_results(directory),
         run=store.read_run(directory),
-        verdicts=read_verdicts(directory / CLAIMS),
+        verdicts=read_verdicts(directory / layout.CLAIMS),
         teleports=_teleports(directory),
         noise=open_results(noise) if noise.exists() else None,
     )
@@ -79,10 +79,11 @@ def gather(directory: Path) -> Report:
 
 
 def _results(directory: Path) -> xr.Dataset:
-    path = directory / RESULTS
+    path = directory / layout.RESULTS
     if not path.exists():
         raise StoreError(
-            f"A report is made of results, and {directory} has no {RESULTS}. Make them first: residyn analyze DIR."
+            f"A report is made of results, and {directory} has no {layout.RESULTS}. "
+            "Make them first: residyn analyze DIR."
         )
     results = open_results(path)
     lacking = [name for name in required() if name not in results]
@@ -95,15 +96,11 @@ def _results(directory: Path) -> xr.Dataset:
 
 
 def _teleports(directory: Path) -> Teleports | None:
-    folder = directory / TELEPORTS
-    if not (folder / "flow.zarr").exists():
+    paths = {name: layout.teleport_result(directory, name) for name in ("flow", "summary", "return_fraction")}
+    if not paths["flow"].exists():
         return None
-    parts = {
-        name: open_results(path)
-        for name in ("summary", "return_fraction")
-        if (path := folder / f"{name}.zarr").exists()
-    }
-    return Teleports(open_results(folder / "flow.zarr"), parts.get("summary"), parts.get("return_fraction"))
+    parts = {name: open_results(path) for name, path in paths.items() if path.exists()}
+    return Teleports(parts["flow"], parts.get("summary"), parts.get("return_fraction"))
 
 
 def _subtitle(run: Mapping[str, Any], results: xr.Dataset) -> str:

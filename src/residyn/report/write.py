@@ -6,9 +6,8 @@ from pathlib import Path
 
 from residyn.report.content import gather
 from residyn.report.page import render
+from residyn.runs import layout
 from residyn.store.files import disk_errors, write_bytes
-
-FILE = "report.html"
 
 
 def write_report(directory: str | Path) -> Path:
@@ -21,7 +20,7 @@ def write_report(directory: str | Path) -> Path:
     """
     directory = Path(directory)
     page = render(gather(directory))
-    path = directory / FILE
-    with disk_errors(directory, f"Writing {FILE}"):
+    path = directory / layout.REPORT
+    with disk_errors(directory, f"Writing {layout.REPORT}"):
         write_bytes(path, page.encode("utf-8"))
     return path

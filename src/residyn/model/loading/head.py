@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,15 +22,7 @@ from residyn.errors import DataError
 from residyn.model.loading.quiet import quiet, said
 
 if TYPE_CHECKING:
-    from residyn.model.loading.record import LoadedModel
-
-
-@dataclass(frozen=True, eq=False)
-class HeadSource:
-    """Where a base model's head is to be had: in the user's own model in memory, or in a folder's safetensors."""
-
-    owner: PreTrainedModel | None = None
-    folder: Path | None = None
+    from residyn.model.loading.record import HeadSource, LoadedModel
 
 
 class _NoHead(Exception):

@@ -15,10 +15,9 @@ from residyn.errors import UsageError
 from residyn.model.assets import asset_path
 from residyn.model.loading import architecture, checkpoint, hub, objects, pretrained
 from residyn.model.loading.conversion import convert
-from residyn.model.loading.head import HeadSource
 from residyn.model.loading.names import find_place
 from residyn.model.loading.placement import Need, place, read_wish
-from residyn.model.loading.record import LoadedModel, Source
+from residyn.model.loading.record import HeadSource, LoadedModel, Source
 
 Progress = Callable[[str], None]
 

@@ -13,10 +13,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from residyn.errors import ModelError, UsageError
 from residyn.model.loading.architecture import check_causal, context_of, quantization_of, text_decoder
-from residyn.model.loading.head import HeadSource
 from residyn.model.loading.placement import FLOAT16_WARNING
 from residyn.model.loading.pretrained import check_finite
-from residyn.model.loading.record import LoadedModel
+from residyn.model.loading.record import HeadSource, LoadedModel
 
 
 def wrap(

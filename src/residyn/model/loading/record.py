@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from residyn.model.loading.head import HeadSource
-
 Source = Literal["hub", "folder", "gguf", "builtin", "object", "untrained"]
+
+
+@dataclass(frozen=True, eq=False)
+class HeadSource:
+    """Where a base model's head is to be had: in the user's own model in memory, or in a folder's safetensors."""
+
+    owner: PreTrainedModel | None = None
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,11 +18,10 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from residyn.errors import ModelError, ResourceError, UsageError
-from residyn.model.loading.head import HeadSource
 from residyn.model.loading.objects import hash_tokenizer
 from residyn.model.loading.placement import Need, Wish, place
 from residyn.model.loading.quiet import quiet, said
-from residyn.model.loading.record import LoadedModel
+from residyn.model.loading.record import HeadSource, LoadedModel
 
 _LARGEST_SEED = 2**63 - 1
 # What a config holds beside the network: its own history, and what the record states for itself.

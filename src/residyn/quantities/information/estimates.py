@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 
 from residyn.errors import UsageError
 from residyn.numerics import information, moments
 from residyn.numerics.information import on_device
+from residyn.settings import Estimator
 from residyn.walk import Reading
 
-Estimator = Literal["gcmi", "ksg", "kde", "binned"]
-ESTIMATORS: tuple[Estimator, ...] = ("gcmi", "ksg", "kde", "binned")
+ESTIMATORS: tuple[Estimator, ...] = get_args(Estimator)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,295 @@
+"""Results of verbs as the terminal shows them: tables for people, or one JSON object."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from residyn import store
+from residyn.cli.display import Display
+from residyn.runs import layout
+from residyn.settings import flag, typed
+from residyn.words import MARKS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from residyn.claims import ClaimResult, PartResult, Verdicts
+    from residyn.model.check import Check
+    from residyn.pipeline.compare import Comparison
+    from residyn.pipeline.presets import Preset, PresetName
+    from residyn.pipeline.run import Run
+
+
+def show_results(directory: Path, results: xr.Dataset, display: Display) -> None:
+    """The names, shapes and units of a run's results."""
+    described = [
+        {"name": str(name), "shape": dict(array.sizes), "units": array.attrs.get("units", "")}
+        for name, array in results.data_vars.items()
+    ]
+    if display.as_json:
+        display.emit({"results": str(directory / layout.RESULTS), "quantities": described})
+        return
+    rows = [
+        (item["name"], " × ".join(f"{size} {dim}" for dim, size in item["shape"].items()), item["units"])
+        for item in described
+    ]
+    display.table(str(directory / layout.RESULTS), ["quantity", "shape", "units"], rows)
+
+
+def show_controls(directory: Path, display: Display) -> None:
+    """What was captured, of which model and how many texts."""
+    from residyn.runs.contents import captured_controls
+
+    found = [(name, store.open_states(layout.control(directory, name))) for name in captured_controls(directory)]
+    records = [
+        {"control": name, "model": states.attrs.get("model", ""), "samples": states.sizes["sample"]}
+        for name, states in found
+    ]
+    if display.as_json:
+        display.emit({"run": str(directory), "controls": records})
+        return
+    rows = [[record["control"], record["model"], str(record["samples"])] for record in records]
+    display.table(str(directory / layout.CONTROLS), ["control", "model", "samples"], rows)
+
+
+_FLOW_COLUMNS = {
+    "pull_excess": "pull beyond passive",
+    "rho": "ρ",
+    "amplification": "A",
+    "returned": "share returned",
+    "kl": "KL (nats)",
+}
+
+
+def show_teleports(directory: Path, found: Mapping[str, xr.Dataset], display: Display) -> None:
+    """A line for each model, place and kind of target: what tells a pull from a mere carrying along.
+
+    Of kinds with radii, the middle one is shown; tables/teleports.csv has all, with intervals.
+    """
+    summaries = found["summary"]
+    if "model" not in summaries.dims:
+        summaries = summaries.expand_dims(model=["trained"])
+    kinds = [kind for kind in dict.fromkeys(summaries["target_kind"].values.tolist()) if kind != "no-op"]
+    means = summaries["teleports_mean"].sel(quantity_of_flow=list(_FLOW_COLUMNS))
+    records = [
+        {
+            "model": str(model),
+            "injected": str(place),
+            "targets": kind,
+            **{
+                name: float(means.sel(model=model, injected=place)[i, group])
+                for i, name in enumerate(_FLOW_COLUMNS)
+            },
+        }
+        for model in summaries["model"].values
+        for place in summaries["injected"].values
+        for kind in kinds
+        for group in [_middle(summaries, kind)]
+    ]
+    if display.as_json:
+        display.emit({"run": str(directory), "teleports": records})
+        return
+    rows = [
+        [
+            record["model"],
+            record["injected"],
+            record["targets"],
+            *(f"{record[name]:.3g}" for name in _FLOW_COLUMNS),
+        ]
+        for record in records
+    ]
+    display.table(str(directory / layout.TELEPORTS), ["model", "at", "targets", *_FLOW_COLUMNS.values()], rows)
+
+
+def _middle(summaries: xr.Dataset, kind: str) -> int:
+    """The group of a kind of target, of its middle radius where it has radii."""
+    groups = np.flatnonzero(summaries["target_kind"].values == kind)
+    return int(groups[len(groups) // 2])
+
+
+def show_claims(verdicts: Verdicts, directory: Path, display: Display) -> None:
+    """The verdicts as a table: what was found, what its null does, and what else shows it."""
+    if display.as_json:
+        display.emit({"run": str(directory), "claims": verdicts.to_record()["claims"]})
+        return
+    columns = ["", "claim", "verdict, and what else shows it", "value (95 % interval), threshold, p"]
+    title = f"{directory / layout.CLAIMS}: the paper's claims on {verdicts.model}"
+    display.table(title, columns, [claim_row(claim) for claim in verdicts.claims])
+
+
+def claim_row(claim: ClaimResult) -> list[str]:
+    """The row of a claim in that table, with a line for every statistic."""
+    origin = f": {claim.origin}" if claim.origin else ""
+    told = [f"{MARKS[claim.verdict]} {claim.verdict}{origin}"]
+    told += [f"also in {', '.join(claim.also_in)}"] if claim.also_in else []
+    told += [f"not {', '.join(claim.lost_in)}"] if claim.lost_in else []
+    return [claim.label, claim.claim, "\n".join(told), "\n".join(map(_statistic, claim.parts))]
+
+
+def _statistic(part: PartResult) -> str:
+    threshold = f"{'>' if part.above else '<'} {part.threshold:g}"
+    if math.isnan(part.value):
+        return f"not defined ({threshold})"
+    interval = "" if math.isnan(part.low) else f" ({part.low:.3g} to {part.high:.3g})"
+    p = "" if part.null is None or math.isnan(part.null.p) else f", p {part.null.p:.2g}"
+    return f"{part.value:.3g}{interval} {threshold}{p}"
+
+
+def show_files(what: str, paths: Path | list[Path], display: Display) -> None:
+    """Where files were written."""
+    if display.as_json:
+        display.emit({what: paths})
+        return
+    for path in paths if isinstance(paths, list) else [paths]:
+        display.result(str(path))
+
+
+def show_presets(presets: Mapping[PresetName, Preset], display: Display) -> None:
+    """What each preset chooses."""
+    if display.as_json:
+        display.emit({name: {"purpose": one.purpose, "choices": one.choices} for name, one in presets.items()})
+        return
+    for name, preset in presets.items():
+        rows = [(flag(option), typed(value)) for option, value in preset.choices.items()]
+        display.table(f"{name}: {preset.purpose}", ["option", "choice"], rows or [("", "every option's default")])
+
+
+def show_run(run: Run, display: Display) -> None:
+    """What a finished run has to show: numbers, verdicts, and where everything is."""
+    directory = run.directory
+    figure, page, verdicts = run.pictures[0], directory / layout.REPORT, run.claims
+    table = run.tables[layout.SUMMARY_TABLE].to_dict("records")
+    if display.as_json:
+        display.emit(
+            {
+                "run": str(directory),
+                "figure": str(figure),
+                "report": str(page),
+                "summary": table,
+                "claims": store.read_json(directory / layout.CLAIMS)["claims"],
+                "timings": store.read_run(directory).get("timings", {}),
+            }
+        )
+        return
+    rows = [
+        (
+            row["quantity"],
+            f"{row['n_transitions']} {row['kind']}",
+            f"{row['statistic']} {row['value']:.4g}",
+            f"{row['low']:.4g} to {row['high']:.4g}",
+        )
+        for row in table
+    ]
+    columns = [
+        "quantity",
+        "transitions",
+        "value",
+        "95 % interval over documents",
+    ]
+    display.table(str(directory), columns, rows)
+    if verdicts is not None:
+        show_claims(verdicts, directory, display)
+    display.result(f"Report:   {page}")
+    display.result(f"Figure 1: {figure}")
+    display.result(f"Numbers:  {directory / layout.TABLES} (csv), {directory / layout.RESULTS} (xarray)")
+
+
+def show_info(record: dict[str, Any], display: Display) -> None:
+    """What `store.info` says of a run."""
+    if display.as_json:
+        display.emit(record)
+        return
+    rows = [(name.replace("_", " "), _short(value)) for name, value in record.items()]
+    display.table(str(record["path"]), ["", ""], rows)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {item}" for name, item in value.items() if isinstance(item, str | int | float))
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def show_check(found: Check, display: Display) -> None:
+    """The sites of a model and every probe."""
+    if display.as_json:
+        display.emit(found.describe())
+        return
+    sites = [(s.layer, s.site, f"{s.where} of {s.module}", " + ".join(s.writes)) for s in found.sites.sites]
+    how = {"table": "from the table of families", "structure": "found by structure", "user": "as you gave them"}
+    title = f"{found.model}: {found.sites.family}, {found.sites.arrangement} blocks; sites {how[found.how]}"
+    display.table(title, ["layer", "site", "state read at", "then added"], sites)
+    probes = [(p.name, p.statement, f"{p.error:.1e}", f"{p.limit:.0e}", p.status) for p in found.probes]
+    display.table("Probes, on these weights", ["probe", "what must hold", "error", "limit", ""], probes)
+
+
+def show_verification(directory: Path, report: store.Report, display: Display) -> list[int]:
+    """What verifying a run found; the damaged and missing shards."""
+    if display.as_json:
+        display.emit(
+            {
+                "run": str(directory),
+                "shards": report.n_shards,
+                "valid": report.n_valid,
+                "damaged": [{"shard": d.shard, "file": d.file, "reason": d.reason} for d in report.damaged],
+                "pending": list(report.pending),
+                "strangers": list(report.strangers),
+            }
+        )
+    elif report.ok and not report.pending:
+        display.result(f"{directory}: all {report.n_shards} shards are what was committed.")
+    else:
+        rows = [(damage.shard, damage.file, damage.reason, damage.detail) for damage in report.damaged]
+        rows += [(shard, "", "not captured yet", "") for shard in report.pending]
+        display.table(str(directory), ["shard", "file", "fault", ""], rows)
+    return [damage.shard for damage in report.damaged] + list(report.pending)
+
+
+def _digest(distances: xr.DataArray, claims: pd.DataFrame) -> dict[str, Any]:
+    """Verdicts and distances as plain values, by the names of the runs."""
+    names = [str(name) for name in distances["run"].values]
+
+    def by_run(values: np.ndarray) -> dict[str, Any]:
+        return dict(zip(names, values.tolist(), strict=True))
+
+    judged = zip(claims.index, claims.to_numpy(), strict=True)
+    return {
+        "runs": names,
+        "claims": [
+            {"number": number, "variant": variant, "claim": words, "verdicts": by_run(row)}
+            for (number, variant, words), row in judged
+        ],
+        "distances": {name: by_run(row) for name, row in zip(names, distances.values, strict=True)},
+        "within": by_run(distances["within"].values),
+    }
+
+
+def show_comparison(found: Comparison, display: Display) -> None:
+    """Verdicts and distances of runs beside each other."""
+    out, distances, claims = found.folder, found.distances, found.claims
+    if display.as_json:
+        pictures = list(map(str, found.pictures))
+        shown = {"comparison": str(out), "figures": pictures, "warnings": found.warnings}
+        display.emit({**shown, **_digest(distances, claims)})
+        return
+    names = [str(name) for name in distances["run"].values]
+    verdicts = [
+        (f"{number} {variant}".strip(), words, *(MARKS.get(cell, cell) for cell in row))
+        for (number, variant, words), row in zip(claims.index, claims.to_numpy(), strict=True)
+    ]
+    if verdicts:
+        key = ", ".join(f"{mark} {verdict}" for verdict, mark in MARKS.items())
+        display.table(f"{out}: the paper's claims ({key})", ["", "claim", *names], verdicts)
+    rows = [
+        (name, *(f"{value:.3f}" if np.isfinite(value) else "–" for value in (*row, within)))
+        for name, row, within in zip(names, distances.values, distances["within"].values, strict=True)
+    ]
+    title = f"{out}: distance between mean trajectories (rad, at most 1.571)"
+    display.table(title, ["", *names, "between own halves"], rows)
+    display.result(f"Figure:  {found.pictures[0]}")
+    display.result(f"Numbers: {out / layout.TABLES} (csv)")

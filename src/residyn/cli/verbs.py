@@ -1,0 +1,245 @@
+"""The verbs, as people type them: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from residyn.cli.common import AllowPartial, ChosenPreset, Directories, Directory, Model
+from residyn.cli.display import Display
+from residyn.cli.options import Chosen, verb
+from residyn.errors import ModelError, StoreError
+from residyn.settings import (
+    BUILT_IN_MODEL,
+    AnalysisSettings,
+    CaptureSettings,
+    ClaimsSettings,
+    ControlsSettings,
+    FigureSettings,
+    ModelSettings,
+    RunSettings,
+    TeleportSettings,
+)
+
+
+@verb
+def run(
+    model: Model = BUILT_IN_MODEL,
+    *,
+    preset: ChosenPreset = "default",
+    settings: RunSettings,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The run directory; by default runs/MODEL-TEXTS.")
+    ] = None,
+    display: Display,
+) -> None:
+    """From a model and texts to a run directory: states, results, controls, teleports, claims, figures, report.
+
+    Interrupted, it goes on where it was when the same command is given again.
+    """
+    from residyn.cli.show import show_run
+    from residyn.pipeline.run import make
+
+    show_run(make(model, settings, out=out, reporter=display), display)
+
+
+@verb
+def check(model: Model = BUILT_IN_MODEL, *, settings: ModelSettings, display: Display) -> None:
+    """Show where MODEL's residual stream is read, and prove it on its own weights.
+
+    Exit code 3 where a probe fails.
+    """
+    from residyn.cli.show import show_check
+    from residyn.pipeline.capture import check
+
+    found = check(model, settings, display)
+    show_check(found, display)
+    raise typer.Exit(0 if found.passed else ModelError.exit_code)
+
+
+@verb
+def capture(
+    directory: Directory,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help=f"As for `run`; by default the run's own, or the built-in {BUILT_IN_MODEL}."),
+    ] = None,
+    *,
+    preset: ChosenPreset = "default",
+    settings: CaptureSettings,
+    chosen: Chosen,
+    display: Display,
+) -> None:
+    """Capture states into DIR, or go on with the capture that was interrupted there."""
+    from residyn import store
+    from residyn.cli.show import show_info
+    from residyn.pipeline.capture import capture_or_continue
+
+    capture_or_continue(directory, model, settings, chosen, display)
+    show_info(store.info(directory), display)
+
+
+@verb
+def analyze(
+    directory: Directory,
+    *,
+    preset: ChosenPreset = "default",
+    settings: AnalysisSettings,
+    allow_partial: AllowPartial = False,
+    chosen: Chosen,
+    display: Display,
+) -> None:
+    """Compute every result of DIR's states: results.zarr and tables/.
+
+    What is not typed is as it was when DIR was analysed last.
+    """
+    from residyn.cli.show import show_results
+    from residyn.pipeline.analysis import analysis
+    from residyn.pipeline.capture import continued
+
+    settings = continued(directory, settings, chosen)
+    show_results(directory, analysis(directory, settings, display, allow_partial=allow_partial), display)
+
+
+@verb
+def controls(
+    directory: Directory,
+    *,
+    preset: ChosenPreset = "default",
+    settings: ControlsSettings,
+    chosen: Chosen,
+    display: Display,
+) -> None:
+    """Capture what DIR is compared with: untrained models, shuffled tokens, random positions, other batches.
+
+    What is not typed is as it was when DIR's controls were captured last. Controls that are there are verified,
+    and their damaged shards captured again.
+    """
+    from residyn.cli.show import show_controls
+    from residyn.pipeline.capture import continued
+    from residyn.pipeline.controls import controls
+
+    controls(directory, continued(directory, settings, chosen), display, verify=True)
+    show_controls(directory, display)
+
+
+@verb
+def teleport(
+    directory: Directory,
+    *,
+    preset: ChosenPreset = "default",
+    settings: TeleportSettings,
+    chosen: Chosen,
+    display: Display,
+) -> None:
+    """Move the states of DIR's model to chosen points, and record where they flow: teleports/ and tables/.
+
+    What is not typed is as it was when DIR was teleported from last.
+    """
+    from residyn.cli.show import show_teleports
+    from residyn.pipeline.capture import continued
+    from residyn.pipeline.teleports import teleports
+
+    show_teleports(directory, teleports(directory, continued(directory, settings, chosen), display), display)
+
+
+@verb
+def claims(
+    directory: Directory,
+    *,
+    preset: ChosenPreset = "default",
+    settings: ClaimsSettings,
+    chosen: Chosen,
+    display: Display,
+) -> None:
+    """Judge the paper's claims on DIR, beside nulls and the controls that are there: claims.json.
+
+    What is not typed is as it was when DIR was judged last.
+    """
+    from residyn.cli.show import show_claims
+    from residyn.pipeline.capture import continued
+    from residyn.pipeline.claims import claims
+
+    show_claims(claims(directory, continued(directory, settings, chosen), display), directory, display)
+
+
+@verb
+def figure(directory: Directory, *, settings: FigureSettings, display: Display) -> None:
+    """Draw Figure 1 and its panels from DIR's results."""
+    from residyn.cli.show import show_files
+    from residyn.pipeline.figures import figures
+
+    show_files("figures", figures(directory, settings, display), display)
+
+
+@verb
+def report(directory: Directory, *, display: Display) -> None:
+    """Write DIR/report.html, one page with everything that was found, from what is there."""
+    from residyn.cli.show import show_files
+    from residyn.pipeline.report import report
+
+    show_files("report", report(directory, display), display)
+
+
+@verb
+def compare(
+    directories: Directories,
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Where the comparison is written.")] = Path("runs/compare"),
+    with_controls: Annotated[
+        bool,
+        typer.Option("--with-controls", help="Put each run's untrained models and other controls beside it."),
+    ] = False,
+    display: Display,
+) -> None:
+    """Put runs beside each other over relative depth: curves, claims, and how their trajectories differ."""
+    from residyn.cli.show import show_comparison
+    from residyn.pipeline.compare import compare
+
+    show_comparison(compare(directories, out, display, with_controls=with_controls), display)
+
+
+@verb
+def presets(*, display: Display) -> None:
+    """Show what each --preset chooses."""
+    from residyn.cli.show import show_presets
+    from residyn.pipeline.presets import PRESETS
+
+    show_presets(PRESETS, display)
+
+
+@verb
+def info(directory: Directory, *, display: Display) -> None:
+    """Say what DIR holds."""
+    from residyn import store
+    from residyn.cli.show import show_info
+
+    show_info(store.info(directory), display)
+
+
+@verb
+def verify(
+    directory: Directory,
+    *,
+    repair: Annotated[bool, typer.Option("--repair", help="Capture damaged and missing shards again.")] = False,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Where the run's model is now, if it was moved.")
+    ] = None,
+    display: Display,
+) -> None:
+    """Read every shard of DIR and compare it with the ledger; exit code 5 where one is damaged."""
+    from residyn.cli.show import show_verification
+    from residyn.pipeline.capture import is_control, repair_advice, repair_damage, verified
+
+    bad = show_verification(directory, verified(directory, display), display)
+    if bad and repair and not is_control(directory):
+        repair_damage(directory, bad, model, display)
+        bad = show_verification(directory, verified(directory, display), display)
+    if bad:
+        raise StoreError(f"{len(bad)} shards of {directory} are damaged or missing. {repair_advice(directory)}")
+
+
+VERBS = (run, check, capture, analyze, controls, teleport, claims, figure, report, compare, presets, info, verify)
+"""In the order of the help page."""

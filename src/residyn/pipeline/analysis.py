@@ -1,0 +1,59 @@
+"""The analysis stage: states → results.zarr and tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from residyn import store
+from residyn.pipeline.reporter import SILENT, Reporter, timed
+from residyn.runs import layout
+from residyn.runs.results import open_if_whole, open_results, replace_results
+from residyn.runs.stages import Stage
+from residyn.settings import AnalysisSettings
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+NAME = "analysis"
+_FINGERPRINT = "stage_fingerprint"
+"""The attribute by which results of an interrupted analysis say what they are of."""
+
+
+def analysis(
+    directory: Path,
+    settings: AnalysisSettings | None = None,
+    reporter: Reporter = SILENT,
+    *,
+    allow_partial: bool = False,
+) -> xr.Dataset:
+    """The results of a run's states: those stored, where it was analysed with the same settings.
+
+    Each part is stored when it is computed; an interrupted analysis goes on with the parts that it lacks. Raises
+    as `rd.analyze` does, and StoreError where the run or its results cannot be read.
+    """
+    from residyn.quantities.suite import analyze
+    from residyn.quantities.tables import write_tables
+
+    settings = settings or AnalysisSettings()
+    states = store.open_states(directory, allow_partial=allow_partial)
+    if "partial" in states.attrs:
+        reporter.warn([f"These results are of {states.attrs['partial']}."])
+    path = directory / layout.RESULTS
+    stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())
+    earlier = open_if_whole(path)
+    if not stage.reasons(directory):
+        return open_results(path)
+    if earlier is not None and earlier.attrs.get(_FINGERPRINT) != stage.fingerprint:
+        earlier = None
+
+    def keep(results: xr.Dataset) -> None:
+        replace_results(results.assign_attrs({_FINGERPRINT: stage.fingerprint}), path)
+
+    with timed() as seconds:
+        results = analyze(states, settings, stages=reporter.progress, earlier=earlier, keep=keep)
+        tables = write_tables(results, directory / layout.TABLES)
+        keep(results)
+    stage.finish(directory, [path, *tables])
+    store.update_run(directory, analysis=settings.record(), timings={"analyze_s": seconds()})
+    return open_results(path)

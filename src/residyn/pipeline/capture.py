@@ -1,0 +1,274 @@
+"""The capture stage: a model and texts → the states of a run, begun, gone on with or repaired."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from residyn import store
+from residyn.errors import StoreError, UsageError
+from residyn.pipeline.reporter import SILENT, Reporter, timed
+from residyn.settings import BUILT_IN_MODEL, CaptureSettings, ModelSettings, Settings, recorded
+from residyn.store.layout import RUN
+
+if TYPE_CHECKING:
+    from residyn.model.check import Check
+    from residyn.model.loading import LoadedModel
+    from residyn.model.sites import Layout
+
+S = TypeVar("S", bound=Settings)
+
+
+def continued(directory: Path, asked: S, chosen: Collection[str]) -> S:
+    """The settings that a stage of `directory` was asked for last, and the `chosen` ones of `asked`.
+
+    `asked` where the stage was not asked for yet. Raises StoreError where run.json does not hold settings,
+    UsageError where the chosen ones do not go with them.
+    """
+    section = store.read_run(directory).get(asked.SECTION)
+    if section is None:
+        return asked
+    earlier = recorded(type(asked), section, directory / RUN)
+    made = earlier.changed(**{name: getattr(asked, name) for name in chosen if hasattr(asked, name)})
+    made.check()
+    return made
+
+
+def recorded_model(directory: Path) -> str | None:
+    """The name or place of a run's model; None where run.json has none. Raises StoreError where it is no text."""
+    section = store.read_run(directory).get(CaptureSettings.SECTION)
+    name = section.get("model") if isinstance(section, dict) else None
+    if name is not None and not isinstance(name, str):
+        raise StoreError(
+            f"{directory / RUN} is damaged: request.model should be text; got {ascii(name)[:80]}. "
+            "Restore the file from a copy."
+        )
+    return name
+
+
+def reopened(
+    directory: Path, loaded: LoadedModel | None, reporter: Reporter
+) -> tuple[LoadedModel, CaptureSettings]:
+    """The model of a run, loaded unless it is, and its settings. Raises UsageError where no model is named."""
+    asked = continued(directory, CaptureSettings(), ())
+    if loaded is None:
+        name = recorded_model(directory)
+        if name is None:
+            raise UsageError(
+                f"{directory} does not say which model it is of. Capture it again with `residyn capture`."
+            )
+        loaded = load(name, asked, reporter)
+    return loaded, asked
+
+
+def load(model: str, settings: ModelSettings, reporter: Reporter = SILENT) -> LoadedModel:
+    """The model, as the settings ask for it."""
+    from residyn.model.loading import load_model
+
+    with reporter.stage(f"Opening {model}") as say:
+        loaded = load_model(
+            model,
+            revision=settings.revision,
+            dtype=settings.dtype,
+            device=settings.device,
+            offline=settings.offline,
+            allow_pickle=settings.allow_pickle,
+            trust_remote_code=settings.trust_remote_code,
+            progress=say,
+        )
+    reporter.note(
+        f"{loaded.name}: {loaded.n_layers} layers of {loaded.n_units} units; {loaded.dtype} "
+        f"({loaded.dtype_reason}), on {loaded.device} ({loaded.device_reason})"
+    )
+    return loaded
+
+
+def read_layout(path: str | None) -> Layout | None:
+    """A user's map of sites, a JSON object with the fields of `residyn.model.sites.Layout`. Raises UsageError."""
+    if path is None:
+        return None
+    from residyn.model.sites import Layout
+
+    names = [field.name for field in fields(Layout)]
+    wanted = f"a JSON object with the keys {', '.join(names)}"
+    try:
+        record = json.loads(Path(path).expanduser().read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--sites names {wanted}; {path} cannot be read as one: {error}.") from error
+    if not isinstance(record, dict) or not {"blocks", "attn", "mlp"} <= record.keys() <= set(names):
+        raise UsageError(
+            f"--sites names {wanted}, of which blocks, attn and mlp are needed; {path} holds "
+            f"{', '.join(map(str, record)) if isinstance(record, dict) else type(record).__name__}."
+        )
+    if record.get("post_norm") is not None:
+        record["post_norm"] = tuple(record["post_norm"])
+    return Layout(**record)
+
+
+def capture(
+    directory: Path, model: str | LoadedModel, settings: CaptureSettings, reporter: Reporter = SILENT
+) -> LoadedModel:
+    """Load, read, tokenize, prove the sites, and capture what is not captured yet; the model, for later stages.
+
+    Raises UsageError, ModelError, DataError and StoreError as `load_model`, `read_texts` and `rd.capture` do.
+    """
+    store.check_target(directory)
+    from residyn.model.capture import capture_to, prepare
+    from residyn.model.texts import read_texts
+
+    layout = read_layout(settings.sites)
+    with timed() as reading, reporter.progress("texts", "bytes") as progress:
+        texts = read_texts(
+            # run.json writes the user's home folder as "~", and a run may be continued from there.
+            os.path.expanduser(settings.texts),  # noqa: PTH111 - not every source is a path
+            n=settings.n,
+            min_chars=settings.min_chars,
+            max_chars=settings.max_chars,
+            field=settings.field,
+            order=settings.order,
+            headings=settings.headings,
+            seed=settings.seed,
+            offline=settings.offline,
+            progress=progress,
+        )
+    with timed() as loading:
+        loaded = load(model, settings, reporter) if isinstance(model, str) else model
+    with timed() as preparing, reporter.stage("Tokenizing, and proving the sites on the model's weights"):
+        job, samples = prepare(
+            loaded,
+            texts,
+            position=settings.position,
+            max_tokens=settings.max_tokens,
+            bos=settings.bos,
+            seed=settings.seed,
+            batch_tokens=settings.batch_tokens,
+            layout=layout,
+            on_nonfinite=settings.on_nonfinite,
+        )
+    warnings = [*loaded.warnings, *texts.warnings, *samples.warnings]
+    reporter.warn(warnings)
+    reporter.note(job.summary())
+    job.create(directory)
+    store.update_run(
+        directory,
+        request={"model": model if isinstance(model, str) else model.name, **settings.record()},
+        model=loaded.describe(),
+        texts={**texts.describe(), "tokens": samples.describe()},
+    )
+    record_warnings(directory, warnings)
+    if store.info(directory)["complete"]:
+        return loaded
+    with timed() as capturing, reporter.progress("capture", "tokens") as progress:
+        later = capture_to(job, directory, progress)
+    reporter.warn(later)
+    seconds = {"texts_s": reading(), "model_s": loading(), "prepare_s": preparing(), "capture_s": capturing()}
+    record_warnings(directory, later)
+    store.update_run(directory, timings=seconds)
+    return loaded
+
+
+def complete(
+    directory: Path,
+    model: str,
+    settings: CaptureSettings,
+    reporter: Reporter = SILENT,
+    damaged: Sequence[int] = (),
+) -> None:
+    """Capture what an existing run lacks, from its own tokens: its texts need not be there any more.
+
+    Shards that are `damaged` are removed first, once it is known that they can be captured again.
+    """
+    from residyn.model.capture import capture_to, job_of
+
+    loaded = load(model, settings, reporter)
+    with reporter.stage("Proving the sites on the model's weights"):
+        job = job_of(directory, loaded, read_layout(settings.sites), settings.on_nonfinite)
+    reporter.note(job.summary())
+    store.forget(directory, list(damaged))
+    with timed() as seconds, reporter.progress("capture", "tokens") as progress:
+        warnings = capture_to(job, directory, progress)
+    reporter.warn(warnings)
+    record_warnings(directory, warnings)
+    store.update_run(directory, timings={"capture_s": seconds()})
+
+
+def capture_or_continue(
+    directory: Path,
+    model: str | None,
+    asked: CaptureSettings,
+    chosen: Collection[str],
+    reporter: Reporter = SILENT,
+) -> None:
+    """Capture states into `directory`, or go on with the capture that was interrupted there.
+
+    It goes on as it was asked for, but for the `chosen` ones of the settings that are asked for now; where none of
+    them decides what the states are, from the run's own tokens. The model is the run's unless one is named.
+    """
+    check_is_run(directory)
+    settings = continued(directory, asked, chosen)
+    named = model or recorded_model(directory)
+    deciding = settings.deciding().keys() & set(chosen)
+    if named is not None and store.has_manifest(directory) and not deciding:
+        complete(directory, named, settings, reporter)
+    else:
+        capture(directory, named or BUILT_IN_MODEL, settings, reporter)
+
+
+def repair_damage(directory: Path, damaged: Sequence[int], model: str | None, reporter: Reporter = SILENT) -> None:
+    """Capture damaged and missing shards of a run again, and no others."""
+    named = model or recorded_model(directory)
+    if named is None:
+        raise UsageError(f"{directory} does not say which model it is of. Name it with --model.")
+    complete(directory, named, continued(directory, CaptureSettings(), ()), reporter, damaged)
+
+
+def verified(directory: Path, reporter: Reporter = SILENT) -> store.Report:
+    """What comparing every shard of a run with its ledger finds. Raises as `rd.verify` does."""
+    with reporter.progress("verify", "shards") as progress:
+        return store.verify(directory, progress=progress)
+
+
+def check(model: str, settings: ModelSettings, reporter: Reporter = SILENT) -> Check:
+    """What the probes find of a model's sites. Raises as `rd.check_model` does."""
+    from residyn.model.check import check_model
+
+    layout = read_layout(settings.sites)
+    loaded = load(model, settings, reporter)
+    with reporter.stage("Running the probes"):
+        return check_model(loaded, layout)
+
+
+def is_control(directory: Path) -> bool:
+    """Whether a folder is the run directory of a control."""
+    return store.has_manifest(directory) and "control" in store.read_run(directory)
+
+
+def check_is_run(directory: Path) -> None:
+    """Raise StoreError where a run directory is that of a control: its run alone says what it is of."""
+    if is_control(directory):
+        raise StoreError(f"{directory} is a control, which is captured with: {controls_command(directory)}")
+
+
+def repair_advice(directory: Path) -> str:
+    """How damaged shards are captured again."""
+    if is_control(directory):
+        return f"It is a control, and only those are captured again with: {controls_command(directory)}"
+    return f"`residyn verify {directory} --repair` captures only those again."
+
+
+def controls_command(control: Path) -> str:
+    """What captures a control: it lies in RUN/controls/NAME."""
+    return f"residyn controls {control.resolve().parent.parent}"
+
+
+def record_warnings(directory: Path, warnings: Sequence[str]) -> None:
+    """Add to the warnings in run.json: those of the capture that made the states stay true of them."""
+    found = store.read_run(directory).get("warnings")
+    earlier = [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
+    # Recorded ones have no home folder in them, and are compared with others that have none.
+    new = store.without_home(store.plain(warnings))
+    store.update_run(directory, warnings=list(dict.fromkeys([*earlier, *new])))

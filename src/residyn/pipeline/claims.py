@@ -1,0 +1,107 @@
+"""The claims stage: states, results, controls and teleports → claims.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from residyn import store
+from residyn.errors import StoreError
+from residyn.pipeline.reporter import SILENT, Reporter, timed
+from residyn.runs import layout
+from residyn.runs.contents import open_controls, open_teleport_results, outdated
+from residyn.runs.results import hash_of_results, open_results
+from residyn.runs.stages import Stage
+from residyn.runs.verdicts import read_verdicts
+from residyn.settings import ClaimsSettings
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from residyn.claims import Verdicts
+
+NAME = "claims"
+Ledger = dict[str, dict[str, list[float | None]]]
+
+
+class PartialClaims(msgspec.Struct, frozen=True):
+    """What an interrupted judgement has computed, and of what: the values of each task, null where not defined."""
+
+    fingerprint: str
+    ledger: Ledger
+
+
+def claims(directory: Path, settings: ClaimsSettings | None = None, reporter: Reporter = SILENT) -> Verdicts:
+    """Judge the paper's claims on a run, and write claims.json; the verdicts.
+
+    What is there for the same states, results, controls, teleports and settings is not judged again, and an
+    interrupted judgement goes on with the tasks that it lacks. Results of other states are left out. Raises as
+    `rd.judge` does, and StoreError where the run cannot be read.
+    """
+    from residyn.claims import judge
+
+    settings = settings or ClaimsSettings()
+    states = store.open_states(directory)
+    stored = open_results(directory / layout.RESULTS)
+    notice = outdated(directory, stored, states)
+    reporter.warn([notice] if notice else [])
+    results = None if notice else stored
+    summary = open_teleport_results(directory).get("summary")
+    controls = open_controls(directory)
+    stage = Stage(NAME, _inputs(directory, states, controls, results), settings.deciding())
+    path, partial = directory / layout.CLAIMS, directory / layout.PARTIAL_CLAIMS
+    if stage.reasons(directory):
+
+        def keep(ledger: Mapping[str, object]) -> None:
+            store.write_json(partial, {"fingerprint": stage.fingerprint, "ledger": ledger})
+
+        with timed() as seconds, reporter.progress("claims", "tasks") as progress:
+            verdicts = judge(
+                states,
+                results,
+                teleport_summary=summary,
+                controls=controls,
+                settings=settings,
+                ledger=_left(partial, stage.fingerprint),
+                keep=keep,
+                progress=progress,
+            )
+        store.write_json(path, verdicts.to_record())
+        stage.finish(directory, [path])
+        store.update_run(directory, claims=settings.record(), timings={"claims_s": seconds()})
+    partial.unlink(missing_ok=True)
+    found = read_verdicts(path)
+    if found is None:
+        raise StoreError(f"{path} is gone. Judge the claims again: residyn claims {directory}")
+    return found
+
+
+def _inputs(
+    directory: Path, states: xr.DataArray, controls: Mapping[str, xr.DataArray], results: xr.Dataset | None
+) -> dict[str, str | None]:
+    """The hashes of everything that verdicts are of."""
+    summary = layout.teleport_result(directory, layout.TELEPORT_RESULTS[-1])
+    return {
+        "states": states.attrs["states_hash"],
+        "results": None if results is None else hash_of_results(directory / layout.RESULTS),
+        "teleports": hash_of_results(summary),
+        **{f"controls.{name}": control.attrs["states_hash"] for name, control in controls.items()},
+    }
+
+
+def _left(path: Path, fingerprint: str) -> dict[str, dict[str, list[float]]]:
+    """The ledger of an interrupted judgement of the same; empty where there is none, or it was damaged."""
+    try:
+        found = msgspec.convert(store.read_json(path), PartialClaims)
+    except (StoreError, msgspec.ValidationError):
+        return {}
+    if found.fingerprint != fingerprint:
+        return {}
+    nan = float("nan")
+    return {
+        task: {name: [nan if value is None else value for value in values] for name, values in made.items()}
+        for task, made in found.ledger.items()
+    }

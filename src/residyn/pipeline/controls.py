@@ -1,0 +1,206 @@
+"""The controls stage: a run's texts through untrained models; its model on other tokens and in other batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from residyn import store
+from residyn.errors import StoreError
+from residyn.pipeline.capture import read_layout, record_warnings, reopened
+from residyn.pipeline.reporter import SILENT, Reporter, timed
+from residyn.runs import layout
+from residyn.runs.contents import captured_controls, control_names
+from residyn.runs.results import replace_results
+from residyn.runs.stages import Stage
+from residyn.settings import ControlsSettings
+
+if TYPE_CHECKING:
+    from residyn.model.capture import Job
+    from residyn.model.controls import Reading
+    from residyn.model.loading import LoadedModel
+    from residyn.model.sites import Layout
+
+NAME = "controls"
+
+
+def controls(
+    directory: Path,
+    settings: ControlsSettings | None = None,
+    reporter: Reporter = SILENT,
+    loaded: LoadedModel | None = None,
+    *,
+    verify: bool = False,
+) -> None:
+    """Capture the controls that are asked for, each into a run directory of its own below DIR/controls.
+
+    Goes on where it was interrupted; what is there for the same states and settings is not done again, except,
+    with `verify`, shards that are not what was committed. Untrained models are made and let go of one by one.
+    Raises StoreError, before the model is loaded, where a control's folder holds something else or what was
+    captured with other settings.
+    """
+    settings = settings or ControlsSettings()
+    states = store.open_states(directory)
+    names = control_names(settings)
+    stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())
+    damaged = _damaged(directory, names, reporter) if verify else {}
+    if damaged or stage.reasons(directory) or not set(names) <= set(captured_controls(directory)):
+        with timed() as seconds:
+            if names:
+                _capture_all(directory, settings, damaged, reporter, loaded)
+        stage.finish(directory, [layout.control(directory, name) for name in names])
+        store.update_run(directory, controls=settings.record(), timings={"controls_s": seconds()})
+    elif settings.noise:
+        _measure_noise(directory)
+
+
+def _capture_all(
+    directory: Path,
+    settings: ControlsSettings,
+    damaged: Mapping[str, Sequence[int]],
+    reporter: Reporter,
+    loaded: LoadedModel | None,
+) -> None:
+    from residyn.model.capture import job_of
+
+    with reporter.stage("Choosing the controls' texts"):
+        readings = _readings(directory, settings)
+        _check_folders(directory, readings)
+    loaded, asked = reopened(directory, loaded, reporter)
+    sites = read_layout(asked.sites)
+    with reporter.stage("Proving the sites on the model's weights"):
+        job = job_of(directory, loaded, sites, asked.on_nonfinite)
+    for control, reading in readings.items():
+        make = _maker(control, reading, job, loaded, sites)
+        _capture(layout.control(directory, control), make, damaged.get(control, ()), reporter)
+        if control == layout.NOISE:
+            _measure_noise(directory)
+
+
+def _damaged(directory: Path, names: Sequence[str], reporter: Reporter) -> dict[str, list[int]]:
+    """The shards of complete controls that are not what was committed, by the control."""
+    found = {}
+    for name in sorted(set(names) & set(captured_controls(directory))):
+        with reporter.progress(f"verify {name}", "shards") as progress:
+            report = store.verify(layout.control(directory, name), progress=progress)
+        if not report.ok:
+            found[name] = [damage.shard for damage in report.damaged]
+            reporter.warn([f"{len(found[name])} shards of {report.path} are damaged, and are captured again."])
+    return found
+
+
+def _readings(directory: Path, settings: ControlsSettings) -> dict[str, Reading]:
+    """What each control that is asked for reads, by its name."""
+    from residyn.model import controls as of_model
+
+    names, seed = control_names(settings), settings.control_seed
+    manifest = store.read_manifest(directory)
+    every = list(store.read_samples(directory, sha256=manifest.samples_sha256, n_samples=manifest.n_samples))
+    records = of_model.chosen_records(every, settings.control_share, seed)
+    made = {}
+    if layout.TOKENS in names or layout.POSITIONS in names:
+        before = _n_before(directory, every)
+        made[layout.TOKENS] = of_model.shuffled_tokens(records, before, seed)
+        made[layout.POSITIONS] = of_model.random_positions(records, before, seed)
+    made[layout.NOISE] = of_model.other_batches(records)
+    # Not every model has a twin that can be drawn: the others are there by then.
+    made |= {name: of_model.same_tokens(records) for name in names if name.startswith(layout.UNTRAINED_PREFIX)}
+    return {name: reading for name, reading in made.items() if name in names}
+
+
+def _n_before(directory: Path, records: Sequence[Mapping[str, Any]]) -> int:
+    """How many special tokens stand in front of every text of a run."""
+    advice = "Restore the file from a copy, or capture the run again."
+    try:
+        put = store.read_run(directory)["texts"]["tokens"]["settings"]["bos_rule"]["put"]
+    except (KeyError, TypeError):
+        raise StoreError(
+            f"{directory / 'run.json'} does not say which special tokens stand in front of the texts, which a "
+            f"control leaves in place. {advice}"
+        ) from None
+    if not isinstance(put, list) or any(record["input_ids"][: len(put)] != put for record in records):
+        raise StoreError(
+            f"{directory / 'run.json'} says, as texts.tokens.settings.bos_rule.put, that the special tokens "
+            f"{ascii(put)[:80]} stand in front of every text; not every text begins with them. {advice}"
+        )
+    return len(put)
+
+
+def _check_folders(directory: Path, readings: Mapping[str, Reading]) -> None:
+    """Refuse controls that cannot be captured into their folders, all of them at once."""
+    run = store.read_manifest(directory).description.get("samples", {})
+    foreign: list[str] = []
+    other: dict[Path, str] = {}
+    for name, reading in readings.items():
+        folder = layout.control(directory, name)
+        advice = f"The control {name} has no other place: move away what is there."
+        try:
+            store.check_target(folder, advice)
+        except StoreError as error:
+            foreign.append(str(error))
+            continue
+        if not store.has_manifest(folder):
+            continue
+        stored = store.read_manifest(folder).description.get("samples", {})
+        if not isinstance(stored, dict) or "control" not in stored:
+            foreign.append(f"{folder} holds a run that is no control. {advice}")
+            continue
+        lines = store.differing({"samples": stored}, {"samples": reading.settings(run)})
+        if lines:
+            other[folder] = "\n  ".join([f"The control {name} was captured with other settings:", *lines])
+    if foreign:
+        raise StoreError("\n".join(foreign))
+    _refuse(other)
+
+
+def _refuse(other: Mapping[Path, str]) -> None:
+    """Raise StoreError where controls were captured with other settings; what differs, by their folders."""
+    if other:
+        listed = "\n".join(other.values())
+        them = " and ".join(map(str, other))
+        raise StoreError(f"{listed}\nRemove {them} to capture anew, or use the same settings to go on.")
+
+
+def _maker(
+    control: str, reading: Reading, job: Job, loaded: LoadedModel, sites: Layout | None
+) -> Callable[[], Job]:
+    """What makes the job of a control."""
+    from residyn.model import controls as of_model
+
+    if control.startswith(layout.UNTRAINED_PREFIX):
+        seed = int(control.removeprefix(layout.UNTRAINED_PREFIX))
+        return lambda: of_model.of_twin(job, reading.records, loaded, seed, sites)
+    return lambda: of_model.job_for(job, reading)
+
+
+def _capture(folder: Path, make: Callable[[], Job], damaged: Sequence[int], reporter: Reporter) -> None:
+    from residyn.model.capture import capture_to
+
+    control = folder.name
+    with reporter.stage(f"Preparing the control {control}"):
+        job = make()
+        try:
+            job.create(folder)
+        except store.OtherSettings as error:
+            # The texts were compared before: what differs is the model, its sites or the batches.
+            _refuse({folder: f"The control {control} was captured with other settings: {error.found}"})
+    store.forget(folder, list(damaged))
+    store.update_run(folder, model=job.model.describe(), control=job.settings["control"])
+    if store.info(folder)["complete"]:
+        return
+    with reporter.progress(f"control {control}", "tokens") as progress:
+        warnings = capture_to(job, folder, progress)
+    reporter.warn(warnings)
+    record_warnings(folder, warnings)
+
+
+def _measure_noise(directory: Path) -> None:
+    """Keep how far the states of a run are from those of the same texts in batches of their own."""
+    from residyn.quantities.noise import noise_floor
+
+    states, again = store.open_states(directory), store.open_states(layout.control(directory, layout.NOISE))
+    stage = Stage("noise_floor", {"states": states.attrs["states_hash"], "again": again.attrs["states_hash"]})
+    if stage.reasons(directory):
+        replace_results(noise_floor(states, again), layout.noise_floor(directory))
+        stage.finish(directory, [layout.noise_floor(directory)])

@@ -1,0 +1,58 @@
+"""The figures stage: stored results → Figure 1 and its panels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from residyn import store
+from residyn.pipeline.reporter import SILENT, Reporter, timed
+from residyn.runs import layout
+from residyn.runs.contents import open_noise_floor, open_teleport_results, outdated
+from residyn.runs.results import hash_of_results, open_results
+from residyn.runs.stages import Stage
+from residyn.settings import FigureSettings
+
+NAME = "figures"
+
+
+def figures(directory: Path, settings: FigureSettings | None = None, reporter: Reporter = SILENT) -> list[Path]:
+    """Draw Figure 1 and its panels, with panel L where there are teleports; the files, Figure 1 first.
+
+    What is drawn of the same results in the same way is not drawn again. Raises StoreError where there are no
+    results or a file was damaged, DataError where they lack panels B to F.
+    """
+    from residyn.figures.figure1 import draw_all
+    from residyn.figures.panel import Teleports
+
+    settings = settings or FigureSettings()
+    results, found = open_results(directory / layout.RESULTS), open_teleport_results(directory)
+    noise = open_noise_floor(directory)
+    notice = outdated(directory, results)
+    reporter.warn([notice] if notice else [])
+    stage = Stage(NAME, drawn_inputs(directory), settings.deciding())
+    if not stage.reasons(directory):
+        return stage.outputs(directory)
+    teleports = Teleports(found["flow"], found["summary"], found["return_fraction"]) if found else None
+    with timed() as seconds, reporter.stage("Drawing Figure 1"):
+        pictures = draw_all(
+            results,
+            None,
+            directory / layout.FIGURES,
+            reference=settings.reference,
+            formats=list(settings.formats),
+            teleports=teleports,
+            noise=noise,
+        )
+    stage.finish(directory, pictures)
+    store.update_run(directory, figure=settings.record(), timings={"figure_s": seconds()})
+    return pictures
+
+
+def drawn_inputs(directory: Path) -> dict[str, str | None]:
+    """The hashes of what figures are drawn of."""
+    paths = {
+        "results": directory / layout.RESULTS,
+        "noise_floor": layout.noise_floor(directory),
+        **{f"teleports.{name}": layout.teleport_result(directory, name) for name in layout.TELEPORT_RESULTS},
+    }
+    return {name: hash_of_results(path) for name, path in paths.items()}

@@ -1,0 +1,51 @@
+"""The report stage: what a run directory holds → report.html."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from residyn import store
+from residyn.pipeline.figures import drawn_inputs
+from residyn.pipeline.reporter import SILENT, Reporter, timed
+from residyn.runs import layout
+from residyn.runs.contents import outdated
+from residyn.runs.results import open_results
+from residyn.runs.stages import Stage
+from residyn.store.files import sha256_of
+from residyn.store.records import sha256_of_record
+
+NAME = "report"
+
+
+def report(directory: Path, reporter: Reporter = SILENT) -> Path:
+    """Write the page, unless it is there of the same content; its path. Raises as `rd.write_report` does."""
+    from residyn.report import write_report
+
+    path = directory / layout.RESULTS
+    notice = outdated(directory, open_results(path)) if path.exists() else ""
+    reporter.warn([notice] if notice else [])
+    claims = directory / layout.CLAIMS
+    stage = Stage(
+        NAME,
+        {
+            **drawn_inputs(directory),
+            "claims": sha256_of(claims) if claims.exists() else None,
+            "run": _hash_of_run(directory),
+        },
+    )
+    if not stage.reasons(directory):
+        return directory / layout.REPORT
+    with timed() as seconds, reporter.stage("Writing the report"):
+        page = write_report(directory)
+    stage.finish(directory, [page])
+    store.update_run(directory, timings={"report_s": seconds()})
+    return page
+
+
+def _hash_of_run(directory: Path) -> str:
+    """The hash of run.json without how long the report took, which is written when the report is."""
+    record = store.read_run(directory)
+    timings = record.get("timings")
+    if isinstance(timings, dict):
+        record["timings"] = {name: seconds for name, seconds in timings.items() if name != "report_s"}
+    return sha256_of_record(record)

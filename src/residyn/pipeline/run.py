@@ -1,0 +1,180 @@
+"""A run as an object: made by `run`, or opened where one is."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from residyn import store
+from residyn.errors import DataError, ModelError, StoreError, UsageError
+from residyn.pipeline.analysis import analysis
+from residyn.pipeline.capture import capture
+from residyn.pipeline.claims import claims
+from residyn.pipeline.controls import controls
+from residyn.pipeline.figures import NAME as FIGURES_STAGE
+from residyn.pipeline.figures import figures
+from residyn.pipeline.presets import PRESETS, PresetName
+from residyn.pipeline.report import report
+from residyn.pipeline.reporter import SILENT, Reporter
+from residyn.pipeline.teleports import teleports
+from residyn.runs import layout
+from residyn.runs.contents import open_controls, open_noise_floor, open_teleport_results
+from residyn.runs.results import open_results
+from residyn.runs.stages import read_stage
+from residyn.runs.verdicts import read_verdicts
+from residyn.settings import BUILT_IN_MODEL, RunSettings, run_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+    from residyn.claims import Verdicts
+    from residyn.model.loading import LoadedModel
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run directory holds; each part is read when it is first asked for."""
+
+    directory: Path
+
+    @cached_property
+    def states(self) -> xr.DataArray:
+        """The states (sample, sublayer, unit), lazily. Raises as `rd.open_states` does."""
+        return store.open_states(self.directory)
+
+    @cached_property
+    def results(self) -> xr.Dataset:
+        """Every quantity of the states. Raises as `rd.open_results` does."""
+        return open_results(self.directory / layout.RESULTS)
+
+    @cached_property
+    def controls(self) -> dict[str, xr.DataArray]:
+        """The states of the captured controls, by name; lazily."""
+        return open_controls(self.directory)
+
+    @cached_property
+    def noise_floor(self) -> xr.Dataset | None:
+        """How far states differ between batches; None where it was not measured."""
+        return open_noise_floor(self.directory)
+
+    @cached_property
+    def teleports(self) -> dict[str, xr.Dataset]:
+        """What teleports gave: flow, return_fraction, field and summary; empty where there were none."""
+        return open_teleport_results(self.directory)
+
+    @cached_property
+    def claims(self) -> Verdicts | None:
+        """The verdicts on the paper's claims; None where they were not judged."""
+        return read_verdicts(self.directory / layout.CLAIMS)
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The tables, by name, as they stand in tables/NAME.csv."""
+        import pandas as pd
+
+        paths = sorted((self.directory / layout.TABLES).glob("*.csv"))
+        return {path.stem: pd.read_csv(path) for path in paths}
+
+    @property
+    def pictures(self) -> list[Path]:
+        """The files of the figures stage, Figure 1 first; empty where it was not finished."""
+        record = read_stage(self.directory, FIGURES_STAGE)
+        return [self.directory / name for name in record.outputs] if record is not None else []
+
+    def figure1(self, *, reference: bool = False) -> Figure:
+        """Figure 1 of these results, with panel L where there are teleports. Raises as `rd.figure1` does."""
+        from residyn.figures.figure1 import figure1
+        from residyn.figures.panel import Teleports
+
+        found = self.teleports
+        moved = Teleports(found["flow"], found["summary"], found["return_fraction"]) if found else None
+        return figure1(self.results, teleports=moved, noise=self.noise_floor, reference=reference)
+
+    def report(self) -> Path:
+        """Write DIR/report.html of everything that is there; its path. Raises as `rd.write_report` does."""
+        return report(self.directory)
+
+    def _repr_html_(self) -> str:
+        """The run as a notebook shows it: where it is, what of, and which verdicts."""
+        attrs = self.results.attrs if (self.directory / layout.RESULTS).exists() else {}
+        rows = [("folder", str(self.directory))]
+        rows += [(name, str(attrs[name])) for name in ("model", "texts", "n_samples") if name in attrs]
+        if self.claims is not None:
+            rows += [(f"claim {claim.label}: {claim.claim}", claim.verdict) for claim in self.claims.claims]
+        cells = (f"<td>{html.escape(name)}</td><td>{html.escape(value)}</td>" for name, value in rows)
+        return f"<table><caption>residyn run</caption>{''.join(f'<tr>{cell}</tr>' for cell in cells)}</table>"
+
+
+def open_run(directory: str | Path) -> Run:
+    """The run in a directory. Raises StoreError where there is none."""
+    directory = Path(directory).expanduser()
+    if not store.has_manifest(directory) and not (directory / layout.RESULTS).exists():
+        what = "it holds none" if directory.exists() else "there is no such folder"
+        raise StoreError(
+            f"Expected a run at {directory}, but {what}. Name the folder that `residyn run` or rd.run wrote."
+        )
+    return Run(directory)
+
+
+def run(
+    model: str | LoadedModel = BUILT_IN_MODEL,
+    texts: str | None = None,
+    *,
+    out: str | Path | None = None,
+    preset: PresetName = "default",
+    reporter: Reporter = SILENT,
+    **settings: Any,
+) -> Run:
+    """Make a run: states, results, controls, teleports, claims, figures, report, as `residyn run` does.
+
+    `model` is a hub id, a folder, a .gguf file, the built-in model, or one that `load_model` gave; `texts` are a
+    source as `--texts` takes it; `out` is the run directory, by default runs/MODEL-TEXTS. Keywords are those of
+    the command line, which docs/cli.md lists ("--null-draws 40" is `null_draws=40`; lists are tuples). What an
+    interrupted run has done is not done again. Raises UsageError for a setting that there is not or that is out of
+    range, and whatever a stage raises.
+    """
+    if texts is not None:
+        settings["texts"] = texts
+    return make(model, chosen_settings(settings, preset), out=out, reporter=reporter)
+
+
+def chosen_settings(values: Mapping[str, Any], preset: PresetName) -> RunSettings:
+    """The settings of a run: the values, else a preset's choices, else defaults. Raises UsageError."""
+    if preset not in PRESETS:
+        raise UsageError(f"A preset is one of {', '.join(PRESETS)}; got {preset!r}.")
+    return run_settings({**PRESETS[preset].choices, **values})
+
+
+def make(
+    model: str | LoadedModel,
+    settings: RunSettings,
+    *,
+    out: str | Path | None = None,
+    reporter: Reporter = SILENT,
+) -> Run:
+    """Go through all stages in order; the run. Raises whatever a stage raises."""
+    named = model if isinstance(model, str) else model.name
+    default = Path("runs") / store.run_name(named, settings.capture.texts)
+    directory = Path(out).expanduser() if out is not None else default
+    loaded = capture(directory, model, settings.capture, reporter)
+    analysis(directory, settings.analysis, reporter)
+    try:
+        controls(directory, settings.controls, reporter, loaded)
+    except (DataError, ModelError) as error:
+        # A model whose untrained twin cannot be drawn is still worth a run.
+        reporter.warn([f"Without some of the controls: {error}"])
+    try:
+        teleports(directory, settings.teleports, reporter, loaded)
+    except DataError as error:
+        # Too few or too uniform texts leave nothing to teleport to; the rest of the run is worth having.
+        reporter.warn([f"Without teleports (panel L): {error}"])
+    claims(directory, settings.claims, reporter)
+    figures(directory, settings.figures, reporter)
+    report(directory, reporter)
+    return Run(directory)

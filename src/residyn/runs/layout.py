@@ -1,0 +1,60 @@
+"""What stands where in a run directory, and in the folder of a comparison.
+
+    DIR/results.zarr              every quantity of the states
+    DIR/tables/NAME.csv           the same as tables
+    DIR/controls/NAME/            a control, which is a run directory of its own
+    DIR/controls/noise_floor.zarr how far states differ between batches
+    DIR/teleports/NAME.zarr       what comes of states that were moved
+    DIR/untrained/SEED/           teleports of an untrained model
+    DIR/claims.json               verdicts
+    DIR/claims.partial.json       what an interrupted judgement has computed
+    DIR/figures/NAME.png, …       Figure 1 and its panels
+    DIR/report.html
+    DIR/stages/NAME.json          of what a stage was finished
+
+The states, and what they were captured of, stand beside these: `residyn.store.layout`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+RESULTS = "results.zarr"
+TABLES, SUMMARY_TABLE, TELEPORT_TABLE = "tables", "summary", "teleports"
+CONTROLS, NOISE_FLOOR = "controls", "noise_floor.zarr"
+NOISE, UNTRAINED_PREFIX, TOKENS, POSITIONS = "noise", "untrained-", "shuffled-tokens", "random-position"
+"""The controls by name; an untrained model's has its seed behind it."""
+TELEPORTS, UNTRAINED_TELEPORTS = "teleports", "untrained"
+TELEPORT_RESULTS = ("flow", "return_fraction", "field", "summary")
+"""In the order in which they are written: where the last one is, all are."""
+CLAIMS, PARTIAL_CLAIMS = "claims.json", "claims.partial.json"
+FIGURES, REPORT = "figures", "report.html"
+STAGES, STAGE_FORMAT, STAGE_VERSION = "stages", "residyn stage", 1
+
+COMPARISON, COMPARISON_RECORD = "comparison", "comparison.json"
+COMPARISON_FORMAT, COMPARISON_VERSION = "residyn comparison", 1
+
+
+def table(directory: Path, name: str) -> Path:
+    return directory / TABLES / f"{name}.csv"
+
+
+def control(directory: Path, name: str) -> Path:
+    return directory / CONTROLS / name
+
+
+def untrained(seed: int) -> str:
+    """The name of the control that an untrained model is."""
+    return f"{UNTRAINED_PREFIX}{seed}"
+
+
+def noise_floor(directory: Path) -> Path:
+    return directory / CONTROLS / NOISE_FLOOR
+
+
+def teleport_result(directory: Path, name: str) -> Path:
+    return directory / TELEPORTS / f"{name}.zarr"
+
+
+def stage(directory: Path, name: str) -> Path:
+    return directory / STAGES / f"{name}.json"

@@ -1,0 +1,228 @@
+"""Results on disk: results.zarr (zarr format 3), written whole or not at all, read back verified."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from residyn.errors import DataError, ResourceError, StoreError
+
+FORMAT = "residyn results"
+FORMAT_VERSION = 1
+
+_CHUNK_ROWS = 1 << 16
+"""Longest side of a stored chunk: results are small, and few files are kinder to every filesystem."""
+
+
+def save_results(results: xr.Dataset, path: str | Path) -> None:
+    """Write results to `path`, replacing results that are there.
+
+    They are written beside it, as PATH.partial, and renamed when complete: an interrupted save leaves the
+    earlier results, or none, but never half of one. Raises StoreError where `path` holds anything that is not
+    results, or cannot be written; ResourceError where the disk is full.
+    """
+    if not isinstance(results, xr.Dataset):
+        raise DataError(f"Results are saved as one Dataset, got {type(results).__name__}. Pass analyze(states).")
+    path = Path(path)
+    if path.is_symlink() or path.exists():
+        _read_header(path)
+    partial, replaced = (path.with_name(f"{path.name}.{suffix}") for suffix in ("partial", "replaced"))
+    try:
+        for stale in (partial, replaced):
+            if stale.exists():
+                shutil.rmtree(stale)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(results, partial)
+        if path.exists():
+            path.rename(replaced)
+        partial.rename(path)
+        shutil.rmtree(replaced, ignore_errors=True)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        message = f"Cannot save results to {path}: {error}. "
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ResourceError(message + "Free some space and save again.") from error
+        raise StoreError(message + "Choose a folder that can be written.") from error
+
+
+def open_results(path: str | Path) -> xr.Dataset:
+    """The results saved at `path`, in memory, with every attribute, checked against what was written.
+
+    Raises StoreError where there is nothing, where it is not residyn results, is of a newer format, or was
+    damaged since.
+    """
+    path = Path(path)
+    header = _read_header(path)
+    try:
+        results = xr.open_zarr(path, chunks=None, consolidated=False).load()
+        results = results.assign_coords(
+            {
+                name: (c.dims, np.array(c.values.tolist(), dtype=str), c.attrs)
+                for name, c in results.coords.items()
+                if c.dtype.kind == "T"
+            }
+        )
+        sums = json.loads(header["sha256"])
+        damaged = sorted(
+            name for name in sums if name not in results.variables or _sha256(results[name]) != sums[name]
+        )
+    # A damaged store fails in as many ways as there are bytes in it; which of them does not help the reader.
+    except Exception as error:
+        raise StoreError(f"The results at {path} cannot be read ({error}). Analyze the run again.") from error
+    if damaged:
+        raise StoreError(
+            f"The results at {path} are not what was saved; damaged: {', '.join(damaged)}. Analyze the run again."
+        )
+    results = results[[name for name in sums if name in results.data_vars]]
+    for name in header:
+        results.attrs.pop(name, None)
+    for variable in results.variables.values():
+        variable.encoding = {}
+    return results
+
+
+def open_if_whole(path: Path) -> xr.Dataset | None:
+    """The results at `path`, a place of a run's own; None where there are none, or they were damaged since.
+
+    Raises StoreError where another residyn wrote them, or something else stands there: neither is made again.
+    """
+    if not path.exists():
+        return None
+    try:
+        return open_results(path)
+    except StoreError:
+        if has_header(path) or lost_its_header(path):
+            return None
+        raise
+
+
+def open_made(path: Path, command: str) -> xr.Dataset:
+    """The results that another stage made, by `command`. Raises StoreError where they are gone or damaged."""
+    made = open_if_whole(path)
+    if made is None:
+        what = "were damaged since they were made" if path.exists() else "are gone"
+        raise StoreError(f"The results at {path} {what}. Make them again: {command}")
+    return made
+
+
+def replace_results(results: xr.Dataset, path: Path) -> None:
+    """Write results to `path`, a place of a run's own, over those that are there, damaged or not."""
+    if lost_its_header(path):
+        shutil.rmtree(path)
+    save_results(results, path)
+
+
+def remove_results(path: Path) -> None:
+    """Take away results in one step, so that half of them are never found."""
+    if path.exists():
+        aside = path.with_name(f"{path.name}.replaced")
+        shutil.rmtree(aside, ignore_errors=True)
+        path.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def hash_of_results(path: Path) -> str | None:
+    """The sha256 of what results say of themselves, the hashes of their values included; None where there are
+    none.
+    """
+    try:
+        return hashlib.sha256((path / "zarr.json").read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def _write(results: xr.Dataset, path: Path) -> None:
+    header = {
+        "residyn_format": FORMAT,
+        "residyn_format_version": FORMAT_VERSION,
+        "sha256": json.dumps({str(name): _sha256(array) for name, array in results.variables.items()}),
+    }
+    # Variable-length strings are the ones that zarr format 3 specifies; fixed-width ones are not portable.
+    text = {name: c.astype(np.dtypes.StringDType()) for name, c in results.coords.items() if c.dtype.kind in "OUT"}
+    stored = results.assign_coords(text).assign_attrs(header)
+    stored = stored.drop_encoding()
+    chunks = {
+        name: {"chunks": tuple(max(1, min(size, _CHUNK_ROWS)) for size in array.shape)}
+        for name, array in stored.variables.items()
+    }
+    stored.to_zarr(path, mode="w", zarr_format=3, consolidated=False, encoding=chunks)
+
+
+def has_header(path: Path) -> bool:
+    """Whether what stands at `path` says that it is results of residyn's, in the format that this one reads."""
+    try:
+        _read_header(path)
+    except StoreError:
+        return False
+    return True
+
+
+def lost_its_header(path: Path) -> bool:
+    """Whether results of residyn's stand at `path` that do not say so any more, because a file was damaged.
+
+    Not so where another residyn wrote them, or anybody else a zarr group of their own.
+    """
+    if path.is_symlink() or not path.is_dir() or has_header(path):
+        return False
+    try:
+        attrs = json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"]
+    except FileNotFoundError:
+        return any(path.glob("*/zarr.json"))
+    except OSError:
+        return False
+    except (ValueError, TypeError, KeyError):
+        return True
+    if not isinstance(attrs, dict):
+        return True
+    ours = [name in attrs for name in ("residyn_format", "residyn_format_version", "sha256")]
+    return any(ours) and not (all(ours) and attrs["residyn_format"] == FORMAT)
+
+
+def _read_header(path: Path) -> dict[str, Any]:
+    """The attributes that mark residyn's results; StoreError unless they are there and of a format we know."""
+    try:
+        metadata = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
+        attrs = metadata["attributes"]
+        header = {name: attrs[name] for name in ("residyn_format", "residyn_format_version", "sha256")}
+    except FileNotFoundError:
+        what = "there is no such folder" if not path.exists() else "it holds no zarr.json"
+        raise StoreError(
+            f"Expected residyn results at {path}, but {what}. Write them with `residyn analyze` or save_results."
+        ) from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise _foreign(path) from error
+    if header["residyn_format"] != FORMAT:
+        raise _foreign(path)
+    if header["residyn_format_version"] != FORMAT_VERSION:
+        raise StoreError(
+            f"The results at {path} have format version {header['residyn_format_version']}; this residyn reads "
+            f"version {FORMAT_VERSION}. Use the residyn that wrote them, or analyze the run again."
+        )
+    return header
+
+
+def _foreign(path: Path) -> StoreError:
+    return StoreError(
+        f"Expected residyn results at {path}, but residyn did not write what is there. "
+        "Name another path; this one is left as it is."
+    )
+
+
+def _sha256(array: xr.DataArray | xr.Variable) -> str:
+    """Hash of an array's shape and values, equal for text of any width."""
+    values = np.asarray(array.values)
+    if values.dtype.kind in "OUT":
+        content = json.dumps([str(value) for value in values.ravel()]).encode()
+    else:
+        if values.dtype.kind == "f":
+            # A chunk of nothing but NaN is not stored, and comes back as the NaN of another sign.
+            values = np.where(np.isnan(values), np.nan, values).astype(values.dtype)
+        content = np.ascontiguousarray(values).tobytes()
+    return hashlib.sha256(f"{values.shape}".encode() + content).hexdigest()

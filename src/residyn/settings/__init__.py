@@ -1,0 +1,43 @@
+"""The settings of every stage: one frozen record each, whose fields are the flags of the command line, the keys
+of run.json and the keyword arguments of `rd.run`.
+"""
+
+from residyn.settings.base import Field, Settings, fields_of, flag, made_of, recorded, typed
+from residyn.settings.records import (
+    BUILT_IN_MODEL,
+    STAGES,
+    AnalysisSettings,
+    CaptureSettings,
+    ClaimsSettings,
+    ControlsSettings,
+    Estimator,
+    FigureSettings,
+    Format,
+    ModelSettings,
+    RunSettings,
+    TeleportSettings,
+    run_settings,
+)
+
+__all__ = [
+    "BUILT_IN_MODEL",
+    "STAGES",
+    "AnalysisSettings",
+    "CaptureSettings",
+    "ClaimsSettings",
+    "ControlsSettings",
+    "Estimator",
+    "Field",
+    "FigureSettings",
+    "Format",
+    "ModelSettings",
+    "RunSettings",
+    "Settings",
+    "TeleportSettings",
+    "fields_of",
+    "flag",
+    "made_of",
+    "recorded",
+    "run_settings",
+    "typed",
+]

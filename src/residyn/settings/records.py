@@ -1,0 +1,275 @@
+"""The settings of every stage, with their defaults, bounds and descriptions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from residyn.errors import UsageError
+from residyn.settings.base import Settings, fields_of, made_of
+
+Estimator = Literal["gcmi", "ksg", "kde", "binned"]
+Format = Literal["png", "pdf", "svg"]
+Positive = Annotated[float, Meta(gt=0)]
+BUILT_IN_MODEL = "smollm2-135m"
+_ASIDE = {"decides": False}
+"""Of a field that no number depends on."""
+
+
+def _growing(name: str, values: tuple[Any, ...], example: str) -> Iterator[str]:
+    if list(values) != sorted(set(values)):
+        yield f"{name} holds numbers that grow, such as {example}; got {', '.join(map(str, values))}."
+
+
+def _once(name: str, values: tuple[Any, ...]) -> Iterator[str]:
+    if len(set(values)) < len(values):
+        yield f"{name} names each once; got {', '.join(map(str, values))}."
+
+
+class ModelSettings(Settings, frozen=True, kw_only=True):
+    """A model, and how it is loaded and read."""
+
+    PANEL: ClassVar[str] = "Model"
+    SECTION: ClassVar[str] = "request"
+
+    revision: Annotated[str | None, Meta(description="Branch, tag or commit of a hub model.")] = None
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"], Meta(description="Precision of the pass.")
+    ] = "auto"
+    device: Annotated[str, Meta(description="auto, cpu, cuda, cuda:1 or mps.", extra=_ASIDE)] = "auto"
+    sites: Annotated[str | None, Meta(description="A JSON map of where this model's blocks read and write.")] = (
+        None
+    )
+    allow_pickle: Annotated[bool, Meta(description="Read .bin weights too, tensors only.")] = False
+    trust_remote_code: Annotated[
+        bool, Meta(description="Run code of the model's repository; needs --revision COMMIT.")
+    ] = False
+    offline: Annotated[bool, Meta(description="Never touch the network.", extra={**_ASIDE, "panel": ""})] = False
+
+
+class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
+    """A model, texts, and how the one reads the other. Defaults are the paper's choices."""
+
+    PANEL: ClassVar[str] = "Texts"
+
+    texts: Annotated[
+        str,
+        Meta(
+            description="wikitext-2 (built in), wikitext, hf:ORG/NAME[:CONFIG[:SPLIT]], a .txt, .jsonl or "
+            ".parquet file, -."
+        ),
+    ] = "wikitext-2"
+    n: Annotated[int, Meta(ge=1, description="How many texts.")] = 1000
+    min_chars: Annotated[int, Meta(ge=0, description="Texts have more characters than this.")] = 100
+    max_chars: Annotated[int, Meta(ge=2, description="Texts have fewer characters than this.")] = 500
+    max_tokens: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="Texts are cut after so many tokens.")
+    ] = None
+    field: Annotated[str, Meta(description="The field of a .jsonl, .parquet or hub row.")] = "text"
+    order: Annotated[Literal["random", "first"], Meta(description="Which of the texts that pass the filter.")] = (
+        "random"
+    )
+    headings: Annotated[Literal["keep", "drop"], Meta(description="What to do with WikiText's heading rows.")] = (
+        "keep"
+    )
+    position: Annotated[
+        Literal["end", "random"] | int,
+        Meta(
+            description="end (the last token), random (each text cut at a seeded token), or a token's number.",
+        ),
+    ] = "end"
+    bos: Annotated[
+        Literal["auto", "always", "never"],
+        Meta(description="A BOS token in front: auto is the tokenizer's own rule."),
+    ] = "auto"
+    seed: Annotated[int, Meta(description="Decides every random choice.")] = 0
+    batch_tokens: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(
+            description="Most tokens of one batch: by default 2048 on a CPU, else 16384.",
+            extra={"panel": "Model"},
+        ),
+    ] = None
+    on_nonfinite: Annotated[
+        Literal["refuse", "drop"],
+        Meta(
+            description="What to do with samples whose states are not finite.", extra={**_ASIDE, "panel": "Model"}
+        ),
+    ] = "refuse"
+
+    def faults(self, spelled: Callable[[str], str]) -> Iterator[str]:
+        if self.max_chars - self.min_chars < 2:
+            yield (
+                f"No text has more than {spelled('min_chars')} {self.min_chars} and fewer than "
+                f"{spelled('max_chars')} {self.max_chars} characters. Widen the bounds."
+            )
+
+
+class AnalysisSettings(Settings, frozen=True, kw_only=True):
+    """How panels G to K are computed."""
+
+    PANEL: ClassVar[str] = "Analysis"
+    SECTION: ClassVar[str] = "analysis"
+
+    estimators: Annotated[
+        tuple[Estimator, ...],
+        Meta(
+            min_length=1,
+            description="Of mutual information, the first one drawn in panel G: gcmi, ksg, kde, binned; with "
+            "commas between.",
+        ),
+    ] = ("gcmi", "kde")
+    neighbours: Annotated[int, Meta(ge=1, description="Neighbours of the ksg estimator.")] = 3
+    shuffles: Annotated[
+        int, Meta(ge=0, description="Sample shuffles behind each estimator's baseline; 0 for none.")
+    ] = 1
+    components: Annotated[int, Meta(ge=1, description="Principal components of panels J and K.")] = 100
+    leave_out: Annotated[
+        tuple[Annotated[int, Meta(ge=1)], ...],
+        Meta(
+            description="Numbers of massive units to leave out, each for one more set of numbers; empty for none.",
+        ),
+    ] = (1, 3, 10)
+    analysis_seed: Annotated[int, Meta(ge=0, description="Decides shuffles, jitter and held-out samples.")] = 0
+    analysis_device: Annotated[
+        str | None,
+        Meta(description="Compute mutual information there with torch, such as cuda.", extra=_ASIDE),
+    ] = None
+
+    def faults(self, spelled: Callable[[str], str]) -> Iterator[str]:
+        yield from _once(spelled("estimators"), self.estimators)
+        yield from _growing(spelled("leave_out"), self.leave_out, "1,3,10")
+
+
+class ControlsSettings(Settings, frozen=True, kw_only=True):
+    """What a run is compared with."""
+
+    PANEL: ClassVar[str] = "Controls"
+    SECTION: ClassVar[str] = "controls"
+
+    untrained: Annotated[
+        int, Meta(ge=0, description="Untrained models of the same configuration that read the texts too.")
+    ] = 3
+    shuffled_tokens: Annotated[bool, Meta(description="The texts' tokens in random order.")] = True
+    random_positions: Annotated[bool, Meta(description="The texts cut at random tokens.")] = False
+    noise: Annotated[bool, Meta(description="Some texts again, each in a batch of its own: the noise floor.")] = (
+        True
+    )
+    control_share: Annotated[
+        float, Meta(gt=0, le=1, description="Share of the texts that controls read, of at least 50.")
+    ] = 0.2
+    control_seed: Annotated[int, Meta(ge=0, description="Decides which texts, and what is shuffled.")] = 0
+
+
+class TeleportSettings(Settings, frozen=True, kw_only=True):
+    """Where states are teleported from and to."""
+
+    PANEL: ClassVar[str] = "Teleports"
+    SECTION: ClassVar[str] = "teleports"
+
+    hosts: Annotated[
+        int, Meta(ge=0, description="Texts of the run whose last token is moved, beside the prompt.")
+    ] = 8
+    prompt: Annotated[str, Meta(description="The host that panel L shows.")] = (
+        "I'm sorry, Dave. I'm afraid I can't do that."
+    )
+    inject: Annotated[
+        tuple[int | str, ...],
+        Meta(
+            description="Layers or sublayers to write at, such as 0,7.mlp; by default 0, ¼, ½, ¾ and the last of "
+            "the layers."
+        ),
+    ] = ()
+    grid: Annotated[int, Meta(ge=1, description="Points of the grid along PC1 and along PC2.")] = 10
+    extents: Annotated[
+        tuple[Literal["robust"] | Positive, ...],
+        Meta(
+            min_length=1,
+            description="robust: where the samples lie; a number r: from −r to r; with commas between, a grid for "
+            "each.",
+        ),
+    ] = ("robust",)
+    radii: Annotated[
+        tuple[Positive, ...],
+        Meta(min_length=1, description="Distances of the controls from their host, in σ of the sublayer."),
+    ] = (0.5, 1.0, 2.0, 4.0)
+    directions: Annotated[int, Meta(ge=1, description="Directions at each radius, and samples swapped with.")] = 8
+    horizon: Annotated[int, Meta(ge=1, description="Sublayers that an arrow spans, at most.")] = 12
+    untrained_teleports: Annotated[
+        int, Meta(ge=0, description="Untrained models that are teleported too, to compare.")
+    ] = 1
+    teleport_seed: Annotated[int, Meta(ge=0, description="Decides which hosts, directions and samples.")] = 0
+
+    def faults(self, spelled: Callable[[str], str]) -> Iterator[str]:
+        if not self.prompt.strip():
+            yield f"{spelled('prompt')} is the text that panel L starts from; it is empty. Give a text."
+        for name, values in (("radii", self.radii), ("extents", self.extents)):
+            if math.inf in values:
+                yield f"{spelled(name)} holds numbers within double precision; got infinity."
+        yield from _growing(spelled("radii"), self.radii, "0.5,1,2")
+        yield from _once(spelled("extents"), self.extents)
+
+
+class ClaimsSettings(Settings, frozen=True, kw_only=True):
+    """How claims are judged."""
+
+    PANEL: ClassVar[str] = "Controls"
+    SECTION: ClassVar[str] = "claims"
+
+    resamples: Annotated[
+        int, Meta(ge=20, description="Bootstrap replicates behind the interval of each claim.")
+    ] = 200
+    null_draws: Annotated[
+        int, Meta(ge=1, description="Draws of each null of states; 19 or more can reach p = 0.05.")
+    ] = 20
+    null_samples: Annotated[
+        int,
+        Meta(ge=4, description="Most samples that nulls of states are drawn of, where no controls say which."),
+    ] = 200
+    claims_seed: Annotated[int, Meta(ge=0, description="Decides replicates and nulls.")] = 0
+
+
+class FigureSettings(Settings, frozen=True, kw_only=True):
+    """How Figure 1 is drawn."""
+
+    PANEL: ClassVar[str] = "Figure"
+    SECTION: ClassVar[str] = "figure"
+
+    reference: Annotated[
+        bool, Meta(description="Draw the paper's published curves for Llama 3.1 8B beside E, F and H.")
+    ] = False
+    formats: Annotated[
+        tuple[Format, ...],
+        Meta(min_length=1, description="Files of each picture: png, pdf, svg; with commas between."),
+    ] = ("png", "pdf", "svg")
+
+
+class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of all stages of a run, in their order."""
+
+    capture: CaptureSettings = CaptureSettings()
+    analysis: AnalysisSettings = AnalysisSettings()
+    controls: ControlsSettings = ControlsSettings()
+    teleports: TeleportSettings = TeleportSettings()
+    claims: ClaimsSettings = ClaimsSettings()
+    figures: FigureSettings = FigureSettings()
+
+
+STAGES: dict[str, type[Settings]] = get_type_hints(RunSettings)
+"""The kind of settings of each stage."""
+
+
+def run_settings(values: Mapping[str, Any], spelled: Callable[[str], str] = str) -> RunSettings:
+    """The settings of a run of which some are chosen, whichever stage they are of. Raises UsageError."""
+    known = {field.name: stage for stage, kind in STAGES.items() for field in fields_of(kind)}
+    if unknown := sorted(values.keys() - known):
+        raise UsageError(f"There is no setting {', '.join(unknown)}; there are {', '.join(known)}.")
+    made: dict[str, Any] = {
+        stage: made_of(kind, {name: value for name, value in values.items() if known[name] == stage}, spelled)
+        for stage, kind in STAGES.items()
+    }
+    return RunSettings(**made)
