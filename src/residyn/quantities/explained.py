@@ -8,7 +8,7 @@ import numpy as np
 
 from residyn.numerics import moments, nan
 from residyn.numerics.moments import GroupMoments, Moments
-from residyn.quantities.record import Depth, Gather
+from residyn.quantities.sums import Depth, Gather
 
 _LEAST_VARIANCE = 1e-12
 """Of a sublayer's mean square: what rounding leaves where a replicate holds one state only."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from residyn.numerics import geometry, kinematics, moments
-from residyn.quantities.record import Depth, Gather, summed
+from residyn.quantities.sums import Depth, Gather, summed
 
 MOMENTS = Gather(
     lambda block, _: moments.from_block(block),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -14,8 +14,8 @@ import xarray as xr
 from residyn.errors import UsageError
 from residyn.numerics import nan, pca
 from residyn.numerics.groups import weighted_mean
-from residyn.quantities.record import Depth, Gather, Labels, Quantity
 from residyn.quantities.replicates import Plan, plan_of, with_ends
+from residyn.quantities.sums import Depth, Gather, Labels
 from residyn.schema import (
     BOUND,
     BOUNDS,
@@ -32,6 +32,9 @@ from residyn.schema import (
     transition_coords,
 )
 from residyn.walk import Progress, each_numbered_block
+
+if TYPE_CHECKING:
+    from residyn.quantities.record import Quantity
 
 INTERVAL = "95 % interval over groups of documents"
 _AT_ONCE_VALUES = 1 << 22

@@ -6,93 +6,45 @@ gathered once a group, and a replicate counts groups with weights. Row 0 of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from residyn.numerics import nan
+from residyn.quantities import measure
+from residyn.quantities.sums import Axis, Depth, Drawing, Gather, Note, Over
 
 if TYPE_CHECKING:
     from residyn.walk import Progress
-
-Axis = Literal["sublayer", "transition", "layer", "path"]
-"""What a quantity has one value for: each sublayer, each transition, each layer of two sublayers, a whole path."""
-Over = Literal["sample", "unit"]
-Drawing = Literal["curve", "bespoke"]
-
-
-class Depth(NamedTuple):
-    """The places of some states in order of depth: `layer` and `site` (S,) of sublayers, `kind` (T,) of
-    transitions.
-    """
-
-    layer: np.ndarray
-    site: np.ndarray
-    kind: np.ndarray
-
-
-@dataclass(frozen=True)
-class Gather:
-    """What a walk over blocks of samples leaves behind, shared by every quantity that names it.
-
-    `of_block(block, depth)` is called with states (n, S, D). With `by_group` the block holds samples of one group,
-    and `merge` puts the parts of a group together; then `join` makes one thing of all groups, and `weigh(joined,
-    weights)` what formulas are given of the replicates. Else it holds samples of any group, and `merge`
-    concatenates what `of_block` says of each sample.
-    """
-
-    of_block: Callable[[np.ndarray, Depth], Any]
-    merge: Callable[[Sequence[Any]], Any]
-    by_group: bool = True
-    join: Callable[[Sequence[Any]], Any] = list
-    weigh: Callable[[Any, np.ndarray], Any] = lambda joined, _: joined
-
-
-def summed(of_block: Callable[[np.ndarray, Depth], tuple[np.ndarray, ...]]) -> Gather:
-    """A gather of plain sums over samples: the arrays that `of_block` gives of a group become (G, …) arrays."""
-
-    def merge(parts: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
-        return tuple(np.sum(arrays, axis=0) for arrays in zip(*parts, strict=True))
-
-    def join(groups: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
-        return tuple(np.stack(arrays) for arrays in zip(*groups, strict=True))
-
-    return Gather(of_block, merge, join=join)
-
-
-class Labels(NamedTuple):
-    """What a result says beside its values: coordinates by name and attributes."""
-
-    coords: Mapping[str, Any] = {}
-    attrs: Mapping[str, Any] = {}
-
-
-Note = Callable[[xr.DataArray, Any, np.ndarray, Depth], Labels]
-"""(states, what the formula was given of the data itself, values, depth) → what the result says beside its values.
-"""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Quantity:
     """One quantity of states along depth; called with states, it gives the labelled result.
 
-    name, units, definition, source    as docs, tables, figures and the result's attributes have them
+    name, units, definition, source
+                as docs, tables, figures and the result's attributes have them
     axis        what there is one value for
-    title, label    of a figure and of its axis; by default made of the name and the units
+    title, label
+                of a figure and of its axis; by default made of the name and the units
     bounds      least and largest value
     gather      the sums it needs
     per_sample  (gathered, depth) → (n, P): a value for each sample; the curve is their mean over samples
-    value       (weights (R, G), weighed, depth) → (R, P) or, with `over` = "unit", (R, P, D); one of the two is
-    given over        what the values have beside the axis, and the curve summarises: "sample", "unit" or nothing
-    summary     values (R, P, D) of units → the curve (R, P); None where there is no curve statistic   in words,
-    what the curve is: "median over units" keeps       whether the result keeps what the curve summarises, or is
-    the curve alone note        further coordinates and attributes of the result undefined   where values are NaN,
-    in words panel       the letter of Figure 1 that shows it drawing     "curve": the generic panel; "bespoke": a
-    panel of its own compared, without_massive    whether it stands in comparisons of runs, and again without
-    massive units
+    value       (weights (R, G), weighed, depth) → (R, P) or, with `over` = "unit", (R, P, D); either this or
+                per_sample is given
+    over        what the values have beside the axis, and the curve summarises: "sample", "unit" or nothing
+    summary     values (R, P, D) of units → the curve (R, P); None where there is no curve
+    statistic   in words, what the curve is: "median over units"
+    keeps       whether the result keeps what the curve summarises, or is the curve alone
+    note        further coordinates and attributes of the result
+    undefined   where values are NaN, in words
+    panel       the letter of Figure 1 that shows it
+    drawing     "curve": the generic panel; "bespoke": a panel of its own
+    compared, without_massive
+                whether it stands in comparisons of runs, and again without massive units
     """
 
     name: str
@@ -138,12 +90,8 @@ class Quantity:
 
     def __call__(self, states: xr.DataArray, *, progress: Progress | None = None) -> xr.DataArray:
         """The labelled result of these states, from one reading."""
-        from residyn.quantities.measure import result_of
-
-        return result_of(self, states, progress)
+        return measure.result_of(self, states, progress)
 
     def curve(self, states: xr.DataArray, *, resamples: int = 200, seed: int = 0) -> xr.DataArray:
         """Its curve along depth with a 95 % interval over documents, as coordinates `low` and `high`."""
-        from residyn.quantities.measure import curve_of
-
-        return curve_of(self, states, resamples, seed)
+        return measure.curve_of(self, states, resamples, seed)

@@ -14,9 +14,10 @@ from residyn.numerics import nan, pca
 from residyn.quantities.dimensions import ratios_without
 from residyn.quantities.massive import massive_units
 from residyn.quantities.measure import Gathered, gather, rows_of
-from residyn.quantities.record import Gather, Quantity
+from residyn.quantities.record import Quantity
 from residyn.quantities.registry import quantities
 from residyn.quantities.replicates import plan_of
+from residyn.quantities.sums import Gather
 from residyn.schema import SUBLAYER, TRANSITION, UNIT, along, label_result, transition_coords
 from residyn.walk import Progress, read_together
 

@@ -8,7 +8,8 @@ import xarray as xr
 from residyn.numerics import geometry
 from residyn.numerics.moments import Moments
 from residyn.quantities.gathers import MOMENTS, PATHS
-from residyn.quantities.record import Depth, Labels, Quantity
+from residyn.quantities.record import Quantity
+from residyn.quantities.sums import Depth, Labels
 from residyn.schema import UNIT
 
 

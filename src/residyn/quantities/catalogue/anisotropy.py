@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from residyn.quantities.gathers import mean_cosine_between_groups, unit_vectors
-from residyn.quantities.record import Quantity, summed
+from residyn.quantities.record import Quantity
+from residyn.quantities.sums import summed
 
 ANISOTROPY = Quantity(
     name="anisotropy",

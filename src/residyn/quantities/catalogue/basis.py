@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from residyn.numerics.basis import kurtosis
-from residyn.quantities.record import Gather, Quantity
+from residyn.quantities.record import Quantity
+from residyn.quantities.sums import Gather
 
 KURTOSIS = Quantity(
     name="kurtosis",

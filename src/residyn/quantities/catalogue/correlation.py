@@ -12,7 +12,8 @@ from residyn.errors import DataError
 from residyn.numerics import moments, nan
 from residyn.numerics.moments import Moments
 from residyn.quantities.gathers import MOMENTS
-from residyn.quantities.record import Depth, Labels, Quantity
+from residyn.quantities.record import Quantity
+from residyn.quantities.sums import Depth, Labels
 from residyn.schema import TRANSITION, UNIT
 
 STRONG = 0.8

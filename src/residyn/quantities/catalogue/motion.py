@@ -7,7 +7,8 @@ import xarray as xr
 
 from residyn.numerics import geometry
 from residyn.quantities.gathers import KINEMATICS, PATHS
-from residyn.quantities.record import Depth, Labels, Quantity
+from residyn.quantities.record import Quantity
+from residyn.quantities.sums import Depth, Labels
 
 COSINE = Quantity(
     name="cosine",

@@ -8,7 +8,8 @@ from residyn.numerics import nan
 from residyn.numerics.moments import Moments
 from residyn.numerics.trends import pairs_of_kinds
 from residyn.quantities.gathers import MOMENTS, STEP_DIRECTIONS, mean_cosine_between_groups
-from residyn.quantities.record import Depth, Quantity
+from residyn.quantities.record import Quantity
+from residyn.quantities.sums import Depth
 
 _SOURCE = "Fernando & Guitchounts 2025, Fig. 1I (claim: trajectories are consistent and curved)"
 
