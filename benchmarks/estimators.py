@@ -20,8 +20,9 @@ residyn estimates all pairs of neighbouring sublayers of a random walk at once, 
 called pair by pair, as it is made to be, on the first `--peer-pairs` of them. Both run in this process, after one
 call to warm up, round robin; the fastest round counts. Agreement is the largest difference on those pairs. In
 "tied" data 98 % of the samples share one value at the first of two sublayers, as the embedding of a repeated
-token does. The last table is the global space of `fit_space` beside scikit-learn's PCA of the same states, all of
-them in memory. Run it on a quiet machine.
+token does. The tables after that are the global space of `fit_space` beside scikit-learn's PCA of the same states,
+all of them in memory, and the seven spaces of an analysis fitted one by one beside `fit_spaces`. Run it on a quiet
+machine.
 """
 
 from __future__ import annotations
@@ -40,11 +41,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
-from residyn import Space, fit_space, from_array
+from residyn import Space, explained_variance, fit_space, from_array, pc_scores
 from residyn.numerics.information import binned, copula, default_bins, jittered, kde, ksg
 from residyn.numerics.information.ranks import doubled_ranks, sorting
 from residyn.numerics.threads import cores
+from residyn.spaces import fit_spaces
 
 Pair = Callable[[np.ndarray, np.ndarray], float]
 """A peer's estimate of one pair."""
@@ -68,7 +71,8 @@ def main() -> None:
     rows = {name: _measure(name, SECTIONS[name], options) for name in options.only}
     growth = [] if options.no_growth else _growth(options)
     spaces = [] if options.no_space else _spaces(options)
-    tables = [_pairs_table(rows), _growth_table(growth), _spaces_table(spaces)]
+    together = [] if options.no_space else _spaces_together(options)
+    tables = [_pairs_table(rows), _growth_table(growth), _spaces_table(spaces), _together_table(together)]
     print("\n\n".join(["\n".join(_aligned(table)) for table in tables if len(table) > 1] + [_conditions(options)]))
     if options.json:
         record = {
@@ -79,6 +83,7 @@ def main() -> None:
             "rows": rows,
             "growth": growth,
             "spaces": spaces,
+            "spaces_together": together,
         }
         options.json.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
@@ -248,13 +253,9 @@ def _spaces(options: argparse.Namespace) -> list[dict[str, Any]]:
         from sklearn.decomposition import PCA
     except ImportError:
         return []
-    rng = np.random.default_rng(0)
-    shape = (options.n, options.space_sublayers, options.space_units)
-    steps = rng.standard_normal(shape, dtype=np.float32) * np.geomspace(0.1, 3, shape[2], dtype=np.float32)
-    layers, sites = [s // 2 for s in range(shape[1])], [("attn", "mlp")[s % 2] for s in range(shape[1])]
-    states = from_array(np.cumsum(steps, axis=1), layers, sites)
-    k = min(100, shape[2])
-    flat = states.values.reshape(-1, shape[2]).astype(np.float64)
+    states = _space_states(options)
+    k = min(100, states.shape[2])
+    flat = states.values.reshape(-1, states.shape[2]).astype(np.float64)
     solvers: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {
         "residyn, fit_space": lambda: _fitted(fit_space(states, k)),
         **{
@@ -281,6 +282,63 @@ def _spaces(options: argparse.Namespace) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _space_states(options: argparse.Namespace) -> xr.DataArray:
+    """Random walks over the sublayers, whose units differ in size."""
+    rng = np.random.default_rng(0)
+    shape = (options.n, options.space_sublayers, options.space_units)
+    steps = rng.standard_normal(shape, dtype=np.float32) * np.geomspace(0.1, 3, shape[2], dtype=np.float32)
+    layers, sites = [s // 2 for s in range(shape[1])], [("attn", "mlp")[s % 2] for s in range(shape[1])]
+    return from_array(np.cumsum(steps, axis=1), layers, sites)
+
+
+def _spaces_together(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The seven spaces of an analysis and what they explain: a fit of each beside one of all."""
+    states = _space_states(options)
+    largest = np.argsort(np.abs(states.values).mean(axis=(0, 1)))[::-1]
+    variants: dict[str, dict[str, Any]] = {
+        "global": {},
+        "held out": {"hold_out": 0.5},
+        "equalised": {"equalize": True},
+        "z-scored": {"standardize": True},
+        **{f"without {n}": {"without": largest[:n]} for n in (1, 3, 10)},
+    }
+
+    def each() -> list[np.ndarray]:
+        made = []
+        for name, variant in variants.items():
+            space = fit_space(states, **variant)
+            samples: Any = "held_out" if "hold_out" in variant else None
+            made.append(explained_variance(states, space, samples=samples).values)
+            if name == "global":
+                pc_scores(states, space)
+        return made
+
+    def together() -> list[np.ndarray]:
+        return [fit.explained.values for fit in fit_spaces(states, variants).values()]
+
+    ways = {"fit_space of each": each, "fit_spaces": together}
+    rows: list[dict[str, Any]] = []
+    reference: list[np.ndarray] | None = None
+    for name, way in ways.items():
+        seconds = []
+        for _ in range(options.rounds):
+            started = time.perf_counter()
+            found = way()
+            seconds.append(time.perf_counter() - started)
+        reference = reference or found
+        apart = max(float(np.abs(a / b - 1).max()) for a, b in zip(found, reference, strict=True))
+        rows.append({"name": name, "seconds": min(seconds), "largest_relative_difference": apart})
+    return rows
+
+
+def _together_table(rows: list[dict[str, Any]]) -> list[Sequence[str]]:
+    lines: list[Sequence[str]] = [("seven spaces", "seconds", "times fit_spaces", "largest difference: explained")]
+    for row in rows:
+        ratio = f"{row['seconds'] / rows[-1]['seconds']:.1f}"
+        lines.append((row["name"], f"{row['seconds']:.2f}", ratio, f"{row['largest_relative_difference']:.1e}"))
+    return lines
 
 
 def _fitted(space: Space) -> tuple[np.ndarray, np.ndarray]:

@@ -48,6 +48,7 @@ from .spaces import Space as Space
 from .spaces import explained_variance as explained_variance
 from .spaces import explained_variance_by_sublayer as explained_variance_by_sublayer
 from .spaces import fit_space as fit_space
+from .spaces import fit_spaces as fit_spaces
 from .spaces import pc_axes as pc_axes
 from .spaces import pc_scores as pc_scores
 from .store import open_states as open_states

@@ -77,6 +77,11 @@ def merge(a: Scatter, b: Scatter) -> Scatter:
     return Scatter(count, a.mean + delta * (b.count / count), m2)
 
 
+def rescaled(of: Scatter, scale: np.ndarray) -> Scatter:
+    """The scatter of the same rows, each column divided by its `scale` (D,), above 0."""
+    return Scatter(of.count, of.mean / scale, of.m2 / scale / scale[:, None])
+
+
 def centred(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows (n ≥ 1, D) minus their mean, as a float64 copy, and the mean (D,).
 

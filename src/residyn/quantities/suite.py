@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple
 
@@ -41,7 +41,7 @@ from residyn.schema import (
     transition_coords,
 )
 from residyn.settings import AnalysisSettings
-from residyn.spaces import explained_variance, explained_variance_by_sublayer, fit_space, pc_scores
+from residyn.spaces import explained_variance_by_sublayer, fit_spaces
 from residyn.walk import Progress, Reading, read_together
 
 Stages = Callable[[str, str], AbstractContextManager[Progress]]
@@ -295,22 +295,15 @@ def _space(
         "z-scored": {"standardize": True},
         **{f"without {top} massive": {"without": massive_units(ratio, top)} for top in settings.leave_out},
     }
-    made: dict[Hashable, xr.DataArray] = {}
-    shares: dict[str, xr.DataArray] = {}
-    for done, (name, option) in enumerate(options.items()):
-        progress(done, len(options))
-        space = fit_space(states, settings.components, seed=settings.analysis_seed, **option)
-        samples = "held_out" if "hold_out" in option else None
-        cumulative = explained_variance(states, space, samples=samples)
-        shares[name] = explained_variance_by_sublayer(cumulative)
-        if name == "global":
-            scores = pc_scores(states, space)
-            made |= {**space.to_dataset(), "pc_scores": scores, "explained_variance": cumulative}
-    progress(len(options), len(options))
+    fitted = fit_spaces(states, options, settings.components, seed=settings.analysis_seed, progress=progress)
+    space, cumulative, scores = fitted["global"]
+    shares = {name: explained_variance_by_sublayer(one.explained) for name, one in fitted.items()}
     # Where the spaces differ stands in the coordinate; what they have in common in the attributes.
     names = xr.DataArray(np.array(list(shares)), dims=(SPACE,), name=SPACE)
     together = xr.concat(list(shares.values()), names, combine_attrs="drop_conflicts")
-    return xr.Dataset({**made, "explained_variance_by_sublayer": together})
+    return space.to_dataset().assign(
+        {"pc_scores": scores, "explained_variance": cumulative, "explained_variance_by_sublayer": together}
+    )
 
 
 def _basis(
@@ -352,7 +345,7 @@ STEPS = (
     Step("activations and transitions", "samples", "mean_activation", _quantities),
     Step("information", "units", "mutual_information", _units),
     Step("dimension", "sublayers", "participation_ratio", _sublayers),
-    Step("principal components", "spaces", "explained_variance_by_sublayer", _space),
+    Step("principal components", "samples", "explained_variance_by_sublayer", _space),
     Step("privileged basis", "rotations", "kurtosis_rotated", _basis),
     Step("unit orbits", "nulls", "rotations", _orbits),
 )

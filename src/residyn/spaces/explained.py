@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 
 from residyn.errors import DataError, UsageError
-from residyn.numerics import moments, pca
-from residyn.numerics.moments import Moments
+from residyn.numerics import pca
 from residyn.schema import SAMPLE, SUBLAYER, along, check_states, label_result
 from residyn.spaces.record import COMPONENT, Space
+from residyn.spaces.spread import Spread, merge, rows_where, spread
 from residyn.walk import Progress, each_numbered_block
 
 _SOURCE = "Fernando & Guitchounts 2025, Fig. "
@@ -44,26 +44,36 @@ def explained_variance(
         raise UsageError(f"about is 'sublayer' or 'global', got {about!r}.")
     chosen = _chosen(states, space, samples)
     here = space.coordinates(states[SUBLAYER].values)
-    used = space.unit_used.values
     if here.axes.shape[2] != states.shape[2]:
         raise DataError(
             f"The space has {here.axes.shape[2]} units and the states {states.shape[2]}. Use the states it was "
             "fitted to."
         )
 
-    def of_block(block: np.ndarray, first: int) -> tuple[Moments, Moments] | None:
+    def of_block(block: np.ndarray, first: int) -> tuple[Spread, Spread] | None:
         rows = chosen[first : first + len(block)]
         if not rows.any():
             return None
-        block = block if rows.all() else block[rows]
-        return moments.from_block(block), moments.from_block(here.scores(block))
+        block = rows_where(block, rows)
+        return spread(block), spread(here.scores(block))
 
-    def merge(a: tuple[Moments, Moments], b: tuple[Moments, Moments]) -> tuple[Moments, Moments]:
-        return moments.merge(a[0], b[0]), moments.merge(a[1], b[1])
-
-    parts = (part for part in each_numbered_block(states, of_block, progress) if part is not None)
     with pca.one_thread():
-        whole, captured = functools.reduce(merge, parts)
+        parts = [part for part in each_numbered_block(states, of_block, progress) if part is not None]
+    whole, captured = (functools.reduce(merge, column) for column in zip(*parts, strict=True))
+    return label_explained(states, space, whole, captured, about=about, samples=samples)
+
+
+def label_explained(
+    states: xr.DataArray,
+    space: Space,
+    whole: Spread,
+    captured: Spread,
+    *,
+    about: Literal["sublayer", "global"] = "sublayer",
+    samples: Literal["held_out"] | None = None,
+) -> xr.DataArray:
+    """What `explained_variance` returns, of the spread of the states and of their scores."""
+    here, used = space.coordinates(states[SUBLAYER].values), space.unit_used.values
     total, along_axes = whole.m2 / here.scale**2, captured.m2
     if about == "global":
         total = total + whole.count * (whole.mean / here.scale - here.mean) ** 2

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -11,9 +11,13 @@ import xarray as xr
 from residyn.errors import UsageError
 from residyn.numerics import pca
 from residyn.schema import SAMPLE, SUBLAYER, UNIT, along, check_states, label_result
-from residyn.spaces.methods import Fitted, fit_by_search, fit_global, fit_sublayers
+from residyn.spaces.explained import label_explained
+from residyn.spaces.methods import Found, fit_by_covariance, fit_by_search, fit_sublayers, gather_scatters
 from residyn.spaces.record import COMPONENT, QUANTILE, ROBUST, Space
-from residyn.spaces.scaling import Scaling, Selection, measure, readings, select, unscaled
+from residyn.spaces.scaling import Variant, readings, scales, select, unscaled
+from residyn.spaces.scores import label_scores
+from residyn.spaces.scoring import Scored, score, spaces_a_reading
+from residyn.spaces.spread import Spread, chosen_spread, groups_of, spreads
 from residyn.walk import Progress
 
 Fit = Literal["global", "sublayer"]
@@ -21,6 +25,22 @@ Fit = Literal["global", "sublayer"]
 WIDEST_EXACT = 4096
 """Most units whose covariance is formed. Of twice as many it and its copies fill 2 GiB, and the fit takes eight
 times as long; wider states are searched by random directions instead (`pca.search`)."""
+
+
+_OPTIONS: dict[str, Any] = {"equalize": False, "standardize": False, "without": None, "hold_out": 0.0}
+"""What a variant of `fit_spaces` may choose, and the choice where it does not."""
+
+
+class FittedSpace(NamedTuple):
+    """A space, the share of variance `explained` (sublayer, component) as `explained_variance` returns it, and
+    the `scores` of all states on its first axes as `pc_scores` returns them.
+
+    What a space explains is judged by the samples it has held out, where there are any.
+    """
+
+    space: Space
+    explained: xr.DataArray
+    scores: xr.DataArray
 
 
 def fit_space(
@@ -59,47 +79,140 @@ def fit_space(
     """
     check_states(states)
     _check_options(n_components, fit, equalize)
-    selection = select(states, without, hold_out, seed)
-    n, wide = int(n_components), states.sizes[UNIT] > WIDEST_EXACT
-    scaling, moments = unscaled(states), None
-    measured = equalize or standardize or (wide and fit == "global")
-    passes = iter(readings(progress, measured + _n_readings(fit, wide), states))
-    with pca.one_thread():
-        if measured:
-            scaling, selection, moments = measure(
-                states, selection, equalize=equalize, standardize=standardize, progress=next(passes)
-            )
-        if fit == "sublayer":
-            fitted = fit_sublayers(states, selection, scaling, n, next(passes))
-        elif wide and moments is not None:
-            fitted = fit_by_search(states, selection, scaling, moments, n=n, seed=seed, passes=list(passes))
-        else:
-            fitted = fit_global(states, selection, scaling, n, list(passes))
-    options = {
-        "fit": fit,
-        "equalize": bool(equalize),
-        "standardize": bool(standardize),
-        "without": np.flatnonzero(~selection.used).tolist(),
-        "hold_out": hold_out,
-        "n_components": n,
-    }
-    return _label(states, selection, scaling, fitted, options=options, seed=seed)
+    variant = Variant(select(states, without, hold_out, seed), equalize, standardize)
+    if fit == "global":
+        ((found, scored, _),) = _fit_together(
+            states, [variant], int(n_components), 1, seed=seed, progress=progress
+        )
+        quantiles = scored.quantiles
+    else:
+        found, quantiles = _fit_each_sublayer(states, variant, int(n_components), progress)
+    return _label(found, quantiles, states, _options(variant, fit, hold_out, n_components), seed)
 
 
-def _label(
+def fit_spaces(
     states: xr.DataArray,
-    selection: Selection,
-    scaling: Scaling,
-    fitted: Fitted,
+    variants: Mapping[str, Mapping[str, Any]],
+    n_components: int = 100,
     *,
-    options: dict[str, Any],
+    n_scores: int = 3,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> dict[str, FittedSpace]:
+    """Several global spaces of the same states, each with what it explains, from two readings of the states.
+
+    `variants` has under each name the options `equalize`, `standardize`, `without` and `hold_out` of `fit_space`;
+    the spaces are the ones it returns. Scatter matrices are gathered once, sublayer by sublayer, and shared: the
+    covariance without some units is a part of that with them, and other scales rescale it. Variants that are
+    both standardised and equalised take a reading more, states wider than `WIDEST_EXACT` six for each variant,
+    and scores of more than 1 GiB in all are made a few spaces at a time.
+
+    Raises as `fit_space` does, and UsageError for an option that it does not have.
+    """
+    check_states(states)
+    _check_options(n_components, "global", False)
+    asked = {}
+    for name, options in variants.items():
+        if unknown := sorted(set(options) - set(_OPTIONS)):
+            raise UsageError(
+                f"A variant has the options {', '.join(_OPTIONS)}; {name!r} has {', '.join(unknown)}."
+            )
+        given = {**_OPTIONS, **options}
+        selection = select(states, given["without"], given["hold_out"], seed)
+        asked[name] = Variant(selection, given["equalize"], given["standardize"])
+    n, every = int(n_components), list(asked.values())
+    fits = _fit_together(states, every, n, n_scores, seed=seed, progress=progress)
+    made = {}
+    for (name, variant), (found, scored, whole) in zip(asked.items(), fits, strict=True):
+        share = variants[name].get("hold_out", 0.0)
+        options = _options(variant, "global", share, n_components)
+        space = _label(found, scored.quantiles, states, options, seed)
+        samples = "held_out" if share else None
+        made[name] = FittedSpace(
+            space,
+            label_explained(states, space, whole, scored.captured, samples=samples),
+            label_scores(states, space, scored.first),
+        )
+    return made
+
+
+def _fit_together(
+    states: xr.DataArray,
+    variants: Sequence[Variant],
+    n: int,
+    n_scores: int,
+    *,
     seed: int,
-) -> Space:
+    progress: Progress | None,
+) -> list[tuple[Found, Scored, Spread]]:
+    """Of each variant the axes, the scores, and the spread of the samples it is judged by."""
+    wide = states.sizes[UNIT] > WIDEST_EXACT
+    size = spaces_a_reading(states, min(n, states.sizes[UNIT]))
+    batches = [slice(start, start + size) for start in range(0, len(variants), size)]
+    first = wide or any(one.equalize and one.standardize for one in variants)
+    searched = pca.READINGS * len(variants) if wide else 1
+    passes = iter(readings(progress, first + searched + len(batches), states))
+    fitted = [one.selection.fitted for one in variants]
+    groups = groups_of(fitted)
+    # Those held out judge a space where there are any, and all samples where there are none.
+    judged = [chosen if chosen.all() else ~chosen for chosen in fitted]
+    with pca.one_thread():
+        known = spreads(states, groups, next(passes)) if first else None
+        if wide and known is not None:
+            fits = [
+                fit_by_search(
+                    states,
+                    one,
+                    chosen_spread(known, groups, one.selection.fitted),
+                    n=n,
+                    seed=seed,
+                    passes=passes,
+                )
+                for one in variants
+            ]
+        else:
+            gathered = gather_scatters(states, variants, groups, known, next(passes))
+            known, fits = gathered.spreads, list(fit_by_covariance(states, variants, groups, gathered, n))
+        scored = [
+            one for batch in batches for one in score(states, fits[batch], judged[batch], n_scores, next(passes))
+        ]
+    wholes = [chosen_spread(known, groups, chosen) for chosen in judged]
+    return list(zip(fits, scored, wholes, strict=True))
+
+
+def _fit_each_sublayer(
+    states: xr.DataArray, variant: Variant, n: int, progress: Progress | None
+) -> tuple[Found, np.ndarray]:
+    """The axes of each sublayer and the quantiles of their scores."""
+    passes = iter(readings(progress, variant.standardize + 1, states))
+    selection, scaling = variant.selection, unscaled(states)
+    with pca.one_thread():
+        if variant.standardize:
+            groups = groups_of([selection.fitted])
+            known = spreads(states, groups, next(passes))
+            scaling, selection = scales(variant, chosen_spread(known, groups, selection.fitted))
+        return fit_sublayers(states, selection, scaling, n, next(passes))
+
+
+def _options(variant: Variant, fit: Fit, hold_out: float, n_components: int) -> dict[str, Any]:
+    """The options of a fit, as results keep them."""
+    return {
+        "fit": fit,
+        "equalize": bool(variant.equalize),
+        "standardize": bool(variant.standardize),
+        "without": np.flatnonzero(~variant.selection.used).tolist(),
+        "hold_out": hold_out,
+        "n_components": int(n_components),
+    }
+
+
+def _label(found: Found, quantiles: np.ndarray, states: xr.DataArray, options: dict[str, Any], seed: int) -> Space:
+    selection, scaling = found.selection, found.scaling
     per = (SUBLAYER,) if options["fit"] == "sublayer" else ()
-    component = {COMPONENT: np.arange(1, fitted.variance.shape[-1] + 1)}
+    component = {COMPONENT: np.arange(1, found.variance.shape[-1] + 1)}
     of_sublayer, of_unit = along(states, *per), along(states, UNIT)
     axes = label_result(
-        fitted.axes,
+        found.axes,
         (*per, COMPONENT, UNIT),
         {**of_sublayer, **component, **of_unit},
         quantity="pc_axes",
@@ -112,15 +225,15 @@ def _label(
         n_components=len(component[COMPONENT]),
         n_samples_fitted=int(selection.fitted.sum()),
         n_constant_sublayers=int((~selection.varying).sum()),
-        **fitted.notes,
+        **found.notes,
     )
     return Space(
         axes=axes,
-        mean=xr.DataArray(fitted.mean, dims=(*per, UNIT), coords={**of_sublayer, **of_unit}),
-        variance=xr.DataArray(fitted.variance, dims=(*per, COMPONENT), coords={**of_sublayer, **component}),
-        total_variance=xr.DataArray(fitted.total, dims=per, coords=of_sublayer),
+        mean=xr.DataArray(found.mean, dims=(*per, UNIT), coords={**of_sublayer, **of_unit}),
+        variance=xr.DataArray(found.variance, dims=(*per, COMPONENT), coords={**of_sublayer, **component}),
+        total_variance=xr.DataArray(found.total, dims=per, coords=of_sublayer),
         score_quantiles=xr.DataArray(
-            fitted.quantiles,
+            quantiles,
             dims=(*per, QUANTILE, COMPONENT),
             coords={**of_sublayer, QUANTILE: list(ROBUST), **component},
         ),
@@ -129,13 +242,6 @@ def _label(
         unit_used=xr.DataArray(selection.used, dims=(UNIT,), coords=of_unit),
         fitted=xr.DataArray(selection.fitted, dims=(SAMPLE,), coords=along(states, SAMPLE)),
     )
-
-
-def _n_readings(fit: Fit, wide: bool) -> int:
-    """How often a fit reads the states, once they are measured."""
-    if fit == "sublayer":
-        return 1
-    return (pca.READINGS if wide else 1) + 1
 
 
 def _check_options(n_components: int, fit: str, equalize: bool) -> None:

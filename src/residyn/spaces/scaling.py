@@ -1,22 +1,18 @@
-"""Which states a space is fitted to, and in which units: moments first, where scales depend on them."""
+"""Which states a space is fitted to, and in which units."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from residyn.errors import UsageError
-from residyn.numerics import moments
-from residyn.numerics.moments import Moments
 from residyn.schema import SAMPLE, SUBLAYER, UNIT
-from residyn.walk import Progress, each_numbered_block
-
-T = TypeVar("T")
+from residyn.spaces.spread import Spread
+from residyn.walk import Progress
 
 
 @dataclass(frozen=True)
@@ -50,6 +46,14 @@ class Scaling:
         return self.sublayer[:, None] * self.unit
 
 
+class Variant(NamedTuple):
+    """One space to fit: to which states, and what brings them to one scale."""
+
+    selection: Selection
+    equalize: bool = False
+    standardize: bool = False
+
+
 def select(
     states: xr.DataArray, without: Sequence[int] | np.ndarray | None, hold_out: float, seed: int
 ) -> Selection:
@@ -77,43 +81,36 @@ def select(
     return Selection(fitted, used, np.ones(states.sizes[SUBLAYER], dtype=bool))
 
 
-def gather(
-    states: xr.DataArray,
-    selection: Selection,
-    reduce: Callable[[np.ndarray], T],
-    merge: Callable[[T, T], T],
-    progress: Progress | None = None,
-) -> T:
-    """`reduce` of each block of the samples that are fitted, merged in their order."""
-
-    def of_fitted(block: np.ndarray, first: int) -> T | None:
-        chosen = selection.fitted[first : first + len(block)]
-        return reduce(block if chosen.all() else block[chosen]) if chosen.any() else None
-
-    blocks = each_numbered_block(states, of_fitted, progress)
-    return functools.reduce(merge, (part for part in blocks if part is not None))
-
-
-def measure(
-    states: xr.DataArray, selection: Selection, *, equalize: bool, standardize: bool, progress: Progress | None
-) -> tuple[Scaling, Selection, Moments]:
-    """Scales from one reading of the states, and the sublayers that vary; the moments of the states as they are.
+def scales(variant: Variant, found: Spread) -> tuple[Scaling, Selection]:
+    """Scales by the spread of the samples fitted, and the selection less the sublayers that do not vary.
 
     Units and sublayers without variance keep the scale 1. An equalised fit leaves such sublayers out: there is
     no variance to bring them to that of the others.
     """
-    m = gather(states, selection, moments.from_block, moments.merge, progress)
-    unit = np.ones(m.mean.shape[1])
-    if standardize:
-        mean = m.mean.mean(axis=0)
-        total = m.m2.sum(axis=0) + m.count * ((m.mean - mean) ** 2).sum(axis=0)
-        unit = _root(total / max(m.count * len(m.mean) - 1, 1))
-    sublayer = np.ones(len(m.mean))
-    if equalize:
-        total = (m.m2 / unit**2)[:, selection.used].sum(axis=1)
-        sublayer = _root(total / max(m.count - 1, 1))
-        selection = replace(selection, varying=total > 0)
-    return Scaling(unit, sublayer), selection, m
+    selection = variant.selection
+    n_sublayers, n_units = found.mean.shape
+    unit = unit_scale(found) if variant.standardize else np.ones(n_units)
+    sublayer = np.ones(n_sublayers)
+    if variant.equalize:
+        sublayer, varying = sublayer_scale(found, unit, selection.used)
+        selection = replace(selection, varying=varying)
+    return Scaling(unit, sublayer), selection
+
+
+def unit_scale(found: Spread) -> np.ndarray:
+    """The standard deviation of each unit over samples and sublayers, (D,); 1 where it is 0."""
+    mean = found.mean.mean(axis=0)
+    total = found.m2.sum(axis=0) + found.count * ((found.mean - mean) ** 2).sum(axis=0)
+    return _root(total / max(found.count * len(found.mean) - 1, 1))
+
+
+def sublayer_scale(found: Spread, unit: np.ndarray, used: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The root of each sublayer's variance over the units used, in units of `unit`, (S,), 1 where it is 0.
+
+    And whether it is above 0, (S,) bool.
+    """
+    total = (found.m2 / unit**2)[:, used].sum(axis=1)
+    return _root(total / max(found.count - 1, 1)), total > 0
 
 
 def unscaled(states: xr.DataArray) -> Scaling:

@@ -26,14 +26,18 @@ def pc_scores(states: xr.DataArray, space: Space, n: int = 3, *, progress: Progr
     """
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise UsageError(f"n is a number of components, at least 1; got {n!r}.")
-    scores = space.project(states, n_components=int(n), progress=progress)
-    explained = space.explained.isel({COMPONENT: slice(scores.sizes[COMPONENT])})
+    return label_scores(states, space, space.project(states, n_components=int(n), progress=progress).values)
+
+
+def label_scores(states: xr.DataArray, space: Space, scores: np.ndarray) -> xr.DataArray:
+    """What `pc_scores` returns, of the scores (N, S, n)."""
+    explained = space.explained.isel({COMPONENT: slice(scores.shape[2])})
     return label_result(
-        scores.values,
+        scores,
         (SAMPLE, SUBLAYER, PC),
         {
             **along(states, SAMPLE, SUBLAYER),
-            PC: scores[COMPONENT].values,
+            PC: explained[COMPONENT].values,
             "explained": explained.rename({COMPONENT: PC}).variable,
         },
         quantity="pc_scores",
