@@ -215,12 +215,13 @@ def test_states_that_are_not_finite_end_the_analysis(make_states: Make) -> None:
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"estimators": ("gcmi", "mine")}, "gcmi, ksg, kde, binned, each once; got gcmi, mine"),
+        ({"estimators": ("gcmi", "mine")}, "'gcmi', 'ksg', 'kde', 'binned'; got gcmi, mine"),
         ({"estimators": ()}, "got none"),
         ({"components": 0}, "components is a whole number of at least 1; got 0"),
         ({"shuffles": -1}, "shuffles is a whole number of at least 0"),
-        ({"leave_out": (3, 1)}, "growing numbers of massive units"),
-        ({"leave_out": (0, 1)}, "growing numbers of massive units"),
+        ({"estimators": ("gcmi", "gcmi")}, "names each once; got gcmi, gcmi"),
+        ({"leave_out": (3, 1)}, "numbers that grow, such as 1,3,10; got 3, 1"),
+        ({"leave_out": (0, 1)}, "a whole number of at least 1; got 0, 1"),
     ],
 )
 def test_bad_settings_are_refused_before_any_work(make_states: Make, choice: dict, message: str) -> None:

@@ -11,29 +11,27 @@ import numpy as np
 import xarray as xr
 
 from residyn.errors import DataError
-from residyn.numerics import nan, pca
+from residyn.numerics import pca
 from residyn.numerics.groups import weighted_mean
 from residyn.quantities import robustness
 from residyn.quantities.basis import kurtosis_rotated
 from residyn.quantities.correlations import correlation_density
 from residyn.quantities.dependence import information_excess, joint_steps, unit_steps
 from residyn.quantities.dimensions import filled_dimensions, ratios_without, resampled_ratios
-from residyn.quantities.information import ESTIMATOR, Options, informations
+from residyn.quantities.information import Options, informations
+from residyn.quantities.information.curves import information_curves
 from residyn.quantities.information.replicates import mean_information
 from residyn.quantities.massive import massive_ratio, massive_units
-from residyn.quantities.measure import INTERVAL, gather, labelled_all, transitions_by_kind
+from residyn.quantities.measure import INTERVAL, gather, labelled_all
 from residyn.quantities.orbits import orbits
 from residyn.quantities.registry import quantities
 from residyn.quantities.replicates import Plan, plan_of, with_ends
 from residyn.schema import (
     BOUND,
     BOUNDS,
-    BY_KIND,
     CURVE,
     SAMPLE,
     SUBLAYER,
-    TRANSITION,
-    TRANSITION_KIND,
     UNIT,
     along,
     label_result,
@@ -52,10 +50,6 @@ HELD_OUT = 0.5
 """Share of the samples that the space of the curve "held out" has not seen."""
 LEAST_SAMPLES = 4
 """Fewest samples whose halves have a variance each."""
-_NOT_RESAMPLED = (
-    "none: only gcmi's mean is resampled, by a jackknife; ranks and densities survive no sample drawn twice"
-)
-"""Why other estimators have no interval."""
 
 
 class Step(NamedTuple):
@@ -196,7 +190,7 @@ def _units(
             **information,
             **steps,
             "information_excess": information_excess(nats),
-            **_information_curves(states, nats, rows, plan),
+            **information_curves(states, nats, rows, plan),
             **robustness.informations(states, nats, gone),
         }
     )
@@ -209,45 +203,6 @@ def _resampled(states: xr.DataArray, plan: Plan, settings: AnalysisSettings) -> 
         if "gcmi" in settings.estimators
         else Reading(lambda *_: None, lambda _: None)
     )
-
-
-def _information_curves(
-    states: xr.DataArray, nats: xr.DataArray, rows: np.ndarray | None, plan: Plan
-) -> dict[str, xr.DataArray]:
-    """The mean over units by each estimator, with an interval for gcmi: along depth, and by kind of transition."""
-    name = "mutual_information"
-    masks = transitions_by_kind(nats["kind"].values)
-    means = nan.finite_mean(nats.transpose(ESTIMATOR, TRANSITION, UNIT).values)
-    by_kind = np.stack([nan.finite_mean(means[:, mask]) for mask in masks.values()], axis=1)
-    along_depth, over_kinds = (np.stack([each, *np.full((2, *each.shape), np.nan)]) for each in (means, by_kind))
-    if rows is not None:
-        place = nats[ESTIMATOR].values.tolist().index("gcmi")
-        of_kinds = np.stack([nan.finite_mean(rows[:, mask]) for mask in masks.values()], axis=1)
-        along_depth[1:, place] = with_ends(rows, plan, (-np.inf, np.inf))[1:]
-        over_kinds[1:, place] = with_ends(of_kinds, plan, (-np.inf, np.inf))[1:]
-    kinds = {
-        TRANSITION_KIND: list(masks),
-        "n_transitions": (TRANSITION_KIND, [int(m.sum()) for m in masks.values()]),
-    }
-    made = {}
-    for suffix, values, dim, coords, statistic in (
-        (CURVE, along_depth, TRANSITION, transition_coords(states), "mean over units"),
-        (BY_KIND, over_kinds, TRANSITION_KIND, kinds, "mean over transitions of the mean over units"),
-    ):
-        made[f"{name}{suffix}"] = label_result(
-            values,
-            (BOUND, ESTIMATOR, dim),
-            {BOUND: list(BOUNDS), ESTIMATOR: nats[ESTIMATOR].values, **coords},
-            quantity=name,
-            units="nats",
-            definition=f"{statistic} of: {nats.attrs['definition']}; low and high: {INTERVAL}",
-            source=nats.attrs["source"],
-            states=states,
-            statistic=statistic,
-            interval_of_others=_NOT_RESAMPLED,
-            **plan.describe(),
-        )
-    return made
 
 
 def _sublayers(
