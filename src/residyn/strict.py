@@ -75,7 +75,9 @@ def in_words(kind: Any) -> str:
     if base in (int, float):
         return _number_in_words(base, meta)
     if origin in (tuple, list):
-        return f"a list, each item of it {in_words(get_args(base)[0])}"
+        least = next((note.min_length for note in meta if getattr(note, "min_length", None)), 0)
+        size = f" of at least {least} item{'s' * (least > 1)}" if least else ""
+        return f"a list{size}, each item of it {in_words(get_args(base)[0])}"
     known = {bool: "true or false", str: "text", NoneType: "null"}
     return known.get(base, "an object")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -32,7 +30,7 @@ def twins(build) -> dict:
 
 
 def claim(states, number, controls=None, results=None, **changed):
-    settings = replace(SETTINGS, **changed)
+    settings = SETTINGS.changed(**changed)
     return judge(states, results, controls=controls, numbers=[number], settings=settings).claims[0]
 
 
@@ -287,7 +285,7 @@ def relabelled(states, labels):
 
 
 def whole(states, controls, **changed):
-    settings = replace(SETTINGS, **changed)
+    settings = SETTINGS.changed(**changed)
     return judge(states, controls=controls, numbers=[4, 8, 9], settings=settings)
 
 
@@ -324,7 +322,7 @@ def test_the_model_is_compared_on_the_samples_that_all_controls_have():
 
 def test_without_controls_the_model_is_compared_on_a_seeded_choice():
     states = states_of(synthetic.HOLDS[8], 1)
-    few, same, other = (whole(states, None, n_samples=30, seed=seed) for seed in (0, 0, 1))
+    few, same, other = (whole(states, None, null_samples=30, claims_seed=seed) for seed in (0, 0, 1))
     assert {column.name: column.n_samples for column in few.columns}["same samples"] == 30
     assert repr(few) == repr(same)
     value = "same samples"

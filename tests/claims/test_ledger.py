@@ -152,7 +152,7 @@ def test_the_tasks_are_those_of_the_claims_and_controls(states, controls):
         "same samples",
         *(f"random walk {i}" for i in range(3)),
         *(f"rotated basis {i}" for i in range(2)),
-        *(f"null shuffle_samples {i}" for i in range(SETTINGS.draws)),
+        *(f"null shuffle_samples {i}" for i in range(SETTINGS.null_draws)),
     ]
     assert "random positions 0" in tasks([12], controls)
     assert "random positions 0" not in tasks([9], controls)
@@ -191,7 +191,7 @@ def test_all_claims_are_judged_in_the_paper_s_order(whole):
 def test_the_same_states_give_the_same_bits_and_another_seed_others(states, options, whole):
     found = whole[0]
     assert bits(judge(states, **options)) == bits(found)
-    other = judge(states, **{**options, "settings": replace(SETTINGS, seed=1)})
+    other = judge(states, **{**options, "settings": SETTINGS.changed(claims_seed=1)})
     assert other.claims[0].parts[0].value == found.claims[0].parts[0].value
     assert other.claims[3].parts[0].low != found.claims[3].parts[0].low
     nulls = [one.claims[5].parts[0].null for one in (found, other)]
@@ -245,12 +245,13 @@ def test_the_record_holds_what_the_verdicts_do(whole):
 
 
 @pytest.mark.parametrize(
-    ("changed", "least"), [({"resamples": 19}, 20), ({"draws": 0}, 1), ({"n_samples": 3}, 4), ({"seed": -1}, 0)]
+    ("changed", "least"),
+    [({"resamples": 19}, 20), ({"null_draws": 0}, 1), ({"null_samples": 3}, 4), ({"claims_seed": -1}, 0)],
 )
 def test_settings_out_of_range_are_refused(states, changed, least):
     (name, value), *_ = changed.items()
     with pytest.raises(UsageError, match=f"{name} is a whole number of at least {least}; got {value}"):
-        judge(states, settings=replace(SETTINGS, **changed))
+        judge(states, settings=SETTINGS.changed(**changed))
     ClaimsSettings(**{name: least}).check()
 
 
@@ -269,9 +270,9 @@ def test_states_that_are_none_are_refused(states):
 
 def test_settings_are_told_as_what_decides_the_numbers():
     assert json.loads(ClaimsSettings(null_draws=5).to_json()) == {
-        "draws": 5,
-        "n_samples": 200,
+        "claims_seed": 0,
+        "null_draws": 5,
+        "null_samples": 200,
         "resamples": 200,
-        "seed": 0,
     }
     assert ClaimsSettings().to_json() != ClaimsSettings(null_samples=100).to_json()

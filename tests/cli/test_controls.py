@@ -52,7 +52,8 @@ def bare(captured, tmp_path):
 
 def tree(folder):
     """Every file that holds numbers, and its bytes."""
-    kept = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "run.json"]
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    kept = [path for path in files if path.name != "run.json" and path.parent.name != "stages"]
     return {str(path.relative_to(folder)): path.read_bytes() for path in kept}
 
 
@@ -296,8 +297,8 @@ def test_what_a_capture_warns_of_stays_with_its_control(bare, monkeypatch):
     [
         (("--untrained", -1), "--untrained is a whole number of at least 0"),
         (("--control-seed", -1), "--control-seed is a whole number of at least 0"),
-        (("--control-share", 0), "--control-share is a share"),
-        (("--control-share", 1.5), "--control-share is a share"),
+        (("--control-share", 0), "--control-share is a number above 0 and at most 1; got"),
+        (("--control-share", 1.5), "--control-share is a number above 0 and at most 1; got"),
     ],
 )
 def test_bad_choices_are_refused_before_the_model_loads(residyn, bare, monkeypatch, options, message):

@@ -204,7 +204,7 @@ def test_a_run_of_too_few_texts_goes_without_teleports(residyn, model_folder, te
     [
         (("--inject", "7"), "neither a layer nor a sublayer"),
         (("--inject", "1.block"), "neither a layer nor a sublayer"),
-        (("--radii", "1,-2"), "--radii is a list, each item of it a number above 0; got 1, -2"),
+        (("--radii", "1,-2"), "--radii is a list of at least 1 item, each item of it a number above 0; got 1, -2"),
         (("--extents", "wide"), "each item of it 'robust' or a number above 0; got wide"),
         (("--radii", "2,1"), "grow, such as 0.5,1,2; got 2, 1"),
         (("--grid", 0), "--grid is a whole number of at least 1"),

@@ -46,7 +46,8 @@ def check_folder(out: str | Path) -> Path:
         raise StoreError(f"{error} Remove {out} to compare anew, or choose another folder with --out.") from error
     if not isinstance(record, dict) or record.get("format") != layout.COMPARISON_FORMAT:
         raise StoreError(
-            f"{out / layout.COMPARISON_RECORD} is no record of a comparison. Choose another folder with --out."
+            f"{out / layout.COMPARISON_RECORD} is not the record of a comparison. "
+            "Choose another folder with --out."
         )
     return out
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -30,7 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             if fault_of(values[field.name], field.kind):
                 came = values[field.name]
                 told = ", ".join(map(str, came)) or "none" if isinstance(came, list | tuple) else repr(came)
-                raise UsageError(f"{spelled(field.name)} is {in_words(field.kind)}; got {told}.")
+                raise UsageError(f"{spelled(field.name)} is {field.wanted}; got {told}.")
         for fault in self.faults(spelled):
             raise UsageError(fault)
 
@@ -76,6 +76,12 @@ class Field(msgspec.Struct, frozen=True):
     def bare(self) -> Any:
         """The type without bounds and descriptions: int, str | None, …"""
         return _unbounded(self.kind)
+
+    @property
+    def wanted(self) -> str:
+        """The values that it takes, in words; null, which is said by leaving it out, is not among them."""
+        kinds = get_args(_bare(self.kind)) if get_origin(_bare(self.kind)) in (Union, UnionType) else (self.kind,)
+        return " or ".join(in_words(kind) for kind in kinds if kind is not NoneType)
 
     @property
     def listed(self) -> bool:
@@ -143,7 +149,9 @@ def recorded(kind: type[S], record: Any, file: Path) -> S:
     try:
         return made_of(kind, named)
     except UsageError as error:
-        raise StoreError(f"{file} is damaged, in {kind.SECTION}: {error} {advice}") from error
+        raise StoreError(
+            f"{file} is damaged: {kind.SECTION} holds settings that nobody can ask for: {error} {advice}"
+        ) from error
 
 
 def flag(name: str, *, on: bool = True) -> str:

@@ -65,7 +65,7 @@ class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
     ] = "wikitext-2"
     n: Annotated[int, Meta(ge=1, description="How many texts.")] = 1000
     min_chars: Annotated[int, Meta(ge=0, description="Texts have more characters than this.")] = 100
-    max_chars: Annotated[int, Meta(ge=2, description="Texts have fewer characters than this.")] = 500
+    max_chars: Annotated[int, Meta(description="Texts have fewer characters than this.")] = 500
     max_tokens: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="Texts are cut after so many tokens.")
     ] = None
