@@ -52,8 +52,10 @@ def test_a_preset_chooses_what_was_not_typed(residyn, model_folder, texts_file, 
 
 
 def test_analyze_goes_on_with_the_settings_of_the_run(residyn, copied):
-    code, _, errors = residyn("analyze", copied, "-q", "--estimators", "binned,ksg", "--shuffles", 0)
+    code, _, errors = residyn("analyze", copied, "--estimators", "binned,ksg", "--shuffles", 0)
     assert code == 0, errors
+    assert "The stage analysis is done again: estimators was" in " ".join(errors.split())
+    assert "shuffles was 1, now 0" in " ".join(errors.split())
     asked = settings_of(copied)
     assert (asked["estimators"], asked["shuffles"]) == (["binned", "ksg"], 0)
     results = rd.open_results(copied / "results.zarr")

@@ -24,8 +24,6 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from residyn.store.records import plain
-
 Report = Callable[[int, int], None]
 _LOG_EVERY_S = 10.0
 
@@ -139,5 +137,7 @@ class Display:
 
     def emit(self, value: Any) -> None:
         """One JSON object on standard output."""
+        from residyn.store.records import plain
+
         json.dump(plain(value), sys.stdout, ensure_ascii=False, indent=2, allow_nan=False)
         sys.stdout.write("\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from residyn import store
-from residyn.pipeline.reporter import SILENT, Reporter, timed
+from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
 from residyn.runs import layout
 from residyn.runs.results import open_if_whole, open_results, replace_results
 from residyn.runs.stages import Stage
@@ -42,7 +42,7 @@ def analysis(
     path = directory / layout.RESULTS
     stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())
     earlier = open_if_whole(path)
-    if not stage.reasons(directory):
+    if is_done(stage, directory, reporter):
         return open_results(path)
     if earlier is not None and earlier.attrs.get(_FINGERPRINT) != stage.fingerprint:
         earlier = None

@@ -10,7 +10,7 @@ import msgspec
 
 from residyn import store
 from residyn.errors import StoreError
-from residyn.pipeline.reporter import SILENT, Reporter, timed
+from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
 from residyn.runs import layout
 from residyn.runs.contents import open_controls, open_teleport_results, outdated
 from residyn.runs.results import hash_of_results, open_results
@@ -53,7 +53,7 @@ def claims(directory: Path, settings: ClaimsSettings | None = None, reporter: Re
     controls = open_controls(directory)
     stage = Stage(NAME, _inputs(directory, states, controls, results), settings.deciding())
     path, partial = directory / layout.CLAIMS, directory / layout.PARTIAL_CLAIMS
-    if stage.reasons(directory):
+    if not is_done(stage, directory, reporter):
 
         def keep(ledger: Mapping[str, object]) -> None:
             store.write_json(partial, {"fingerprint": stage.fingerprint, "ledger": ledger})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from residyn import store
 from residyn.errors import StoreError
 from residyn.pipeline.capture import read_layout, record_warnings, reopened
-from residyn.pipeline.reporter import SILENT, Reporter, timed
+from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
 from residyn.runs import layout
 from residyn.runs.contents import captured_controls, control_names
 from residyn.runs.results import replace_results
@@ -45,7 +45,7 @@ def controls(
     names = control_names(settings)
     stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())
     damaged = _damaged(directory, names, reporter) if verify else {}
-    if damaged or stage.reasons(directory) or not set(names) <= set(captured_controls(directory)):
+    if damaged or not is_done(stage, directory, reporter) or not set(names) <= set(captured_controls(directory)):
         with timed() as seconds:
             if names:
                 _capture_all(directory, settings, damaged, reporter, loaded)

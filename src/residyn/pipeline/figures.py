@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from residyn import store
-from residyn.pipeline.reporter import SILENT, Reporter, timed
+from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
 from residyn.runs import layout
 from residyn.runs.contents import open_noise_floor, open_teleport_results, outdated
 from residyn.runs.results import hash_of_results, open_results
@@ -30,7 +30,7 @@ def figures(directory: Path, settings: FigureSettings | None = None, reporter: R
     notice = outdated(directory, results)
     reporter.warn([notice] if notice else [])
     stage = Stage(NAME, drawn_inputs(directory), settings.deciding())
-    if not stage.reasons(directory):
+    if is_done(stage, directory, reporter):
         return stage.outputs(directory)
     teleports = Teleports(found["flow"], found["summary"], found["return_fraction"]) if found else None
     with timed() as seconds, reporter.stage("Drawing Figure 1"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from residyn import store
 from residyn.pipeline.figures import drawn_inputs
-from residyn.pipeline.reporter import SILENT, Reporter, timed
+from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
 from residyn.runs import layout
 from residyn.runs.contents import outdated
 from residyn.runs.results import open_results
@@ -33,7 +33,7 @@ def report(directory: Path, reporter: Reporter = SILENT) -> Path:
             "run": _hash_of_run(directory),
         },
     )
-    if not stage.reasons(directory):
+    if is_done(stage, directory, reporter):
         return directory / layout.REPORT
     with timed() as seconds, reporter.stage("Writing the report"):
         page = write_report(directory)

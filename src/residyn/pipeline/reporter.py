@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Protocol
+
+from residyn.runs.stages import Stage, read_stage
 
 Progress = Callable[[int, int], None]
 """Takes what is done and how much there is."""
@@ -59,3 +62,11 @@ def timed() -> Iterator[Callable[[], float]]:
     ended: list[float] = []
     yield lambda: round((ended[0] if ended else time.perf_counter()) - started, 2)
     ended.append(time.perf_counter())
+
+
+def is_done(stage: Stage, directory: Path, reporter: Reporter) -> bool:
+    """Whether a stage need not be done; where it was done once and has to be again, the reporter is told why."""
+    reasons = stage.reasons(directory)
+    if reasons and read_stage(directory, stage.name) is not None:
+        reporter.note(f"The stage {stage.name} is done again: {'; '.join(reasons)}")
+    return not reasons

@@ -16,7 +16,7 @@ import xarray as xr
 from residyn import store
 from residyn.errors import DataError, StoreError
 from residyn.pipeline.capture import read_layout, reopened
-from residyn.pipeline.reporter import SILENT, Reporter, timed
+from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
 from residyn.runs import layout
 from residyn.runs.contents import captured_controls, open_teleport_results, outdated
 from residyn.runs.results import open_results, remove_results, replace_results
@@ -62,7 +62,7 @@ def teleports(
     settings = settings or TeleportSettings()
     states = store.open_states(directory)
     stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())
-    if not stage.reasons(directory):
+    if is_done(stage, directory, reporter):
         return open_teleport_results(directory)
     results = open_results(directory / layout.RESULTS)
     if notice := outdated(directory, results, states):

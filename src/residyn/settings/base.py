@@ -50,10 +50,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The settings that numbers depend on, as JSON text with sorted names."""
         return json.dumps(self.deciding(), sort_keys=True)
 
-    def differing(self) -> dict[str, Any]:
-        """The settings that are not as by default."""
-        return {field.name: value for field, value in _zipped(self) if value != field.default}
-
     def changed(self, **values: Any) -> Self:
         """These settings with other values."""
         return msgspec.structs.replace(self, **values)
