@@ -15,6 +15,7 @@ import xarray as xr
 
 from residyn.numerics import nan
 from residyn.quantities import measure
+from residyn.quantities.replicates import RESAMPLES
 from residyn.quantities.sums import Axis, Depth, Drawing, Gather, Note, Over
 
 if TYPE_CHECKING:
@@ -92,6 +93,6 @@ class Quantity:
         """The labelled result of these states, from one reading."""
         return measure.result_of(self, states, progress)
 
-    def curve(self, states: xr.DataArray, *, resamples: int = 200, seed: int = 0) -> xr.DataArray:
-        """Its curve along depth with a 95 % interval over documents, as coordinates `low` and `high`."""
+    def curve(self, states: xr.DataArray, *, resamples: int = RESAMPLES, seed: int = 0) -> xr.DataArray:
+        """Its curve along depth, (bound, place): its value and the ends of its 95 % interval over documents."""
         return measure.curve_of(self, states, resamples, seed)

@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import xarray as xr
 
-Axis = Literal["sublayer", "transition", "layer", "path"]
-"""What a quantity has one value for: each sublayer, each transition, each layer of two sublayers, a whole path."""
+Axis = Literal["sublayer", "transition", "path"]
+"""What a quantity has one value for: each sublayer, each transition, a whole path."""
 Over = Literal["sample", "unit"]
 Drawing = Literal["curve", "bespoke"]
 
