@@ -1,85 +1,118 @@
-"""The columns and the verdicts, of everything that was computed."""
+"""The conditions and the verdicts, of everything that was computed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from residyn.claims import columns as of_columns
-from residyn.claims import parts, verdicts
-from residyn.claims.claim import ISOTROPIC, UNTRAINED, Claim
-from residyn.claims.parts import Found
-from residyn.claims.record import ClaimResult, Column, ColumnResult, PartResult
+from residyn.claims import criteria, sentences, teleports, verdicts
+from residyn.claims.claim import Claim
+from residyn.claims.conditions import (
+    CONDITIONS,
+    ISOTROPIC,
+    UNTRAINED,
+    Condition,
+    OtherCurves,
+)
+from residyn.claims.criteria import Found
+from residyn.claims.ledger import MODEL, Of, draws_of
+from residyn.claims.record import ClaimResult, ConditionRecord, ConditionResult, CriterionResult
 
-_TIED = 0.5
-"""Share of samples with a last token of others from which a claim about the first sublayers carries a caution."""
+TIED = "tied_at_start"
+"""The criterion that says how many samples share their first state."""
+MOST_TIED = 0.5
+"""Share of tied samples from which a claim about the first sublayers carries a caution."""
 
 
-def assemble(
-    found: Found, chosen: Sequence[Claim], tie_fraction: float
-) -> tuple[tuple[Column, ...], tuple[ClaimResult, ...]]:
-    """The columns, and what was found of the chosen claims, in their order."""
-    columns = {column.name: column for column in _columns(found)}
-    caution = ""
-    if tie_fraction > _TIED:
-        caution = (
-            f"{tie_fraction:.0%} of the samples share their last token with others: the first sublayers rest on "
-            "few values."
-        )
+def assemble(found: Found, chosen: Sequence[Claim]) -> tuple[tuple[ConditionRecord, ...], tuple[ClaimResult, ...]]:
+    """The conditions, and what was found of the chosen claims, in their order."""
+    conditions = {one.name: one for one in _conditions(found)}
+    caution = _caution(found)
     results = []
     for claim in chosen:
-        said = caution if claim.rests_on_first else ""
-        measure = parts.of_states if claim.of == "states" else parts.of_teleports
-        judged = _with_own([measure(part, found) for part in claim.parts])
-        results.append(_claim(claim, judged, columns, said))
-    return tuple(columns.values()), tuple(results)
+        measure = criteria.of_states if claim.of == "states" else criteria.of_teleports
+        judged = _with_own([measure(one, found) for one in claim.criteria])
+        results.append(_claim(claim, judged, conditions, caution if claim.rests_on_first else ""))
+    return tuple(conditions.values()), tuple(results)
 
 
-def _columns(found: Found) -> list[Column]:
+def _caution(found: Found) -> str:
+    tied = found.ledger.get(MODEL, {}).get(TIED, [0.0])[0]
+    if not tied > MOST_TIED:
+        return ""
+    return f"{tied:.0%} of the samples share their first state with others: the first sublayers rest on few."
+
+
+def _conditions(found: Found) -> list[ConditionRecord]:
     n_some, n_all = len(found.paired.group), len(found.plan.group)
-    made = [of_columns.column(of_columns.SAME, n_some, 1)] if of_columns.SAME in found.ledger else []
-    for name in of_columns.MADE:
-        draws = len(found.draws(name))
+    moved = {name: len(one.plan.group) for name, one in found.trajectories.items()}
+    untrained = [n for name, n in moved.items() if name.startswith(teleports.UNTRAINED)]
+    made = []
+    for one in CONDITIONS:
+        draws = len(draws_of(found.ledger, Of.CONDITION, one.name))
+        n_samples = n_all if isinstance(one.made, OtherCurves) else n_some
+        if one is ISOTROPIC and "isotropic" in moved:
+            draws, n_samples = 1, moved["isotropic"]
+        if one is UNTRAINED and not draws and untrained:
+            draws, n_samples = len(untrained), untrained[0]
         if draws:
-            made.append(of_columns.column(name, n_all if name in of_columns.QUANTITIES else n_some, draws))
-    if ISOTROPIC in found.journeys:
-        made.append(of_columns.column(ISOTROPIC, found.journeys[ISOTROPIC].evidence.n_samples, 1))
-    moved = [journey for name, journey in found.journeys.items() if name.startswith(UNTRAINED)]
-    if found.twins:
-        made.append(of_columns.column(UNTRAINED, n_some, len(found.twins)))
-    elif moved:
-        made.append(of_columns.column(UNTRAINED, moved[0].evidence.n_samples, len(moved)))
+            made.append(_record(one, n_samples, draws))
     return made
 
 
-def _with_own(found: list[PartResult]) -> list[PartResult]:
-    """The parts of one claim, with the model's own value in a quantity's column that stands in for others only."""
-    for name in of_columns.QUANTITIES:
-        if any(name in part.columns for part in found):
+def _record(condition: Condition, n_samples: int, draws: int) -> ConditionRecord:
+    return ConditionRecord(
+        name=condition.name,
+        title=condition.title,
+        role=condition.role,
+        n_samples=n_samples,
+        draws=draws,
+        preserves=condition.preserves,
+        destroys=condition.destroys,
+    )
+
+
+def _with_own(found: list[CriterionResult]) -> list[CriterionResult]:
+    """The criteria of one claim, with the model's own value where a quantity stands in for another's only."""
+    for condition in (one for one in CONDITIONS if isinstance(one.made, OtherCurves)):
+        if any(condition.name in one.conditions for one in found):
             found = [
-                part if name in part.columns else replace(part, columns={**part.columns, name: _own(part)})
-                for part in found
+                one
+                if condition.name in one.conditions
+                else replace(one, conditions={**one.conditions, condition.name: _own(one)})
+                for one in found
             ]
     return found
 
 
-def _own(part: PartResult) -> ColumnResult:
-    return ColumnResult(part.value, parts.passes(part, part.value, part.value))
+def _own(found: CriterionResult) -> ConditionResult:
+    return ConditionResult(found.value, criteria.passes(found, found.value), reaches=True)
 
 
-def _claim(claim: Claim, found: list[PartResult], columns: Mapping[str, Column], caution: str) -> ClaimResult:
-    verdict = verdicts.claim_verdict(found)
-    holds = verdict == "holds"
+def _claim(
+    claim: Claim, found: list[CriterionResult], conditions: Mapping[str, ConditionRecord], caution: str
+) -> ClaimResult:
     result = ClaimResult(
         number=claim.number,
         variant=claim.variant,
         claim=claim.claim,
         panel=claim.panel,
-        verdict=verdict,
+        verdict=verdicts.claim_verdict(found),
         sentence="",
-        origin=verdicts.origin(claim, found, columns) if holds else "",
-        also_in=verdicts.also_in(claim, found),
-        lost_in=verdicts.lost_in(claim, found, columns) if holds else (),
-        parts=tuple(found),
+        origin="",
+        reproduced_in=(),
+        passes_in=(),
+        abolished_by=(),
+        criteria=tuple(found),
+        paper=claim.paper,
     )
-    return replace(result, sentence=verdicts.sentence(result, columns, caution))
+    result = replace(
+        result,
+        reproduced_in=verdicts.reproduced_in(claim, result),
+        passes_in=verdicts.passes_in(claim, result),
+    )
+    if result.verdict == "holds":
+        result = replace(result, abolished_by=verdicts.abolished_by(claim, result))
+        n_networks = conditions[UNTRAINED.name].draws if UNTRAINED.name in conditions else 0
+        result = replace(result, origin=verdicts.origin(claim, result, n_networks))
+    return replace(result, sentence=sentences.sentence(result, conditions, caution))

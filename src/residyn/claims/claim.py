@@ -1,32 +1,48 @@
-"""A claim as a record: statistics with a threshold, a null, and the controls that decide it.
+"""A claim as a record: criteria with a threshold and a null, and the conditions that it is tried under.
 
-Thresholds are conventions, stated with every verdict. A trend is a rank correlation with depth beyond ±0.5.
-"Most" is more than half. A share "kept" is nearer to all than to chance.
+Thresholds are conventions, stated with every verdict. A trend is a rank correlation with depth beyond ±0.5, "most"
+is more than half, and a difference counts from a least effect on.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from residyn.claims.statistics import Statistic, gap_of, trend_of
-
-ORDER, KINDS = "order of depth", "kinds of transition"
-"""Nulls of a curve: its places in random order, and "within" and "cross" of each layer exchanged at random."""
-
-HOSTS = "hosts' signs"
-"""Null of teleports: as many hosts are pushed on as are pulled back."""
+from residyn.claims.conditions import Condition
+from residyn.claims.depth_nulls import EXCHANGED_KINDS, FLIPPED_STEPS, DepthNull
+from residyn.claims.statistics import Statistic, change_of, gap_of, trend_of
+from residyn.nulls import Null
 
 TREND = 0.5
 
 
 @dataclass(frozen=True)
-class Part:
-    """One statistic that a claim needs.
+class HostSigns:
+    """The null of teleports: each host's distance from the threshold with a random sign."""
 
-    It speaks for the claim where it is beyond `threshold`: above it, or below it unless `above`. `needs` are
-    the curves it is made of. `null` is `ORDER`, `KINDS`, `HOSTS`, the name of a null of states, or None where the
-    threshold is the only yardstick. `bounds` are the least and largest value it can have.
+    title: str = "each host's distance from the threshold with a random sign"
+    preserves: str = "how far each host's value is from the threshold"
+    destroys: str = "on which side of it it is"
+
+
+@dataclass(frozen=True)
+class Second:
+    """Another estimate of the same: curves that take the places of others. Both must give one verdict."""
+
+    title: str
+    curves: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Criterion:
+    """One statistic that a claim needs, and what it must be.
+
+    It speaks for the claim where it is beyond `threshold`: above it, or below it unless `above`. `needs` names
+    the curves it is made of. `null` is a null of these curves, one of states, that of hosts, or None where the
+    threshold is the only yardstick. `bounds` are the least and the largest value it can have. A `premise` is no
+    part of what the claim says: where it does not hold, nothing can be said of the claim.
     """
 
     name: str
@@ -34,65 +50,94 @@ class Part:
     needs: tuple[str, ...]
     compute: Statistic
     threshold: float
-    null: str | None
+    null: DepthNull | Null | HostSigns | None = None
     above: bool = True
     units: str = "1"
     bounds: tuple[float, float] = (float("-inf"), float("inf"))
+    second: Second | None = None
+    premise: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Claim:
     """A claim, by its number in the paper's order.
 
-    `imitations` name the controls that know nothing of what the claim is about: one that passes too explains it.
-    `removals` name what may be taken away: a claim that is lost by it was about that. `of` says what its
-    statistics are made of: states, or teleports and their hosts. `rests_on_first` marks a claim about the first
-    sublayers, which rest on few values where most texts end in one token. `paper` is false for a claim that the
-    paper does not make.
+    `imitations` are conditions that know nothing of what the claim is about: one that reaches the model's value
+    explains it. `removals` are those in which something is taken away: a claim that is lost there was about that.
+    `of` says what its statistics are made of: states, or teleports and their hosts. `rests_on_first` marks a
+    claim about the first sublayers, which rest on few values where most texts end in one token. `paper` is false
+    for a claim that the paper does not make.
     """
 
     number: int
     claim: str
     panel: str
-    parts: tuple[Part, ...]
-    imitations: tuple[str, ...]
-    removals: tuple[str, ...] = ()
+    criteria: tuple[Criterion, ...]
+    imitations: tuple[Condition, ...] = ()
+    removals: tuple[Condition, ...] = ()
     variant: str = ""
     of: Literal["states", "teleports"] = "states"
     rests_on_first: bool = False
     paper: bool = True
 
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        return (*self.imitations, *self.removals)
 
-def trend_part(curve: str, said: str, *, falls: bool = False) -> Part:
-    """The rank correlation of a curve, `said` in words, with depth: beyond `TREND`, above or, where it falls,
-    below.
-    """
-    return Part(
-        name=f"{curve}_trend",
-        statistic=f"rank correlation of {said} with depth",
-        needs=(curve,),
-        compute=trend_of(curve),
-        threshold=-TREND if falls else TREND,
-        above=not falls,
-        null=ORDER,
-        units="Spearman ρ",
-        bounds=(-1.0, 1.0),
+
+RANKS = Second(
+    "ranks",
+    {"unit_correlation": "rank_correlation", "strong_throughout": "rank_strong_throughout"},
+)
+"""Pearson's r is moved by few extreme samples, and upwards where tails are heavy."""
+
+
+def trend(curve: str, said: str, *, falls: bool = False, second: Second | None = None) -> tuple[Criterion, ...]:
+    """That a curve, `said` in words, rises with depth, or falls: in both kinds of places, and from end to end."""
+    both = "the weaker of both kinds"
+    return (
+        Criterion(
+            name=f"{curve}_trend",
+            statistic=f"rank correlation of {said} with depth, {both}",
+            needs=(curve,),
+            compute=trend_of(curve, falls=falls),
+            threshold=-TREND if falls else TREND,
+            above=not falls,
+            null=FLIPPED_STEPS,
+            units="Spearman ρ",
+            bounds=(-1.0, 1.0),
+            second=second,
+        ),
+        Criterion(
+            name=f"{curve}_change",
+            statistic=f"change of {said} from the first places to the last",
+            needs=(curve,),
+            compute=change_of(curve),
+            threshold=0.0,
+            above=not falls,
+            second=second,
+        ),
     )
 
 
-def gap_part(curve: str, said: str, *, name: str = "", until: float = 1.0, units: str = "1") -> Part:
-    """How much higher a curve, `said` in words, is within layers than across, up to a relative depth `until`."""
-    return Part(
+def gap(
+    curve: str,
+    said: str,
+    least: float,
+    *,
+    name: str = "",
+    until: float = 1.0,
+    units: str = "1",
+    second: Second | None = None,
+) -> Criterion:
+    """That a curve, `said` in words, is higher within layers than across them, up to a relative depth `until`."""
+    return Criterion(
         name=name or f"{curve}_gap",
-        statistic=f"{said} within layers minus across them",
+        statistic=f"{said} within layers above that of neighbours across them",
         needs=(curve,),
         compute=gap_of(curve, until),
-        threshold=0.0,
-        null=KINDS,
+        threshold=least,
+        null=EXCHANGED_KINDS,
         units=units,
+        second=second,
     )
-
-
-UNTRAINED, SIGNS, WALK, ROTATED = "untrained", "random signs", "random walk", "rotated basis"
-SKIP, LINEAR, NORM_FREE, MASSIVE = "skip path", "linear floor", "norm-free", "without massive units"
-TOKENS, POSITIONS, ISOTROPIC = "shuffled tokens", "random positions", "isotropic moves"

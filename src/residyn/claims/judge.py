@@ -12,8 +12,8 @@ import xarray as xr
 from residyn.claims import registry, teleports
 from residyn.claims.assemble import assemble
 from residyn.claims.claim import Claim
+from residyn.claims.criteria import Found
 from residyn.claims.ledger import Ledger
-from residyn.claims.parts import Found
 from residyn.claims.record import Verdicts
 from residyn.claims.work import Work
 from residyn.errors import UsageError
@@ -42,13 +42,13 @@ def judge(
     `results` of `analyze(states)` save the fit of the global space and say which units are massive;
     `teleport_summary` of `summary(flow)` or `beside(…)` is what claims about teleports are judged by; `controls`
     are states captured like the model's own, on some of its samples: "untrained-0", "untrained-1", …,
-    "shuffled-tokens", "random-position". What they would decide is left open without them.
+    "permuted-weights", "shuffled-tokens", "random-position". What they would decide is left open without them.
 
-    Each claim is one or more statistics. A statistic has an interval over samples (by documents, where the
-    states say which sample is of which), a threshold and a null; docs/claims.md lists them. A claim holds where
-    all its statistics are beyond their thresholds with their whole intervals, and beyond their nulls with p ≤
-    0.05; it does not hold where the interval of one lies on the other side; else it is undecided. On data drawn
-    from its null a claim holds with a probability of at most 0.05.
+    Each claim has one or more criteria: a statistic with an interval over samples (by documents, where the states
+    say which sample is of which), a threshold and a null; docs/claims.md lists them. A claim holds where all its
+    statistics are beyond their thresholds with their whole intervals, and beyond their nulls with p ≤ 0.05; it
+    does not hold where the interval of one lies on the other side; else it is undecided. On data drawn from its
+    null a claim holds with a probability of at most 0.05. A verdict speaks of this network over texts like these.
 
     Two tasks are computed at a time; what they find does not depend on it. `keep` is called with the ledger
     after every task, and a ledger that is given is gone on from; the caller answers for its being of the same
@@ -64,11 +64,11 @@ def judge(
     work = Work(states, results, dict(controls or {}), settings, of_states)
     ledger = {} if ledger is None else ledger
     _fill(ledger, list(work.tasks()), keep, progress)
-    journeys = {}
+    moved = {}
     if teleport_summary is not None:
-        journeys = teleports.journeys(teleport_summary, settings.resamples, settings.claims_seed)
-    found = Found(ledger, journeys, work.plan, work.paired, settings.claims_seed, settings.null_draws)
-    columns, claims = assemble(found, chosen, float(states.attrs.get("tie_fraction", 0.0)))
+        moved = teleports.trajectories(teleport_summary, settings.resamples, settings.claims_seed)
+    found = Found(ledger, moved, work.plan, work.paired, settings.claims_seed, settings.null_draws)
+    conditions, claims = assemble(found, chosen)
     return Verdicts(
         model=str(states.attrs.get("model", "")),
         states_hash=str(states.attrs.get("states_hash", "")),
@@ -78,7 +78,7 @@ def judge(
         documents_known=DOCUMENT in states.coords,
         seed=settings.claims_seed,
         resamples=settings.resamples,
-        columns=columns,
+        conditions=conditions,
         claims=claims,
     )
 

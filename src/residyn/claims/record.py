@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta
 
+from residyn.claims.conditions import Role
+
 Verdict = Literal["holds", "does not hold", "undecided"]
-Origin = Literal["learned", "architecture", "artefact", ""]
+Origin = Literal["learned", "scale", "architecture", "artefact", ""]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
-FORMAT, FORMAT_VERSION = "residyn claims", 1
+FORMAT, FORMAT_VERSION = "residyn claims", 2
 Count = Annotated[int, Meta(ge=0)]
+LEVEL = 0.05
+"""Largest p with which a statistic is said to be beyond its null."""
 
 
 @dataclass(frozen=True)
-class Column:
-    """Other data on which every claim is tried: what it is, and over how many samples and draws.
-
-    `kind` is "model" (the model on the controls' samples), "null" (surrogates of its states), "basis" (its states
-    in another basis), "quantity" (the same states, another quantity in the place of the claim's), "removal"
-    (something taken away), "input" (other tokens), "direction" (teleports another way) or "untrained".
-    """
+class ConditionRecord:
+    """A condition that claims were tried under: what it is, and over how many samples and draws."""
 
     name: str
     title: str
-    kind: str
+    role: Role
     n_samples: Count
     draws: Count
     preserves: str
@@ -47,14 +46,12 @@ class NullResult:
 
 
 @dataclass(frozen=True)
-class ColumnResult:
-    """A statistic in a column: the mean over draws, and whether it passes there.
+class ConditionResult:
+    """A statistic under a condition: the mean over its draws with its interval, beside the model's value.
 
-    It passes beyond the threshold; where that is 0, which any difference would pass, it must also reach half of
-    the model's own value on the same samples.
-
-    `difference` is the model's value on the same samples minus the column's, with its interval, where the column
-    has replicates: untrained models have, and what is taken away.
+    `passes` says whether it is beyond the threshold. `difference` is the model's value on the same samples minus
+    this one, with its interval; the condition `reaches` the model's value where that interval includes 0 or lies
+    on the other side of it. For untrained networks both intervals are for one more network.
     """
 
     value: float
@@ -64,11 +61,27 @@ class ColumnResult:
     difference: float = float("nan")
     difference_low: float = float("nan")
     difference_high: float = float("nan")
+    reaches: bool | None = None
 
 
 @dataclass(frozen=True)
-class PartResult:
-    """A statistic of a claim with its interval, threshold and null, and what it is in each column."""
+class SecondResult:
+    """Another estimate of the same statistic: what it is of, its value, interval and verdict."""
+
+    title: str
+    value: float
+    low: float
+    high: float
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class CriterionResult:
+    """A statistic of a claim with its interval, threshold and null, and what it is under each condition.
+
+    `paper` is the same statistic of the curve that the paper published, where there is one. `premise` marks a
+    statistic without which nothing can be said of the claim.
+    """
 
     name: str
     statistic: str
@@ -80,24 +93,23 @@ class PartResult:
     above: bool
     verdict: Verdict
     null: NullResult | None
-    columns: Mapping[str, ColumnResult] = field(default_factory=dict)
-
-
-def passes(parts: Sequence[PartResult], column: str) -> bool | None:
-    """Whether every part passes in a column; None where one was not tried there, or there is none."""
-    found = [part.columns[column].passes if column in part.columns else None for part in parts]
-    return None if not found or None in found else all(found)
+    conditions: Mapping[str, ConditionResult] = field(default_factory=dict)
+    second: SecondResult | None = None
+    paper: float = float("nan")
+    premise: bool = False
 
 
 @dataclass(frozen=True)
 class ClaimResult:
     """A claim's verdict: what was seen, in one sentence, and where it comes from.
 
-    `also_in` names the controls that pass as well, `lost_in` what was taken away and took the claim with it, by a
-    difference that is clear of 0. `origin` is
-    "artefact" where surrogates that know nothing of the claim, or a simpler quantity, pass too, or where what was
-    taken away was all of it; "architecture" where untrained models pass; "learned" where they do not and the
-    difference is clear; and empty where the claim does not hold, or no control tells.
+    `reproduced_in` names the conditions that pass and reach the model's value, `passes_in` those that pass and
+    stay short of it, `abolished_by` what was taken away and took the claim with it, by a difference that is
+    clear of 0. `origin` is "artefact" where surrogates that know nothing of the claim, or a simpler quantity,
+    reproduce it, or where what was taken away was all of it; "architecture" where untrained networks pass;
+    "scale" where the trained weights with their entries permuted pass; "learned" where none of these do, and the
+    model lies outside what one more untrained network is expected to show; and empty where the claim does not
+    hold, or no condition tells.
     """
 
     number: Count
@@ -107,18 +119,33 @@ class ClaimResult:
     verdict: Verdict
     sentence: str
     origin: Origin
-    also_in: tuple[str, ...]
-    lost_in: tuple[str, ...]
-    parts: tuple[PartResult, ...]
+    reproduced_in: tuple[str, ...]
+    passes_in: tuple[str, ...]
+    abolished_by: tuple[str, ...]
+    criteria: tuple[CriterionResult, ...]
+    paper: bool = True
 
     @property
     def label(self) -> str:
         """Its number, and which version of the paper it is of where these differ: "14 CCN"."""
         return f"{self.number} {self.variant}".strip()
 
-    def passes(self, column: str) -> bool | None:
-        """Whether every statistic passes in a column; None where one was not tried there."""
-        return passes(self.parts, column)
+    def passes(self, condition: str) -> bool | None:
+        """Whether every statistic passes under a condition; None where one was not tried there."""
+        found = [
+            one.conditions[condition].passes if condition in one.conditions else None
+            for one in self.criteria
+            if not one.premise
+        ]
+        return None if not found or None in found else all(found)
+
+    def reaches(self, condition: str) -> bool:
+        """Whether every statistic reaches the model's value under a condition."""
+        return all(
+            condition in one.conditions and one.conditions[condition].reaches is True
+            for one in self.criteria
+            if not one.premise
+        )
 
 
 @dataclass(frozen=True)
@@ -133,13 +160,51 @@ class Verdicts:
     documents_known: bool
     seed: Count
     resamples: Count
-    columns: tuple[Column, ...]
+    conditions: tuple[ConditionRecord, ...]
     claims: tuple[ClaimResult, ...]
 
     def to_record(self) -> dict[str, Any]:
         """The content of claims.json; a number that is not defined is null there."""
         return {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(self)}
 
-    def title_of(self, column: str) -> str:
-        """What a column is, in words; its name where nothing describes it."""
-        return next((known.title for known in self.columns if known.name == column), column) or column
+    @property
+    def by_chance(self) -> float:
+        """How many of the claims with a null would be expected to hold where every null is true."""
+        return LEVEL * sum(any(one.null is not None for one in claim.criteria) for claim in self.claims)
+
+    def title_of(self, condition: str) -> str:
+        """What a condition is, in words; its name where nothing describes it."""
+        return next((known.title for known in self.conditions if known.name == condition), condition) or condition
+
+    def of_role(self, *roles: Role) -> set[str]:
+        """The names of the conditions with one of these roles."""
+        return {known.name for known in self.conditions if known.role in roles}
+
+
+def from_version_1(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of format 1 with the names, and the fields, of this version; what it lacks is not defined."""
+
+    def criterion(old: Mapping[str, Any]) -> dict[str, Any]:
+        tried = {name: {**one, "reaches": None} for name, one in _items(old.get("columns"))}
+        return {**old, "conditions": tried, "second": None, "paper": None, "premise": False}
+
+    def claim(old: Mapping[str, Any]) -> dict[str, Any]:
+        renamed = {"reproduced_in": old.get("also_in"), "abolished_by": old.get("lost_in"), "passes_in": []}
+        return {**old, **renamed, "paper": True, "criteria": _each(old.get("parts"), criterion)}
+
+    def condition(old: Mapping[str, Any]) -> dict[str, Any]:
+        return {**old, "role": old.get("kind")}
+
+    columns, claims = _each(record.get("columns"), condition), _each(record.get("claims"), claim)
+    return {**record, "format_version": FORMAT_VERSION, "conditions": columns, "claims": claims}
+
+
+def _items(value: Any) -> list[tuple[str, Any]]:
+    return [(name, one) for name, one in value.items() if isinstance(one, dict)] if isinstance(value, dict) else []
+
+
+def _each(value: Any, made: Any) -> Any:
+    """Every object of a list made anew; anything else as it is, for the reader to refuse."""
+    if not isinstance(value, list):
+        return value
+    return [made(one) if isinstance(one, dict) else one for one in value]

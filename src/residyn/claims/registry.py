@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import cache
 
 from residyn.catalogues import records_of
-from residyn.claims.claim import Claim
+from residyn.claims.claim import Claim, Criterion
 
 
 @cache
 def claims() -> tuple[Claim, ...]:
     """The claims in the order of their numbers; versions of one in the order in which they are declared.
 
-    Raises ValueError where two have one number and variant.
+    Raises ValueError where two have one number and variant, and where two criteria that differ have one name.
     """
     found = sorted(records_of("residyn.claims.catalogue", Claim), key=lambda claim: claim.number)
     names = [(claim.number, claim.variant) for claim in found]
@@ -21,7 +21,16 @@ def claims() -> tuple[Claim, ...]:
             {f"{number} {variant}".strip() for number, variant in names if names.count((number, variant)) > 1}
         )
         raise ValueError(f"Each claim has a number or variant of its own; declared twice: {', '.join(twice)}")
+    criteria: dict[str, Criterion] = {}
+    for one in (criterion for claim in found for criterion in claim.criteria):
+        # Statistics are functions made anew by every claim that shares them: they are told by what they are of.
+        if _told(criteria.setdefault(one.name, one)) != _told(one):
+            raise ValueError(f"Each criterion has a name of its own; two that differ are called {one.name}")
     return tuple(found)
+
+
+def _told(criterion: Criterion) -> tuple[object, ...]:
+    return (criterion.statistic, criterion.needs, criterion.threshold, criterion.above, criterion.null)
 
 
 def numbers() -> tuple[int, ...]:

@@ -1,162 +1,111 @@
-"""From numbers to verdicts, and to sentences."""
+"""From numbers to verdicts: whether a criterion and a claim hold, and where that comes from."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 
-from residyn.claims.claim import UNTRAINED, Claim
-from residyn.claims.columns import QUANTITIES, SAME
-from residyn.claims.record import ClaimResult, Column, NullResult, Origin, PartResult, Verdict, passes
-
-LEVEL = 0.05
-"""Largest p with which a statistic is said to be beyond its null."""
+from residyn.claims.claim import Claim
+from residyn.claims.conditions import LEAST_NETWORKS, PERMUTED, SAME, UNTRAINED, Condition, OtherCurves, Role
+from residyn.claims.record import LEVEL, ClaimResult, CriterionResult, Origin, SecondResult, Verdict
 
 
-def part_verdict(part: PartResult) -> Verdict:
+def criterion_verdict(found: CriterionResult) -> Verdict:
     """Whether a statistic speaks for its claim.
 
     It holds where its whole interval is beyond the threshold and the null reaches it with p ≤ `LEVEL`; it does
-    not where its whole interval is on the other side; else, and where a number is missing, it is undecided.
+    not where its whole interval is on the other side; else, and where a number is missing, it is undecided, and
+    so it is where a second estimate does not say the same.
     """
-    if not all(math.isfinite(number) for number in (part.value, part.low, part.high)):
+    verdict = side(found.value, found.low, found.high, found.threshold, above=found.above)
+    if found.second is not None and found.second.verdict != verdict:
         return "undecided"
-    if _beyond(part, part.low if part.above else part.high):
-        beats = part.null is None or (math.isfinite(part.null.p) and part.null.p <= LEVEL)
-        return "holds" if beats else "undecided"
-    other_side = part.high <= part.threshold if part.above else part.low >= part.threshold
-    return "does not hold" if other_side else "undecided"
+    beats = found.null is None or (math.isfinite(found.null.p) and found.null.p <= LEVEL)
+    return "undecided" if verdict == "holds" and not beats else verdict
 
 
-def claim_verdict(parts: Sequence[PartResult]) -> Verdict:
-    """A claim holds where all its parts do, and does not where one does not."""
-    verdicts = [part.verdict for part in parts]
+def side(value: float, low: float, high: float, threshold: float, *, above: bool) -> Verdict:
+    """On which side of its threshold a whole interval lies."""
+    if not all(math.isfinite(number) for number in (value, low, high)):
+        return "undecided"
+    if low > threshold if above else high < threshold:
+        return "holds"
+    return "does not hold" if (high <= threshold if above else low >= threshold) else "undecided"
+
+
+def claim_verdict(criteria: Sequence[CriterionResult]) -> Verdict:
+    """A claim holds where all its criteria do, does not where one does not, and is open without its premises."""
+    premises = [one.verdict for one in criteria if one.premise]
+    verdicts = [one.verdict for one in criteria if not one.premise]
+    if any(verdict != "holds" for verdict in premises):
+        return "undecided"
     if "does not hold" in verdicts:
         return "does not hold"
     return "holds" if verdicts and all(verdict == "holds" for verdict in verdicts) else "undecided"
 
 
-def _beyond(part: PartResult, value: float) -> bool:
-    return value > part.threshold if part.above else value < part.threshold
+def disagrees(second: SecondResult | None, found: CriterionResult) -> bool:
+    """Whether a second estimate says something else than the first one alone would."""
+    return second is not None and second.verdict != side(
+        found.value, found.low, found.high, found.threshold, above=found.above
+    )
 
 
-def origin(claim: Claim, parts: Sequence[PartResult], columns: Mapping[str, Column]) -> Origin:
-    """Where a claim that holds comes from; see `ClaimResult`."""
-    explained = [name for name in also_in(claim, parts) if columns[name].kind in _KNOWING_NOTHING]
-    if explained or lost_in(claim, parts, columns):
-        return "artefact"
-    untrained = passes(parts, UNTRAINED)
-    if untrained is None:
-        return ""
-    if untrained:
-        return "architecture"
-    short = [part for part in parts if part.columns[UNTRAINED].passes is False]
-    return "learned" if all(_differs(part, UNTRAINED) for part in short) else ""
+def reproduced_in(claim: Claim, result: ClaimResult) -> tuple[str, ...]:
+    """The conditions that pass as well, and reach the model's value."""
+    return tuple(name for name in _passing(claim, result) if result.reaches(name))
 
 
-_KNOWING_NOTHING = ("null", "quantity")
+def passes_in(claim: Claim, result: ClaimResult) -> tuple[str, ...]:
+    """The conditions that pass as well, and stay short of the model's value, or nobody can tell."""
+    return tuple(name for name in _passing(claim, result) if not result.reaches(name))
 
 
-def _differs(part: PartResult, column: str) -> bool:
-    apart = part.columns[column]
-    return apart.difference_low > 0 if part.above else apart.difference_high < 0
+def _passing(claim: Claim, result: ClaimResult) -> list[str]:
+    return [one.name for one in claim.imitations if result.passes(one.name)]
 
 
-def also_in(claim: Claim, parts: Sequence[PartResult]) -> tuple[str, ...]:
-    """The controls that pass as well."""
-    return tuple(name for name in claim.imitations if passes(parts, name))
-
-
-def lost_in(claim: Claim, parts: Sequence[PartResult], columns: Mapping[str, Column]) -> tuple[str, ...]:
+def abolished_by(claim: Claim, result: ClaimResult) -> tuple[str, ...]:
     """What was taken away and took the claim with it: it fails there, and by a difference that is clear.
 
     What the model itself fails on the controls' samples was not lost by what was taken from these.
     """
-    there = [name for name in claim.removals if name in columns]
-    own = passes(parts, SAME)
+    own = result.passes(SAME.name)
     return tuple(
-        name for name in there if (own or name in QUANTITIES) and any(_is_lost(part, name) for part in parts)
+        one.name
+        for one in claim.removals
+        if (own or isinstance(one.made, OtherCurves)) and any(_is_lost(each, one) for each in result.criteria)
     )
 
 
-def _is_lost(part: PartResult, column: str) -> bool:
-    return column in part.columns and part.columns[column].passes is False and _differs(part, column)
+def _is_lost(found: CriterionResult, condition: Condition) -> bool:
+    there = found.conditions.get(condition.name)
+    return there is not None and there.passes is False and _differs(found, condition)
 
 
-def sentence(result: ClaimResult, columns: Mapping[str, Column], caution: str = "") -> str:
-    """What was seen, in words: the statistics that decide, their nulls, and what else shows the same."""
-    if not result.parts:
-        said = "Undecided: nothing was measured."
-    else:
-        deciding = [part for part in result.parts if part.verdict == result.verdict] or list(result.parts)
-        said = f"{result.verdict.capitalize()}: {'; '.join(_said(part) for part in deciding)}."
-    if result.verdict == "holds":
-        said += _explained(result, columns)
-    return f"{said} {caution}".strip()
+def _differs(found: CriterionResult, condition: Condition) -> bool:
+    """Whether the model is clearly further on the claim's side than a condition."""
+    there = found.conditions[condition.name]
+    return there.difference_low > 0 if found.above else there.difference_high < 0
 
 
-def _said(part: PartResult) -> str:
-    comma = "," if "," in part.statistic else ""
-    text = f"the {part.statistic}{comma} is"
-    if not math.isfinite(part.value):
-        return f"{text} not defined on these states"
-    text = f"{text} {number(part.value)}"
-    if not math.isfinite(part.low):
-        return f"{text}, without an interval: there are too few samples or documents"
-    return f"{text} ({number(part.low)} to {number(part.high)}), {_beside_threshold(part)}"
+def origin(claim: Claim, result: ClaimResult, n_networks: int) -> Origin:
+    """Where a claim that holds comes from; see `ClaimResult`."""
+    explaining = _named(claim.imitations, Role.NULL, Role.QUANTITY)
+    if result.abolished_by or set(result.reproduced_in) & explaining:
+        return "artefact"
+    untrained = result.passes(UNTRAINED.name)
+    if untrained is None:
+        return ""
+    if untrained:
+        return "architecture"
+    if result.passes(PERMUTED.name):
+        return "scale"
+    short = [one for one in result.criteria if UNTRAINED.name in one.conditions]
+    short = [one for one in short if one.conditions[UNTRAINED.name].passes is False and not one.premise]
+    clear = n_networks >= LEAST_NETWORKS and all(_differs(one, UNTRAINED) for one in short)
+    return "learned" if clear else ""
 
 
-def _beside_threshold(part: PartResult) -> str:
-    """Where the interval lies, and what the null does."""
-    threshold = f"{'above' if part.above else 'below'} {number(part.threshold)}"
-    if part.verdict == "does not hold":
-        return f"not {threshold}"
-    if not _beyond(part, part.low if part.above else part.high):
-        return f"which includes {number(part.threshold)}"
-    return threshold if part.null is None else f"{threshold}, {_beside_null(part.null, part.verdict)}"
-
-
-def _beside_null(null: NullResult, verdict: Verdict) -> str:
-    if not math.isfinite(null.p):
-        return "but its null could not be drawn"
-    if verdict == "holds":
-        return f"{p_text(null.p)} against {null.name}"
-    if 1 / (1 + null.repeats) > LEVEL:
-        return f"but its null, {null.name}, has too few draws to tell ({null.repeats})"
-    return f"but not clearly beyond its null, {null.name} ({p_text(null.p)})"
-
-
-def _explained(result: ClaimResult, columns: Mapping[str, Column]) -> str:
-    said = ""
-    explaining = [name for name in result.also_in if columns[name].kind in _KNOWING_NOTHING]
-    without = [columns[name].title for name in explaining]
-    if without:
-        kept = "what these keep" if len(without) > 1 else columns[explaining[0]].preserves
-        said += f" As much is seen in {_listed(without)}: it follows from {kept}."
-    if any(columns[name].kind == "basis" for name in result.also_in):
-        said += " So it is in a random basis: it says nothing of single units."
-    inputs = [columns[name].title for name in result.also_in if columns[name].kind == "input"]
-    if inputs:
-        said += f" So it is with {_listed(inputs)}."
-    if any(columns[name].kind == "direction" for name in result.also_in):
-        said += " Moves in any direction are pulled as much: there is no basin of the plane."
-    if result.lost_in:
-        said += f" It is lost with {_listed([columns[name].title for name in result.lost_in])}."
-    if UNTRAINED in result.also_in:
-        said += " Untrained models of this architecture do the same."
-    elif result.origin == "learned":
-        said += " Untrained models of this architecture do not: it is learned."
-    return said
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def number(value: float) -> str:
-    """Three significant digits, with a minus sign as typeset."""
-    return f"{value:.3g}".replace("-", "−")
-
-
-def p_text(p: float) -> str:
-    return "p < 0.002" if p < 0.002 else f"p = {p:.2g}"
+def _named(conditions: Collection[Condition], *roles: Role) -> set[str]:
+    return {one.name for one in conditions if one.role in roles}

@@ -8,21 +8,28 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
-from residyn.claims import columns
-from residyn.claims.claim import KINDS, MASSIVE, ORDER, UNTRAINED, Claim, Part
-from residyn.claims.curves import beside_null, curve_null
-from residyn.claims.ledger import Ledger, Values
+from residyn.claims.claim import Claim, Criterion
+from residyn.claims.conditions import (
+    CONDITIONS,
+    SAME,
+    Condition,
+    OtherCurves,
+    Surrogates,
+    WithoutMassive,
+    captured_by,
+    n_draws,
+    with_other_curves,
+)
+from residyn.claims.depth_nulls import DepthNull, beside_null, null_draws
+from residyn.claims.ledger import MODEL, NULLS_OF_CURVES, SECOND, Ledger, Of, Task, Values
 from residyn.errors import DataError
-from residyn.nulls import surrogate
+from residyn.nulls import Null, surrogate
 from residyn.quantities.curves import COMPONENTS, Curves
 from residyn.quantities.curves import curves as measured
 from residyn.quantities.massive import leave_out, massive_ratio, massive_units
-from residyn.quantities.replicates import Plan, plan_of
+from residyn.quantities.replicates import Plan, plan_of, with_halves
 from residyn.schema import SAMPLE, SUBLAYER, check_states
 from residyn.settings import ClaimsSettings
-
-CURVE_NULLS = "curve nulls"
-"""The task whose values are, of each statistic with a null of its curve, the draws' mean, p and their number."""
 
 
 class Work:
@@ -37,65 +44,75 @@ class Work:
         chosen: Collection[Claim],
     ) -> None:
         self.states, self.results, self.controls, self.settings = states, results, controls, settings
-        self.parts = list({part.name: part for claim in chosen for part in claim.parts}.values())
-        self.wanted = {name for claim in chosen for name in (*claim.imitations, *claim.removals)}
-        self.plan = plan_of(states, settings.resamples, settings.claims_seed)
+        self.criteria = list({one.name: one for claim in chosen for one in claim.criteria}.values())
+        self.tried = {one.name: _tried(one, chosen) for one in CONDITIONS}
+        self.conditions = [one for one in CONDITIONS if self.tried[one.name]]
+        self.plan = self._plan(states)
         labels = _common_labels(states, controls, settings)
         self.some = states.isel({SAMPLE: np.flatnonzero(np.isin(states[SAMPLE].values, labels))}).load()
-        self.paired = plan_of(self.some, settings.resamples, settings.claims_seed)
+        self.paired = self._plan(self.some)
 
     def tasks(self) -> Iterator[tuple[str, Callable[[], Ledger]]]:
-        """Each task by its name, under which its values stand in the ledger."""
-        if not self.parts:
+        """Each task by its key, under which its values stand in the ledger."""
+        if not self.criteria:
             return
-        yield "model", self._of_model
-        yield columns.SAME, lambda: {columns.SAME: self._values(self.some, self.paired)}
-        for name in (MASSIVE, *columns.SURROGATES, *columns.CAPTURED):
-            if name in self.wanted and columns.CAPTURED.get(name, name) in (name, *self.controls):
-                for draw in range(columns.n_draws(name)):
-                    yield f"{name} {draw}", partial(self._of_column, name, draw)
-        for twin in columns.twins_of(self.controls) if UNTRAINED in self.wanted else ():
-            yield twin, partial(self._of_twin, twin)
+        yield MODEL, self._of_model
+        yield Task(Of.CONDITION, SAME.name).key, partial(self._of_states, SAME, 0, lambda: self.some)
+        for condition in self.conditions:
+            for draw, states in enumerate(self._made(condition)):
+                yield (
+                    Task(Of.CONDITION, condition.name, draw).key,
+                    partial(self._of_states, condition, draw, states),
+                )
         for null in self._nulls():
-            column = columns.column_of(null)
-            drawn = columns.n_draws(column) if column in self.wanted else 0
-            for draw in range(drawn, self.settings.null_draws):
-                yield f"null {null} {draw}", partial(self._of_null, null, draw)
+            for draw in range(n_drawn(null, self.conditions), self.settings.null_draws):
+                yield Task(Of.NULL_OF_STATES, null.name, draw).key, partial(self._of_null, null, draw)
 
-    def _nulls(self) -> list[str]:
+    def _plan(self, states: xr.DataArray) -> Plan:
+        return with_halves(plan_of(states, self.settings.resamples, self.settings.claims_seed))
+
+    def _made(self, condition: Condition) -> Iterator[Callable[[], xr.DataArray]]:
+        """What makes the states of each draw of a condition, of those that are made of states."""
+        made = condition.made
+        if isinstance(made, WithoutMassive):
+            yield partial(self._without_massive, made.units)
+        elif isinstance(made, Surrogates):
+            for draw in range(n_draws(condition)):
+                yield partial(self._surrogate, made.null, draw)
+        for name in captured_by(condition, self.controls):
+            yield partial(self._control, name)
+
+    def _nulls(self) -> list[Null]:
         """The nulls of states that the claims are tested on."""
-        of_curves = (None, ORDER, KINDS)
-        return list(dict.fromkeys(str(part.null) for part in self.parts if part.null not in of_curves))
+        return list({one.null.name: one.null for one in self.criteria if isinstance(one.null, Null)}.values())
 
-    def _values(self, states: xr.DataArray, plan: Plan, axes: np.ndarray | None = None) -> Values:
-        return values_of(self._evidence(states, plan, axes), self.parts)
-
-    def _evidence(self, states: xr.DataArray, plan: Plan, axes: np.ndarray | None = None) -> Curves:
-        curves = {curve for part in self.parts for curve in part.needs}
-        curves |= {
-            other
-            for name in columns.QUANTITIES
-            if name in self.wanted
-            for curve, other in columns.QUANTITIES[name].items()
-            if curve in curves
-        }
-        return measured(states, plan, sorted(curves), axes=axes)
+    def _needed(self, criteria: Collection[Criterion]) -> set[str]:
+        return {curve for one in criteria for curve in one.needs}
 
     def _of_model(self) -> Ledger:
-        """The statistics with their replicates, those of quantities in their places, and the nulls of curves."""
-        found = self._evidence(self.states, self.plan, self._axes())
-        made: Ledger = {
-            name: values_of(columns.as_quantity(found, name), self.parts)
-            for name in columns.QUANTITIES
-            if name in self.wanted
+        """The statistics with their replicates; of other curves in their places; and the nulls of curves."""
+        others = {one.name: one.made.curves for one in self.conditions if isinstance(one.made, OtherCurves)}
+        second = {
+            curve: other for one in self.criteria if one.second for curve, other in one.second.curves.items()
         }
+        needed = self._needed(self.criteria)
+        further = {
+            other for curves in (*others.values(), second) for curve, other in curves.items() if curve in needed
+        }
+        found = measured(self.states, self.plan, sorted(needed | further), axes=self._axes())
+        made: Ledger = {
+            Task(Of.CONDITION, name).key: values_of(with_other_curves(found, curves), self.criteria)
+            for name, curves in others.items()
+        }
+        with_second = [one for one in self.criteria if one.second is not None]
+        made[SECOND] = values_of(with_other_curves(found, second), with_second)
         nulls: Values = {}
-        for part in self.parts:
-            if part.null in (ORDER, KINDS) and set(part.needs) <= set(found.curves):
-                drawn = curve_null(part, found, self.settings.claims_seed)
-                value = float(part.compute({name: found.curves[name][:1] for name in part.needs}, found.kind)[0])
-                nulls[part.name] = list(beside_null(value, drawn, above=part.above))
-        return {**made, CURVE_NULLS: nulls, "model": values_of(found, self.parts)}
+        for one in self.criteria:
+            if isinstance(one.null, DepthNull) and set(one.needs) <= set(found.curves):
+                value = float(one.compute({name: found.curves[name][:1] for name in one.needs}, found.depth)[0])
+                drawn = null_draws(one, found, self.settings.claims_seed)
+                nulls[one.name] = list(beside_null(value, drawn, above=one.above))
+        return {**made, NULLS_OF_CURVES: nulls, MODEL: values_of(found, self.criteria)}
 
     def _axes(self) -> np.ndarray | None:
         """The global components that the results keep, where these are as many as are judged."""
@@ -103,44 +120,60 @@ class Work:
             return None
         return self.results["pc_axes"].values[:COMPONENTS]
 
-    def _of_column(self, name: str, draw: int) -> Ledger:
-        plan = self.paired if name in columns.REMOVALS else self.paired.only_data
-        if name == MASSIVE:
-            known = self.results is not None and "massive_ratio" in self.results
-            ratio = self.results["massive_ratio"] if known else massive_ratio(self.states)  # type: ignore[index]
-            states = leave_out(self.some, massive_units(ratio, columns.LEFT_OUT))
-        elif name in columns.SURROGATES:
-            states = surrogate(self.some, columns.SURROGATES[name].null, seed=self._seed(draw))
-        else:
-            states = self._control(columns.CAPTURED[name])
-        return {f"{name} {draw}": self._values(states, plan)}
+    def _of_states(self, condition: Condition, draw: int, make: Callable[[], xr.DataArray]) -> Ledger:
+        """The statistics of a condition's states, of the claims that are tried under it."""
+        criteria = self.criteria if condition is SAME else self.tried[condition.name]
+        found = measured(make(), self.paired, sorted(self._needed(criteria)))
+        return {Task(Of.CONDITION, condition.name, draw).key: values_of(found, criteria)}
 
-    def _of_twin(self, twin: str) -> Ledger:
-        return {twin: self._values(self._control(twin), self.paired)}
-
-    def _of_null(self, null: str, draw: int) -> Ledger:
+    def _of_null(self, null: Null, draw: int) -> Ledger:
         """A null's statistics, of the curves that they need and no more."""
-        parts = [part for part in self.parts if part.null == null]
-        drawn = surrogate(self.some, null, seed=self._seed(draw))
-        needed = sorted({curve for part in parts for curve in part.needs})
-        found = measured(drawn, self.paired.only_data, needed)
-        return {f"null {null} {draw}": values_of(found, parts)}
+        criteria = [one for one in self.criteria if one.null == null]
+        drawn = self._surrogate(null, draw)
+        found = measured(drawn, self.paired.only_data, sorted(self._needed(criteria)))
+        return {Task(Of.NULL_OF_STATES, null.name, draw).key: values_of(found, criteria)}
+
+    def _without_massive(self, units: int) -> xr.DataArray:
+        known = self.results is not None and "massive_ratio" in self.results
+        ratio = self.results["massive_ratio"] if known else massive_ratio(self.states)  # type: ignore[index]
+        return leave_out(self.some, massive_units(ratio, units))
+
+    def _surrogate(self, null: Null, draw: int) -> xr.DataArray:
+        """Another for every draw, and none shared by two seeds below a million."""
+        return surrogate(self.some, null, seed=self.settings.claims_seed + 1_000_000 * (draw + 1))
 
     def _control(self, name: str) -> xr.DataArray:
         """A control's states, in the order of the model's, in memory: they are read several times."""
         return self.controls[name].sel({SAMPLE: self.some[SAMPLE].values}).load()
 
-    def _seed(self, draw: int) -> int:
-        """Another for every draw, and none shared by two seeds below a million."""
-        return self.settings.claims_seed + 1_000_000 * (draw + 1)
+
+def condition_of(null: Null, conditions: Collection[Condition]) -> Condition | None:
+    """The condition whose draws are surrogates of this null of states."""
+    return next((one for one in conditions if isinstance(one.made, Surrogates) and one.made.null == null), None)
 
 
-def values_of(found: Curves, parts: Collection[Part]) -> Values:
+def n_drawn(null: Null, conditions: Collection[Condition]) -> int:
+    """How many draws of a null of states a condition has already."""
+    condition = condition_of(null, conditions)
+    return 0 if condition is None else n_draws(condition)
+
+
+def _tried(condition: Condition, chosen: Collection[Claim]) -> list[Criterion]:
+    """The criteria of the claims that are tried under a condition, and of those whose null it is made of."""
+    criteria = {one.name: one for claim in chosen if condition in claim.conditions for one in claim.criteria}
+    if criteria and isinstance(condition.made, Surrogates):
+        criteria |= {
+            one.name: one for claim in chosen for one in claim.criteria if one.null == condition.made.null
+        }
+    return list(criteria.values())
+
+
+def values_of(found: Curves, criteria: Collection[Criterion]) -> Values:
     """Every statistic whose curves are there."""
     return {
-        part.name: part.compute(found.curves, found.kind).tolist()
-        for part in parts
-        if all(name in found.curves for name in part.needs)
+        one.name: one.compute(found.curves, found.depth).tolist()
+        for one in criteria
+        if all(name in found.curves for name in one.needs)
     }
 
 

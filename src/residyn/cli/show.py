@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from residyn.claims import ClaimResult, PartResult, Verdicts
+    from residyn.claims import ClaimResult, CriterionResult, Verdicts
     from residyn.model.check import Check
     from residyn.pipeline.compare import Comparison
     from residyn.pipeline.presets import Preset, PresetName
@@ -127,18 +127,19 @@ def claim_row(claim: ClaimResult) -> list[str]:
     """The row of a claim in that table, with a line for every statistic."""
     origin = f": {claim.origin}" if claim.origin else ""
     told = [f"{MARKS[claim.verdict]} {claim.verdict}{origin}"]
-    told += [f"also in {', '.join(claim.also_in)}"] if claim.also_in else []
-    told += [f"not {', '.join(claim.lost_in)}"] if claim.lost_in else []
-    return [claim.label, claim.claim, "\n".join(told), "\n".join(map(_statistic, claim.parts))]
+    told += [f"also in {', '.join(claim.reproduced_in)}"] if claim.reproduced_in else []
+    told += [f"less in {', '.join(claim.passes_in)}"] if claim.passes_in else []
+    told += [f"not {', '.join(claim.abolished_by)}"] if claim.abolished_by else []
+    return [claim.label, claim.claim, "\n".join(told), "\n".join(map(_statistic, claim.criteria))]
 
 
-def _statistic(part: PartResult) -> str:
-    threshold = f"{'>' if part.above else '<'} {part.threshold:g}"
-    if math.isnan(part.value):
+def _statistic(one: CriterionResult) -> str:
+    threshold = f"{'>' if one.above else '<'} {one.threshold:g}"
+    if math.isnan(one.value):
         return f"not defined ({threshold})"
-    interval = "" if math.isnan(part.low) else f" ({part.low:.3g} to {part.high:.3g})"
-    p = "" if part.null is None or math.isnan(part.null.p) else f", p {part.null.p:.2g}"
-    return f"{part.value:.3g}{interval} {threshold}{p}"
+    interval = "" if math.isnan(one.low) else f" ({one.low:.3g} to {one.high:.3g})"
+    p = "" if one.null is None or math.isnan(one.null.p) else f", p {one.null.p:.2g}"
+    return f"{one.value:.3g}{interval} {threshold}{p}"
 
 
 def show_files(what: str, paths: Path | list[Path], display: Display) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from importlib.resources import files
 from typing import Any
 
 from residyn.errors import UsageError
-
-_KEYS = {"cosine": "cosine", "velocity": "velocity", "mutual_information": "mutual_information_nats"}
+from residyn.published import published_curves
 
 
 def paper_reference(quantity: str) -> dict[str, Any]:
@@ -20,7 +17,7 @@ def paper_reference(quantity: str) -> dict[str, Any]:
     (mutual information, Gaussian KDE). Source: Fernando & Guitchounts 2025, arXiv:2502.12131v1, Figure 1
     E, F, H. Raises UsageError for another quantity.
     """
-    if quantity not in _KEYS:
-        raise UsageError(f"The paper has curves of {', '.join(_KEYS)}; got {quantity!r}.")
-    published = json.loads(files("residyn").joinpath("data", "fernando2025_fig1.json").read_text(encoding="utf-8"))
-    return {"label": "Llama 3.1 8B, as published", "values": published[_KEYS[quantity]]}
+    known = published_curves()
+    if quantity not in known:
+        raise UsageError(f"The paper has curves of {', '.join(known)}; got {quantity!r}.")
+    return {"label": "Llama 3.1 8B, as published", "values": list(known[quantity])}

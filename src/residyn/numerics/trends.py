@@ -1,12 +1,10 @@
-"""What a curve does over depth: its trend, its slopes, and the gap between two kinds of places.
+"""What a curve does over depth: its trend, and how two kinds of places alternate in it.
 
 Curves are rows (R, P) of P places in order of depth. Places that are not finite in the first row are left out
 of all.
 """
 
 from __future__ import annotations
-
-import itertools
 
 import numpy as np
 from scipy.stats import rankdata
@@ -25,23 +23,6 @@ def trend(curves: np.ndarray) -> np.ndarray:
     return np.divide(ranks @ depth, scale, out=np.full(len(curves), np.nan), where=scale > 0)
 
 
-def slopes(curves: np.ndarray, bounds: np.ndarray) -> np.ndarray:
-    """Least-squares slopes over relative depth (0 at the first place, 1 at the last) between bounds, (R, B − 1).
-
-    `bounds` are relative depths that grow; a place on a bound belongs to both sides. NaN where a stretch has
-    fewer than two defined places.
-    """
-    depth = np.linspace(0, 1, curves.shape[1])
-    known = np.isfinite(curves[0])
-    found = np.full((len(curves), len(bounds) - 1), np.nan)
-    for i, (start, stop) in enumerate(itertools.pairwise(bounds)):
-        inside = known & (depth >= start - 1e-12) & (depth <= stop + 1e-12)
-        x = depth[inside] - depth[inside].mean() if inside.any() else depth[inside]
-        if inside.sum() > 1:
-            found[:, i] = curves[:, inside] @ x / (x @ x)
-    return found
-
-
 def pairs_of_kinds(kind: np.ndarray) -> np.ndarray:
     """Positions of each transition within a layer and of the one across layers that follows it, (L, 2)."""
     follows = (kind[:-1] == "within") & (kind[1:] == "cross")
@@ -49,11 +30,26 @@ def pairs_of_kinds(kind: np.ndarray) -> np.ndarray:
     return np.stack([first, first + 1], axis=1)
 
 
-def kind_gap(curves: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """Mean over layers of the value within the layer minus that across to the next, (R,); NaN without a pair."""
-    gaps = curves[:, pairs[:, 0]] - curves[:, pairs[:, 1]]
-    gaps = gaps[:, np.isfinite(gaps[0])]
-    return gaps.mean(axis=1) if gaps.shape[1] else np.full(len(curves), np.nan)
+def between_neighbours(kind: np.ndarray) -> np.ndarray:
+    """Positions of the transitions with one of the other kind, within or across, on both sides."""
+    inner = np.arange(1, max(1, len(kind) - 1))
+    known = np.isin(kind, ("within", "cross"))
+    both = (kind[inner - 1] == kind[inner + 1]) & (kind[inner] != kind[inner - 1]) if len(inner) else inner == 0
+    return inner[both & known[inner] & known[inner - 1]] if len(inner) else inner
+
+
+def without_alternation(curve: np.ndarray) -> np.ndarray:
+    """A curve (P,) without what alternates from place to place: means over five places, weighted 1 2 2 2 1.
+
+    A straight line stays as it is. Two places from either end, where there are no five, the line goes straight
+    on. A curve of fewer than five places becomes its mean.
+    """
+    if len(curve) < 5:
+        return np.full(len(curve), curve.mean())
+    inner = np.convolve(curve, np.array([1, 2, 2, 2, 1]) / 8, mode="valid")
+    slope = np.gradient(inner) if len(inner) > 1 else np.zeros(1)
+    before, after = (inner[0] - slope[0] * np.array([2, 1])), (inner[-1] + slope[-1] * np.array([1, 2]))
+    return np.concatenate([before, inner, after])
 
 
 def smoothed(curves: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -17,6 +17,7 @@ from residyn.quantities.information.replicates import mean_information
 from residyn.quantities.measure import depth_of, gather, rows_of
 from residyn.quantities.registry import quantities, quantity_named
 from residyn.quantities.replicates import Plan
+from residyn.quantities.sums import Depth
 from residyn.schema import SAMPLE, SUBLAYER, UNIT, check_states, transition_coords
 from residyn.spaces import fit_space
 from residyn.walk import read_together
@@ -31,14 +32,18 @@ COMPONENTS = 100
 class Curves:
     """Curves over depth of some states by name, each (1 + B, P): the data's in row 0, its replicates below.
 
-    P places are sublayers, transitions or the path as a whole, as the quantity has them; `kind` (T,) is that of
-    the transitions.
+    P places are sublayers, transitions or the path as a whole, as the quantity has them.
     """
 
     curves: Mapping[str, np.ndarray]
-    kind: np.ndarray
+    depth: Depth
     n_samples: int
     n_groups: int
+    n_units: int
+
+    def with_curves(self, curves: Mapping[str, np.ndarray]) -> Curves:
+        """Other curves of the same states."""
+        return replace(self, curves=curves)
 
 
 def known_curves() -> tuple[str, ...]:
@@ -85,7 +90,7 @@ def curves(
             (made[RATIO],) = read_together(states, [resampled_ratios(states, plan)], along=SUBLAYER)
     if INFORMATION in wanted:
         (made[INFORMATION],) = read_together(states, [mean_information(states, plan)], along=UNIT)
-    return Curves(made, depth_of(states).kind, states.sizes[SAMPLE], plan.n_groups)
+    return Curves(made, depth_of(states), states.sizes[SAMPLE], plan.n_groups, states.sizes[UNIT])
 
 
 def _fewer_than_all(states: xr.DataArray, axes: np.ndarray | None) -> np.ndarray | None:

@@ -13,6 +13,7 @@ from residyn.numerics.groups import groups_of, interval, replicate_weights
 from residyn.schema import SAMPLE, check_states, documents_of
 
 GROUPS = 20
+HALVES, LEAST_TO_HALVE = 10, 6
 RESAMPLES = 200
 """Replicates behind the intervals of results."""
 
@@ -29,6 +30,9 @@ class Plan:
     weights: np.ndarray
     seed: int
 
+    halves: int = 0
+    """How many of the last rows of the weights count half of the groups once, and the others not at all."""
+
     @property
     def n_groups(self) -> int:
         return self.weights.shape[1]
@@ -36,7 +40,7 @@ class Plan:
     @property
     def only_data(self) -> Plan:
         """The same without replicates."""
-        return replace(self, weights=self.weights[:1])
+        return replace(self, weights=self.weights[:1], halves=0)
 
     def describe(self) -> dict[str, Any]:
         """What an interval rests on, as attributes."""
@@ -54,6 +58,20 @@ def plan_of(states: xr.DataArray, resamples: int = RESAMPLES, seed: int = 0, n_g
         raise DataError(f"Groups need at least one sample; these states have {dict(states.sizes)}. Capture some.")
     group = groups_of(documents_of(states), n_groups, seed)
     return Plan(group, replicate_weights(int(group.max()) + 1, resamples, seed), seed)
+
+
+def with_halves(plan: Plan, pairs: int = HALVES) -> Plan:
+    """The plan with `pairs` random splits of its groups, one row for either half of each.
+
+    What a statistic is on half of the samples says where more of them would move it. The two halves of a split
+    are as large as each other, or differ by one group; none are added to fewer than `LEAST_TO_HALVE` groups.
+    """
+    if plan.n_groups < LEAST_TO_HALVE:
+        return plan
+    rng = np.random.default_rng(plan.seed)
+    first = rng.permuted(np.tile(np.arange(plan.n_groups) < plan.n_groups // 2, (pairs, 1)), axis=1)
+    rows = np.concatenate([first, ~first]).astype(np.float64)
+    return replace(plan, weights=np.concatenate([plan.weights, rows]), halves=len(rows))
 
 
 def with_ends(rows: np.ndarray, plan: Plan, bounds: tuple[float, float]) -> np.ndarray:

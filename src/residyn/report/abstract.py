@@ -21,6 +21,10 @@ _ORIGINS = {
         ("is learned", "an untrained network of the same architecture does not show it"),
         ("are learned", "an untrained network of the same architecture does not show them"),
     ),
+    "scale": (
+        ("is a matter of scale", "the trained weights with their entries permuted show it too"),
+        ("are matters of scale", "the trained weights with their entries permuted show them too"),
+    ),
     "architecture": (
         ("comes with the architecture", "an untrained network shows it too"),
         ("come with the architecture", "an untrained network shows them too"),
@@ -52,6 +56,7 @@ def abstract(verdicts: Verdicts | None) -> tuple[str, ...]:
 
 
 def _counts(claims: Sequence[ClaimResult]) -> str:
+    claims = [claim for claim in claims if claim.paper]
     n_claims = len({claim.number for claim in claims})
     every = n_claims >= n_of_paper()
     subject = f"Of the paper's {max(n_claims, n_of_paper())} claims"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from residyn import store
-from residyn.claims.record import FORMAT, FORMAT_VERSION, Verdicts
+from residyn.claims.record import FORMAT, FORMAT_VERSION, Verdicts, from_version_1
 from residyn.errors import StoreError
 from residyn.strict import Fault, convert, in_words, shown
 
@@ -23,10 +23,12 @@ def read_verdicts(path: str | Path) -> Verdicts | None:
     record = store.read_json(path)
     if fault := _header_fault(record):
         raise StoreError(f"{path}: {fault.sentence()}. {advice}")
+    if record["format_version"] == 1:
+        record = from_version_1(record)
     if record["format_version"] != FORMAT_VERSION:
         raise StoreError(
-            f"{path} has format version {record['format_version']}; this residyn reads version {FORMAT_VERSION}. "
-            f"Use the residyn that wrote it. {advice}"
+            f"{path} has format version {record['format_version']}; this residyn reads versions 1 to "
+            f"{FORMAT_VERSION}. Use the residyn that wrote it. {advice}"
         )
     verdicts = convert(record, Verdicts)
     if isinstance(verdicts, Fault):

@@ -2,44 +2,60 @@
 
 from __future__ import annotations
 
-from residyn.claims.claim import MASSIVE, ROTATED, SKIP, TOKENS, UNTRAINED, WALK, Claim, Part, gap_part, trend_part
-from residyn.claims.statistics import mean_of
+from residyn.claims.claim import RANKS, Claim, Criterion, gap, trend
+from residyn.claims.conditions import (
+    MASSIVE,
+    PERMUTED,
+    POSITIONS,
+    ROTATED,
+    SKIP,
+    TOKENS,
+    UNTRAINED,
+    WALK,
+)
+from residyn.claims.statistics import least_of, mean_of
+from residyn.nulls import NULLS
+
+LEAST_GAP = 0.01
+"""Least difference of correlations or cosines that counts."""
 
 CLAIM_4 = Claim(
     number=4,
     claim="Correlation is higher within layers than across them",
     panel="C",
-    parts=(gap_part("unit_correlation", "median r"),),
-    imitations=(SKIP, TOKENS, UNTRAINED),
-    removals=(MASSIVE,),
+    criteria=(gap("unit_correlation", "median r", LEAST_GAP, units="Pearson r", second=RANKS),),
+    imitations=(SKIP, TOKENS, PERMUTED, UNTRAINED),
+    removals=(POSITIONS, MASSIVE),
 )
 
 CLAIM_5 = Claim(
     number=5,
     claim="Correlation grows over depth",
     panel="C",
-    parts=(trend_part("unit_correlation", "median r"),),
-    imitations=(SKIP, WALK, TOKENS, UNTRAINED),
-    removals=(MASSIVE,),
+    criteria=trend("unit_correlation", "median r", second=RANKS),
+    imitations=(SKIP, WALK, TOKENS, PERMUTED, UNTRAINED),
+    removals=(POSITIONS, MASSIVE),
 )
 
 CLAIM_6 = Claim(
     number=6,
     claim="Correlation exceeds 0.8 even in early layers",
     panel="C",
-    parts=(
-        Part(
-            "early_correlation",
-            "median r, averaged over the first third of the depth",
-            ("unit_correlation",),
-            mean_of("unit_correlation", 0.0, 1 / 3),
-            0.8,
-            "shuffle_samples",
+    criteria=(
+        Criterion(
+            name="early_correlation",
+            statistic="smallest median r in the first third of the depth",
+            needs=("unit_correlation",),
+            compute=least_of("unit_correlation", 1 / 3),
+            threshold=0.8,
+            null=NULLS["shuffle_samples"],
             bounds=(-1.0, 1.0),
             units="Pearson r",
+            second=RANKS,
         ),
     ),
-    imitations=(SKIP, WALK, ROTATED, TOKENS, UNTRAINED),
+    imitations=(SKIP, WALK, ROTATED, TOKENS, PERMUTED, UNTRAINED),
+    removals=(POSITIONS,),
     rests_on_first=True,
 )
 
@@ -47,17 +63,19 @@ CLAIM_7 = Claim(
     number=7,
     claim="Most units are strongly correlated throughout the network",
     panel="D",
-    parts=(
-        Part(
-            "strong_throughout",
-            "share of units with r > 0.8 at nine of ten transitions",
-            ("strong_throughout",),
-            mean_of("strong_throughout"),
-            0.5,
-            "shuffle_samples",
+    criteria=(
+        Criterion(
+            name="strong_throughout",
+            statistic="share of units with r > 0.8 at nine of ten transitions",
+            needs=("strong_throughout",),
+            compute=mean_of("strong_throughout"),
+            threshold=0.5,
+            null=NULLS["shuffle_samples"],
             units="share of units",
             bounds=(0.0, 1.0),
+            second=RANKS,
         ),
     ),
-    imitations=(SKIP, WALK, ROTATED, TOKENS, UNTRAINED),
+    imitations=(SKIP, WALK, ROTATED, TOKENS, PERMUTED, UNTRAINED),
+    removals=(POSITIONS,),
 )

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from residyn.claims.claim import MASSIVE, POSITIONS, SIGNS, TOKENS, UNTRAINED, WALK, Claim, Part, trend_part
-from residyn.claims.statistics import mean_of
+from residyn.claims.claim import Claim, Criterion, trend
+from residyn.claims.conditions import MASSIVE, PERMUTED, POSITIONS, SIGNS, TOKENS, UNTRAINED, WALK
+from residyn.claims.depth_nulls import RANDOM_WALK
+from residyn.claims.statistics import beyond_of, mean_of
+from residyn.nulls import NULLS
+from residyn.quantities.curves import COMPONENTS
+
+LEAST = 0.05
+"""Least distance from what a random walk shows that counts."""
 
 CLAIM_12 = Claim(
     number=12,
     claim="Early sublayers spread their variance over more dimensions than late ones",
     panel="K",
-    parts=(
-        trend_part("explained_variance_by_sublayer", "the variance that 100 global components explain"),
-        trend_part("participation_ratio", "the participation ratio", falls=True),
+    criteria=(
+        *trend("explained_variance_by_sublayer", f"the variance that {COMPONENTS} global components explain"),
+        *trend("participation_ratio", "the participation ratio", falls=True),
     ),
-    imitations=(SIGNS, WALK, TOKENS, UNTRAINED),
+    imitations=(SIGNS, WALK, TOKENS, PERMUTED, UNTRAINED),
     removals=(POSITIONS, MASSIVE),
     rests_on_first=True,
 )
@@ -22,35 +29,36 @@ CLAIM_13 = Claim(
     number=13,
     claim="Trajectories are consistent and curved, attention and MLP states slightly offset",
     panel="I",
-    parts=(
-        Part(
-            "shared_direction",
-            "cosine between two samples' steps, averaged over depth",
-            ("shared_direction",),
-            mean_of("shared_direction"),
-            0.5,
-            "random_walk",
+    criteria=(
+        Criterion(
+            name="shared_direction",
+            statistic="mean cosine between the steps of two samples of different groups of documents",
+            needs=("shared_direction",),
+            compute=mean_of("shared_direction"),
+            threshold=0.5,
+            null=NULLS["random_walk"],
+            units="cosine",
             bounds=(-1.0, 1.0),
         ),
-        Part(
-            "straightness",
-            "length of the straight line from first to last mean state, over the path's",
-            ("mean_path_straightness",),
-            mean_of("mean_path_straightness"),
-            0.9,
-            None,
+        Criterion(
+            name="straightness",
+            statistic="straightness of the mean path beyond that of a random walk with its steps",
+            needs=("mean_path_straightness", "mean_path_walk_straightness", "mean_path_step"),
+            compute=beyond_of("mean_path_straightness", "mean_path_walk_straightness"),
+            threshold=-LEAST,
             above=False,
-            bounds=(0.0, 1.0),
+            null=RANDOM_WALK,
+            bounds=(-1.0, 1.0),
         ),
-        Part(
-            "offset",
-            "distance of mean MLP states from the line between attention states, over its length",
-            ("mean_path_offset",),
-            mean_of("mean_path_offset"),
-            0.05,
-            None,
+        Criterion(
+            name="offset",
+            statistic="offset of mean MLP states from the line between attention states, beyond such a walk's",
+            needs=("mean_path_offset", "mean_path_walk_offset", "mean_path_step"),
+            compute=beyond_of("mean_path_offset", "mean_path_walk_offset"),
+            threshold=LEAST,
+            null=RANDOM_WALK,
         ),
     ),
-    imitations=(TOKENS, UNTRAINED),
+    imitations=(TOKENS, PERMUTED, UNTRAINED),
     removals=(POSITIONS, MASSIVE),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from residyn.numerics import nan
+from residyn.numerics import nan, walks
 from residyn.numerics.moments import Moments
 from residyn.numerics.trends import pairs_of_kinds
 from residyn.quantities.gathers import MOMENTS, STEP_DIRECTIONS, mean_cosine_between_groups
@@ -14,23 +14,33 @@ from residyn.quantities.sums import Depth
 _SOURCE = "Fernando & Guitchounts 2025, Fig. 1I (claim: trajectories are consistent and curved)"
 
 
+def _steps(found: Moments) -> np.ndarray:
+    """Lengths of the mean path's steps, (R, T)."""
+    return np.linalg.norm(np.diff(found.mean, axis=1), axis=2)
+
+
 def _straightness(weights: np.ndarray, found: Moments, _: Depth) -> np.ndarray:
     mean = found.mean
-    length = np.linalg.norm(np.diff(mean, axis=1), axis=2).sum(axis=1)
-    return nan.ratio(np.linalg.norm(mean[:, -1] - mean[:, 0], axis=1), length)[:, None]
+    return nan.ratio(np.linalg.norm(mean[:, -1] - mean[:, 0], axis=1), _steps(found).sum(axis=1))[:, None]
 
 
 def _offset(weights: np.ndarray, found: Moments, depth: Depth) -> np.ndarray:
-    mean = found.mean
     pairs = pairs_of_kinds(depth.kind)
-    start, middle, stop = (mean[:, pairs[:, 0] + i] for i in range(3))
-    chord, side = stop - start, middle - start
-    length = np.einsum("rld,rld->rl", chord, chord)
-    along = np.einsum("rld,rld->rl", side, chord)
-    square = np.maximum(np.einsum("rld,rld->rl", side, side) * length - along**2, 0.0)
-    offset = np.full(mean.shape[:2], np.nan)
-    offset[:, pairs[:, 0] + 1] = nan.ratio(np.sqrt(square), length)
-    return offset
+    step = np.diff(found.mean, axis=1)
+    return _between(walks.offset(step[:, pairs[:, 0]], step[:, pairs[:, 1]]), pairs, depth)
+
+
+def _walk_offset(weights: np.ndarray, found: Moments, depth: Depth) -> np.ndarray:
+    pairs = pairs_of_kinds(depth.kind)
+    length = _steps(found)
+    return _between(walks.expected_offset(length[:, pairs[:, 0]], length[:, pairs[:, 1]]), pairs, depth)
+
+
+def _between(values: np.ndarray, pairs: np.ndarray, depth: Depth) -> np.ndarray:
+    """Values of pairs of transitions (R, L) at the sublayers between the two, (R, S); NaN at others."""
+    placed = np.full((len(values), len(depth.site)), np.nan)
+    placed[:, pairs[:, 0] + 1] = values
+    return placed
 
 
 SHARED_DIRECTION = Quantity(
@@ -74,5 +84,48 @@ MEAN_PATH_OFFSET = Quantity(
     value=_offset,
     undefined="the state is not between attention and MLP, or the line has no length",
     bounds=(0.0, np.inf),
+    panel="I",
+)
+
+MEAN_PATH_STEP = Quantity(
+    name="mean_path_step",
+    title="Steps of the mean path",
+    axis="transition",
+    units="activation",
+    definition="length of the step from one mean state to the next",
+    source=_SOURCE,
+    gather=MOMENTS,
+    value=lambda weights, found, _: _steps(found),
+    bounds=(0.0, np.inf),
+    panel="I",
+)
+
+MEAN_PATH_WALK_STRAIGHTNESS = Quantity(
+    name="mean_path_walk_straightness",
+    title="Straightness of a random walk with the mean path's steps",
+    axis="path",
+    units="1",
+    definition="root of the sum of the mean path's squared step lengths over the sum of these lengths: the "
+    "straightness of a path whose steps are perpendicular to one another, as random ones nearly are",
+    source=_SOURCE,
+    gather=MOMENTS,
+    value=lambda weights, found, _: walks.expected_straightness(_steps(found))[:, None],
+    undefined="the mean path has no length",
+    bounds=(0.0, 1.0),
+    panel="I",
+)
+
+MEAN_PATH_WALK_OFFSET = Quantity(
+    name="mean_path_walk_offset",
+    title="Offset of the states before the MLP of a random walk with the mean path's steps",
+    axis="sublayer",
+    units="1",
+    definition="a·b/(a² + b²) of the lengths a and b of the mean path's steps before and after the state before "
+    "an MLP: the offset where the two are perpendicular; NaN at other states",
+    source=_SOURCE,
+    gather=MOMENTS,
+    value=_walk_offset,
+    undefined="the state is not between attention and MLP, or neither step has a length",
+    bounds=(0.0, 0.5),
     panel="I",
 )

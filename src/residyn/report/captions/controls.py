@@ -5,11 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from residyn.claims import ClaimResult, PartResult, Verdicts
+from residyn.claims import ClaimResult, CriterionResult, Role, Verdicts
 from residyn.words import interval, listed, number, p_value
-
-UNTRAINED = "untrained"
-"""The kind of column that is always said."""
 
 
 def controls_of(verdicts: Verdicts | None, letter: str) -> tuple[str, ...]:
@@ -20,44 +17,45 @@ def controls_of(verdicts: Verdicts | None, letter: str) -> tuple[str, ...]:
     if verdicts is None:
         return ()
     return tuple(
-        " ".join(_said(part, claim, verdicts, first=place == 0))
+        " ".join(_said(one, claim, verdicts, first=place == 0))
         for claim in verdicts.claims
         if claim.panel == letter
-        for place, part in enumerate(claim.parts)
+        for place, one in enumerate(claim.criteria)
     )
 
 
-def _said(part: PartResult, claim: ClaimResult, verdicts: Verdicts, *, first: bool) -> Iterator[str]:
-    value = interval(part.value, part.low, part.high)
+def _said(one: CriterionResult, claim: ClaimResult, verdicts: Verdicts, *, first: bool) -> Iterator[str]:
+    value = interval(one.value, one.low, one.high)
     head = f"Claim {claim.label} {_VERBS[claim.verdict]}"
-    if len(claim.parts) > 1:
+    if len(claim.criteria) > 1:
         # A claim of several statistics is not the verdict on each.
         yield from [f"{head}."] if first else []
-        yield f"Of claim {claim.label}, this {_VERBS[part.verdict]}: {part.statistic}, {value}."
+        yield f"Of claim {claim.label}, this {_VERBS[one.verdict]}: {one.statistic}, {value}."
     else:
-        yield f"{head}: {part.statistic}, {value}."
-    if part.null is not None:
-        yield f"Under its null, {part.null.name}: {number(part.null.mean)} on average, {p_value(part.null.p)}."
-    for column in verdicts.columns:
-        trial = part.columns.get(column.name)
-        if column.kind == UNTRAINED and trial is not None and not math.isnan(trial.value):
-            yield f"In {column.title}: {interval(trial.value, trial.low, trial.high)}."
-    yield from _listed("Passes in", claim.also_in, part, verdicts, passing=True)
-    yield from _listed("Lost with", claim.lost_in, part, verdicts, passing=False)
+        yield f"{head}: {one.statistic}, {value}."
+    if one.null is not None:
+        yield f"Under its null, {one.null.name}: {number(one.null.mean)} on average, {p_value(one.null.p)}."
+    for condition in verdicts.conditions:
+        trial = one.conditions.get(condition.name)
+        if condition.role is Role.UNTRAINED and trial is not None and not math.isnan(trial.value):
+            yield f"In {condition.title}: {interval(trial.value, trial.low, trial.high)}."
+    yield from _listed("As much in", claim.reproduced_in, one, verdicts, passing=True)
+    yield from _listed("Passes, if less, in", claim.passes_in, one, verdicts, passing=True)
+    yield from _listed("Lost with", claim.abolished_by, one, verdicts, passing=False)
 
 
 _VERBS = {"holds": "holds", "does not hold": "does not hold", "undecided": "is undecided"}
 
 
 def _listed(
-    head: str, names: tuple[str, ...], part: PartResult, verdicts: Verdicts, *, passing: bool
+    head: str, names: tuple[str, ...], one: CriterionResult, verdicts: Verdicts, *, passing: bool
 ) -> Iterator[str]:
     """Those of a claim's controls in which this statistic, too, passes or does not."""
-    untrained = {column.name for column in verdicts.columns if column.kind == UNTRAINED}
+    untrained = verdicts.of_role(Role.UNTRAINED)
     found = [
-        f"{verdicts.title_of(name)} ({number(part.columns[name].value)})"
+        f"{verdicts.title_of(name)} ({number(one.conditions[name].value)})"
         for name in names
-        if name not in untrained and name in part.columns and part.columns[name].passes is passing
+        if name not in untrained and name in one.conditions and one.conditions[name].passes is passing
     ]
     if found:
         yield f"{head} {listed(found)}."
