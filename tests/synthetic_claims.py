@@ -101,8 +101,8 @@ def _shared(share: float) -> Build:
         frame = np.linalg.qr(rng.standard_normal((UNITS, 4)))[0].T
         angle = np.linspace(0, np.pi, T)[:, None]
         common = np.cos(angle) * frame[0] + np.sin(angle) * frame[1]
-        common[0::2] += frame[2]
-        common[1::2] -= frame[2]
+        common[0::2] += 0.4 * frame[2]
+        common[1::2] -= 0.4 * frame[2]
         own = rng.standard_normal((N, T, UNITS)) / np.sqrt(UNITS)
         steps = np.sqrt(share) * common + np.sqrt(1 - share) * own
         start = rng.standard_normal((N, 1, UNITS))

@@ -75,13 +75,13 @@ def _explained(result: ClaimResult, conditions: Mapping[str, ConditionRecord]) -
         names = [conditions[name].title for name in explaining]
         yield f"As much is seen in {listed(names)}: it follows from {kept}."
     if short := titles(passing, Role.NULL, Role.QUANTITY):
-        yield f"{_capital(listed(short))} {'pass' if len(short) > 1 else 'passes'} too, and show less of it."
+        yield f"Less of it is seen in {listed(short)}."
     if titles(reproduced, Role.BASIS):
         yield "As much is seen in a random basis: it says nothing of single units."
     if inputs := titles(reproduced, Role.INPUT):
         yield f"As much is seen with {listed(inputs)}."
     if inputs := titles(passing, Role.INPUT):
-        yield f"It is so with {listed(inputs)}, if less."
+        yield f"Less of it is seen with {listed(inputs)}."
     if titles((*reproduced, *passing), Role.DIRECTION):
         yield "Moves in any direction come back as well: there is no basin of the plane."
     if others := [conditions[name].title for name in result.abolished_by if name != POSITIONS.name]:
@@ -92,7 +92,3 @@ def _explained(result: ClaimResult, conditions: Mapping[str, ConditionRecord]) -
         yield f"Untrained networks do not show it, but {conditions[PERMUTED.name].title} do: it is their scale."
     elif result.origin == "learned":
         yield "Untrained networks of this architecture do not: it is learned."
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -132,7 +132,7 @@ def share_of_rise(name: str, third: int) -> Statistic:
     def share(curves: Rows, depth: Depth) -> np.ndarray:
         start, stop = (_at(trends.smoothed(curves[name]), where) for where in THIRDS[third : third + 2])
         whole = rise_of(name)(curves, depth)
-        return nan.ratio(stop - start, whole)
+        return _snapped(nan.ratio(stop - start, whole))
 
     return share
 
@@ -147,13 +147,13 @@ def rise_of(name: str) -> Statistic:
     return rise
 
 
-def beyond_of(name: str, yardstick: str) -> Statistic:
-    """Mean of a curve over depth minus that of another one."""
+def apart_of(name: str, yardstick: str) -> Statistic:
+    """How far the mean of a curve over depth is from that of another one, on either side."""
 
-    def beyond(curves: Rows, depth: Depth) -> np.ndarray:
-        return _snapped(_mean_between(curves[name], 0.0, 1.0) - _mean_between(curves[yardstick], 0.0, 1.0))
+    def apart(curves: Rows, depth: Depth) -> np.ndarray:
+        return np.abs(_snapped(_mean_between(curves[name], 0.0, 1.0) - _mean_between(curves[yardstick], 0.0, 1.0)))
 
-    return beyond
+    return apart
 
 
 def largest_of(name: str, beyond: str = "") -> Statistic:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from residyn.claims.claim import Claim, Criterion, trend
 from residyn.claims.conditions import MASSIVE, PERMUTED, POSITIONS, SIGNS, TOKENS, UNTRAINED, WALK
 from residyn.claims.depth_nulls import RANDOM_WALK
-from residyn.claims.statistics import beyond_of, mean_of
+from residyn.claims.statistics import apart_of, mean_of
 from residyn.nulls import NULLS
 from residyn.quantities.curves import COMPONENTS
 
 LEAST = 0.05
-"""Least distance from what a random walk shows that counts."""
+"""Least offset, and least distance from what a random walk shows, that counts."""
+_WALK = ("mean_path_walk_straightness", "mean_path_walk_offset", "mean_path_step")
 
 CLAIM_12 = Claim(
     number=12,
@@ -42,19 +43,34 @@ CLAIM_13 = Claim(
         ),
         Criterion(
             name="straightness",
-            statistic="straightness of the mean path beyond that of a random walk with its steps",
-            needs=("mean_path_straightness", "mean_path_walk_straightness", "mean_path_step"),
-            compute=beyond_of("mean_path_straightness", "mean_path_walk_straightness"),
-            threshold=-LEAST,
+            statistic="straightness of the mean path",
+            needs=("mean_path_straightness",),
+            compute=mean_of("mean_path_straightness"),
+            threshold=0.9,
             above=False,
+            bounds=(0.0, 1.0),
+        ),
+        Criterion(
+            name="straightness_beyond_walk",
+            statistic="distance of that straightness from a random walk's with the same steps",
+            needs=("mean_path_straightness", *_WALK),
+            compute=apart_of("mean_path_straightness", "mean_path_walk_straightness"),
+            threshold=LEAST,
             null=RANDOM_WALK,
-            bounds=(-1.0, 1.0),
+            bounds=(0.0, 1.0),
         ),
         Criterion(
             name="offset",
-            statistic="offset of mean MLP states from the line between attention states, beyond such a walk's",
-            needs=("mean_path_offset", "mean_path_walk_offset", "mean_path_step"),
-            compute=beyond_of("mean_path_offset", "mean_path_walk_offset"),
+            statistic="offset of mean MLP states from the line between attention states, over its length",
+            needs=("mean_path_offset",),
+            compute=mean_of("mean_path_offset"),
+            threshold=LEAST,
+        ),
+        Criterion(
+            name="offset_beyond_walk",
+            statistic="distance of that offset from such a walk's",
+            needs=("mean_path_offset", *_WALK),
+            compute=apart_of("mean_path_offset", "mean_path_walk_offset"),
             threshold=LEAST,
             null=RANDOM_WALK,
         ),
