@@ -8,14 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import gaussian_kde
 
-from residyn.numerics.information import kde
+from residyn.numerics.information import kde, local_kde
 from residyn.numerics.information.kernels import PER_SIGMA, joint_kernel_sums, kernel_sums
 
 
-def scipys(x: np.ndarray, y: np.ndarray) -> float:
+def said_by_scipy(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     joint = gaussian_kde(np.stack([x, y]))(np.stack([x, y]))
     single = gaussian_kde(x)(x) * gaussian_kde(y)(y)
-    return float(np.mean(np.log((joint + 1e-10) / (single + 1e-10))))
+    return np.log((joint + 1e-10) / (single + 1e-10))
+
+
+def scipys(x: np.ndarray, y: np.ndarray) -> float:
+    return float(said_by_scipy(x, y).mean())
 
 
 def gaussian(rho: float, repeats: int, n: int, seed: int) -> np.ndarray:
@@ -34,6 +38,19 @@ def test_it_is_scipys(n: int) -> None:
     paths = np.concatenate([walks, heavy, tied, far])
     expected = [[scipys(path[s], path[s + 1]) for s in range(2)] for path in paths]
     np.testing.assert_allclose(kde(paths)[0], expected, rtol=0, atol=1e-10)
+
+
+def test_what_each_sample_says_is_scipys_in_its_own_place() -> None:
+    rng = np.random.default_rng(8)
+    paths = np.cumsum(rng.standard_normal((3, 4, 50)), axis=1)
+    paths[2, 2] = 7
+    orders = np.stack([rng.permutation(50), np.arange(50)])
+    got = local_kde(paths, orders)
+    assert got.shape == (2, 3, 3, 50)
+    for row, unit, s in np.ndindex(got.shape[:3]):
+        constant = unit == 2 and s > 0
+        expected = np.nan if constant else said_by_scipy(paths[unit, s], paths[unit, s + 1, orders[row]])
+        np.testing.assert_allclose(got[row, unit, s], expected, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 3e4, 1e8])

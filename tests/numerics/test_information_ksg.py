@@ -15,7 +15,7 @@ from sklearn.feature_selection import mutual_info_regression
 from sklearn.preprocessing import scale
 
 from residyn.errors import DataError, UsageError
-from residyn.numerics.information import jittered, ksg
+from residyn.numerics.information import jittered, ksg, local_ksg
 
 TIED = 0.98
 
@@ -82,15 +82,16 @@ def scikit_learns(monkeypatch: pytest.MonkeyPatch) -> Callable[..., float]:
     return peer._compute_mi_cc
 
 
-def by_definition(x: np.ndarray, y: np.ndarray, k: int) -> float:
-    n, total = len(x), 0.0
+def said_by_definition(x: np.ndarray, y: np.ndarray, k: int) -> np.ndarray:
+    n, said = len(x), np.empty(len(x))
     for i in range(n):
         others = [j for j in range(n) if j != i]
         d = sorted(max(abs(x[i] - x[j]), abs(y[i] - y[j])) for j in others)[k - 1]
+        said[i] = digamma(n) + digamma(k)
         for axis in (x, y):
             inside = [abs(axis[i] - axis[j]) < d or (axis[i] == axis[j] and d == 0) for j in others]
-            total += digamma(1 + sum(inside))
-    return float(digamma(n) + digamma(k) - total / n)
+            said[i] -= digamma(1 + sum(inside))
+    return said
 
 
 @pytest.mark.parametrize("n", [50, 200, 1000])
@@ -112,7 +113,22 @@ def test_it_is_its_definition(n: int, k: int, seed: int, grid: float) -> None:
     if n <= k:
         assert np.isnan(got)
     else:
-        assert got == pytest.approx(by_definition(paths[0, 0], paths[0, 1], k), abs=1e-12)
+        assert got == pytest.approx(said_by_definition(paths[0, 0], paths[0, 1], k).mean(), abs=1e-12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    n=st.integers(2, 40), k=st.integers(1, 6), seed=st.integers(0, 10_000), grid=st.sampled_from([0.5, 2, 10, 1e9])
+)
+def test_what_each_sample_says_is_its_definition_in_its_own_place(n: int, k: int, seed: int, grid: float) -> None:
+    rng = np.random.default_rng(seed)
+    paths = np.round(rng.standard_normal((2, 3, n)) * grid) / grid
+    orders = np.stack([rng.permutation(n), np.arange(n)])
+    got = local_ksg(paths, orders, k=k)
+    assert got.shape == (2, 2, 2, n)
+    for row, unit, s in np.ndindex(got.shape[:3]):
+        expected = said_by_definition(paths[unit, s], paths[unit, s + 1, orders[row]], k) if n > k else np.nan
+        np.testing.assert_allclose(got[row, unit, s], expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("rho", [0, 0.5, 0.9, 0.99])

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 
 from residyn.errors import DataError, UsageError
-from residyn.numerics.information import binned, copula, kde, ksg, tie_share
+from residyn.numerics.information import average_ranks, binned, copula, kde, ksg, local_kde, local_ksg, tie_share
 
 ESTIMATORS = (copula, ksg, kde, binned)
 each = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: estimator.__name__)
@@ -48,6 +49,27 @@ def test_the_bits_do_not_depend_on_threads_or_on_the_other_units(estimator: Call
         np.testing.assert_array_equal(estimator(paths, orders, threads=threads), one)
     np.testing.assert_array_equal(estimator(paths[::-1], orders)[:, ::-1], one)
     np.testing.assert_array_equal(estimator(paths[4:5], orders), one[:, 4:5])
+
+
+@pytest.mark.parametrize(("estimator", "local"), [(ksg, local_ksg), (kde, local_kde)], ids=["ksg", "kde"])
+def test_estimates_are_means_of_what_samples_say(
+    estimator: Callable[..., np.ndarray], local: Callable[..., np.ndarray]
+) -> None:
+    paths = walks(8, n_units=7)
+    orders = np.stack([np.arange(60), np.random.default_rng(9).permutation(60)])
+    said = local(paths, orders)
+    assert said.shape == (2, 7, 3, 60)
+    assert said.flags.c_contiguous
+    np.testing.assert_allclose(said.mean(axis=-1), estimator(paths, orders), rtol=0, atol=1e-13)
+    assert said.std(axis=-1).min() > 0.1
+    np.testing.assert_array_equal(local(paths)[0], said[0])
+    for threads in (1, 3):
+        np.testing.assert_array_equal(local(paths, orders, threads=threads), said)
+    renumbered = np.random.default_rng(10).permutation(60)
+    np.testing.assert_allclose(local(paths[:, :, renumbered])[0], said[0][..., renumbered], rtol=0, atol=1e-11)
+    assert local(paths[:, :1]).shape == (1, 7, 0, 60)
+    with pytest.raises(UsageError, match="permutations of the 60 samples"):
+        local(paths, orders[:, :-1])
 
 
 @settings(max_examples=25, deadline=None)
@@ -117,3 +139,10 @@ def test_tie_share_is_what_numpy_counts(seed: int, n: int, values: int) -> None:
     counts = [[np.unique(x, return_counts=True)[1] for x in path] for path in paths]
     expected = [[c[c > 1].sum() / n for c in path] for path in counts]
     np.testing.assert_array_equal(tie_share(paths), expected)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), n=st.integers(1, 50), values=st.integers(1, 60))
+def test_average_ranks_are_scipys(seed: int, n: int, values: int) -> None:
+    paths = np.random.default_rng(seed).integers(values, size=(3, 2, n)).astype(float)
+    np.testing.assert_array_equal(average_ranks(paths), rankdata(paths, axis=-1))

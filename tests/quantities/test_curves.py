@@ -229,6 +229,10 @@ def test_too_few_samples_have_no_correlation(make_states: Make, n: int, monkeypa
         "strong_throughout",
         "gaussian_information",
         "mutual_information",
+        "ksg_information",
+        "kde_information",
+        "rank_correlation",
+        "rank_strong_throughout",
     ):
         assert np.isnan(got[name]).all(), name
     assert np.isfinite(got["velocity"]).all()
@@ -246,7 +250,9 @@ def test_samples_that_are_all_the_same_have_what_needs_no_spread(
     assert undefined == {
         "unit_correlation", "skip_correlation", "correlation_excess", "strong_throughout",
         "skip_strong_throughout",
-        "gaussian_information", "mutual_information", "participation_ratio", "explained_variance_by_sublayer",
+        "gaussian_information", "mutual_information", "ksg_information", "kde_information",
+        "rank_correlation", "rank_strong_throughout",
+        "participation_ratio", "explained_variance_by_sublayer",
     }  # fmt: skip
     np.testing.assert_allclose(got["shared_direction"], 1, rtol=1e-12)
     still = make_states(data=np.ones((20, 6, 4)))

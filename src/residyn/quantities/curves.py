@@ -13,16 +13,20 @@ from residyn.numerics import pca
 from residyn.quantities.dimensions import resampled_ratios
 from residyn.quantities.explained import explained, scores_along
 from residyn.quantities.gathers import MOMENTS
-from residyn.quantities.information.replicates import mean_information
+from residyn.quantities.information.replicates import information_beyond_shuffle, mean_information
 from residyn.quantities.measure import depth_of, gather, rows_of
+from residyn.quantities.ranks import RANK_CORRELATION, RANK_STRONG_THROUGHOUT, rank_curves
 from residyn.quantities.registry import quantities, quantity_named
 from residyn.quantities.replicates import Plan
 from residyn.quantities.sums import Depth
 from residyn.schema import SAMPLE, SUBLAYER, UNIT, check_states, transition_coords
 from residyn.spaces import fit_space
-from residyn.walk import read_together
+from residyn.walk import Reading, read_together
 
 EXPLAINED, RATIO, INFORMATION = "explained_variance_by_sublayer", "participation_ratio", "mutual_information"
+KSG_INFORMATION, KDE_INFORMATION = "ksg_information", "kde_information"
+_ALONG_UNITS = (INFORMATION, KSG_INFORMATION, KDE_INFORMATION, RANK_CORRELATION, RANK_STRONG_THROUGHOUT)
+_OF_THEIR_OWN = (EXPLAINED, RATIO, *_ALONG_UNITS)
 """Curves whose replicates have code of their own."""
 COMPONENTS = 100
 """Components of the global space whose explained variance is judged: the paper's."""
@@ -50,9 +54,7 @@ def known_curves() -> tuple[str, ...]:
     """The names of all curves that there are."""
     return (
         *(name for name, one in quantities().items() if one.summary is not None),
-        EXPLAINED,
-        RATIO,
-        INFORMATION,
+        *_OF_THEIR_OWN,
     )
 
 
@@ -64,7 +66,9 @@ def curves(
     Those of registered quantities come from one reading of the states; explained_variance_by_sublayer, along
     `axes` (K, D), by default the first `COMPONENTS` global components of these states, from the same one
     (replicates keep the axes; left out where these span all there is); participation_ratio from one along
-    sublayers, of at most 2,000 samples; mutual_information (gcmi) from one along units.
+    sublayers, of at most 2,000 samples; and all from one along units of mutual_information (gcmi),
+    ksg_information and kde_information (minus what the estimator makes of shuffled samples), rank_correlation and
+    rank_strong_throughout (of Spearman's correlations).
 
     Memory: a few times (groups × sublayers × units) in float64. Raises DataError where the states break the data
     contract, are empty or not finite; UsageError for a name that there is not.
@@ -72,7 +76,7 @@ def curves(
     check_states(states)
     transition_coords(states)
     wanted = known_curves() if names is None else tuple(names)
-    registered = [quantity_named(name) for name in wanted if name not in (EXPLAINED, RATIO, INFORMATION)]
+    registered = [quantity_named(name) for name in wanted if name not in _OF_THEIR_OWN]
     made: dict[str, np.ndarray] = {}
     along = None
     if EXPLAINED in wanted:
@@ -88,9 +92,27 @@ def curves(
     if RATIO in wanted:
         with pca.one_thread():
             (made[RATIO],) = read_together(states, [resampled_ratios(states, plan)], along=SUBLAYER)
-    if INFORMATION in wanted:
-        (made[INFORMATION],) = read_together(states, [mean_information(states, plan)], along=UNIT)
+    made |= _along_units(states, plan, [name for name in _ALONG_UNITS if name in wanted])
     return Curves(made, depth_of(states), states.sizes[SAMPLE], plan.n_groups, states.sizes[UNIT])
+
+
+def _along_units(states: xr.DataArray, plan: Plan, names: Collection[str]) -> dict[str, np.ndarray]:
+    """Those of `_ALONG_UNITS` that are named, all from one reading of the states; none without names."""
+    readings: dict[str, Reading] = {}
+    if INFORMATION in names:
+        readings[INFORMATION] = mean_information(states, plan)
+    if KSG_INFORMATION in names:
+        readings[KSG_INFORMATION] = information_beyond_shuffle(states, plan, "ksg")
+    if KDE_INFORMATION in names:
+        readings[KDE_INFORMATION] = information_beyond_shuffle(states, plan, "kde")
+    if {RANK_CORRELATION, RANK_STRONG_THROUGHOUT}.intersection(names):
+        readings[RANK_CORRELATION] = rank_curves(states, plan)
+    if not readings:
+        return {}
+    made = dict(zip(readings, read_together(states, list(readings.values()), along=UNIT), strict=True))
+    if RANK_CORRELATION in made:
+        made |= made[RANK_CORRELATION]
+    return {name: made[name] for name in names}
 
 
 def _fewer_than_all(states: xr.DataArray, axes: np.ndarray | None) -> np.ndarray | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from residyn.numerics.information.kernels import estimate_unit
-from residyn.numerics.information.pairs import estimate
+from residyn.numerics.information.pairs import estimate, room_for
 from residyn.numerics.information.ranks import sorting
 
 
@@ -27,8 +27,17 @@ def kde(paths: np.ndarray, orders: np.ndarray | None = None, *, threads: int | N
     (less than 1e-12 of the variance unexplained): the joint density does not exist. Raises DataError or
     UsageError for malformed paths or orders. Fernando & Guitchounts 2025, Fig. 1G.
     """
+    return estimate(_of_unit, paths, orders, threads)
 
-    def unit_estimate(path: np.ndarray, orders: np.ndarray, estimates: np.ndarray) -> None:
-        estimate_unit(path, sorting(path), orders, estimates)
 
-    return estimate(unit_estimate, paths, orders, threads)
+def local_kde(paths: np.ndarray, orders: np.ndarray | None = None, *, threads: int | None = None) -> np.ndarray:
+    """What each sample says in `kde`, ln((p_xy + 1e-10) / (p_x p_y + 1e-10)), nats, (R, U, S − 1, N).
+
+    `kde` is the mean over samples, and NaN where all of them are. In row r, sample i is that of the pair of
+    sample i at the earlier sublayer and orders[r, i] at the later. Raises as `kde` does.
+    """
+    return estimate(_of_unit, paths, orders, threads, local=True)
+
+
+def _of_unit(path: np.ndarray, orders: np.ndarray, found: np.ndarray) -> None:
+    estimate_unit(path, sorting(path), orders, room_for(found))

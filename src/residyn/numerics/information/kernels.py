@@ -16,6 +16,7 @@ from numba.extending import intrinsic
 from numpy.polynomial import Chebyshev, Polynomial
 
 from residyn.numerics.compiled import compiled
+from residyn.numerics.information.pairs import Found
 
 EPSILON = 1e-10
 """Added to both densities inside the logarithm, as the paper does."""
@@ -44,12 +45,15 @@ _LEAST_POWER = -1000.0
 
 
 @compiled(error_model="numpy")
-def estimate_unit(path: np.ndarray, order: np.ndarray, orders: np.ndarray, estimates: np.ndarray) -> None:
-    """The estimates of one unit, (R, S − 1); `order` (S, N) is what sorts each sublayer of its path."""
+def estimate_unit(path: np.ndarray, order: np.ndarray, orders: np.ndarray, found: Found) -> None:
+    """The estimates of one unit and of its samples, as far as `found` has room.
+
+    `order` (S, N) is what sorts each sublayer of its path.
+    """
     n_sublayers, n = path.shape
     deviation, density = np.empty((n_sublayers, n)), np.empty((n_sublayers, n))
     spread = np.empty(n_sublayers)
-    y, y_density, joint = np.empty(n), np.empty(n), np.empty(n)
+    y, y_density, joint, ratios = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     for s in range(n_sublayers):
         spread[s] = _deviate(path[s], deviation[s])
         if spread[s] > 0:
@@ -61,9 +65,11 @@ def estimate_unit(path: np.ndarray, order: np.ndarray, orders: np.ndarray, estim
                 y_density[i] = density[s + 1, orders[row, i]]
             defined = spread[s] > 0 and spread[s + 1] > 0
             if defined and _joint_density(deviation[s], y, spread[s], joint):
-                estimates[row, s] = _mean_log_ratio(joint, density[s], y_density)
+                found.mean[row, s] = _mean_log_ratio(joint, density[s], y_density, ratios)
             else:
-                estimates[row, s] = np.nan
+                found.mean[row, s], ratios[:] = np.nan, np.nan
+            if len(found.local):
+                found.local[row, s] = ratios
 
 
 @compiled(error_model="numpy")
@@ -118,10 +124,12 @@ def _joint_density(x: np.ndarray, y: np.ndarray, sd_x: float, density: np.ndarra
 
 
 @compiled()
-def _mean_log_ratio(joint: np.ndarray, x_density: np.ndarray, y_density: np.ndarray) -> float:
+def _mean_log_ratio(joint: np.ndarray, x_density: np.ndarray, y_density: np.ndarray, ratios: np.ndarray) -> float:
+    """The mean over samples of the logarithms that `ratios` (N,) is filled with."""
     total = 0.0
     for i in range(len(joint)):
-        total += np.log((joint[i] + EPSILON) / (x_density[i] * y_density[i] + EPSILON))
+        ratios[i] = np.log((joint[i] + EPSILON) / (x_density[i] * y_density[i] + EPSILON))
+        total += ratios[i]
     return total / len(joint)
 
 

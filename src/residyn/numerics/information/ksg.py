@@ -9,7 +9,7 @@ from scipy.special import digamma
 
 from residyn.errors import UsageError
 from residyn.numerics.information.neighbours import estimate_unit, sort_axes
-from residyn.numerics.information.pairs import checked_paths, estimate
+from residyn.numerics.information.pairs import checked_paths, estimate, room_for
 from residyn.numerics.information.ranks import sorting
 from residyn.numerics.threads import over_rows
 
@@ -33,17 +33,32 @@ def ksg(
     k < 1. Kraskov, Stögbauer & Grassberger 2004, Phys. Rev. E 69, 066138; scikit-learn's
     mutual_info_regression is max(0, this) of data jittered alike.
     """
+    return _ksg(paths, orders, k, threads, local=False)
+
+
+def local_ksg(
+    paths: np.ndarray, orders: np.ndarray | None = None, k: int = 3, *, threads: int | None = None
+) -> np.ndarray:
+    """What each sample says in `ksg`, ψ(N) + ψ(k) − ψ(n_x + 1) − ψ(n_y + 1), nats, (R, U, S − 1, N).
+
+    `ksg` is the mean over samples, and NaN where all of them are. In row r, sample i is that of the pair of
+    sample i at the earlier sublayer and orders[r, i] at the later. Raises as `ksg` does.
+    """
+    return _ksg(paths, orders, k, threads, local=True)
+
+
+def _ksg(paths: np.ndarray, orders: np.ndarray | None, k: int, threads: int | None, *, local: bool) -> np.ndarray:
     if k < 1:
         raise UsageError(f"KSG measures the distance to the k-th nearest sample, k ≥ 1; k={k} was given.")
     n = paths.shape[-1]
     if n <= k:
-        return np.full_like(estimate(_nothing, paths, orders, threads), np.nan)
+        return np.full_like(estimate(_nothing, paths, orders, threads, local=local), np.nan)
     psi = digamma(np.arange(1, n + 1))
 
-    def unit_estimate(path: np.ndarray, orders: np.ndarray, estimates: np.ndarray) -> None:
-        estimate_unit(sort_axes(path, sorting(path)), orders, k, psi, estimates)
+    def of_unit(path: np.ndarray, orders: np.ndarray, found: np.ndarray) -> None:
+        estimate_unit(sort_axes(path, sorting(path)), orders, k, psi, room_for(found))
 
-    return estimate(unit_estimate, paths, orders, threads)
+    return estimate(of_unit, paths, orders, threads, local=local)
 
 
 def jittered(paths: np.ndarray, seed: int, unit_ids: Sequence[int], *, threads: int | None = None) -> np.ndarray:

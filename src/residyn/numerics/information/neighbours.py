@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from residyn.numerics.compiled import compiled
+from residyn.numerics.information.pairs import Found
 
 _NEARBY = 8
 """How many places away an axis is asked how sparse it is."""
@@ -68,32 +69,46 @@ def sort_axes(path: np.ndarray, order: np.ndarray) -> Sorted:
 
 
 @compiled()
-def estimate_unit(unit: Sorted, orders: np.ndarray, k: int, psi: np.ndarray, estimates: np.ndarray) -> None:
-    """The estimates of one unit, (R, S − 1); `psi` is ψ(1) … ψ(N)."""
+def estimate_unit(unit: Sorted, orders: np.ndarray, k: int, psi: np.ndarray, found: Found) -> None:
+    """The estimates of one unit and of its samples, as far as `found` has room; `psi` is ψ(1) … ψ(N)."""
     n_sublayers, n = unit.order.shape
     x_by_y, y_by_x = np.zeros(n + 2), np.zeros(n + 2)
     y_place = np.zeros(n + 2, dtype=np.int64)
+    counts = np.empty((n, 2), dtype=np.int64)
+    most = psi[n - 1] + psi[k - 1]
     for row in range(len(orders)):
         for s in range(n_sublayers - 1):
             x, y = unit.values[s], unit.values[s + 1]
             for at in range(1, n + 1):
                 to = unit.place[s + 1, orders[row, unit.order[s, at - 1]]]
                 y_place[at], y_by_x[at], x_by_y[to] = to, y[to], x[at]
-            mean = _mean_psi(Axis(x, y_by_x), Axis(y, x_by_y), y_place, k, psi)
-            estimates[row, s] = psi[n - 1] + psi[k - 1] - mean
+            _count(Axis(x, y_by_x), Axis(y, x_by_y), y_place, k, counts)
+            found.mean[row, s] = most - _mean_psi(counts, psi)
+            if len(found.local):
+                for at in range(n):
+                    said = most - psi[counts[at, 0]] - psi[counts[at, 1]]
+                    found.local[row, s, unit.order[s, at]] = said
 
 
 @compiled()
-def _mean_psi(x: Axis, y: Axis, y_place: np.ndarray, k: int, psi: np.ndarray) -> float:
+def _count(x: Axis, y: Axis, y_place: np.ndarray, k: int, counts: np.ndarray) -> None:
+    """n_x and n_y of each sample, into counts (N, 2), in the order of axis x."""
+    nearest = np.empty((2, k))
+    for at in range(1, len(counts) + 1):
+        to = y_place[at]
+        distance = kth_distance(x, y, at, to, nearest)
+        counts[at - 1, 0] = count_inside(x.values, at, distance)
+        counts[at - 1, 1] = count_inside(y.values, to, distance)
+
+
+@compiled()
+def _mean_psi(counts: np.ndarray, psi: np.ndarray) -> float:
     """⟨ψ(n_x + 1) + ψ(n_y + 1)⟩, from how often each count occurs: the order of the samples leaves no trace."""
     n = len(psi)
     occurrences = np.zeros(n, dtype=np.int64)
-    nearest = np.empty((2, k))
-    for at in range(1, n + 1):
-        to = y_place[at]
-        distance = kth_distance(x, y, at, to, nearest)
-        occurrences[count_inside(x.values, at, distance)] += 1
-        occurrences[count_inside(y.values, to, distance)] += 1
+    for at in range(n):
+        occurrences[counts[at, 0]] += 1
+        occurrences[counts[at, 1]] += 1
     total = 0.0
     for count in range(n):
         total += occurrences[count] * psi[count]

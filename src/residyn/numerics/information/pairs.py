@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,17 +11,38 @@ from residyn.errors import DataError, UsageError
 from residyn.numerics.threads import over_rows
 
 UnitEstimate = Callable[[np.ndarray, np.ndarray, np.ndarray], None]
-"""Takes one unit's path (S, N) and orders (R, N); writes its estimates into the third array, (R, S − 1)."""
+"""Takes one unit's path (S, N) and orders (R, N); writes its estimates into the third array, (R, S − 1), or what
+each sample adds to them, (R, S − 1, N).
+"""
+
+
+class Found(NamedTuple):
+    """What a kernel writes of one unit: the `mean` (R, S − 1) over samples of `local` (R, S − 1, N).
+
+    A `local` without rows is not written.
+    """
+
+    mean: np.ndarray
+    local: np.ndarray
 
 
 def estimate(
-    unit_estimate: UnitEstimate, paths: np.ndarray, orders: np.ndarray | None, threads: int | None
+    unit_estimate: UnitEstimate,
+    paths: np.ndarray,
+    orders: np.ndarray | None,
+    threads: int | None,
+    *,
+    local: bool = False,
 ) -> np.ndarray:
-    """The estimates of all units, (R, U, S − 1). Raises DataError or UsageError for malformed inputs."""
+    """The estimates of all units, (R, U, S − 1), or if `local` those of their samples, (R, U, S − 1, N).
+
+    Raises DataError or UsageError for malformed inputs.
+    """
     paths = checked_paths(paths)
     n_units, n_sublayers, n_samples = paths.shape
     orders = checked_orders(orders, n_samples)
-    estimates = np.empty((n_units, len(orders), max(n_sublayers - 1, 0)))
+    shape = (n_units, len(orders), max(n_sublayers - 1, 0))
+    estimates = np.empty((*shape, n_samples) if local else shape)
 
     def work(start: int, stop: int) -> None:
         for unit in range(start, stop):
@@ -28,7 +50,14 @@ def estimate(
 
     if estimates.size:
         over_rows(work, n_units, threads)
-    return np.ascontiguousarray(estimates.transpose(1, 0, 2))
+    return np.ascontiguousarray(estimates.swapaxes(0, 1))
+
+
+def room_for(wanted: np.ndarray) -> Found:
+    """Where the kernel writes what is wanted of one unit: estimates (R, S − 1), or those of its samples."""
+    if wanted.ndim == 3:
+        return Found(np.empty(wanted.shape[:2]), wanted)
+    return Found(wanted, np.empty((0, 0, 0)))
 
 
 def checked_paths(paths: np.ndarray) -> np.ndarray:

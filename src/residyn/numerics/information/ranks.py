@@ -26,6 +26,22 @@ def tie_share(paths: np.ndarray, *, threads: int | None = None) -> np.ndarray:
     return shares
 
 
+def average_ranks(paths: np.ndarray, *, threads: int | None = None) -> np.ndarray:
+    """The rank of each sample among those of its unit and sublayer, (U, S, N) float64, in [1, N].
+
+    Tied samples get the mean of their ranks. Raises DataError for malformed paths.
+    """
+    paths = checked_paths(paths)
+    ranks = np.empty(paths.shape)
+
+    def work(start: int, stop: int) -> None:
+        for unit in range(start, stop):
+            ranks[unit] = doubled_ranks(paths[unit], sorting(paths[unit])) / 2
+
+    over_rows(work, len(paths), threads)
+    return ranks
+
+
 def sorting(path: np.ndarray) -> np.ndarray:
     """The samples of one unit in ascending order of value at each sublayer, (S, N) int64."""
     return np.argsort(path, axis=-1)

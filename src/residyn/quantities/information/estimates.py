@@ -63,7 +63,7 @@ def estimates(n_samples: int, estimators: Sequence[Estimator], options: Options)
 
     Memory beside the result: two bands of units, in float64 and sorted.
     """
-    orders = _orders(n_samples, options)
+    orders = orders_of(n_samples, options)
     chosen = {name: _ESTIMATORS[name] for name in estimators}
 
     def of_band(block: np.ndarray, first: int) -> Estimates:
@@ -98,7 +98,7 @@ def _joined(bands: list[Estimates], *, estimators: Sequence[Estimator]) -> Estim
     return joined
 
 
-def _orders(n_samples: int, options: Options) -> np.ndarray:
+def orders_of(n_samples: int, options: Options) -> np.ndarray:
     """The samples in their own order, then in `repeats` random ones, (1 + repeats, N)."""
     rng = np.random.default_rng(options.seed)
     return np.stack([np.arange(n_samples), *(rng.permutation(n_samples) for _ in range(options.repeats))])
