@@ -187,22 +187,30 @@ NULLS: dict[int, Build] = {
 }
 
 
-def summary(pull: np.ndarray, layers: Sequence[int], *, models: Sequence[str] = ()) -> xr.Dataset:
-    """A summary of teleports with these pulls beyond the passive one: (host, place), or (model, host, place).
+def summary(
+    rho: np.ndarray,
+    layers: Sequence[int],
+    *,
+    amplification: np.ndarray | None = None,
+    isotropic: np.ndarray | None = None,
+    models: Sequence[str] = (),
+) -> xr.Dataset:
+    """A summary of teleports of which so much is left along itself, and in length (by default |ρ|).
 
-    Discs have as much, and isotropic moves a tenth of it.
+    `rho` is (host, place), or (model, host, place). Discs are left with as much, and isotropic moves with all.
     """
-    pull = np.asarray(pull)
-    values = np.stack([pull, pull, pull / 10], axis=-1)
-    dims = ("host", "injected", "group")
-    if models:
-        dims = ("model", *dims)
-    by_host = xr.DataArray(values, dims=dims).expand_dims(quantity_of_flow=["pull_excess"])
+    rho = np.asarray(rho)
+    length = np.abs(rho) if amplification is None else np.asarray(amplification)
+    anywhere = np.ones_like(rho) if isotropic is None else np.asarray(isotropic)
+    values = np.stack([np.stack([one, one, anywhere], axis=-1) for one in (rho, length)])
+    dims = ("quantity_of_flow", *(("model",) if models else ()), "host", "injected", "group")
     coords = {
+        "quantity_of_flow": np.array(["rho", "amplification"]),
         "injected_layer": ("injected", np.array(layers)),
+        "horizon_steps": ("injected", np.full(len(layers), 12)),
         "target_kind": ("group", np.array(["grid", "disc", "isotropic"])),
         "radius": ("group", np.array([np.nan, 1.0, 1.0])),
     }
     if models:
         coords["model"] = ("model", np.array(models))
-    return xr.Dataset({"teleports_by_host": by_host}).assign_coords(coords)
+    return xr.Dataset({"teleports_by_host": xr.DataArray(values, dims=dims)}).assign_coords(coords)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from residyn.claims.columns import SAME
+from residyn.claims.parts import Found
 
 import synthetic_claims as synthetic
 from residyn.claims import parts, verdicts
-from residyn.claims.columns import SAME
-from residyn.claims.parts import Found
 from residyn.claims.registry import claims as all_claims
 from residyn.claims.teleports import journeys
 from residyn.claims.work import Work

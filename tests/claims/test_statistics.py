@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from residyn.claims.curves import DRAWS, curve_null, p_value
 from scipy import stats
 
 from residyn.claims import curves, statistics
 from residyn.claims.claim import KINDS, ORDER, Part
-from residyn.claims.curves import DRAWS, curve_null, p_value
 from residyn.quantities.curves import Curves
 
 LAYERS = 7

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
+from residyn.claims.curves import DRAWS
 
 import synthetic_claims as synthetic
 from residyn.claims import judge
-from residyn.claims.curves import DRAWS
 from residyn.claims.registry import claims
 from residyn.claims.teleports import host_null, journeys
 from residyn.numerics.groups import interval

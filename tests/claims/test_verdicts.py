@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from residyn.claims.columns import SAID, SAME, column
+from residyn.claims.parts import Found
 
 from residyn.claims import record, verdicts
 from residyn.claims.assemble import assemble
 from residyn.claims.claim import Claim
-from residyn.claims.columns import SAID, SAME, column
-from residyn.claims.parts import Found
 from residyn.claims.record import ClaimResult, ColumnResult, NullResult, Origin, PartResult
 from residyn.claims.registry import claims as all_claims
 from residyn.numerics.groups import replicate_weights

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from residyn.claims import criteria, sentences, teleports, verdicts
-from residyn.claims.claim import Claim
+from residyn.claims.claim import TIED_AT_START, Claim
 from residyn.claims.conditions import (
     CONDITIONS,
     ISOTROPIC,
@@ -17,11 +17,6 @@ from residyn.claims.conditions import (
 from residyn.claims.criteria import Found
 from residyn.claims.ledger import MODEL, Of, draws_of
 from residyn.claims.record import ClaimResult, ConditionRecord, ConditionResult, CriterionResult
-
-TIED = "tied_at_start"
-"""The criterion that says how many samples share their first state."""
-MOST_TIED = 0.5
-"""Share of tied samples from which a claim about the first sublayers carries a caution."""
 
 
 def assemble(found: Found, chosen: Sequence[Claim]) -> tuple[tuple[ConditionRecord, ...], tuple[ClaimResult, ...]]:
@@ -37,8 +32,8 @@ def assemble(found: Found, chosen: Sequence[Claim]) -> tuple[tuple[ConditionReco
 
 
 def _caution(found: Found) -> str:
-    tied = found.ledger.get(MODEL, {}).get(TIED, [0.0])[0]
-    if not tied > MOST_TIED:
+    tied = found.ledger.get(MODEL, {}).get(TIED_AT_START.name, [0.0])[0]
+    if not tied > TIED_AT_START.threshold:
         return ""
     return f"{tied:.0%} of the samples share their first state with others: the first sublayers rest on few."
 

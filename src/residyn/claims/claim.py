@@ -12,7 +12,7 @@ from typing import Literal
 
 from residyn.claims.conditions import Condition
 from residyn.claims.depth_nulls import EXCHANGED_KINDS, FLIPPED_STEPS, DepthNull
-from residyn.claims.statistics import Statistic, change_of, gap_of, trend_of
+from residyn.claims.statistics import Statistic, change_of, first_of, gap_of, trend_of
 from residyn.nulls import Null
 
 TREND = 0.5
@@ -87,9 +87,21 @@ class Claim:
 
 RANKS = Second(
     "ranks",
-    {"unit_correlation": "rank_correlation", "strong_throughout": "rank_strong_throughout"},
+    {"unit_correlation": "rank_correlation", "correlation_throughout": "rank_correlation_throughout"},
 )
 """Pearson's r is moved by few extreme samples, and upwards where tails are heavy."""
+
+
+TIED_AT_START = Criterion(
+    name="tied_at_start",
+    statistic="share of samples that share their first state with others",
+    needs=("tied_samples",),
+    compute=first_of("tied_samples", 1),
+    threshold=0.5,
+    above=False,
+    bounds=(0.0, 1.0),
+    premise=True,
+)
 
 
 def trend(curve: str, said: str, *, falls: bool = False, second: Second | None = None) -> tuple[Criterion, ...]:

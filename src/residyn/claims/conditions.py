@@ -121,7 +121,12 @@ SKIP = Condition(
     role=Role.QUANTITY,
     preserves="the spread of each unit and of its steps",
     destroys="every dependence of the steps on the state",
-    made=OtherCurves({"unit_correlation": "skip_correlation", "strong_throughout": "skip_strong_throughout"}),
+    made=OtherCurves(
+        {
+            "unit_correlation": "skip_correlation",
+            "correlation_throughout": "skip_correlation_throughout",
+        }
+    ),
 )
 LINEAR = Condition(
     name="linear floor",

@@ -149,8 +149,8 @@ def _null_of_states(criterion: Criterion, found: Found, own: float) -> NullResul
 def ends_of(criterion: Criterion, draws: np.ndarray, plan: Plan) -> tuple[float, float]:
     """The 95 % interval of a statistic from its value, its replicates, and its values on half of the groups.
 
-    Where halves differ from the whole, more samples would move it on by about as much: the interval reaches as
-    far as that. NaN for fewer than `LEAST_GROUPS` groups.
+    Where halves differ from the whole, the number of samples matters: the interval is wider by as much on either
+    side. NaN for fewer than `LEAST_GROUPS` groups.
     """
     if plan.n_groups < LEAST_GROUPS or len(draws) < 2:
         return float("nan"), float("nan")
@@ -158,8 +158,8 @@ def ends_of(criterion: Criterion, draws: np.ndarray, plan: Plan) -> tuple[float,
     low, high = interval(replicates, plan.n_groups)
     halves = draws[len(replicates) :]
     halves = halves[np.isfinite(halves)]
-    shift = float(draws[0] - halves.mean()) if len(halves) else 0.0
-    ends = np.clip([min(low, low + shift), max(high, high + shift)], *criterion.bounds)
+    shift = float(abs(draws[0] - halves.mean())) if len(halves) else 0.0
+    ends = np.clip([low - shift, high + shift], *criterion.bounds)
     return float(ends[0]), float(ends[1])
 
 

@@ -36,8 +36,8 @@ A claim has one or more criteria: a statistic with an interval, a threshold and 
 text is of which article; else every text stands for itself), and 200 replicates draw groups with replacement.
 Percentiles are taken about the replicates' median and put around the value, because a replicate holds fewer
 distinct samples than the data; they are widened by √(G/(G − 1)) · t/z for G groups (1.10 for 20). The statistic is
-also computed on random halves of the groups: where these differ from the whole, more samples would move it on by
-about as much, and the interval reaches as far. Replicates of mutual information weigh each sample's local
+also computed on random halves of the groups: where these differ from the whole, the number of samples matters, and
+the interval is wider by as much on either side. Replicates of mutual information weigh each sample's local
 information. For teleports, hosts are resampled.
 
 *Trends* are rank correlations with depth of each kind of places apart (within and across layers; states before

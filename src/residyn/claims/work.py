@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
-from residyn.claims.claim import Claim, Criterion
+from residyn.claims.claim import TIED_AT_START, Claim, Criterion
 from residyn.claims.conditions import (
     CONDITIONS,
     SAME,
@@ -44,7 +44,9 @@ class Work:
         chosen: Collection[Claim],
     ) -> None:
         self.states, self.results, self.controls, self.settings = states, results, controls, settings
-        self.criteria = list({one.name: one for claim in chosen for one in claim.criteria}.values())
+        every = [one for claim in chosen for one in claim.criteria]
+        every += [TIED_AT_START] if any(claim.rests_on_first for claim in chosen) else []
+        self.criteria = list({one.name: one for one in every}.values())
         self.tried = {one.name: _tried(one, chosen) for one in CONDITIONS}
         self.conditions = [one for one in CONDITIONS if self.tried[one.name]]
         self.plan = self._plan(states)

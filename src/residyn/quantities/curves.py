@@ -15,7 +15,7 @@ from residyn.quantities.explained import explained, scores_along
 from residyn.quantities.gathers import MOMENTS
 from residyn.quantities.information.replicates import information_beyond_shuffle, mean_information
 from residyn.quantities.measure import depth_of, gather, rows_of
-from residyn.quantities.ranks import RANK_CORRELATION, RANK_STRONG_THROUGHOUT, rank_curves
+from residyn.quantities.ranks import RANK_CORRELATION, RANK_THROUGHOUT, rank_curves
 from residyn.quantities.registry import quantities, quantity_named
 from residyn.quantities.replicates import Plan
 from residyn.quantities.sums import Depth
@@ -23,10 +23,11 @@ from residyn.schema import SAMPLE, SUBLAYER, UNIT, check_states, transition_coor
 from residyn.spaces import fit_space
 from residyn.walk import Reading, read_together
 
-EXPLAINED, RATIO, INFORMATION = "explained_variance_by_sublayer", "participation_ratio", "mutual_information"
+EXPLAINED, INFORMATION = "explained_variance_by_sublayer", "mutual_information"
+RATIO, DIRECTION_RATIO = "participation_ratio", "direction_participation_ratio"
 KSG_INFORMATION, KDE_INFORMATION = "ksg_information", "kde_information"
-_ALONG_UNITS = (INFORMATION, KSG_INFORMATION, KDE_INFORMATION, RANK_CORRELATION, RANK_STRONG_THROUGHOUT)
-_OF_THEIR_OWN = (EXPLAINED, RATIO, *_ALONG_UNITS)
+_ALONG_UNITS = (INFORMATION, KSG_INFORMATION, KDE_INFORMATION, RANK_CORRELATION, RANK_THROUGHOUT)
+_OF_THEIR_OWN = (EXPLAINED, RATIO, DIRECTION_RATIO, *_ALONG_UNITS)
 """Curves whose replicates have code of their own."""
 COMPONENTS = 100
 """Components of the global space whose explained variance is judged: the paper's."""
@@ -68,7 +69,7 @@ def curves(
     (replicates keep the axes; left out where these span all there is); participation_ratio from one along
     sublayers, of at most 2,000 samples; and all from one along units of mutual_information (gcmi),
     ksg_information and kde_information (minus what the estimator makes of shuffled samples), rank_correlation and
-    rank_strong_throughout (of Spearman's correlations).
+    rank_correlation_throughout (of Spearman's correlations).
 
     Memory: a few times (groups × sublayers × units) in float64. Raises DataError where the states break the data
     contract, are empty or not finite; UsageError for a name that there is not.
@@ -89,9 +90,11 @@ def curves(
         made |= rows_of(registered, read.whole, read.depth, plan)
         if along is not None and along is not MOMENTS:
             made[EXPLAINED] = explained(plan.weights, read.whole[along])
-    if RATIO in wanted:
+    ratios = [name for name in (RATIO, DIRECTION_RATIO) if name in wanted]
+    if ratios:
+        readings = [resampled_ratios(states, plan, directions=name == DIRECTION_RATIO) for name in ratios]
         with pca.one_thread():
-            (made[RATIO],) = read_together(states, [resampled_ratios(states, plan)], along=SUBLAYER)
+            made |= dict(zip(ratios, read_together(states, readings, along=SUBLAYER), strict=True))
     made |= _along_units(states, plan, [name for name in _ALONG_UNITS if name in wanted])
     return Curves(made, depth_of(states), states.sizes[SAMPLE], plan.n_groups, states.sizes[UNIT])
 
@@ -105,7 +108,7 @@ def _along_units(states: xr.DataArray, plan: Plan, names: Collection[str]) -> di
         readings[KSG_INFORMATION] = information_beyond_shuffle(states, plan, "ksg")
     if KDE_INFORMATION in names:
         readings[KDE_INFORMATION] = information_beyond_shuffle(states, plan, "kde")
-    if {RANK_CORRELATION, RANK_STRONG_THROUGHOUT}.intersection(names):
+    if {RANK_CORRELATION, RANK_THROUGHOUT}.intersection(names):
         readings[RANK_CORRELATION] = rank_curves(states, plan)
     if not readings:
         return {}

@@ -57,8 +57,10 @@ def filled_dimensions(states: xr.DataArray) -> Reading:
     )
 
 
-def resampled_ratios(states: xr.DataArray, plan: Plan) -> Reading:
+def resampled_ratios(states: xr.DataArray, plan: Plan, *, directions: bool = False) -> Reading:
     """A walk along sublayers that makes participation ratios with their replicates, (1 + B, S).
+
+    With `directions`, of each state's direction from the mean: a few states far out cannot make the ratio.
 
     Of at most `LARGEST_GRAM` samples, chosen by the plan's seed: it takes matrices of their number squared.
     """
@@ -67,13 +69,22 @@ def resampled_ratios(states: xr.DataArray, plan: Plan) -> Reading:
     if n > LARGEST_GRAM:
         rows = np.sort(np.random.default_rng(plan.seed).permutation(n)[:LARGEST_GRAM])
     group = plan.group[rows]
+    of = _directions if directions else np.asarray
 
     def of_band(band: np.ndarray, _: int) -> np.ndarray:
         return np.stack(
-            [participation_ratios(band[rows, s], group, plan.weights) for s in range(band.shape[1])], axis=1
+            [participation_ratios(of(band[rows, s]), group, plan.weights) for s in range(band.shape[1])], axis=1
         )
 
     return Reading(of_band, lambda bands: np.concatenate(bands, axis=1))
+
+
+def _directions(states: np.ndarray) -> np.ndarray:
+    """Each state's deviation from the mean, (N, D), over its length; a zero one stays."""
+    apart = states.astype(np.float64)
+    apart -= apart.mean(axis=0)
+    length = np.linalg.norm(apart, axis=1, keepdims=True)
+    return apart / np.where(length > 0, length, 1.0)
 
 
 def ratios_without(gone: Sequence[np.ndarray]) -> Reading:

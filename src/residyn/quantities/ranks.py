@@ -16,21 +16,21 @@ from residyn.quantities.registry import quantity_named
 from residyn.quantities.replicates import Plan
 from residyn.walk import Reading
 
-RANK_CORRELATION, RANK_STRONG_THROUGHOUT = "rank_correlation", "rank_strong_throughout"
+RANK_CORRELATION, RANK_THROUGHOUT = "rank_correlation", "rank_correlation_throughout"
 
-_OF_VALUES = {RANK_CORRELATION: "unit_correlation", RANK_STRONG_THROUGHOUT: "strong_throughout"}
+_OF_VALUES = {RANK_CORRELATION: "unit_correlation", RANK_THROUGHOUT: "correlation_throughout"}
 """The quantity that each curve is, with ranks in the place of values."""
 _UNITS_AT_ONCE = 64
 
 
 def rank_curves(states: xr.DataArray, plan: Plan) -> Reading:
-    """A walk along units that makes rank_correlation (1 + B, T) and rank_strong_throughout (1 + B, 1) by name.
+    """A walk along units: rank_correlation (1 + B, T) and rank_correlation_throughout (1 + B, 1), by name.
 
     rank_correlation is the median over units of Spearman's correlation between a unit's values at successive
-    sublayers; rank_strong_throughout is strong_throughout of these correlations. Ranks are taken once, over all
-    samples, ties sharing their mean rank, and are the samples' scores in every replicate. Undefined where
-    unit_correlation and strong_throughout are. Memory beside the block: 64 units in float64, and the sums of all
-    units, (groups × sublayers × units).
+    sublayers; rank_correlation_throughout is correlation_throughout of these correlations. Ranks are taken once,
+    over all samples, ties sharing their mean rank, and are the samples' scores in every replicate. Undefined
+    where unit_correlation and correlation_throughout are. Memory beside the block: 64 units in float64, and the
+    sums of all units, (groups × sublayers × units).
     """
     rows = [np.flatnonzero(plan.group == g) for g in range(plan.n_groups)]
     depth = depth_of(states)

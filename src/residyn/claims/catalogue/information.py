@@ -7,27 +7,17 @@ clear of the shuffle, or most samples share the first state, nothing can be said
 
 from __future__ import annotations
 
-from residyn.claims.claim import TREND, Claim, Criterion, Second, gap
+from residyn.claims.claim import RANKS, TIED_AT_START, TREND, Claim, Criterion, Second, gap
 from residyn.claims.conditions import LINEAR, PERMUTED, POSITIONS, TOKENS, UNTRAINED, WALK
 from residyn.claims.depth_nulls import FLIPPED_STEPS, REORDERED_STEPS
 from residyn.claims.statistics import change_of, drop_of, early_trend_of, first_of
 
 KDE = Second("KDE", {"ksg_information": "kde_information"})
-RANKS = Second("ranks", {"unit_correlation": "rank_correlation"})
 LEAST = 0.05
 """Least mutual information, or difference of it, that counts, nats."""
 
 START = (
-    Criterion(
-        name="tied_at_start",
-        statistic="share of samples that share their first state with others",
-        needs=("tied_samples",),
-        compute=first_of("tied_samples", 1),
-        threshold=0.5,
-        above=False,
-        bounds=(0.0, 1.0),
-        premise=True,
-    ),
+    TIED_AT_START,
     Criterion(
         name="information_at_start",
         statistic="mutual information of the first two transitions beyond that of shuffled samples",

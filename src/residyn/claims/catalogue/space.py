@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from residyn.claims.claim import Claim, Criterion, trend
+from residyn.claims.claim import Claim, Criterion, Second, trend
 from residyn.claims.conditions import MASSIVE, PERMUTED, POSITIONS, SIGNS, TOKENS, UNTRAINED, WALK
 from residyn.claims.depth_nulls import RANDOM_WALK
 from residyn.claims.statistics import apart_of, mean_of
 from residyn.nulls import NULLS
 from residyn.quantities.curves import COMPONENTS
 
+DIRECTIONS = Second("directions alone", {"participation_ratio": "direction_participation_ratio"})
+"""A few states far out make the participation ratio small."""
 LEAST = 0.05
 """Least offset, and least distance from what a random walk shows, that counts."""
 _WALK = ("mean_path_walk_straightness", "mean_path_walk_offset", "mean_path_step")
@@ -19,7 +21,7 @@ CLAIM_12 = Claim(
     panel="K",
     criteria=(
         *trend("explained_variance_by_sublayer", f"the variance that {COMPONENTS} global components explain"),
-        *trend("participation_ratio", "the participation ratio", falls=True),
+        *trend("participation_ratio", "the participation ratio", falls=True, second=DIRECTIONS),
     ),
     imitations=(SIGNS, WALK, TOKENS, PERMUTED, UNTRAINED),
     removals=(POSITIONS, MASSIVE),

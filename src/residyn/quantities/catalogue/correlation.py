@@ -58,6 +58,18 @@ def _strong_throughout(weights: np.ndarray, found: Moments, depth: Depth, *, of:
     return nan.ratio((strong & told).sum(axis=1), told.sum(axis=1))[:, None]
 
 
+def _throughout(weights: np.ndarray, found: Moments, depth: Depth, *, of: Any = _correlation) -> np.ndarray:
+    """Median over units, (R, 1), of the correlation that `THROUGHOUT` of a unit's transitions reach.
+
+    It is above `STRONG` where `_strong_throughout` is above a half, and moves evenly with the correlations, which
+    a count of units at the edge does not.
+    """
+    ordered = np.sort(of(weights, found, depth), axis=1)
+    known = np.isfinite(ordered).sum(axis=1, keepdims=True)
+    place = np.maximum(known - np.ceil(THROUGHOUT * known - 1e-9), 0).astype(np.int64)
+    return nan.median(np.take_along_axis(ordered, place, axis=1)[:, 0])[:, None]
+
+
 def _precision(states: xr.DataArray, found: Moments, r: np.ndarray, _: Depth) -> Labels:
     """What qualifies correlations: constant units, and units that vary by less than rounding."""
     dtype = capture_dtype(states)
@@ -133,6 +145,19 @@ STRONG_THROUGHOUT = Quantity(
     panel="D",
 )
 
+CORRELATION_THROUGHOUT = Quantity(
+    name="correlation_throughout",
+    title="Correlation that units keep throughout",
+    axis="path",
+    units="Pearson r",
+    definition=f"median over units of the r that {THROUGHOUT:.0%} of a unit's transitions reach",
+    source="Fernando & Guitchounts 2025, Fig. 1D (claim: most units strongly correlated throughout)",
+    gather=MOMENTS,
+    value=_throughout,
+    bounds=(-1.0, 1.0),
+    panel="D",
+)
+
 _SKIP_SOURCE = "control: dependence beyond the skip path"
 
 SKIP_CORRELATION = Quantity(
@@ -171,15 +196,15 @@ CORRELATION_EXCESS = Quantity(
     drawing="bespoke",
 )
 
-SKIP_STRONG_THROUGHOUT = Quantity(
-    name="skip_strong_throughout",
-    title="Units that the skip path alone correlates strongly throughout",
+SKIP_CORRELATION_THROUGHOUT = Quantity(
+    name="skip_correlation_throughout",
+    title="Correlation that the skip path alone keeps throughout",
     axis="path",
-    units="share of units",
-    definition=f"share of units with skip_correlation > {STRONG:g} at {THROUGHOUT:.0%} of their transitions",
+    units="Pearson r",
+    definition=f"median over units of the skip_correlation that {THROUGHOUT:.0%} of a unit's transitions reach",
     source=_SKIP_SOURCE,
     gather=MOMENTS,
-    value=partial(_strong_throughout, of=_skip),
+    value=partial(_throughout, of=_skip),
     bounds=(0.0, 1.0),
 )
 
