@@ -25,3 +25,10 @@ def naive_state(model, text: str) -> np.ndarray:
 def relative_error(ours: np.ndarray, theirs: np.ndarray) -> float:
     """The largest ‖ours − theirs‖ / ‖theirs‖ over state vectors."""
     return float((np.linalg.norm(ours - theirs, axis=-1) / np.linalg.norm(theirs, axis=-1)).max())
+
+
+def throughout(r: np.ndarray) -> float:
+    """Median over units of the largest r, (T, D), that nine of ten of a unit's transitions reach."""
+    told = [np.sort(column[~np.isnan(column)])[::-1] for column in r.T]
+    reached = [column[int(np.ceil(0.9 * len(column) - 1e-12)) - 1] for column in told if len(column)]
+    return float(np.median(reached)) if reached else np.nan

@@ -232,7 +232,7 @@ def test_too_few_samples_have_no_correlation(make_states: Make, n: int, monkeypa
         "ksg_information",
         "kde_information",
         "rank_correlation",
-        "rank_strong_throughout",
+        "rank_correlation_throughout",
     ):
         assert np.isnan(got[name]).all(), name
     assert np.isfinite(got["velocity"]).all()
@@ -249,10 +249,10 @@ def test_samples_that_are_all_the_same_have_what_needs_no_spread(
     undefined = {name for name, curve in got.items() if np.isnan(curve).all()}
     assert undefined == {
         "unit_correlation", "skip_correlation", "correlation_excess", "strong_throughout",
-        "skip_strong_throughout",
+        "correlation_throughout", "skip_correlation_throughout",
         "gaussian_information", "mutual_information", "ksg_information", "kde_information",
-        "rank_correlation", "rank_strong_throughout",
-        "participation_ratio", "explained_variance_by_sublayer",
+        "rank_correlation", "rank_correlation_throughout",
+        "participation_ratio", "direction_participation_ratio", "explained_variance_by_sublayer",
     }  # fmt: skip
     np.testing.assert_allclose(got["shared_direction"], 1, rtol=1e-12)
     still = make_states(data=np.ones((20, 6, 4)))

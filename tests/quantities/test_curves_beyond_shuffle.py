@@ -117,7 +117,7 @@ def test_all_that_is_read_along_units_shares_one_reading(
         return stream.read_together(states, readings, **options)
 
     monkeypatch.setattr(module, "read_together", counted)
-    names = [INFORMATION, *NAMES.values(), "rank_correlation", "rank_strong_throughout"]
+    names = [INFORMATION, *NAMES.values(), "rank_correlation", "rank_correlation_throughout"]
     assert list(curves(states, plan_of(states, 2), names).curves) == names
     assert shared == [(4, "unit")]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from naive import throughout
 from quantity_sets import UNITS
 from residyn.quantities import measure
 from residyn.quantities.curves import curves
@@ -65,7 +66,8 @@ def test_curves_of_units_are_their_definitions_on_repeated_samples(states: xr.Da
             "skip_correlation": np.nanmedian(named["skip"], axis=1),
             "gaussian_information": np.nanmean(named["floor"], axis=1),
             "strong_throughout": share_strong(named["r"]),
-            "skip_strong_throughout": share_strong(named["skip"]),
+            "correlation_throughout": throughout(named["r"]),
+            "skip_correlation_throughout": throughout(named["skip"]),
         }
         for name, values in expected.items():
             np.testing.assert_allclose(got[name][row], values, rtol=1e-9, err_msg=f"{name} {row}")

@@ -67,8 +67,8 @@ def curves(
     Those of registered quantities come from one reading of the states; explained_variance_by_sublayer, along
     `axes` (K, D), by default the first `COMPONENTS` global components of these states, from the same one
     (replicates keep the axes; left out where these span all there is); participation_ratio from one along
-    sublayers, of at most 2,000 samples; and all from one along units of mutual_information (gcmi),
-    ksg_information and kde_information (minus what the estimator makes of shuffled samples), rank_correlation and
+    sublayers, of at most 2,000 samples. One along units makes mutual_information (gcmi), ksg_information and
+    kde_information (minus what the estimator makes of shuffled samples), and rank_correlation and
     rank_correlation_throughout (of Spearman's correlations).
 
     Memory: a few times (groups × sublayers × units) in float64. Raises DataError where the states break the data
