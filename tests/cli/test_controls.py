@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -13,14 +14,17 @@ import residyn as rd
 from residyn.cli.main import run_command
 from residyn.errors import ModelError, StoreError, UsageError
 from residyn.model import capture as capturing
-from residyn.model.loading import load_model, untrained
+from residyn.model.loading import load_model, permuted, untrained
 from residyn.pipeline.controls import controls as capture_controls
+from residyn.pipeline.reporter import Silent
 from residyn.runs import contents, layout
 from residyn.settings import ControlsSettings
-from residyn.store import read_run, update_run
+from residyn.store import read_manifest, read_run, update_run
 
-SMALL = ("--untrained", 1, "--random-positions", "-q")
-NAMES = ["random-position", "shuffled-tokens", "untrained-0"]
+SMALL = ("--untrained", 1, "-q")
+NAMES = ["permuted-weights", "random-position", "shuffled-tokens", "untrained-0"]
+SHUFFLED = ("shuffled-tokens", "random-position", "permuted-weights")
+"""Whose records say how they were shuffled, in the order in which they are captured."""
 
 
 @pytest.fixture(scope="module")
@@ -91,13 +95,20 @@ def test_what_is_there_is_not_done_again(residyn, own, monkeypatch):
     assert tree(own) == before
     rows = json.loads(printed)["controls"]
     assert [row["control"] for row in rows] == ["noise", *NAMES]
+    assert [row["what"] for row in rows] == [
+        "each text in a batch of its own",
+        "trained weights with their entries permuted",
+        "texts cut at a random token",
+        "the same tokens in random order",
+        "an untrained model, seed 0",
+    ]
     assert {row["samples"] for row in rows} == {16, 40}
 
 
 def test_a_missing_shard_is_captured_again_to_the_same_bytes(residyn, own):
     before = tree(own)
     (own / "controls" / "untrained-0" / "commits" / "000000.json").unlink()
-    assert list(contents.open_controls(own)) == NAMES[:2]
+    assert list(contents.open_controls(own)) == NAMES[:3]
     code, _, errors = residyn("controls", own, "-q")
     assert code == 0, errors
     assert tree(own) == before
@@ -144,7 +155,7 @@ def test_what_is_asked_for_later_is_added(residyn, own):
 def test_a_control_that_is_not_asked_for_any_more_is_not_judged(residyn, own):
     assert residyn("controls", own, "--untrained", 0, "-q")[0] == 0
     assert (own / "controls" / "untrained-0").exists()
-    assert list(contents.open_controls(own)) == NAMES[:2]
+    assert list(contents.open_controls(own)) == NAMES[:3]
 
 
 def test_other_settings_are_refused_by_name_with_the_way_out(residyn, own, monkeypatch):
@@ -155,9 +166,9 @@ def test_other_settings_are_refused_by_name_with_the_way_out(residyn, own, monke
     assert code == StoreError.exit_code
     assert "The control shuffled-tokens was captured with other settings" in message
     assert "samples.control" in message
-    for name in ("shuffled-tokens", "random-position"):
+    for name in SHUFFLED:
         assert f"The control {name} was captured with other settings" in message
-    folders = " and ".join(str(own / "controls" / name) for name in ("shuffled-tokens", "random-position"))
+    folders = " and ".join(str(own / "controls" / name) for name in SHUFFLED)
     assert f"Remove {folders} to capture anew" in message
     shutil.rmtree(own / "controls")
     assert residyn("controls", own, "--control-seed", 1, "-q")[0] == 0
@@ -168,18 +179,99 @@ def test_a_model_without_a_twin_has_the_other_controls(bare, monkeypatch):
         raise ModelError("No untrained twin can be built.")
 
     monkeypatch.setattr("residyn.model.controls.untrained", refuse)
-    request = ControlsSettings(untrained=1, random_positions=True)
+    request = ControlsSettings(untrained=1)
     with pytest.raises(ModelError, match="No untrained twin"):
         capture_controls(bare, request)
-    assert list(contents.open_controls(bare)) == NAMES[:2]
+    assert list(contents.open_controls(bare)) == NAMES[:3]
     assert contents.open_noise_floor(bare) is not None
+
+
+def test_permuted_weights_are_the_models_own_and_say_so(controlled, model_folder):
+    made = permuted(load_model(str(model_folder)), 0)
+    folder = controlled / "controls" / "permuted-weights"
+    assert contents.open_controls(controlled)["permuted-weights"].attrs["model"] == made.name
+    told = read_run(folder)["model"]
+    assert (told["source"], told["files"]["permutation seed"]) == ("permuted", "0")
+    assert read_run(folder)["control"] == "weights permuted, seed 0"
+    assert read_manifest(folder).description["model"] == made.fingerprint()
+
+
+def test_permuted_weights_that_lost_a_shard_end_with_the_same_bytes(residyn, own):
+    before = tree(own)
+    (own / "controls" / "permuted-weights" / "commits" / "000000.json").unlink()
+    code, _, errors = residyn("controls", own, "-q")
+    assert code == 0, errors
+    assert tree(own) == before
+
+
+def test_permuted_weights_of_another_model_are_refused(residyn, own, monkeypatch):
+    """Its tokens are those of the run: what differs is known once the weights are."""
+    monkeypatch.setattr("residyn.model.controls.permuted", lambda model, seed: permuted(model, seed + 1))
+    (own / "controls" / "permuted-weights" / "commits" / "000000.json").unlink()
+    code, _, errors = residyn("controls", own, "-q")
+    assert code == StoreError.exit_code
+    message = " ".join(errors.split())
+    assert "The control permuted-weights was captured with other settings" in message
+    assert "model.files.permutation seed" in message
+
+
+class Told(Silent):
+    """A Reporter that keeps what it was warned of and what was done."""
+
+    def __init__(self):
+        self.warned, self.done = [], []
+
+    def warn(self, texts):
+        self.warned += texts
+
+    @contextmanager
+    def progress(self, text, unit):
+        self.done.append(text)
+        yield lambda done, total: None
+
+
+def overflowing(model, seed):
+    made = permuted(model, seed)
+    mlp = made.module.layers[1].mlp
+    for projection in (mlp.up_proj, mlp.down_proj):
+        projection.weight.mul_(1e30)
+    return made
+
+
+def without(model, seed):
+    raise ModelError("The weights cannot be permuted: they are quantised.")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [(overflowing, "the model's states are not finite then"), (without, "cannot be permuted: they are quantised")],
+)
+def test_a_run_goes_without_permuted_weights_that_cannot_be_had(bare, monkeypatch, make, said):
+    told, settings = Told(), ControlsSettings(untrained=1)
+    monkeypatch.setattr("residyn.model.controls.permuted", make)
+    capture_controls(bare, settings, told)
+    assert list(contents.open_controls(bare)) == NAMES[1:]
+    assert len(told.warned) == 1
+    assert told.warned[0].startswith("Without the control permuted-weights (seed 0): ")
+    assert said in told.warned[0]
+    assert read_run(bare)["warnings"] == told.warned
+    # It was tried: a run that is asked for again does not load the model for it; asked for by itself, it is.
+    with monkeypatch.context() as patched:
+        patched.setattr("residyn.model.loading.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
+        capture_controls(bare, settings, told)
+    assert len(told.warned) == 1
+    monkeypatch.setattr("residyn.model.controls.permuted", permuted)
+    again = Told()
+    capture_controls(bare, settings, again, verify=True)
+    assert list(contents.open_controls(bare)) == NAMES
+    assert [text for text in again.done if text.startswith("control ")] == ["control permuted-weights"]
 
 
 def test_a_model_that_is_loaded_already_is_used(bare, model_folder, monkeypatch):
     loaded = load_model(str(model_folder))
     monkeypatch.setattr("residyn.model.loading.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
     capture_controls(bare, ControlsSettings(untrained=0, noise=False), loaded=loaded)
-    assert list(contents.open_controls(bare)) == ["shuffled-tokens"]
+    assert list(contents.open_controls(bare)) == NAMES[:3]
     assert contents.open_noise_floor(bare) is None
 
 
@@ -279,6 +371,7 @@ def test_what_stands_in_a_controls_place_is_never_called_to_be_removed(residyn, 
 def test_where_nothing_is_asked_for_no_model_is_loaded(residyn, own, monkeypatch):
     monkeypatch.setattr("residyn.model.loading.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
     options = ("--untrained", 0, "--no-shuffled-tokens", "--no-random-positions", "--no-noise")
+    options += ("--no-permuted-weights",)
     code, _, errors = residyn("controls", own, *options, "-q")
     assert code == 0, errors
     assert read_run(own)["controls"]["untrained"] == 0

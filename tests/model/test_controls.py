@@ -17,7 +17,7 @@ from naive import relative_error
 from residyn.errors import StoreError, UsageError
 from residyn.model import controls
 from residyn.model.capture import capture_in_memory, capture_to, prepare
-from residyn.model.loading import load_model, untrained
+from residyn.model.loading import load_model, permuted, untrained
 from residyn.quantities.noise import noise_floor
 
 TEXTS = [f"{'abc defg hij ' * (1 + i % 4)}number {i}" for i in range(60)]
@@ -154,6 +154,23 @@ def test_a_twin_on_every_sample_has_the_bits_of_a_capture_of_its_own(model, job)
     xr.testing.assert_identical(control.drop_attrs(), own.drop_attrs())
 
 
+def test_permuted_weights_are_the_models_own_on_the_same_tokens_at_the_same_sites(model, job, states):
+    records = controls.chosen_records(job.records, 0.2, 0)
+    told = replace(job, on_nonfinite="drop")
+    control = controls.of_permuted(told, records, model, 3)
+    assert control.sites is job.sites
+    assert control.on_nonfinite == "refuse"
+    found = capture_in_memory(control)
+    whole = capture_in_memory(prepare(permuted(model, 3), TEXTS, bos="always")[0])
+    assert found.attrs["model"] == permuted(model, 3).name
+    assert "(weights permuted, seed 3)" in found.attrs["texts"]
+    chosen = found["sample"].values
+    np.testing.assert_allclose(found.values, whole.sel(sample=chosen).values, rtol=1e-5, atol=1e-5)
+    for name in ("text_id", "n_tokens", "last_token"):
+        np.testing.assert_array_equal(found[name], states.sel(sample=chosen)[name])
+    assert relative_error(found.values, states.sel(sample=chosen).values) > 0.1
+
+
 def test_shuffled_states_are_those_of_the_shuffled_tokens(model, job):
     control = controls.job_for(job, controls.shuffled_tokens(job.records[:5], BEFORE, 0))
     found = capture_in_memory(control)
@@ -198,6 +215,7 @@ def test_controls_keep_the_documents_of_their_samples(model, job):
         controls.job_for(told, controls.random_positions(told.records, BEFORE, 0)),
         controls.job_for(told, controls.other_batches(told.records)),
         controls.of_twin(told, told.records[:9], model, 0, None),
+        controls.of_permuted(told, told.records[:9], model, 0),
     ):
         assert all(record["document"] == record["sample"] // 5 for record in made.records)
         assert (
@@ -212,6 +230,8 @@ def test_every_control_is_a_run_of_its_own(model, job, tmp_path):
         controls.job_for(job, controls.other_batches(job.records)),
         controls.of_twin(job, job.records, model, 0, None),
         controls.of_twin(job, job.records, model, 1, None),
+        controls.of_permuted(job, job.records, model, 0),
+        controls.of_permuted(job, job.records, model, 1),
     ]
     for place, one in enumerate(made):
         one.create(tmp_path / "run" / str(place))

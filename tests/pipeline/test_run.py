@@ -59,7 +59,14 @@ def test_a_run_gives_what_its_folder_holds(made):
     run = rd.open_run(str(made.directory))
     assert run.states.sizes["sample"] == 40
     assert run.results.identical(rd.open_results(made.directory / "results.zarr"))
-    assert set(run.controls) == {"shuffled-tokens", "untrained-0", "untrained-1", "untrained-2"}
+    assert set(run.controls) == {
+        "permuted-weights",
+        "random-position",
+        "shuffled-tokens",
+        *(f"untrained-{seed}" for seed in range(3)),
+    }
+    assert run.controls["permuted-weights"].shape == run.states.shape
+    assert not np.allclose(run.controls["permuted-weights"].values, run.states.values)
     assert list(run.teleports) == ["flow", "return_fraction", "field", "summary"]
     assert run.noise_floor is not None
     assert run.claims.claims[0].number == 1
@@ -87,6 +94,7 @@ def test_nothing_is_made_a_second_time(made, asked):
 def test_a_loaded_model_is_a_model(made, asked, tmp_path):
     loaded = rd.load_model(asked[0])
     few = {**FEW, "untrained": 0, "shuffled_tokens": False, "noise": False, "untrained_teleports": 0}
+    few |= {"permuted_weights": False, "random_positions": False}
     run = rd.run(loaded, asked[1], out=tmp_path / "run", formats=("png",), **few)
     np.testing.assert_array_equal(run.states.values, made.states.values)
     assert json.loads((run.directory / "run.json").read_text())["request"]["model"] == loaded.name

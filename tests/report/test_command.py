@@ -9,7 +9,7 @@ def test_only_what_differs_is_said_and_quoted():
     run = {
         "request": {"model": "a model; rm -rf ~", "n": 1000, "texts": "my $texts.txt", "seed": 3, "offline": True},
         "analysis": {"estimators": "ksg", "leave_out": [], "unknown": 5},
-        "controls": {"noise": False, "random_positions": True, "untrained": 3},
+        "controls": {"noise": False, "random_positions": False, "untrained": 3},
         "teleports": {"prompt": "-it's", "hosts": 8},
         "claims": {"null_draws": 40},
         "figure": {"reference": True},
@@ -17,7 +17,7 @@ def test_only_what_differs_is_said_and_quoted():
     command = repeat_command(run)
     assert command == (
         "residyn run 'a model; rm -rf ~' --offline --texts 'my $texts.txt' --seed 3 --estimators ksg "
-        "--leave-out '' --random-positions --no-noise '--prompt=-it'\"'\"'s' --null-draws 40 --reference"
+        "--leave-out '' --no-random-positions --no-noise '--prompt=-it'\"'\"'s' --null-draws 40 --reference"
     )
     assert shlex.split(command)[2] == "a model; rm -rf ~"
 

@@ -43,19 +43,24 @@ def show_results(directory: Path, results: xr.Dataset, display: Display) -> None
 
 
 def show_controls(directory: Path, display: Display) -> None:
-    """What was captured, of which model and how many texts."""
-    from residyn.runs.contents import captured_controls
+    """What was captured: what it is, of which model and how many texts."""
+    from residyn.runs.contents import captured_controls, said_of_control
 
     found = [(name, store.open_states(layout.control(directory, name))) for name in captured_controls(directory)]
     records = [
-        {"control": name, "model": states.attrs.get("model", ""), "samples": states.sizes["sample"]}
+        {
+            "control": name,
+            "what": said_of_control(name),
+            "model": states.attrs.get("model", ""),
+            "samples": states.sizes["sample"],
+        }
         for name, states in found
     ]
     if display.as_json:
         display.emit({"run": str(directory), "controls": records})
         return
-    rows = [[record["control"], record["model"], str(record["samples"])] for record in records]
-    display.table(str(directory / layout.CONTROLS), ["control", "model", "samples"], rows)
+    rows = [list(map(str, record.values())) for record in records]
+    display.table(str(directory / layout.CONTROLS), ["control", "what it is", "model", "samples"], rows)
 
 
 _FLOW_COLUMNS = {

@@ -112,7 +112,7 @@ def controls(
     chosen: Chosen,
     display: Display,
 ) -> None:
-    """Capture what DIR is compared with: untrained models, shuffled tokens, random positions, other batches.
+    """Capture what DIR is compared with: untrained and permuted weights, shuffled and cut texts, other batches.
 
     What is not typed is as it was when DIR's controls were captured last. Controls that are there are verified,
     and their damaged shards captured again.

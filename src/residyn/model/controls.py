@@ -1,4 +1,4 @@
-"""What a run is compared with: other models on its texts, its model on other tokens, the same in other batches.
+"""What a run is compared with: other weights on its texts, its model on other tokens, the same in other batches.
 
 Each control is a job of its own, on some of the run's samples, and is captured as the run was. What it reads is
 decided by the run's records alone, and can be compared with what is stored before any model is loaded. Samples
@@ -19,7 +19,7 @@ from residyn import store
 from residyn.errors import UsageError
 from residyn.model.capture import Job
 from residyn.model.check import find_sites
-from residyn.model.loading import LoadedModel, untrained
+from residyn.model.loading import LoadedModel, permuted, untrained
 from residyn.model.plan import plan_batches
 from residyn.model.sites import Layout
 from residyn.model.texts.samples import Sample, draw_of, drawn_length, hash_of
@@ -79,6 +79,22 @@ def of_twin(job: Job, records: Records, model: LoadedModel, seed: int, layout: L
     """
     twin = untrained(model, seed)
     return replace(job_for(job, same_tokens(records)), model=twin, sites=find_sites(twin, layout))
+
+
+def of_permuted(job: Job, records: Records, model: LoadedModel, seed: int) -> Job:
+    """The same tokens through a copy of the model whose weights are permuted.
+
+    Its modules are the model's own, and so are the sites, which were proved there. A sample whose states are not
+    finite refuses the control, whatever is done with those of the run: without it, all that is compared with the
+    run would lack the sample. Raises as `permuted` does.
+    """
+    own = job_for(job, permuted_weights(records, seed))
+    return replace(own, model=permuted(model, seed), on_nonfinite="refuse")
+
+
+def permuted_weights(records: Records, seed: int) -> Reading:
+    """The texts as the run read them, for the model with permuted weights."""
+    return Reading(records, f"weights permuted, seed {seed}")
 
 
 def same_tokens(records: Records) -> Reading:

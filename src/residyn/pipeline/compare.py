@@ -13,7 +13,7 @@ from residyn.errors import StoreError, UsageError
 from residyn.pipeline import analysis as analysing
 from residyn.pipeline.reporter import SILENT, Reporter
 from residyn.runs import layout
-from residyn.runs.contents import outdated
+from residyn.runs.contents import outdated, said_of_control
 from residyn.runs.results import open_if_whole, open_results
 from residyn.runs.stages import read_stage
 from residyn.runs.verdicts import read_verdicts
@@ -199,7 +199,9 @@ def _path(run: Compared) -> xr.DataArray:
 def _described(run: Compared) -> dict[str, Any]:
     names = ("model", "states_hash", "n_samples", "texts", "position", "capture_dtype", "residyn_version")
     attrs = run.results.attrs
-    return {"directory": str(run.directory), **{name: attrs[name] for name in names if name in attrs}}
+    control = said_of_control(run.directory.name) if run.directory.parent.name == layout.CONTROLS else ""
+    said = {"control": control} if control else {}
+    return {"directory": str(run.directory), **said, **{name: attrs[name] for name in names if name in attrs}}
 
 
 def _texts(directory: Path) -> dict[int, str]:

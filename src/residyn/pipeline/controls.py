@@ -1,4 +1,4 @@
-"""The controls stage: a run's texts through untrained models; its model on other tokens and in other batches."""
+"""The controls stage: a run's texts through other weights; its model on other tokens and in other batches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from residyn import store
-from residyn.errors import StoreError
+from residyn.errors import DataError, ModelError, StoreError
 from residyn.pipeline.capture import read_layout, record_warnings, reopened
 from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
 from residyn.runs import layout
@@ -36,20 +36,25 @@ def controls(
     """Capture the controls that are asked for, each into a run directory of its own below DIR/controls.
 
     Goes on where it was interrupted; what is there for the same states and settings is not done again, except,
-    with `verify`, shards that are not what was committed. Untrained models are made and let go of one by one.
-    Raises StoreError, before the model is loaded, where a control's folder holds something else or what was
-    captured with other settings.
+    with `verify`, shards that are not what was committed. Models with other weights are made and let go of one by
+    one. Where the model's weights cannot be permuted, or its states are not finite then, the reporter is told, and
+    the run goes without that control; with `verify` it is tried again. Raises StoreError, before the model is
+    loaded, where a control's folder holds something else or what was captured with other settings.
     """
     settings = settings or ControlsSettings()
     states = store.open_states(directory)
     names = control_names(settings)
     stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())
     damaged = _damaged(directory, names, reporter) if verify else {}
-    if damaged or not is_done(stage, directory, reporter) or not set(names) <= set(captured_controls(directory)):
+    done = is_done(stage, directory, reporter)
+    # The finished stage knows which controls could be had.
+    wanted = [path.name for path in stage.outputs(directory)] if done and not verify else names
+    if damaged or not done or not set(wanted) <= set(captured_controls(directory)):
         with timed() as seconds:
             if names:
                 _capture_all(directory, settings, damaged, reporter, loaded)
-        stage.finish(directory, [layout.control(directory, name) for name in names])
+        captured = captured_controls(directory)
+        stage.finish(directory, [layout.control(directory, name) for name in names if name in captured])
         store.update_run(directory, controls=settings.record(), timings={"controls_s": seconds()})
     elif settings.noise:
         _measure_noise(directory)
@@ -72,8 +77,13 @@ def _capture_all(
     with reporter.stage("Proving the sites on the model's weights"):
         job = job_of(directory, loaded, sites, asked.on_nonfinite)
     for control, reading in readings.items():
-        make = _maker(control, reading, job, loaded, sites)
-        _capture(layout.control(directory, control), make, damaged.get(control, ()), reporter)
+        make = _maker(control, reading, job, loaded, seed=settings.control_seed, sites=sites)
+        try:
+            _capture(layout.control(directory, control), make, damaged.get(control, ()), reporter)
+        except (DataError, ModelError) as error:
+            if control != layout.PERMUTED:
+                raise
+            _leave_out(directory, control, settings.control_seed, error, reporter)
         if control == layout.NOISE:
             _measure_noise(directory)
 
@@ -104,6 +114,7 @@ def _readings(directory: Path, settings: ControlsSettings) -> dict[str, Reading]
         made[layout.TOKENS] = of_model.shuffled_tokens(records, before, seed)
         made[layout.POSITIONS] = of_model.random_positions(records, before, seed)
     made[layout.NOISE] = of_model.other_batches(records)
+    made[layout.PERMUTED] = of_model.permuted_weights(records, seed)
     # Not every model has a twin that can be drawn: the others are there by then.
     made |= {name: of_model.same_tokens(records) for name in names if name.startswith(layout.UNTRAINED_PREFIX)}
     return {name: reading for name, reading in made.items() if name in names}
@@ -163,14 +174,16 @@ def _refuse(other: Mapping[Path, str]) -> None:
 
 
 def _maker(
-    control: str, reading: Reading, job: Job, loaded: LoadedModel, sites: Layout | None
+    control: str, reading: Reading, job: Job, loaded: LoadedModel, *, seed: int, sites: Layout | None
 ) -> Callable[[], Job]:
     """What makes the job of a control."""
     from residyn.model import controls as of_model
 
     if control.startswith(layout.UNTRAINED_PREFIX):
-        seed = int(control.removeprefix(layout.UNTRAINED_PREFIX))
-        return lambda: of_model.of_twin(job, reading.records, loaded, seed, sites)
+        twin = int(control.removeprefix(layout.UNTRAINED_PREFIX))
+        return lambda: of_model.of_twin(job, reading.records, loaded, twin, sites)
+    if control == layout.PERMUTED:
+        return lambda: of_model.of_permuted(job, reading.records, loaded, seed)
     return lambda: of_model.job_for(job, reading)
 
 
@@ -193,6 +206,19 @@ def _capture(folder: Path, make: Callable[[], Job], damaged: Sequence[int], repo
         warnings = capture_to(job, folder, progress)
     reporter.warn(warnings)
     record_warnings(folder, warnings)
+
+
+def _leave_out(
+    directory: Path, control: str, seed: int, error: DataError | ModelError, reporter: Reporter
+) -> None:
+    """Tell and record that a run goes without a control, and why."""
+    reason = str(error)
+    if isinstance(error, DataError):
+        # The store's advice is for a run's own states: a control does not drop samples.
+        reason = "the model's states are not finite then. Those of a wider number format may be (--dtype float32)."
+    told = [f"Without the control {control} (seed {seed}): {reason}"]
+    reporter.warn(told)
+    record_warnings(directory, told)
 
 
 def _measure_noise(directory: Path) -> None:

@@ -18,11 +18,27 @@ def control_names(settings: ControlsSettings) -> list[str]:
     """The names of the controls that are asked for."""
     names = [layout.untrained(seed) for seed in range(settings.untrained)]
     chosen = (
+        (layout.PERMUTED, settings.permuted_weights),
         (layout.TOKENS, settings.shuffled_tokens),
         (layout.POSITIONS, settings.random_positions),
         (layout.NOISE, settings.noise),
     )
     return [*names, *(name for name, asked in chosen if asked)]
+
+
+_SAID = {
+    layout.PERMUTED: "trained weights with their entries permuted",
+    layout.TOKENS: "the same tokens in random order",
+    layout.POSITIONS: "texts cut at a random token",
+    layout.NOISE: "each text in a batch of its own",
+}
+
+
+def said_of_control(name: str) -> str:
+    """What a control is, in words; empty for a name that no control has."""
+    if name.startswith(layout.UNTRAINED_PREFIX):
+        return f"an untrained model, seed {name.removeprefix(layout.UNTRAINED_PREFIX)}"
+    return _SAID.get(name, "")
 
 
 def captured_controls(directory: Path) -> list[str]:

@@ -22,7 +22,8 @@ from pathlib import Path
 RESULTS = "results.zarr"
 TABLES, SUMMARY_TABLE, TELEPORT_TABLE = "tables", "summary", "teleports"
 CONTROLS, NOISE_FLOOR = "controls", "noise_floor.zarr"
-NOISE, UNTRAINED_PREFIX, TOKENS, POSITIONS = "noise", "untrained-", "shuffled-tokens", "random-position"
+NOISE, UNTRAINED_PREFIX, PERMUTED = "noise", "untrained-", "permuted-weights"
+TOKENS, POSITIONS = "shuffled-tokens", "random-position"
 """The controls by name; an untrained model's has its seed behind it."""
 TELEPORTS, UNTRAINED_TELEPORTS = "teleports", "untrained"
 TELEPORT_RESULTS = ("flow", "return_fraction", "field", "summary")

@@ -154,15 +154,23 @@ class ControlsSettings(Settings, frozen=True, kw_only=True):
     untrained: Annotated[
         int, Meta(ge=0, description="Untrained models of the same configuration that read the texts too.")
     ] = 3
+    permuted_weights: Annotated[
+        bool,
+        Meta(
+            description="The trained weights, each tensor's entries in random order: their scale, nothing learned."
+        ),
+    ] = True
     shuffled_tokens: Annotated[bool, Meta(description="The texts' tokens in random order.")] = True
-    random_positions: Annotated[bool, Meta(description="The texts cut at random tokens.")] = False
+    random_positions: Annotated[bool, Meta(description="The texts cut at random tokens.")] = True
     noise: Annotated[bool, Meta(description="Some texts again, each in a batch of its own: the noise floor.")] = (
         True
     )
     control_share: Annotated[
         float, Meta(gt=0, le=1, description="Share of the texts that controls read, of at least 50.")
     ] = 0.2
-    control_seed: Annotated[int, Meta(ge=0, description="Decides which texts, and what is shuffled.")] = 0
+    control_seed: Annotated[
+        int, Meta(ge=0, description="Decides which texts, and the order of what is shuffled.")
+    ] = 0
 
 
 class TeleportSettings(Settings, frozen=True, kw_only=True):

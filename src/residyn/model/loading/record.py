@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-Source = Literal["hub", "folder", "gguf", "builtin", "object", "untrained"]
+Source = Literal["hub", "folder", "gguf", "builtin", "object", "untrained", "permuted"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +28,14 @@ class LoadedModel:
     module         the text decoder without its language-model head, in evaluation mode
     tokenizer      its tokenizer
     name           as the user named it (a folder or file by its path)
-    source         "hub" | "folder" | "gguf" | "builtin" | "object" | "untrained"
+    source         "hub" | "folder" | "gguf" | "builtin" | "object" | "untrained" |
+                   "permuted"
     revision       the commit of a hub repository (40 hex digits), else None
     files          file name → sha256 of what decides the numbers. A hub's weights are taken from the cache's own
                    names, where those are sha256; a model in memory has "parameters", and a tokenizer that was
                    given has "tokenizer"; an untrained model has "config" and "tokenizer" (sha256), and the
-                   "seed" and versions ("transformers", "torch") that drew its weights
+                   "seed" and versions ("transformers", "torch") that drew its weights; one with permuted weights
+                   has what the trained ones are known by, the "permutation seed" and the version of "numpy"
     dtype          the number format of the weights in memory, and of the residual stream
     dtype_reason, device_reason   why these were chosen
     attention      the implementation in use ("sdpa", "eager" …)

@@ -48,10 +48,11 @@ def untrained(model: LoadedModel, seed: int = 0) -> LoadedModel:
     `source` is "untrained"; the fingerprint holds the sha256 of the configuration, the seed, and the versions of
     transformers and torch that drew the weights.
 
-    Raises UsageError for a seed out of range or a model that is untrained already; ModelError where no model can
-    be built from the configuration, or where the law leaves weights unset; ResourceError where memory is lacking.
+    Raises UsageError for a seed out of range or a model whose weights were not trained; ModelError where no model
+    can be built from the configuration, or where the law leaves weights unset; ResourceError where memory is
+    lacking.
     """
-    seed = _checked(seed, model)
+    seed = checked_seed(seed, model)
     name = f"{model.name} (untrained, seed {seed})"
     plan = _plan(model, name)
     need = Need(plan.n_elements, model.dtype)
@@ -85,7 +86,8 @@ class _Plan:
     n_elements: int
 
 
-def _checked(seed: int, model: LoadedModel) -> int:
+def checked_seed(seed: int, model: LoadedModel) -> int:
+    """The seed, as an int. Raises UsageError where it is none, or where the model is not a trained one."""
     wrong = UsageError(f"A seed is a whole number from 0 to 2⁶³ − 1; got {seed!r}.")
     if isinstance(seed, bool):
         raise wrong
@@ -95,8 +97,8 @@ def _checked(seed: int, model: LoadedModel) -> int:
         raise wrong from None
     if not 0 <= seed <= _LARGEST_SEED:
         raise wrong
-    if model.source == "untrained":
-        raise UsageError(f"{model.name} is untrained already. Give the trained model, with another seed.")
+    if model.source in ("untrained", "permuted"):
+        raise UsageError(f"{model.name} is {model.source} already. Give the trained model, with another seed.")
     return seed
 
 
