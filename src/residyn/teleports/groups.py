@@ -12,7 +12,7 @@ from residyn.teleports.flow import at_horizon
 from residyn.teleports.labels import GROUP, HOST, INJECTED, KIND, RADIUS, TARGET
 
 ROUNDING = 1e-9
-"""What a quantity of order 1 may differ from an exact value by and count as it: float32 states tell no such step."""
+"""What a quantity of order 1 may differ from an exact value by and count as it: less than float32 can tell."""
 _EXACT = {"rho": 1.0, "amplification": 1.0, "pull": 0.0, "pull_excess": 0.0}
 """What quantities are where a displacement is merely carried along, or does not turn towards the control."""
 
