@@ -205,6 +205,20 @@ def mahalanobis(of: Cloud, vectors: np.ndarray) -> np.ndarray:
     return np.sqrt(square)
 
 
+def held_out_distances(points: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """The `mahalanobis` distance of each point (N, D) from the cloud of all that lie in other parts, (N,).
+
+    `part` (N,) numbers the points' parts. A point that a cloud was fitted to lies nearer to it than others of the
+    same law do. NaN where all points are one part, and where the others have no spread.
+    """
+    distances = np.full(len(points), np.nan)
+    for here in np.unique(part):
+        inside = part == here
+        if not inside.all():
+            distances[inside] = mahalanobis(cloud(points[~inside]), points[inside])
+    return distances
+
+
 def _placed(radius: float, reason: str) -> float:
     return {BELOW: 0.0, ABOVE: np.inf}.get(reason, radius)
 
