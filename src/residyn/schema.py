@@ -24,6 +24,8 @@ DOCUMENT = "document"
 """Coordinate along the samples: the document that each is of, `NO_DOCUMENT` where that is not known."""
 NO_DOCUMENT = -1
 STATE_DIMS = (SAMPLE, SUBLAYER, UNIT)
+SAMPLE_COORDS = (DOCUMENT, "text_id", "last_token", "position", "n_tokens")
+"""Coordinates along the samples that residyn knows: whole numbers, or of `text_id` strings too."""
 BOUND, BOUNDS = "bound", ("value", "low", "high")
 """The dimension of a curve beside its places: its value and the ends of its interval."""
 CURVE, BY_KIND = "_curve", "_by_kind"
@@ -122,7 +124,8 @@ def label_states(
     """Label an array (numpy or dask) of shape (n_samples, n_sublayers, n_units) as states.
 
     `sample` names the rows (default 0 … n−1); `sample_coords` are further coordinates along them, such as
-    `text_id`, `n_tokens`, `last_token`. Raises DataError where a shape does not fit.
+    `text_id`, `n_tokens`, `last_token`. Raises DataError where a shape does not fit, and where a coordinate has
+    not one entry for each sample or, of `SAMPLE_COORDS`, is not of its kind.
     """
     if data.ndim != 3:
         raise DataError(
@@ -141,15 +144,21 @@ def label_states(
     unknown = sorted({s.site for s in sublayers} - set(SITES))
     if unknown:
         raise DataError(f"A site is one of {', '.join(SITES)}; got {', '.join(map(repr, unknown))}.")
+    n = data.shape[0]
     coords: dict[str, Any] = {
-        SAMPLE: np.arange(data.shape[0]) if sample is None else np.asarray(sample),
+        SAMPLE: np.arange(n) if sample is None else _sample_coord(SAMPLE, sample, n),
         SUBLAYER: np.array(labels),
         UNIT: np.arange(data.shape[2]),
         "layer": (SUBLAYER, np.array([s.layer for s in sublayers], dtype=np.int64)),
         "site": (SUBLAYER, np.array([s.site for s in sublayers])),
     }
     for name, values in (sample_coords or {}).items():
-        coords[name] = (SAMPLE, np.asarray(values))
+        if name in coords:
+            raise DataError(
+                f"Coordinates along the samples have names of their own; {name!r} is one that all states have. "
+                "Take another name."
+            )
+        coords[name] = (SAMPLE, _sample_coord(name, values, n))
     states = xr.DataArray(data, dims=STATE_DIMS, coords=coords, name="states")
     states.attrs = {
         "quantity": "residual stream",
@@ -160,17 +169,115 @@ def label_states(
     return states
 
 
-def from_array(array: Any, layers: Sequence[int], sites: Sequence[str], **attrs: Any) -> xr.DataArray:
+def from_array(
+    array: Any,
+    layers: Sequence[int],
+    sites: Sequence[str],
+    *,
+    sample: Sequence[Hashable] | np.ndarray | None = None,
+    sample_coords: Mapping[str, Sequence[Any] | np.ndarray] | None = None,
+    **attrs: Any,
+) -> xr.DataArray:
     """States captured by another tool, or a recording of neurons, as residyn's labelled states.
 
-    `array` is (n_samples, n_sublayers, n_units), numpy or dask; `layers` and `sites` name its second axis,
-    e.g. layers=[0, 0, 1, 1], sites=["attn", "mlp", "attn", "mlp"]. Further keywords become attributes.
-    Raises DataError where the shapes do not fit or a site is not one of "attn", "mlp", "block", "out".
+    `array` is (n_samples, n_sublayers, n_units), numpy, dask or torch; `layers` and `sites` name its second axis,
+    e.g. layers=[0, 0, 1, 1], sites=["attn", "mlp", "attn", "mlp"]. `sample` labels the samples (default 0 … n−1).
+
+    Keywords with a value for each sample, `document`, `text_id`, `last_token`, `position` and `n_tokens`, become
+    coordinates along the samples, and `sample_coords` holds coordinates of other names. Where several samples are
+    of one document, name the `document` of each, a whole number ≥ 0, or −1 where it is not known: intervals, and
+    samples held out, are then of whole documents. All other keywords, numbers and strings, become attributes.
+
+    Raises DataError where the shapes do not fit, a site is not one of "attn", "mlp", "block", "out", a coordinate
+    has not one entry for each sample or is of the wrong kind, or where a keyword of another name has one entry
+    for each sample.
     """
     if len(layers) != len(sites):
         raise DataError(f"layers and sites name the same axis; got {len(layers)} layers and {len(sites)} sites.")
+    data = _states_of(array)
+    coords, known = dict(sample_coords or {}), dict(attrs)
+    for name, value in attrs.items():
+        n = _length(value)
+        if n is None:
+            continue
+        if name in coords:
+            raise DataError(f"{name!r} came twice, by its name and in sample_coords. Give it once.")
+        if name in SAMPLE_COORDS:
+            coords[name] = known.pop(name)
+        elif data.shape[:1] == (n,):
+            raise DataError(
+                f"Keywords of from_array are attributes, or coordinates by the names {', '.join(SAMPLE_COORDS)}; "
+                f"{name!r} has one entry for each of the {n} samples and is neither. Give it as "
+                f"sample_coords={{{name!r}: …}}, or as a string to keep it as an attribute."
+            )
     sublayers = [Sublayer(int(layer), str(site)) for layer, site in zip(layers, sites, strict=True)]
-    return label_states(array, sublayers, attrs=attrs)
+    return label_states(data, sublayers, sample=sample, sample_coords=coords, attrs=known)
+
+
+def _states_of(array: Any) -> Any:
+    """An array of real numbers whose axes have known lengths, numpy or dask; DataError for what is none."""
+    data = _host_array(array)
+    if isinstance(data, list | tuple):
+        raise DataError(
+            f"States are one array {STATE_DIMS}; got a {type(array).__name__} of {len(array)}. Stack the states "
+            "of the sublayers first, np.stack(states, axis=1) or torch.stack(list(states), dim=1)."
+        )
+    if not hasattr(data, "ndim") or not hasattr(data, "shape"):
+        raise DataError(
+            f"States are one array {STATE_DIMS}; got {type(array).__name__}. Give a numpy, dask or torch array."
+        )
+    if any(not size >= 0 for size in data.shape):
+        raise DataError(
+            f"States have a known number of samples; got a dask array of shape {data.shape}, as a selection by "
+            "condition leaves it. Call array.compute_chunk_sizes() first."
+        )
+    if np.dtype(data.dtype).kind not in "fiu":
+        raise DataError(f"States are real numbers; got an array of {data.dtype}. Convert it to float32 first.")
+    return data
+
+
+def _host_array(array: Any) -> Any:
+    """A torch tensor as a numpy array on the host, in float32 where numpy lacks its format; others as they are."""
+    if not hasattr(array, "detach"):
+        return array
+    tensor = array.detach().cpu()
+    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+
+
+def _length(value: Any) -> int | None:
+    """How many entries a list or an array has; None for a number, a string, a mapping and the like."""
+    if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__getitem__"):
+        return None
+    try:
+        return len(value)
+    except TypeError:
+        return None
+
+
+def _sample_coord(name: str, values: Any, n: int) -> np.ndarray:
+    """The entries of a coordinate along n samples, (n,); DataError where they do not fit."""
+    entries = np.asarray(_host_array(values))
+    if entries.shape != (n,):
+        raise DataError(
+            f"{name!r} has one entry for each of the {n} samples; got an array of shape {entries.shape}. Give "
+            "as many entries as the array has samples, in their order."
+        )
+    if name not in SAMPLE_COORDS:
+        return entries
+    if name == "text_id" and all(isinstance(entry, str) for entry in entries):
+        return entries.astype(str)
+    if entries.dtype.kind not in "iu" or (entries.dtype.kind == "u" and n and entries.max() >= 2**63):
+        wanted = "whole numbers below 2⁶³" + (" or strings" if name == "text_id" else "")
+        raise DataError(
+            f"{name!r} holds {wanted}; got {entries.dtype}. Give integers; names become numbers by "
+            "np.unique(names, return_inverse=True)[1]."
+        )
+    if name == DOCUMENT and entries.min(initial=0) < NO_DOCUMENT:
+        raise DataError(
+            f"A document is a whole number ≥ 0, or {NO_DOCUMENT} where it is not known; got {entries.min()}. "
+            "Number the documents from 0."
+        )
+    return entries.astype(np.int64)
 
 
 def check_states(states: xr.DataArray) -> None:

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import residyn as rd
 from residyn.errors import DataError
@@ -15,6 +16,7 @@ from residyn.pipeline import teleports
 from residyn.runs.contents import open_teleport_results
 from residyn.runs.layout import TELEPORT_RESULTS
 from residyn.settings import TeleportSettings
+from residyn.teleports.places import horizon_within
 
 SMALL = ("--hosts", 2, "--grid", 3, "--directions", 2, "--radii", "1,2", "--horizon", 3)
 
@@ -84,7 +86,7 @@ def test_other_settings_are_refused_by_name_with_the_folders_to_remove(residyn, 
     arguments = ("teleport", copied) if verb == "teleport" else ("run", *asked, "--out", copied)
     code, _, errors = residyn(*arguments, *SMALL, "-q")
     assert code == 5
-    assert "steps" in errors
+    assert "targets" in errors
     advice = f"Remove {copied / 'teleport.zarr'} to teleport anew, and {copied / 'untrained'} with it"
     assert advice in " ".join(errors.split())
     assert "out=" not in errors
@@ -130,8 +132,43 @@ def test_an_analysis_without_dimensions_is_finished_first(residyn, copied, monke
     # Where it cannot be had, the layers themselves are taken.
     lacking = results.assign_attrs(not_computed="orbits: no\ndimension: too few samples")
     states = rd.open_states(copied)
-    found = teleports._places(copied, states, lacking, TeleportSettings())
+    found = teleports._places(copied, states, lacking, TeleportSettings(), 1)
     assert found == ["0.attn", "1.attn", "2.attn"]
+
+
+@pytest.mark.parametrize(
+    ("layers", "horizon", "places"),
+    [
+        (30, 12, ["0.attn", "7.attn", "14.attn", "21.attn", "23.mlp", "29.attn"]),
+        (12, 4, ["0.attn", "2.attn", "5.attn", "8.attn", "9.mlp", "11.attn"]),
+        (6, 2, ["0.attn", "1.attn", "2.attn", "3.attn", "4.mlp", "5.attn"]),
+        (5, 2, ["0.attn", "1.attn", "2.attn", "3.attn", "3.mlp", "4.attn"]),
+        (1, 1, ["0.attn"]),
+    ],
+)
+def test_the_last_place_with_a_whole_horizon_stands_among_the_quarters(tmp_path, layers, horizon, places):
+    assert horizon_within(2 * layers, 12) == horizon
+    states = rd.from_array(
+        np.zeros((2, 2 * layers, 3)), [i // 2 for i in range(2 * layers)], ["attn", "mlp"] * layers
+    )
+    unknown = xr.Dataset(attrs={"not_computed": "dimension: too few samples"})
+    assert teleports._places(tmp_path, states, unknown, TeleportSettings(), horizon) == places
+    named = TeleportSettings(inject=(0, "0.mlp"))
+    assert teleports._places(tmp_path, states, unknown, named, horizon) == ["0.attn", "0.mlp"]
+
+
+def test_a_place_whose_states_are_alike_leaves_its_place_to_a_later_one_unless_that_cuts_the_horizon(tmp_path):
+    states = rd.from_array(np.zeros((20, 60, 3)), [i // 2 for i in range(60)], ["attn", "mlp"] * 30)
+    alike = np.zeros(60, dtype=int)
+    alike[[0, 1, 47]] = 20
+    results = xr.Dataset({"two_nn": ("sublayer", np.ones(60))}, coords={"n_duplicates": ("sublayer", alike)})
+    found = teleports._places(tmp_path, states, results, TeleportSettings(), 12)
+    assert found == ["1.attn", "7.attn", "14.attn", "21.attn", "29.attn"]
+
+
+@pytest.mark.parametrize(("n", "most", "found"), [(1, 12, 1), (9, 12, 1), (25, 12, 5), (200, 12, 12), (60, 3, 3)])
+def test_a_horizon_is_a_fifth_of_the_sublayers_at_most(n, most, found):
+    assert horizon_within(n, most) == found
 
 
 def test_results_of_two_settings_never_stand_beside_each_other(copied, monkeypatch):

@@ -211,11 +211,24 @@ def test_undefined_arrows_are_left_out_and_undefined_colours_grey(attracted, tmp
     assert "undefined" in words(none)
 
 
-def test_five_of_many_places_are_drawn_the_first_and_the_last_among_them(flow_of):
+def test_six_of_many_places_are_drawn_the_first_and_the_last_among_them(flow_of):
     many = flow_of(relaxing(0.9), at=[f"{layer}.attn" for layer in range(8)])
-    assert [words(ax)[0] for ax in plots(plot.teleport_row(many))] == [
-        f"layer {layer}" for layer in (0, 2, 4, 5, 7)
-    ]
+    row = plot.teleport_row(many)
+    spans = {0: 12, 1: 12, 3: 9, 4: 7, 6: 3, 7: 1}
+    assert [words(ax) for ax in plots(row)] == [[f"layer {layer}", f"+{span}"] for layer, span in spans.items()]
+    assert legend_names(row)[0].startswith("displacement over +n sublayers, × ")
+
+
+@pytest.mark.parametrize("n", [5, 6])
+def test_titles_of_a_row_have_room(flow_of, n):
+    places = ["0.attn", "1.mlp", "3.attn", "5.attn", "5.mlp", "7.attn"]
+    deep = ("injected", range(10, 10 + n))
+    row = plot.teleport_row(flow_of(relaxing(0.9), at=places[:n]).assign_coords(injected_layer=deep))
+    row.figure.draw_without_rendering()
+    assert len(plots(row)) == n
+    for ax in plots(row):
+        place, span = (text.get_window_extent() for text in ax.texts)
+        assert place.x1 < span.x0
 
 
 def test_targets_without_kinds_are_all_drawn(attracted):

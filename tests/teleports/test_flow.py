@@ -17,7 +17,8 @@ from sklearn.covariance import LedoitWolf
 from naive_teleport import loaded
 from residyn.errors import DataError, UsageError
 from residyn.model.teleport import teleport
-from residyn.schema import from_array
+from residyn.numerics.groups import groups_of
+from residyn.schema import documents_of, from_array
 from residyn.spaces import Space, fit_space
 from residyn.teleports import at_horizon, flow, targets
 from synthetic_jumps import UNITS, make_jumps, relaxing
@@ -171,11 +172,45 @@ def test_distances_from_the_states_are_measured_beside_their_own() -> None:
     reference = LedoitWolf().fit(points)
     for host, written in enumerate(jumps["states"].values[:, 1, :, 0]):
         np.testing.assert_allclose(got["mahalanobis"][host, 1] ** 2, reference.mahalanobis(written), rtol=1e-8)
-    median = np.median(np.sqrt(reference.mahalanobis(points)))
+    part, apart = groups_of(documents_of(states), 10, seed=0), np.empty(400)
+    for one in range(10):
+        apart[part == one] = LedoitWolf().fit(points[part != one]).mahalanobis(points[part == one])
+    median = np.median(np.sqrt(apart))
     assert float(got["mahalanobis_of_states"][1]) == pytest.approx(median, rel=1e-8)
     assert "mahalanobis" not in flow(jumps, space)
     with pytest.raises(DataError, match="6 units and the states 5"):
         flow(jumps, space, states=states_of(5))
+
+
+@pytest.mark.parametrize("copies", [1, 4])
+def test_the_distance_of_the_states_is_that_of_a_fresh_one_of_their_law(copies: int) -> None:
+    """Gaussian states of a falling spectrum; near-copies of a state within a document say nothing of others."""
+    units, documents, rng = 40, 200, np.random.default_rng(8)
+    spread = np.arange(1, units + 1) ** -0.5
+    first = rng.normal(size=(documents, 16, units)) * spread
+    data = np.repeat(first, copies, axis=0) + 0.05 * spread * rng.normal(size=(documents * copies, 16, units))
+    where = [i // 2 for i in range(16)], ["attn", "mlp"] * 8
+    states = from_array(data, *where, document=np.repeat(np.arange(documents), copies))
+    jumps, space = make_jumps(relaxing(0.9), units=units), fit_space(states, 3)
+    got = flow(jumps, space, states=states)["mahalanobis_of_states"].values
+    fresh = rng.normal(size=(4000, units)) * spread * np.sqrt(1 + 0.05**2)
+    injected = [data[:, i] for i in (0, 6, 14)]
+    clouds = [LedoitWolf().fit(points) for points in injected]
+    expected = [np.median(np.sqrt(cloud.mahalanobis(fresh))) for cloud in clouds]
+    np.testing.assert_allclose(got, expected, rtol=0.05)
+    own = zip(clouds, injected, strict=True)
+    within = [np.median(np.sqrt(cloud.mahalanobis(points))) for cloud, points in own]
+    assert (np.array(within) < 0.92 * got).all()
+    if copies > 1:
+        alone = flow(jumps, space, states=states.drop_vars("document"))["mahalanobis_of_states"].values
+        assert (alone < 0.95 * got).all()
+
+
+def test_states_of_one_document_have_no_distance_of_others() -> None:
+    states = states_of().assign_coords(document=("sample", np.zeros(60, dtype=int)))
+    got = flow(make_jumps(relaxing(0.9)), space_of(), states=states)
+    assert np.isnan(got["mahalanobis_of_states"]).all()
+    assert np.isfinite(got["mahalanobis"]).all()
 
 
 def test_results_are_labelled() -> None:

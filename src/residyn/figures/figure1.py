@@ -38,7 +38,7 @@ def figure1(
     left out. `sites` is the map of the model's residual stream; None takes the
     one that the results carry (attribute `sites`, JSON). Without any, as for recordings of another system,
     panel A is left out and B and C take its room. `teleports` adds a last row, panel L, with the arrows of one
-    host at up to five places; their curves over depth have files of their own (`draw_all`). `reference` lays
+    host at up to six places; their curves over depth have files of their own (`draw_all`). `reference` lays
     the paper's curves of Llama 3.1 8B over E, F and H; `noise`, of `residyn.noise_floor`, is a band in E and F
     where it can be seen. A line at the foot says which model, how many samples,
     which texts and which token the states are of, as far as the results know. Raises DataError, naming what is

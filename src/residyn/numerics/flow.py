@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 
 from residyn.numerics import pca
+from residyn.numerics.groups import few_draws, replicate_weights, weighted_mean
 
 LARGEST_CONDITION = 1e8
 """Condition number from which a matrix counts as singular: a fixed point would be made of rounding."""
@@ -142,18 +143,25 @@ def half_radius(radii: np.ndarray, share: np.ndarray) -> tuple[float, str]:
 def half_radius_interval(
     radii: np.ndarray, shares: np.ndarray, *, resamples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of `half_radius` of the mean of shares (H, R), whole rows drawn at a time.
+    """The interval of `half_radius` of the mean of shares (H, R) over its rows; an end may be 0 or ∞.
 
-    An end is 0 where it lies below the smallest radius and ∞ where it lies beyond the largest. NaN for one row,
-    and where no draw has a share.
+    Rows are drawn whole. A radius that can lie beyond the range, as 0 or ∞, has no distance from its replicates
+    that could be widened, so what is widened are the mean shares: each replicate's deviation from the mean of
+    all rows is stretched by `few_draws` of the rows that are defined at that radius, and its radius of one half is
+    found after. The ends are percentiles of these radii: 0 where one lies below the smallest radius and ∞ where
+    it lies beyond the largest. Radii at which fewer than two rows are defined are left out. NaN for one row, and
+    where no replicate has a share.
     """
-    if len(shares) < 2:
+    n = np.isfinite(shares).sum(axis=0)
+    told = n > 1
+    if not told.any():
         return np.nan, np.nan
-    drawn = np.random.default_rng(seed).integers(len(shares), size=(resamples, len(shares)))
-    known = np.isfinite(shares)
-    total, n = np.where(known, shares, 0.0)[drawn].sum(axis=1), known[drawn].sum(axis=1)
-    found = [_placed(*half_radius(radii, mean)) for mean in divide(total, n.astype(np.float64))]
-    found = np.array([radius for radius in found if not np.isnan(radius)])
+    weights = replicate_weights(len(shares), resamples, seed)
+    mean = weighted_mean(shares[:, told], np.arange(len(shares)), weights)
+    wider = np.array([few_draws(int(rows), level) for rows in n[told]])
+    stretched = np.clip(mean[0] + wider * (mean[1:] - mean[0]), 0.0, 1.0)
+    found = np.array([_placed(*half_radius(radii[told], share)) for share in stretched])
+    found = found[~np.isnan(found)]
     if not len(found):
         return np.nan, np.nan
     tail = (1 - level) / 2
@@ -195,6 +203,20 @@ def mahalanobis(of: Cloud, vectors: np.ndarray) -> np.ndarray:
     if n_axes < n_units:
         square += ((deviation - scores @ of.axes) ** 2).sum(axis=1) / of.rest
     return np.sqrt(square)
+
+
+def held_out_distances(points: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """The `mahalanobis` distance of each point (N, D) from the cloud of all that lie in other parts, (N,).
+
+    `part` (N,) numbers the points' parts. A point that a cloud was fitted to lies nearer to it than others of the
+    same law do. NaN where all points are one part, and where the others have no spread.
+    """
+    distances = np.full(len(points), np.nan)
+    for here in np.unique(part):
+        inside = part == here
+        if not inside.all():
+            distances[inside] = mahalanobis(cloud(points[~inside]), points[inside])
+    return distances
 
 
 def _placed(radius: float, reason: str) -> float:

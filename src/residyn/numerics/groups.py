@@ -7,8 +7,19 @@ no group splits a cluster. Davison & Hinkley 1997, section 3.8.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.special import ndtri, stdtrit
+
+
+class Estimate(NamedTuple):
+    """Means over samples with the ends of their intervals, and how many samples were defined; each (K,)."""
+
+    n: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
 
 
 def groups_of(clusters: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
@@ -64,6 +75,26 @@ def interval(draws: np.ndarray, n_groups: int, level: float = 0.95) -> tuple[flo
     low, middle, high = np.quantile(known, [tail, 0.5, 1 - tail])
     wider = few_draws(n_groups, level)
     return float(draws[0] + wider * (low - middle)), float(draws[0] + wider * (high - middle))
+
+
+def mean_interval(values: np.ndarray, *, resamples: int = 1000, seed: int = 0, level: float = 0.95) -> Estimate:
+    """The mean of each column of values (N, K) and its interval over the N samples, each a group of its own.
+
+    Samples are drawn whole rows at a time, so that all columns see the same draws. NaN entries are left out of
+    their column, and `interval` counts the others as its groups: one of them leaves no interval, none no mean.
+    Intervals of 95 % hold the mean of normal values 95 times in 100 with 3, 5 or 9 samples, and that of values as
+    skewed as log-normal ones (σ = 1) some 84 times.
+    """
+    defined = ~np.isnan(values)
+    n = defined.sum(axis=0)
+    total = np.where(defined, values, 0.0).sum(axis=0)
+    mean = np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0)
+    # Deviations are resampled instead of values: a narrow spread around a large mean keeps its digits.
+    weights = replicate_weights(len(values), resamples, seed)
+    draws = weighted_mean(values - mean, np.arange(len(values)), weights)
+    ends = [interval(column, int(known), level) for column, known in zip(draws.T, n, strict=True)]
+    low, high = mean + np.array(ends).reshape(-1, 2).T
+    return Estimate(n, mean, low, high)
 
 
 def few_draws(n: int, level: float = 0.95) -> float:

@@ -36,10 +36,11 @@ TWIN_SAMPLES = 100
 
 @dataclass(frozen=True)
 class Experiment:
-    """What all models of one stage have in common; `places` are labels of sublayers."""
+    """What all models of one stage have in common: labels of sublayers `places`, a number of them `horizon`."""
 
     hosts: Samples
     places: list[str]
+    horizon: int
     settings: TeleportSettings
     sites: Layout | None
     reporter: Reporter
@@ -58,6 +59,7 @@ def teleports(
     """
     from residyn.quantities.suite import not_computed
     from residyn.spaces import Space
+    from residyn.teleports.places import horizon_within
 
     settings = settings or TeleportSettings()
     states = store.open_states(directory)
@@ -70,13 +72,14 @@ def teleports(
     if "pc_axes" not in results:
         reason = not_computed(results).get("principal components", "they were analysed without")
         raise DataError(f"Teleports leave from principal components, and {directory} has none: {reason}")
-    places = _places(directory, states, results, settings)
+    horizon = horizon_within(states.sizes["sublayer"], settings.horizon)
+    places = _places(directory, states, results, settings, horizon)
     space = Space.from_dataset(results)
     with timed() as seconds:
         loaded, asked = reopened(directory, loaded, reporter)
         sites = read_layout(asked.sites)
         hosts, others = _texts(directory, loaded, asked, settings, sites)
-        experiment = Experiment(hosts, places, settings, sites, reporter)
+        experiment = Experiment(hosts, places, horizon, settings, sites, reporter)
         flow = _flow(experiment, loaded, states, space, out=directory, text="teleport")
         twins = [
             _untrained(experiment, loaded, others, seed, directory) for seed in range(settings.untrained_teleports)
@@ -87,11 +90,14 @@ def teleports(
     return open_teleport_results(directory)
 
 
-def _places(directory: Path, states: xr.DataArray, results: xr.Dataset, settings: TeleportSettings) -> list[str]:
-    """The labels of the sublayers to inject at: those named, or 0, ¼, ½, ¾ and the last of the layers.
+def _places(
+    directory: Path, states: xr.DataArray, results: xr.Dataset, settings: TeleportSettings, horizon: int
+) -> list[str]:
+    """The labels of the sublayers to inject at, in order of depth where nobody named them.
 
-    Where nobody named a place and too few of its states differ to swap with, as at layer 0 where all texts end in
-    one token, the next sublayer takes its place.
+    These are 0, ¼, ½, ¾ and the last of the layers, and the last sublayer after which a whole horizon follows, so
+    that the horizons that late places lack room for have a whole one beside them. Where too few states of a layer
+    differ to swap with, as at layer 0 where all texts end in one token, the next sublayer takes its place.
     """
     from residyn.teleports.places import find
 
@@ -102,8 +108,12 @@ def _places(directory: Path, states: xr.DataArray, results: xr.Dataset, settings
     depths = dict.fromkeys(layers[(len(layers) - 1) * quarter // 4] for quarter in range(5))
     labels = states["sublayer"].values
     firsts = [int(np.flatnonzero(states["layer"].values == layer)[0]) for layer in depths]
-    moved = [next((i for i in range(first, len(labels)) if spread[i]), first) for first in firsts]
-    return [str(labels[i]) for i in dict.fromkeys(moved)]
+    moved = {next((i for i in range(first, len(labels)) if spread[i]), first) for first in firsts}
+    whole = len(labels) - 1 - horizon
+    # A later sublayer cannot take the place of this one: its horizon would be cut.
+    if whole >= 0 and spread[whole]:
+        moved.add(whole)
+    return [str(labels[i]) for i in sorted(moved)]
 
 
 def _spread(directory: Path, states: xr.DataArray, results: xr.Dataset, settings: TeleportSettings) -> np.ndarray:
@@ -151,7 +161,6 @@ def _flow(
     from residyn.model.teleport import teleport as teleport_states
     from residyn.teleports import flow
 
-    settings = experiment.settings
     own = capture(model, experiment.hosts, layout=experiment.sites).sortby("sample").rename(sample="host")
     targets = _targets(experiment, states, space, own)
     with experiment.reporter.progress(text, "targets") as progress:
@@ -161,7 +170,7 @@ def _flow(
                 experiment.hosts,
                 targets,
                 experiment.places,
-                steps=settings.horizon,
+                steps=experiment.horizon,
                 layout=experiment.sites,
                 out=out,
                 progress=progress,
@@ -169,7 +178,7 @@ def _flow(
         except store.OtherSettings as error:
             raise StoreError(f"{error.found}\n{_anew(out)}") from error
     with experiment.reporter.stage("Following the teleported states"):
-        return flow(jumps, space, horizon=settings.horizon, states=states).load()
+        return flow(jumps, space, horizon=experiment.horizon, states=states).load()
 
 
 def _anew(out: Path) -> str:

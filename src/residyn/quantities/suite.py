@@ -34,6 +34,7 @@ from residyn.schema import (
     SUBLAYER,
     UNIT,
     along,
+    check_states,
     label_result,
     provenance_of,
     transition_coords,
@@ -97,6 +98,7 @@ def analyze(
     """
     settings = settings or AnalysisSettings()
     settings.check()
+    check_states(states)
     transition_coords(states)
     results = earlier
     if results is None:

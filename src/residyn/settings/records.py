@@ -189,7 +189,7 @@ class TeleportSettings(Settings, frozen=True, kw_only=True):
         tuple[int | str, ...],
         Meta(
             description="Layers or sublayers to write at, such as 0,7.mlp; by default 0, ¼, ½, ¾ and the last of "
-            "the layers."
+            "the layers, and the last sublayer after which a whole horizon follows."
         ),
     ] = ()
     grid: Annotated[int, Meta(ge=1, description="Points of the grid along PC1 and along PC2.")] = 10
@@ -206,7 +206,10 @@ class TeleportSettings(Settings, frozen=True, kw_only=True):
         Meta(min_length=1, description="Distances of the controls from their host, in σ of the sublayer."),
     ] = (0.5, 1.0, 2.0, 4.0)
     directions: Annotated[int, Meta(ge=1, description="Directions at each radius, and samples swapped with.")] = 8
-    horizon: Annotated[int, Meta(ge=1, description="Sublayers that an arrow spans, at most.")] = 12
+    horizon: Annotated[
+        int,
+        Meta(ge=1, description="Sublayers that an arrow spans, at most, and at most a fifth of the model's."),
+    ] = 12
     untrained_teleports: Annotated[
         int, Meta(ge=0, description="Untrained models that are teleported too, to compare.")
     ] = 1

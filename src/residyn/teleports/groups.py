@@ -11,6 +11,11 @@ from residyn.errors import DataError
 from residyn.teleports.flow import at_horizon
 from residyn.teleports.labels import GROUP, HOST, INJECTED, KIND, RADIUS, TARGET
 
+ROUNDING = 1e-9
+"""What a quantity of order 1 may differ from an exact value by and count as it: less than float32 can tell."""
+_EXACT = {"rho": 1.0, "amplification": 1.0, "pull": 0.0, "pull_excess": 0.0}
+"""What quantities are where a displacement is merely carried along, or does not turn towards the control."""
+
 
 class Group(NamedTuple):
     """Targets of one kind and radius (NaN where it has none), by their positions."""
@@ -60,8 +65,19 @@ def host_means(values: np.ndarray, groups: list[Group]) -> np.ndarray:
 
 def returned(flow: xr.Dataset) -> np.ndarray:
     """1 where the displacement is shorter at the horizon than at the write, 0 where not, NaN where undefined."""
-    left = at_horizon(flow, "amplification")
+    left = without_rounding("amplification", at_horizon(flow, "amplification"))
     return np.where(np.isnan(left), np.nan, left < 1)
+
+
+def without_rounding(quantity: str, values: np.ndarray, *, difference: bool = False) -> np.ndarray:
+    """The values of a quantity, those within rounding of its exact value set to it; of a difference, 0.
+
+    Exact values are 1 of rho and amplification, and 0 of pull and pull_excess; other quantities stay as they are.
+    """
+    if quantity not in _EXACT:
+        return values
+    exact = 0.0 if difference else _EXACT[quantity]
+    return np.where(np.abs(values - exact) < ROUNDING, exact, values)
 
 
 def check_flow(flow: xr.Dataset) -> None:

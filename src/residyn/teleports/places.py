@@ -25,6 +25,15 @@ class Places(NamedTuple):
     positions: list[int]
 
 
+def horizon_within(n_sublayers: int, most: int) -> int:
+    """How many sublayers a displacement is followed over: `most`, or a fifth of a model's where that is less.
+
+    At least 1. In a model of few sublayers a longer horizon would be cut at all places but the first ones, and
+    places would be compared over different horizons.
+    """
+    return max(1, min(most, n_sublayers // 5))
+
+
 def find(states: xr.DataArray, at: At) -> Places:
     """The sublayers of `states` that `at` names: layers (the state that enters each) or labels such as "7.mlp".
 

@@ -7,7 +7,7 @@ import xarray as xr
 
 from residyn.errors import DataError
 from residyn.numerics.flow import half_radius, half_radius_interval
-from residyn.numerics.resampling import bootstrap_mean
+from residyn.numerics.groups import mean_interval
 from residyn.teleports.groups import groups_of, host_means, returned
 from residyn.teleports.labels import INJECTED, KIND, RADIUS, along, label, provenance_of
 
@@ -18,12 +18,14 @@ def return_fraction(flow: xr.Dataset, *, resamples: int = 1000, seed: int = 0) -
     """Share of targets at each radius whose displacement is shorter at the horizon than at the write.
 
     return_fraction (injected, target_kind, radius), in [0, 1]: the mean over hosts of each host's share of targets
-    with amplification A_h < 1, with return_fraction_low and return_fraction_high, the 95 % bootstrap interval over
-    hosts. Kinds are those with a radius: in the plane, isotropic, towards other samples, all at equal norm.
+    with amplification A_h < 1 (by more than rounding), with return_fraction_low and return_fraction_high, the 95 %
+    bootstrap interval over hosts, widened for few hosts. Kinds are those with a radius: in the plane, isotropic,
+    towards other samples, all at equal norm.
     r50 (injected, target_kind), in σ of the sublayer: the radius at which the share falls to one half, by a
     monotone fit and linear interpolation; r50_low and r50_high, its interval, whose ends are 0 and ∞ where they
-    lie beyond the radii. Where no radius is the one, r50 is NaN and its coordinate `r50_reason` says why: "below
-    one half everywhere", "above one half everywhere", "undefined".
+    lie beyond the radii: shares are widened for few hosts, and their radius of one half found after. Where no
+    radius is the one, r50 is NaN and its coordinate `r50_reason` says why: "below one half everywhere", "above one
+    half everywhere", "undefined".
 
     NaN shares where no sublayer follows or a kind lacks a radius; with one host, intervals are NaN. A share may be
     1 without attraction towards the host where every path contracts, and is to be read beside the other kinds and
@@ -42,8 +44,8 @@ def return_fraction(flow: xr.Dataset, *, resamples: int = 1000, seed: int = 0) -
     shares = np.full((n_hosts, n_places, len(kinds), len(radii)), np.nan)
     for g, group in enumerate(groups):
         shares[:, :, kinds.index(group.kind), np.searchsorted(radii, group.radius)] = by_host[:, :, g]
-    mean = bootstrap_mean(shares.reshape(n_hosts, -1), resamples=resamples, seed=seed)
-    estimates = {"": mean.mean, "_low": mean.low, "_high": mean.high}
+    found = mean_interval(shares.reshape(n_hosts, -1), resamples=resamples, seed=seed)
+    estimates = {"": found.mean, "_low": np.clip(found.low, 0, 1), "_high": np.clip(found.high, 0, 1)}
     provenance = {**provenance_of(flow), "seed": seed}
     where = {**along(flow, INJECTED), KIND: np.array(kinds)}
     made = {

@@ -9,9 +9,9 @@ import pandas as pd
 import xarray as xr
 
 from residyn.errors import DataError
-from residyn.numerics.resampling import bootstrap_mean
+from residyn.numerics.groups import mean_interval
 from residyn.teleports.flow import at_horizon
-from residyn.teleports.groups import group_coords, groups_of, host_means, returned
+from residyn.teleports.groups import group_coords, groups_of, host_means, returned, without_rounding
 from residyn.teleports.labels import (
     GROUP,
     HOST,
@@ -42,6 +42,15 @@ _AT_TARGET = (
     "norm_ratio",
     "mahalanobis",
 )
+_SHARE, _COSINE, _SIZE = (0.0, 1.0), (-1.0, 1.0), (0.0, np.inf)
+_BOUNDS = {
+    **dict.fromkeys(("pull", "pull_passive", "pull_plane", "pull_plane_passive"), _COSINE),
+    **dict.fromkeys(("returned", "top1_changed", "off_plane_share"), _SHARE),
+    **dict.fromkeys(("amplification", "relative_distance", "kl", "distance", "displacement_norm"), _SIZE),
+    **dict.fromkeys(("norm_ratio", "mahalanobis", OF_STATES), _SIZE),
+    "pull_excess": (-2.0, 2.0),
+}
+"""The smallest and the largest value of a quantity, which no interval leaves."""
 _ENDS = {
     "mean": "mean over hosts",
     "low": "lower end of the 95 % bootstrap interval over hosts",
@@ -54,9 +63,11 @@ def summary(flow: xr.Dataset, *, resamples: int = 1000, seed: int = 0) -> xr.Dat
 
     teleports_by_host (quantity_of_flow, host, injected, group): the mean over the group's targets, NaN left out.
     teleports_mean, teleports_low, teleports_high (quantity_of_flow, injected, group): the mean over hosts and its
-    95 % bootstrap interval; teleports_n_hosts counts the hosts that are defined. Hosts are resampled, not targets,
-    which share a host and are no replicates; with one host the interval is NaN. The coordinates
-    `target_kind` and `radius` (group) say what a group is; `n_targets` counts its targets.
+    95 % bootstrap interval, widened for few hosts and kept within what the quantity can be; teleports_n_hosts
+    counts the hosts that are defined. Hosts are resampled, not targets, which share a host and are no replicates;
+    with one host the interval is NaN. The coordinates `target_kind` and `radius` (group) say what a group is;
+    `n_targets` counts its targets. rho and amplification within 1e-9 of 1 are 1, pull and pull_excess within 1e-9
+    of 0 are 0: the rest is rounding.
 
     Quantities: pull, pull_passive, pull_plane and pull_plane_passive; pull_excess = pull − pull_passive, above 0
     only where a state is pulled back; rho, amplification and relative_distance at the horizon; returned, the share
@@ -72,7 +83,7 @@ def summary(flow: xr.Dataset, *, resamples: int = 1000, seed: int = 0) -> xr.Dat
         # It is a number of the model: as a coordinate it would be one model's beside another's.
         values[OF_STATES] = np.broadcast_to(flow[OF_STATES].values[:, None], values["rho"].shape)
     names = list(values)
-    by_host = np.stack([host_means(values[name], groups) for name in names])
+    by_host = np.stack([host_means(without_rounding(name, values[name]), groups) for name in names])
     coords = {
         **along(flow, HOST, INJECTED),
         **group_coords(groups),
@@ -80,7 +91,9 @@ def summary(flow: xr.Dataset, *, resamples: int = 1000, seed: int = 0) -> xr.Dat
         "n_targets": (GROUP, np.array([len(group.targets) for group in groups])),
     }
     coords.pop(OF_STATES, None)
-    return _estimated(xr.Dataset(coords=coords, attrs=provenance_of(flow)), by_host, resamples, seed)
+    return _estimated(
+        xr.Dataset(coords=coords, attrs=provenance_of(flow)), by_host, _bounds(names), resamples, seed
+    )
 
 
 def beside(
@@ -89,10 +102,10 @@ def beside(
     """Summaries of one experiment on a trained model and on untrained ones, along a dimension `model`.
 
     `model` is "trained", "untrained 0", "untrained 1", …, and last "trained − untrained": by host, the trained
-    model's value minus the mean over the untrained ones, with a bootstrap interval over the same hosts. That
-    interval is for these untrained models: how they differ is seen in their own rows. Same variables as `summary`,
-    of the quantities that all models have. Raises DataError for no untrained model, and where hosts, places or
-    groups differ.
+    model's value minus the mean over the untrained ones, with an interval over the same hosts as `summary` has it.
+    That interval is for these untrained models: how they differ is seen in their own rows. Same variables as
+    `summary`, of the quantities that all models have. Raises DataError for no untrained model, and where hosts,
+    places or groups differ.
     """
     if not untrained:
         raise DataError("A trained model is put beside untrained ones; none was given. Give at least one summary.")
@@ -115,11 +128,15 @@ def beside(
                     "Teleport both from the same hosts, at the same places, to the same kinds of targets."
                 )
     others = np.stack([one["teleports_by_host"].values for one in untrained])
-    own = trained["teleports_by_host"].values
-    apart = _estimated(trained, own - others.mean(axis=0), resamples, seed)
+    apart = trained["teleports_by_host"].values - others.mean(axis=0)
+    apart = np.stack(
+        [without_rounding(name, values, difference=True) for name, values in zip(common, apart, strict=True)]
+    )
+    low, high = _bounds(common)
+    difference = _estimated(trained, apart, (low - high, high - low), resamples, seed)
     labels = [TRAINED, *(f"untrained {i}" for i in range(len(untrained))), DIFFERENCE]
     index = pd.Index(labels, name=MODEL)
-    parts = [trained, *untrained, apart]
+    parts = [trained, *untrained, difference]
     return xr.concat(
         parts, dim=index, data_vars="all", coords="minimal", compat="override", combine_attrs="override"
     )
@@ -155,11 +172,26 @@ def teleport_table(summaries: xr.Dataset) -> pd.DataFrame:
     return frame
 
 
-def _estimated(like: xr.Dataset, by_host: np.ndarray, resamples: int, seed: int) -> xr.Dataset:
+def _bounds(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The smallest and the largest value of each quantity, (quantity_of_flow,) each."""
+    low, high = np.array([_BOUNDS.get(name, (-np.inf, np.inf)) for name in names]).T
+    return low, high
+
+
+def _estimated(
+    like: xr.Dataset, by_host: np.ndarray, bounds: tuple[np.ndarray, np.ndarray], resamples: int, seed: int
+) -> xr.Dataset:
     """The variables of a summary of values (quantity_of_flow, host, injected, group), labelled as `like`."""
     n_quantities, n_hosts, *rest = by_host.shape
     columns = by_host.swapaxes(0, 1).reshape(n_hosts, -1)
-    found = bootstrap_mean(columns, resamples=resamples, seed=seed)
+    found = mean_interval(columns, resamples=resamples, seed=seed)
+    lowest, highest = (np.repeat(ends, columns.shape[1] // n_quantities) for ends in bounds)
+    estimates = {
+        "n_hosts": found.n,
+        "mean": found.mean,
+        "low": np.clip(found.low, lowest, highest),
+        "high": np.clip(found.high, lowest, highest),
+    }
     dims = (QUANTITY, INJECTED, GROUP)
     common = {
         "units": "those of the quantity",
@@ -178,9 +210,8 @@ def _estimated(like: xr.Dataset, by_host: np.ndarray, resamples: int, seed: int)
         )
     }
     for end, definition in {**_ENDS, "n_hosts": "hosts that the mean is over"}.items():
-        values = found.n if end == "n_hosts" else getattr(found, end)
         made[f"teleports_{end}"] = label(
-            values.reshape(n_quantities, *rest),
+            estimates[end].reshape(n_quantities, *rest),
             dims,
             along(like, *dims),
             quantity=f"teleports_{end}",

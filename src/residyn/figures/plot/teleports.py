@@ -21,8 +21,10 @@ ROW_MM = (style.WIDTH_MM, 45.0)
 ROW_BOX = (14 / 180, 9 / 45, 148 / 180, 28 / 45)
 """A page of one row, and the row's axes in it."""
 
-MOST = 5
+MOST = 6
 """How many places stand side by side."""
+_WIDE = 5
+"""How many of them leave room above each for its name and, in words, for how far its arrows go."""
 
 _KEPT = Normalize(0.0, 2.0)
 _CLOUD = "#dfb04a"
@@ -75,16 +77,17 @@ def teleports(
 def teleport_row(
     flow: xr.Dataset, *, host: int = 0, cloud: xr.DataArray | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Panel L whole: `teleports` at up to five places side by side, evenly spaced among those of the flow.
+    """Panel L whole: `teleports` at up to six places side by side, evenly spaced among those of the flow.
 
-    Arguments and errors are those of `teleports`. The fields are children of `ax`, which fill it; the legend
+    Arguments and errors are those of `teleports`. With more than five places, how many sublayers arrows span
+    stands above each as a number, "+12". The fields are children of `ax`, which fill it; the legend
     above, the colour bar on the right and the titles need room around it.
     """
     fields.check_flow(flow)
     there = flow.sizes[INJECTED]
     places = np.unique(np.linspace(0, there - 1, min(MOST, there)).round().astype(int))
     drawn = [fields.field_of(flow, host, int(place)) for place in places]
-    sheet = fields.sheet_of(flow, host)
+    sheet, narrow = fields.sheet_of(flow, host), len(places) > _WIDE
     width = (1 - _GAP * (len(places) - 1)) / len(places)
     with style.context():
         ax = ax if ax is not None else style.new_figure(*ROW_MM).add_axes(ROW_BOX)
@@ -92,14 +95,14 @@ def teleport_row(
         for column, (place, field) in enumerate(zip(places, drawn, strict=True)):
             inner = ax.inset_axes((column * (width + _GAP), 0.0, width, 1.0))
             _draw(inner, field, sheet, None if cloud is None else fields.cloud_of(cloud, flow, int(place)))
-            _title(inner, field)
+            _title(inner, field, narrow=narrow)
             inner.set_xlabel("PC1")
             if column:
                 inner.set_yticklabels([])
             else:
                 inner.set_ylabel("PC2")
         _colourbar(ax, drawn, left=1.012, width=0.009)
-        parts.legend_above(ax, _entries(sheet, with_cloud=cloud is not None), [])
+        parts.legend_above(ax, _entries(sheet, with_cloud=cloud is not None, narrow=narrow), [])
     return ax
 
 
@@ -151,9 +154,9 @@ def _number(score: float) -> str:
     return digits.replace("-", "−")
 
 
-def _title(ax: Axes, field: Field) -> None:
-    """The place on the left and the arrows' span on the right, over the axes."""
-    span = f"{field.span} sublayer{'' if field.span == 1 else 's'}"
+def _title(ax: Axes, field: Field, *, narrow: bool = False) -> None:
+    """The place on the left and the arrows' span on the right, over the axes; as a number alone where narrow."""
+    span = f"+{field.span}" if narrow else f"{field.span} sublayer{'' if field.span == 1 else 's'}"
     for x, side, words, colour in ((0.0, "left", field.name, style.INK), (1.0, "right", span, style.MUTED)):
         ax.annotate(
             words, (x, 1.0), xycoords="axes fraction", xytext=(0, 2.0), textcoords="offset points",
@@ -161,7 +164,7 @@ def _title(ax: Axes, field: Field) -> None:
         )  # fmt: skip
 
 
-def _entries(sheet: Sheet, *, with_cloud: bool) -> list[tuple[Artist, str]]:
+def _entries(sheet: Sheet, *, with_cloud: bool, narrow: bool = False) -> list[tuple[Artist, str]]:
     arrow = Line2D(
         [], [], linestyle="none", marker=r"$\rightarrow$", markersize=6, color=style.INK, markeredgewidth=0
     )
@@ -169,7 +172,7 @@ def _entries(sheet: Sheet, *, with_cloud: bool) -> list[tuple[Artist, str]]:
     dot = Line2D([], [], linestyle="none", marker="o", markersize=3, color=_CLOUD, markeredgewidth=0)
     factor = "true length" if sheet.factor == 1 else f"× {sheet.factor:g}"
     entries: list[tuple[Artist, str]] = [
-        (arrow, f"displacement, {factor}"),
+        (arrow, f"displacement{' over +n sublayers' if narrow else ''}, {factor}"),
         (control, "control (hollow: its start)"),
     ]
     return [*entries, (dot, "samples' states")] if with_cloud else entries
