@@ -28,12 +28,16 @@ def test_every_unit_is_in_the_histogram_and_every_null_above_it(means):
     np.testing.assert_allclose(places, found["rotations_null_mean"].mean("unit"))
     spans = [np.ptp([end[0] for end in item.lines[2][0].get_segments()[0]]) / 2 for item in nulls]
     np.testing.assert_allclose(spans, 2 * np.sqrt((found["rotations_null_sd"] ** 2).mean("unit")))
+    (line,) = (line for line in ax.lines if line.get_label() == "mean over units")
+    np.testing.assert_allclose(line.get_xdata(), found["rotations"].mean())
     heights = [float(item.lines[0].get_ydata()[0]) for item in nulls]
     assert min(heights) > max(patch.get_height() for patch in ax.patches)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "mean over units",
         "points shuffled (the paper's), ± 2 sd",
         "signs of steps flipped, ± 2 sd",
         "steps permuted, ± 2 sd",
+        "phases drawn (as smooth), ± 2 sd",
     ]
 
 

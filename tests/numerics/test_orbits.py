@@ -82,6 +82,24 @@ def test_a_random_walk_turns_clockwise_eleven_times():
     assert signed.std() == pytest.approx(1.65, abs=0.1)
 
 
+def going_on(rng, units, sublayers, share=0.8):
+    """Smooth walks without rotation: each step keeps a share of the one before."""
+    steps = rng.standard_normal((units, sublayers + 50))
+    for place in range(1, sublayers + 50):
+        steps[:, place] += share * steps[:, place - 1]
+    return np.cumsum(steps[:, 50:], axis=1)
+
+
+def test_over_sixty_points_smooth_walks_turn_half_as_often_as_rough_ones_and_three_circles_three_times():
+    rng = np.random.default_rng(0)
+    smooth = going_on(rng, 4000, 60)
+    assert orbits.rotations(smooth, orbits.gradient(smooth))[0].mean() == pytest.approx(-4.6, abs=0.1)
+    rough = going_on(rng, 4000, 60, 0)
+    assert orbits.rotations(rough, orbits.gradient(rough))[0].mean() == pytest.approx(-10.2, abs=0.1)
+    around = np.sin(np.linspace(0, 6 * np.pi, 60) + rng.uniform(0, 6, (100, 1)))
+    assert orbits.rotations(around, orbits.gradient(around))[0].mean() == pytest.approx(-3.0, abs=0.1)
+
+
 KIND = np.array(["within", "cross"] * 7 + ["within"])
 
 
@@ -98,7 +116,7 @@ def test_shuffled_points_keep_pairs_and_lose_the_gradient():
     assert not np.allclose(slope, orbits.gradient(drawn))
 
 
-@pytest.mark.parametrize("draw", [orbits.flipped_steps, orbits.permuted_steps])
+@pytest.mark.parametrize("draw", [orbits.flipped_steps, orbits.permuted_steps, orbits.drawn_phases])
 def test_nulls_of_steps_keep_that_y_is_the_gradient(draw):
     x = paths()
     drawn, slope = draw(x, KIND, 4, np.random.default_rng(1))
@@ -126,3 +144,35 @@ def test_permuted_steps_keep_the_end_and_stay_in_their_kind():
         np.testing.assert_allclose(
             np.sort(steps[2][:, kind == KIND], axis=1), np.sort(own[:, kind == KIND], axis=1), atol=1e-9
         )
+
+
+def lag(paths):
+    """Autocorrelation of steps, over those typical of their place, at lag 1; by unit."""
+    steps = np.diff(paths, axis=-1)
+    steps = steps / np.median(np.abs(steps), axis=-2, keepdims=True)
+    return (steps[..., 1:] * steps[..., :-1]).sum(axis=-1) / (steps**2).sum(axis=-1)
+
+
+def test_drawn_phases_keep_smoothness_and_sizes_and_move_what_is_where():
+    rng = np.random.default_rng(0)
+    sizes = np.exp(np.arange(40) / 12) * np.where(np.arange(40) % 2, 3, 1)
+    x = np.cumsum(np.diff(going_on(rng, 50, 41), axis=1) * sizes, axis=1)
+    drawn, _ = orbits.drawn_phases(x, KIND, 60, np.random.default_rng(1))
+    assert lag(x).mean() > 0.7
+    np.testing.assert_allclose(lag(drawn).mean(axis=0), lag(x), atol=0.15)
+    assert lag(drawn).mean() == pytest.approx(lag(x).mean(), abs=0.03)
+    typical = np.median(np.abs(np.diff(drawn, axis=2)), axis=(0, 1)) / np.median(
+        np.abs(np.diff(x, axis=1)), axis=0
+    )
+    assert typical.min() > 0.5
+    assert typical.max() < 2
+    alike = [np.corrcoef(np.diff(one, axis=1).ravel(), np.diff(x, axis=1).ravel())[0, 1] for one in drawn]
+    assert np.abs(np.mean(alike)) < 0.2
+
+
+def test_drawn_phases_are_the_same_for_all_units_and_move_none_that_rests():
+    x = paths()
+    x[1], x[2] = x[0], 4
+    drawn, _ = orbits.drawn_phases(x, KIND, 3, np.random.default_rng(1))
+    np.testing.assert_array_equal(drawn[:, 1], drawn[:, 0])
+    np.testing.assert_array_equal(drawn[:, 2], np.full((3, 16), 4.0))

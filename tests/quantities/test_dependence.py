@@ -147,11 +147,12 @@ def test_one_document_holds_nothing_out(make_states: Make) -> None:
         assert np.isfinite(found[name]).all()
 
 
-def test_a_small_half_of_documents_bounds_the_components(make_states: Make) -> None:
+def test_a_half_of_one_document_leaves_the_joint_share_undefined(make_states: Make) -> None:
     found = dependence(shared(make_states, np.where(np.arange(1000) < 12, 1, 2)))
-    assert found["step_r2_joint"].attrs["parameters"] == '{"components": 2, "samples": 1000}'
     assert sizes(found["step_r2_joint"]) == (988, 12)
-    assert np.isfinite(found["step_r2_joint"]).all()
+    assert np.isnan(found["step_r2_joint"]).all()
+    assert "all the same or of one document" in found["step_r2_joint"].attrs["note"]
+    assert np.isfinite(found["step_r2"]).all()
     few = dependence(shared(make_states, np.where(np.arange(1000) < 2, 1, 2)))
     for name in ("step_r2", "step_r2_joint"):
         assert np.isnan(few[name]).all()
@@ -174,7 +175,7 @@ def test_many_samples_are_thinned_for_the_joint_share_alone(
     states = coupled(make_states, n=300)
     monkeypatch.setattr(module, "MOST_JOINT", 120)
     found = dependence(states)
-    assert found["step_r2_joint"].attrs["parameters"] == '{"components": 12, "samples": 120}'
+    assert found["step_r2_joint"].attrs["parameters"] == '{"folds": 2, "samples": 120}'
     assert found["step_r2_joint"][3] > 0.9
     assert found["step_r2"].attrs["n_samples"] == 300
 

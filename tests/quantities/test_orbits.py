@@ -7,7 +7,8 @@ import xarray as xr
 import residyn as rd
 from residyn.errors import DataError, UsageError
 from residyn.numerics import orbits as numerics
-from residyn.quantities.orbits import orbits, orbits_table
+from residyn.quantities.orbits import SMOOTH, orbits, orbits_mean_table, orbits_table
+from residyn.report.captions import beyond
 from residyn.schema import Sublayer, label_states
 
 
@@ -36,6 +37,78 @@ def test_units_that_turn_on_circles_are_told_from_paths_of_the_same_steps():
     phase = np.linspace(0, 40, 32) + np.random.default_rng(0).uniform(0, 6, (60, 1))
     found = orbits(means(np.sin(phase / 3)), repeats=99)
     assert (found["rotations_p"].sel(null=["signs flipped", "steps permuted"]) <= 0.02).mean() > 0.9
+
+
+def rotators(seed=0, units=128, turning=6, sublayers=60):
+    """Random walks, of which the first few go around three times instead, in noise."""
+    rng = np.random.default_rng(seed)
+    x = np.cumsum(rng.standard_normal((units, sublayers)), axis=1)
+    phase = np.linspace(0, 6 * np.pi, sublayers) + rng.uniform(0, 6, (turning, 1))
+    x[:turning] = 5 * np.sin(phase) + 0.1 * rng.standard_normal((turning, sublayers))
+    return x
+
+
+def test_six_rotators_among_many_walks_are_found_and_turn_less_often():
+    found = orbits(means(rotators()))
+    table = orbits_table(found)
+    for null in ("signs flipped", "steps permuted"):
+        p = found["rotations_p_family"].sel(null=null)
+        assert (p[:6] <= 0.05).all()
+        assert (p[6:] > 0.05).all()
+        assert float(found["rotations_p_adjusted"].sel(null=null).min()) > 0.05
+        rows = table[(table["null"] == null) & (table["p_family"] <= 0.05)]
+        assert list(rows["unit"]) == list(range(6))
+        assert set(rows["direction"]) == {"less often"}
+        row = orbits_mean_table(found).set_index("null").loc[null]
+        assert (row["units_more_often"], row["units_less_often"]) == (0, 6)
+    assert (found["rotations_p_family"].sel(null=SMOOTH) > 0.05).all()
+    assert "0 and 6 with signs flipped, 0 and 6 with steps permuted and 0 and 0 with" in beyond.orbits(found)[1]
+
+
+def smooth(seed, units=60, sublayers=60):
+    """Walks whose steps go on, with an autocorrelation of 0.8, and do not rotate."""
+    steps = np.random.default_rng(seed).standard_normal((units, sublayers + 50))
+    for place in range(1, sublayers + 50):
+        steps[:, place] += 0.8 * steps[:, place - 1]
+    return np.cumsum(steps[:, 50:], axis=1)
+
+
+def test_smooth_walks_are_not_said_to_rotate():
+    found = [orbits(means(smooth(seed)), repeats=99) for seed in range(40)]
+    of_mean = np.array([one["rotations_mean_p"].sel(null=SMOOTH) for one in found])
+    of_unit = np.array([one["rotations_p"].sel(null=SMOOTH) for one in found])
+    assert (of_mean <= 0.05).mean() <= 0.1
+    assert (of_unit <= 0.05).mean() <= 0.05
+    first = found[int(np.argmax(of_mean))]
+    for null in ("signs flipped", "steps permuted"):
+        assert float(first["rotations_mean_p"].sel(null=null)) == 0.01
+        assert float(first["rotations_mean_difference"].sel(null=null)) < -3
+    text = beyond.orbits(first)
+    assert "less often than with signs flipped" in text[0]
+    assert "not clearly more or less often than with phases drawn" in text[0]
+    assert text[2] == (
+        "Of these nulls only phases drawn keeps how smooth a path is; beside it the mean over units is as "
+        "expected, so that a difference from the others need be no more than one of smoothness."
+    )
+
+
+def test_the_mean_over_units_comes_first_with_its_direction():
+    found = orbits(means(walks(40, sublayers=60)), repeats=49)
+    assert list(found)[:4] == [
+        "rotations_mean",
+        "rotations_mean_null",
+        "rotations_mean_difference",
+        "rotations_mean_p",
+    ]
+    mean = float(found["rotations"].mean())
+    assert float(found["rotations_mean"]) == pytest.approx(mean)
+    of_null = found["rotations_mean_null"].mean("draw")
+    np.testing.assert_allclose(found["rotations_mean_difference"], abs(mean) - np.abs(of_null))
+    table = orbits_mean_table(found)
+    assert list(table["null"]) == list(found["null"].values)
+    assert table["direction"][0] == "more often"
+    np.testing.assert_allclose(table["p"], found["rotations_mean_p"])
+    np.testing.assert_allclose(table["rotations"], mean)
 
 
 def flipped(seed):
@@ -113,8 +186,10 @@ def test_three_sublayers_and_units_at_rest_are_undefined():
 
 def test_the_table_has_a_row_for_each_unit_and_null():
     table = orbits_table(orbits(means(walks(4)), repeats=5))
-    assert len(table) == 12
-    assert {"unit", "null", "rotations", "p", "p_adjusted", "z"} <= set(table)
+    assert len(table) == 16
+    assert {"unit", "null", "rotations", "p", "p_adjusted", "p_family", "direction", "z"} <= set(table)
+    larger = table["rotations"].abs() > table["null_mean"].abs()
+    assert list(table["direction"]) == ["more often" if more else "less often" for more in larger]
 
 
 def test_what_cannot_be_done_is_said():

@@ -466,6 +466,40 @@ def test_in_another_basis_and_over_orbits():
     )
 
 
+def turning(p_of_smooth):
+    nulls = ["points shuffled", "steps permuted", "phases drawn"]
+    return xr.Dataset(
+        {
+            "rotations": ("unit", [-10.0, -12, np.nan]),
+            "rotations_null_mean": (("null", "unit"), [[0.0, 0.5, 0.1], [-13, -14, np.nan], [-11, -11, np.nan]]),
+            "rotations_mean_p": ("null", [0.005, 0.02, p_of_smooth]),
+            "rotations_p_family": (("null", "unit"), [[0.01, 0.01, np.nan], [0.01, 0.2, np.nan], [1, 1, np.nan]]),
+        },
+        coords={"null": nulls},
+    )
+
+
+def test_how_often_units_turn_is_said_with_its_direction():
+    assert beyond.orbits(turning(0.4)) == (
+        "The 3 units turn −11 times on average: more often than with points shuffled (0.2, p\xa0=\xa00.005), less "
+        "often than with steps permuted (−13.5, p\xa0=\xa00.02), not clearly more or less often than with phases "
+        "drawn (−11, p\xa0=\xa00.4).",
+        "Units that turn more often and that turn less often than the null's, at p ≤ 0.05 over all units "
+        "together: 2 and 0 with points shuffled, 0 and 1 with steps permuted and 0 and 0 with phases drawn.",
+        "Of these nulls only phases drawn keeps how smooth a path is; beside it the mean over units is as "
+        "expected, so that a difference from the others need be no more than one of smoothness.",
+    )
+    assert beyond.orbits(turning(0.01))[2] == (
+        "Of these nulls only phases drawn keeps how smooth a path is; its mean differs too, by more than "
+        "smoothness explains."
+    )
+    undefined = beyond.orbits(turning(np.nan))
+    assert len(undefined) == 2
+    assert "phases" not in undefined[0]
+    earlier = turning(0.4).drop_vars("rotations_p_family").isel(null=[0, 1])
+    assert len(beyond.orbits(earlier)) == 1
+
+
 @pytest.mark.filterwarnings("error")
 def test_one_transition_that_is_not_defined_leaves_the_averages_of_the_others():
     r = of_transitions([[0.9, 0.7], [0.1, 0.3], [np.nan] * 2, [0.9, 0.9], [0.6, 0.6]], "unit")

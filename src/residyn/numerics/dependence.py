@@ -11,13 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import linalg
 
 from residyn.numerics import pca
 from residyn.numerics.groups import groups_of
 from residyn.numerics.moments import LEAST_SAMPLES
 
-PENALTIES = 10.0 ** np.arange(-8, 3.25, 0.25)
-"""Ridge penalties tried, as multiples of the largest principal component's square: from none to all."""
+PENALTIES = 10.0 ** np.arange(-11, 3.25, 0.25)
+"""Ridge penalties tried, as multiples of the inputs' sum of squares: from none, but for rounding, to all."""
+FOLDS = 2
+"""Parts of the fitted half by which the penalty is chosen."""
 
 _TILE_VALUES = 1 << 17
 """Values converted to float64 at a time: 1 MiB, which a core's cache holds."""
@@ -120,82 +123,139 @@ def halves(clusters: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return (first, second) if len(first) >= len(second) else (second, first)
 
 
-def joint_share(
-    state: np.ndarray, step: np.ndarray, split: tuple[np.ndarray, np.ndarray], n_components: int
-) -> float:
-    """R² of whole steps (n, D) on the whole states (n, D) they leave, each half predicted from the other, ≤ 1.
+def folds(clusters: np.ndarray, split: tuple[np.ndarray, np.ndarray], seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The part, 0 … `FOLDS` − 1, of each sample of either half, by which its ridge's penalty is chosen.
 
-    Steps are differences taken in float64; states may be of any float width, and are centred in float64.
-    A ridge regression on the first `n_components` principal components of the fitted half's states; its penalty,
-    one of `PENALTIES`, minimises generalised cross-validation within that half (Golub, Heath & Wahba 1979).
-    1 − Σ‖Δ − prediction‖² / Σ‖Δ − mean‖² over both halves, the mean that of the half that was fitted. NaN where a
-    half's states are all the same, or no step differs from another. Call it within `pca.one_thread()`.
+    `clusters` (N,) as in `halves`, whose result `split` is: parts hold whole clusters, about equally many samples
+    each. A half of a single cluster has one part, and nothing to choose a penalty by.
     """
-    parts = [_half(state[rows], step[rows]) for rows in split]
+    first, second = (groups_of(clusters[rows], FOLDS, seed) for rows in split)
+    return first, second
+
+
+def joint_share(
+    state: np.ndarray,
+    step: np.ndarray,
+    split: tuple[np.ndarray, np.ndarray],
+    parts: tuple[np.ndarray, np.ndarray],
+    penalties: np.ndarray = PENALTIES,
+) -> float:
+    """R² of whole steps (N, D) on the whole states (N, D) they leave, each half predicted from the other, ≤ 1.
+
+    Steps are differences taken in float64; states may be of any float width. A ridge regression on all units,
+    each divided by its standard deviation in the fitted half, so that a unit that varies little is heard as well
+    as one that varies much. Its penalty, one of `penalties` (P,), multiples of the sum of squares of these inputs,
+    is that of least error when each of the half's `parts` (`folds`) is predicted from its others.
+    1 − Σ‖Δ − prediction‖² / Σ‖Δ − mean‖² over both halves, the mean that of the half that was fitted. NaN where a
+    half's states are all the same or has but one part, or no step differs from another. Beside its arguments it
+    holds a few copies of them in float64. Call it within `pca.one_thread()`.
+    """
+    if any(np.ptp(part) == 0 for part in parts):
+        return float("nan")
     left = total = 0.0
-    for fitted, held in (parts, parts[::-1]):
-        errors = _held_out_errors(fitted, held, n_components)
+    for (fitted, held), part in zip((split, split[::-1]), parts, strict=True):
+        errors = _held_out_errors(_halved(state, step, fitted, held), part, penalties)
         left, total = left + errors[0], total + errors[1]
     return 1 - left / total if total > 0 else float("nan")
 
 
 @dataclass(frozen=True)
-class _Half:
-    """Of a half of the samples: states and steps (n, D) about their means (D,), and the steps' sum of squares."""
+class _Halved:
+    """States and steps of the fitted half (n, D) and of the held one (m, D), about the means of the fitted.
+
+    States are over the fitted half's standard deviations, and 0 where these are. Of many units, the states'
+    products with the fitted ones, `inner` (n, n) and `across` (m, n), are the smaller matrices.
+    """
 
     states: np.ndarray
-    state_mean: np.ndarray
+    held_states: np.ndarray
     steps: np.ndarray
-    step_mean: np.ndarray
-    square: float
+    held_steps: np.ndarray
+    inner: np.ndarray | None
+    across: np.ndarray | None
 
 
-def _half(state: np.ndarray, step: np.ndarray) -> _Half:
-    states, state_mean = pca.centred(state)
-    steps, step_mean = pca.centred(step)
-    return _Half(states, state_mean, steps, step_mean, _square(steps))
+def _halved(state: np.ndarray, step: np.ndarray, fitted: np.ndarray, held: np.ndarray) -> _Halved:
+    # A unit that is the same in all of the half leaves exact zeros, in `pca.centred` and nowhere else.
+    states, mean = pca.centred(state[fitted])
+    spread = np.sqrt(np.einsum("nd,nd->d", states, states) / len(states))
+    scale = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0)
+    other = np.subtract(state[held], mean, dtype=np.float64)
+    states *= scale
+    other *= scale
+    steps, mean = pca.centred(step[fitted])
+    wide = len(states) < states.shape[1]
+    inner, across = (states @ states.T, other @ states.T) if wide else (None, None)
+    return _Halved(states, other, steps, step[held] - mean, inner, across)
 
 
-def _held_out_errors(fitted: _Half, held: _Half, n_components: int) -> tuple[float, float]:
+def _held_out_errors(of: _Halved, part: np.ndarray, penalties: np.ndarray) -> tuple[float, float]:
     """Squared errors on the held half of the ridge fitted to the other, and of that one's mean."""
-    states, steps = fitted.states, fitted.steps
-    state_shift, step_shift = held.state_mean - fitted.state_mean, held.step_mean - fitted.step_mean
-    total = held.square + len(held.steps) * float(step_shift @ step_shift)
-    n, n_units = states.shape
-    k = pca.n_components(n_components, n, n_units)
-    # Of the two matrices with the same eigenvalues, the smaller. What predicts is `loadings` (D, k), then `image`
-    # (k, D) over square + penalty: never divided by a square alone, which is rounding beyond the states' rank.
-    if n < n_units:
-        square, left = pca.largest(states @ states.T, k)
-        loadings, image = states.T @ left, left.T @ steps
-        explained = np.einsum("kd,kd->k", image, image)
-    else:
-        square, loadings = pca.largest(states.T @ states, k)
-        image = (states @ loadings).T @ steps
-        explained = np.einsum("kd,kd->k", image, image)
-        explained = np.divide(explained, square, out=np.zeros_like(square), where=square > 0)
-    if square[0] <= 0:
+    total, scale = _square(of.held_steps), _square(of.states)
+    if scale <= 0:
         return float("nan"), total
-    penalty = _penalty(square, explained, fitted.square, n)
-    scores = held.states @ loadings + state_shift @ loadings
-    # In place: a fresh array of this size costs more than the arithmetic on it.
-    error = scores @ (image / (square + penalty)[:, None])
-    np.subtract(held.steps, error, out=error)
-    error += step_shift
-    return _square(error), total
+    tried = penalties * scale
+    chosen = tried[0]
+    if len(tried) > 1:
+        inner = [_errors_of_part(of, part != one, tried) for one in range(part.max() + 1)]
+        chosen = tried[np.argmin(np.sum(inner, axis=0))]
+    return _square(of.held_steps - _prediction(of, chosen)), total
 
 
-def _penalty(square: np.ndarray, explained: np.ndarray, total: float, n: int) -> float:
-    """The penalty of least generalised cross-validation, of a ridge on n centred samples.
+def _errors_of_part(of: _Halved, fitted: np.ndarray, penalties: np.ndarray) -> np.ndarray:
+    """Squared errors (P,) of the ridge fitted to the samples `fitted` (n,) of the half, on its others.
 
-    `square` σ² (k,) of the components; `explained` (k,) how much of `total`, the sum of squares of the targets,
-    least squares on each would explain.
+    One eigendecomposition serves all penalties. Predictions are P (square + penalty)⁻¹ C, of the states' part
+    along each eigenvector P and what of the steps lies along it, C (r, D): their squares need PᵀP and CCᵀ alone.
     """
-    tried = PENALTIES * square[0]
-    kept = square / (square + tried[:, None])
-    error = total - ((2 - kept) * kept * explained).sum(axis=1)
-    freedom = n - 1 - kept.sum(axis=1)
-    return float(tried[np.argmin(error / freedom**2)])
+    one, other = np.flatnonzero(fitted), np.flatnonzero(~fitted)
+    if of.inner is None:
+        states, mean = pca.centred(of.states[one])
+        square, axes = _eigen(states.T @ states)
+        left, right = states @ axes, (of.states[other] - mean) @ axes
+    else:
+        inner, across = _about(of.inner[np.ix_(one, one)], of.inner[np.ix_(other, one)])
+        square, left = _eigen(inner)
+        right = across @ left
+    steps, mean = pca.centred(of.steps[one])
+    held = of.steps[other] - mean
+    image = left.T @ steps
+    cross = np.einsum("kd,kd->k", right.T @ held, image)
+    both = right.T @ right
+    both *= image @ image.T
+    kept = 1 / (square + penalties[:, None])
+    return _square(held) - 2 * kept @ cross + np.einsum("pk,pk->p", kept @ both, kept)
+
+
+def _prediction(of: _Halved, penalty: float) -> np.ndarray:
+    """The held steps (m, D), about the mean of the fitted, as the ridge fitted to the whole half says them."""
+    if of.inner is None or of.across is None:
+        matrix = of.states.T @ of.states
+        matrix.flat[:: len(matrix) + 1] += penalty
+        return of.held_states @ _solved(matrix, of.states.T @ of.steps)
+    matrix = of.inner.copy()
+    matrix.flat[:: len(matrix) + 1] += penalty
+    return _solved(matrix, of.across.T).T @ of.steps
+
+
+def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The solution of a positive definite system; the matrix is overwritten."""
+    factor = linalg.cho_factor(matrix, overwrite_a=True, check_finite=False)
+    return linalg.cho_solve(factor, right, check_finite=False)
+
+
+def _eigen(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues, ≥ 0, and vectors of a symmetric matrix, which is overwritten."""
+    square, vectors = linalg.eigh(matrix, driver="evd", overwrite_a=True, check_finite=False)
+    return np.maximum(square, 0.0), vectors
+
+
+def _about(inner: np.ndarray, across: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Products of n samples among themselves (n, n) and of others with them (m, n), about the mean of the n."""
+    of_mean = inner.mean(axis=0)
+    square = of_mean.mean()
+    inner = inner - of_mean - (of_mean - square)[:, None]
+    return inner, across - of_mean - (across.mean(axis=1) - square)[:, None]
 
 
 def paired(block: np.ndarray, width: int) -> Iterator[np.ndarray]:

@@ -1,4 +1,4 @@
-"""The p of a test from draws of its null, and many tests at once."""
+"""The p of a test from draws of its null, and of many tests at once."""
 
 from __future__ import annotations
 
@@ -26,6 +26,34 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     adjusted = np.full(flat.shape, np.nan)
     adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
     return adjusted.reshape(p.shape)
+
+
+def largest_of_all(observed: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """The p of many tests (D,), two-sided, so that under the nulls of all, 5 % of data have any p of 0.05 or less.
+
+    `draws` (R, D) are of all tests together, and what the tests share they share. Values are taken from the mean
+    of the observed one and its draws, in their standard deviations, so that tests of unlike spread count alike;
+    the p of the farthest is the share of draws whose own farthest is as far, of the second that among the tests
+    without the first, and so on (step-down maxT; Westfall & Young 1993, algorithm 2.8). The least p is 1/(1 + R)
+    for any number of tests. A test that no draw moves by more than `ROUNDING` has p = 1; NaN where the observed
+    value or a draw is not finite, which is no test.
+    """
+    every = np.concatenate([observed[None], draws]).astype(np.float64)
+    adjusted = np.full(observed.shape, np.nan)
+    known = np.flatnonzero(np.isfinite(every).all(axis=0))
+    if not len(known):
+        return adjusted
+    far = np.abs(every[:, known] - every[:, known].mean(axis=0))
+    spread = every[:, known].std(axis=0)
+    moved = spread > ROUNDING * np.abs(observed[known])
+    far = np.divide(far, spread, out=np.zeros_like(far), where=moved)
+    order = np.argsort(-far[0], kind="stable")
+    far = far[:, order]
+    # Column k: the farthest of the tests from the k-th on.
+    farthest = np.maximum.accumulate(far[1:, ::-1], axis=1)[:, ::-1]
+    p = (1 + (farthest >= far[0] * (1 - ROUNDING)).sum(axis=0)) / (1 + len(draws))
+    adjusted[known[order]] = np.maximum.accumulate(p)
+    return adjusted
 
 
 def p_values(observed: np.ndarray, draws: np.ndarray, alternative: Alternative = "two-sided") -> np.ndarray:

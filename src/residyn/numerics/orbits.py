@@ -1,8 +1,9 @@
 """Phase portraits of units: activation against its gradient over depth, and how often such a path turns around.
 
 Paths are (…, S) along depth, in float64. Where y is the gradient of x, a portrait moves to the right above the
-axis and to the left below it: it turns clockwise whatever the path, and the count says little without a null
-that keeps this.
+axis and to the left below it: it turns clockwise whatever the path, and the rougher the path, the more often. So
+the count says little without a null that keeps y the gradient of x, and nothing of rotation without one that
+keeps how rough the path is.
 """
 
 from __future__ import annotations
@@ -76,6 +77,27 @@ def permuted_steps(x: np.ndarray, kind: np.ndarray, repeats: int, rng: np.random
     return _with_gradient(x, np.moveaxis(np.diff(x, axis=1)[:, order], 1, 0))
 
 
+def drawn_phases(x: np.ndarray, kind: np.ndarray, repeats: int, rng: np.random.Generator) -> Portraits:
+    """Paths as smooth as those of x (D, S) that rise and fall elsewhere, and their gradients, (repeats, D, S).
+
+    Each step is divided by what is typical of it (its median size over units), the spectrum of what is left keeps
+    its amplitudes and is given random phases, the same for all units, so that these stay as alike as they are
+    (Prichard & Theiler 1994), and the step's typical size is put back. Steps are mirrored at the end before: a
+    spectrum takes them as periodic, and the jump from the last to the first would make a smooth path rough.
+    """
+    steps = np.diff(x, axis=1)
+    n = steps.shape[1]
+    typical = np.median(np.abs(steps), axis=0)
+    typical = np.where(typical > 0, typical, 1.0)
+    steps = steps / typical
+    spectrum = np.fft.rfft(np.concatenate([steps, steps[:, ::-1]], axis=1), axis=1)
+    phase = rng.uniform(0, 2 * np.pi, size=(repeats, 1, n + 1))
+    # The mean step is no wave and has no phase.
+    phase[..., 0] = 0
+    drawn = np.fft.irfft(spectrum * np.exp(1j * phase), n=2 * n, axis=-1)[..., :n]
+    return _with_gradient(x, drawn * typical)
+
+
 def _with_gradient(x: np.ndarray, steps: np.ndarray) -> Portraits:
     path = np.concatenate([np.broadcast_to(x[:, :1], (*steps.shape[:2], 1)), steps], axis=-1)
     path = np.cumsum(path, axis=-1)
@@ -87,4 +109,5 @@ NULLS: Mapping[str, Draw] = {
     "points shuffled": shuffled_points,
     "signs flipped": flipped_steps,
     "steps permuted": permuted_steps,
+    "phases drawn": drawn_phases,
 }

@@ -16,12 +16,10 @@ from residyn.numerics.moments import LEAST_SAMPLES
 from residyn.schema import SAMPLE, SUBLAYER, TRANSITION, UNIT, along, documents_of, label_result, transition_coords
 from residyn.walk import Progress, Reading, read_together
 
-COMPONENTS = 50
-"""Most principal components that the whole step is regressed on."""
-SAMPLES_A_COMPONENT = 5
-"""Samples of the smaller half for each of them."""
+LEAST_JOINT = 5
+"""Fewest samples of either half that the whole step is regressed on."""
 MOST_JOINT = 2000
-"""Most samples of that regression: the components of n samples cost n³."""
+"""Most samples of that regression: the eigenvalues of n samples cost n³."""
 
 _PAIRED_VALUES = 1 << 20
 """Values of states and steps held at a time for the estimate of information: 8 MiB."""
@@ -47,9 +45,10 @@ _RESULTS = {
 """Of each result per unit: its units, its definition, and where it is undefined."""
 _JOINT = (
     "1",
-    "held-out R² of the step on the state's principal components by ridge regression, total over units, each half "
-    "of the samples predicted from the other, no document in both",
-    "the states of a half of the samples are all the same, or all steps are",
+    "held-out R² of the whole step on the whole state by ridge regression on all units, z-scored, total over the "
+    "step's units, each half of the samples predicted from the other, no document in both; the penalty is the one "
+    "that predicts best from one part of a half's documents to the other",
+    "the states of a half of the samples are all the same or of one document, or all steps are the same",
 )
 _OF_DOCUMENTS = "of whole documents"
 
@@ -80,11 +79,12 @@ def dependence(states: xr.DataArray, seed: int = 0, progress: Progress | None = 
     infinite where the step is a monotone function of the state.
 
     Of all units together, (transition,):
-    step_r2_joint: held-out R² of the whole step on the whole state, ≤ 1, by ridge regression on the first
-    min(50, n/5) principal components of the fitted half's states, n the samples of the smaller half, the penalty
-    chosen within the fitted half by generalised cross-validation. What attention and MLP write is a function of
-    the state, and of the tokens before: a share near 1 says that the function is nearly linear over these samples.
-    At most 2000 samples, chosen by the seed.
+    step_r2_joint: held-out R² of the whole step on the whole state, ≤ 1, by ridge regression on all units, each
+    divided by its standard deviation in the fitted half. Its penalty is the one that predicts best from one part
+    of that half's documents to the other. What attention and MLP write is a function of the state, and of the
+    tokens before: a share near 1 says that the function is nearly linear over these samples. A low one need not
+    say the contrary: where a half has fewer samples than the states have dimensions, no fit knows the whole map,
+    and the share is a lower bound. At most 2000 samples, chosen by the seed.
 
     The halves are random, by `seed`, and about equally large. Where the states have the coordinate `document`, no
     document is in both, because what its samples share would pass for dependence; samples of no known document
@@ -92,10 +92,10 @@ def dependence(states: xr.DataArray, seed: int = 0, progress: Progress | None = 
     `larger_half` and `smaller_half`, their numbers of samples.
 
     NaN where a unit, or its step, is constant, and for too few samples (3; in each half 3; jointly 5), so that
-    nothing is held out where all samples are of one document: attributes `n_undefined` and `note`. Memory beside
-    the results: two blocks of the states and a few copies of a sublayer's. `progress` counts units and then
-    sublayers. Raises DataError where the states break the data contract, are empty, have but one sublayer, or hold
-    a non-finite value.
+    nothing is held out where all samples are of one document, nor jointly where a half's are: attributes
+    `n_undefined` and `note`. Memory beside the results: two blocks of the states and a few copies of a sublayer's.
+    `progress` counts units and then sublayers. Raises DataError where the states break the data contract, are
+    empty, have but one sublayer, or hold a non-finite value.
     """
     transition_coords(states)
     n_units, n_sublayers = states.sizes[UNIT], states.sizes[SUBLAYER]
@@ -136,12 +136,12 @@ def joint_steps(states: xr.DataArray, seed: int) -> Reading:
     documents = documents_of(states)
     rows = np.sort(np.random.default_rng(seed).permutation(states.sizes[SAMPLE])[:MOST_JOINT])
     split = numerics.halves(documents[rows], seed)
-    n_components = min(COMPONENTS, len(split[1]) // SAMPLES_A_COMPONENT)
+    parts = numerics.folds(documents[rows], split, seed) if len(split[1]) >= LEAST_JOINT else None
 
     def share(before: np.ndarray, after: np.ndarray) -> float:
-        if n_components == 0:
+        if parts is None:
             return float("nan")
-        return numerics.joint_share(before, np.subtract(after, before, dtype=np.float64), split, n_components)
+        return numerics.joint_share(before, np.subtract(after, before, dtype=np.float64), split, parts)
 
     def of_band(block: np.ndarray, _: int) -> _Band:
         places = [block[rows, s] for s in (0, -1)]
@@ -159,7 +159,7 @@ def joint_steps(states: xr.DataArray, seed: int) -> Reading:
             "step_r2_joint",
             _JOINT,
             seed=int(seed),
-            parameters={"components": n_components, "samples": len(rows)},
+            parameters={"folds": numerics.FOLDS, "samples": len(rows)},
             **_halves(split, documents[rows]),
         )
         return xr.Dataset({str(result.name): result})

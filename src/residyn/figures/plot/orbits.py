@@ -20,19 +20,21 @@ _NULLS = {
     "points shuffled": ("#c2588f", "v", "points shuffled (the paper's)"),
     "signs flipped": ("#1f4e9c", "s", "signs of steps flipped"),
     "steps permuted": ("#2a9a55", "D", "steps permuted"),
+    "phases drawn": ("#8a5cc2", "^", "phases drawn (as smooth)"),
 }
 """Colour, marker and name of each null."""
-_ROOM = 1.62
-"""Height of the axes over that of the tallest bar: the nulls stand above the bars."""
+_ROOM, _FIRST, _APART = 1.14, 1.14, 0.16
+"""Heights over that of the tallest bar: of the axes without nulls, of the first null, and between nulls."""
 
 
 def orbits(results: xr.Dataset, *, ax: Axes | None = None) -> Axes:
-    """Turns of the units' phase portraits, as a histogram over units; above it, each null's mean ± 2 sd.
+    """Turns of units' phase portraits: their mean, a histogram over units, and above it each null's mean ± 2 sd.
 
     `results` holds `rotations` (unit), `rotations_null_mean` and `rotations_null_sd` (null, unit), as
     `residyn.orbits` gives them; a null's interval is the mean over units of its mean, and the root of the mean
-    of its variance: a unit inside it turns as that null makes a unit turn. How the mean over units stands to the
-    nulls is `rotations_mean_p`. Counter-clockwise is positive. Raises DataError for other results.
+    of its variance: a unit inside it turns as that null makes a unit turn. How the mean over units, a line, stands
+    to the nulls is `rotations_mean_difference` and `rotations_mean_p`. Counter-clockwise is positive. Raises
+    DataError for other results.
     """
     missing = [name for name in ("rotations", "rotations_null_mean", "rotations_null_sd") if name not in results]
     if missing:
@@ -48,13 +50,15 @@ def orbits(results: xr.Dataset, *, ax: Axes | None = None) -> Axes:
             ax.text(0.5, 0.5, "undefined", transform=ax.transAxes, ha="center", va="center", color=style.MUTED)
             return ax
         tallest = bars.draw(ax, turns, _bins(turns).tolist())
-        for row, (null, (mean, sd)) in enumerate(rotations_of_nulls(results).items()):
+        ax.axvline(float(turns.mean()), color=style.MUTED, linewidth=0.9, linestyle="--", label="mean over units")
+        nulls = rotations_of_nulls(results)
+        for row, (null, (mean, sd)) in enumerate(nulls.items()):
             colour, marker, name = _NULLS.get(null, (style.MUTED, "o", style.plain(null)))
             ax.errorbar(
-                mean, tallest * (1.14 + 0.16 * row), xerr=2 * sd, fmt=marker, color=colour, markersize=3.6,
+                mean, tallest * (_FIRST + _APART * row), xerr=2 * sd, fmt=marker, color=colour, markersize=3.6,
                 elinewidth=0.9, capsize=2.0, capthick=0.9, label=f"{name}, ± 2 sd",
             )  # fmt: skip
-        ax.set_ylim(0, tallest * _ROOM)
+        ax.set_ylim(0, tallest * (_ROOM + _APART * len(nulls)))
         ax.xaxis.set_major_locator(MaxNLocator(7, integer=True))
         ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), borderpad=0.0)
     return ax

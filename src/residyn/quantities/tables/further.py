@@ -11,7 +11,7 @@ import xarray as xr
 
 from residyn.numerics import nan
 from residyn.quantities.massive import massive_table
-from residyn.quantities.orbits import orbits_table
+from residyn.quantities.orbits import orbits_mean_table, orbits_table
 from residyn.quantities.robustness import without_massive_table
 from residyn.quantities.tables.curves import interval_columns, quartiles, row_labels, spread_columns
 from residyn.schema import SUBLAYER, TRANSITION, UNIT
@@ -111,6 +111,7 @@ def rotated_table(results: xr.Dataset) -> pd.DataFrame:
 FURTHER: dict[str, tuple[str, Callable[[xr.Dataset], pd.DataFrame]]] = {
     "dependence": ("step_correlation", dependence_table),
     "kurtosis_rotated": ("kurtosis_rotated", rotated_table),
+    "orbits_mean": ("rotations_mean_difference", orbits_mean_table),
     "orbits": ("rotations", orbits_table),
     "mutual_information": ("mutual_information", information_table),
     "explained_variance": ("explained_variance", explained_variance_table),

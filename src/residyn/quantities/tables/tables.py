@@ -26,8 +26,8 @@ def tables(results: xr.Dataset) -> dict[str, pd.DataFrame]:
     estimator and transition, over units; explained_variance, cumulative per sublayer and number of components;
     dimension, per sublayer: the share explained in each space, participation ratio beside its ceiling, components
     for 90 %, TwoNN; massive_units, the units of the largest ratios; without_massive, every curve again without
-    them; dependence, per transition over units; kurtosis_rotated, per sublayer; orbits, per unit and null. Raises
-    DataError where `results` holds no registered quantity.
+    them; dependence, per transition over units; kurtosis_rotated, per sublayer; orbits_mean, the mean over
+    units per null; orbits, per unit and null. Raises DataError where `results` holds no registered quantity.
     """
     made = dict(curve_tables(results))
     if not made:

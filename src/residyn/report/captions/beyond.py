@@ -7,12 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
+from residyn.quantities.orbits import LEVEL, SMOOTH, more_often
 from residyn.quantities.summaries import curve, whole, whole_by_kind
 from residyn.report.captions.phrases import around, change, said_by_kind, sentences
 from residyn.schema import UNIT
-from residyn.words import counted, listed, number
+from residyn.words import counted, listed, number, p_value
 
 Sentences = tuple[str, ...]
+_ALIKE = "not clearly more or less often than"
 
 
 def beyond_skip(results: xr.Dataset) -> Sentences:
@@ -69,7 +71,7 @@ def portraits(results: xr.Dataset) -> Sentences:
 
 
 def orbits(results: xr.Dataset) -> Sentences:
-    """Mean signed rotations over units, beside their nulls."""
+    """Mean signed rotations over units beside the nulls, then single units, then what smoothness accounts for."""
     turns, n = whole(results["rotations"]), results.sizes[UNIT]
     if np.isnan(turns):
         return ()
@@ -77,4 +79,51 @@ def orbits(results: xr.Dataset) -> Sentences:
     nulls = results["rotations_null_mean"]
     means = zip(nulls["null"].values, curve(nulls, "mean").values, strict=True)
     said = [f"{number(float(mean))} with {name}" for name, mean in means if not np.isnan(mean)]
-    return (f"{text}, against {listed(said)}." if said else f"{text}.",)
+    if "rotations_mean_p" not in results or not said:
+        return (f"{text}, against {listed(said)}." if said else f"{text}.",)
+    return (f"{text}: {_mean_beside_nulls(results)}.", *_units_beside_nulls(results), *_smooth(results))
+
+
+def _mean_beside_nulls(results: xr.Dataset) -> str:
+    """As in "more often than with a (0.1, p = 0.005), and no clearly different number of times from b"."""
+    found: dict[str, list[str]] = {}
+    mean = results["rotations"].mean().values
+    for row, null in enumerate(results["null"].values):
+        of_null = results["rotations_null_mean"][row].mean().values
+        p = float(results["rotations_mean_p"][row])
+        if np.isnan(p):
+            continue
+        often = ("more often than" if more_often(mean, of_null) else "less often than") if p <= LEVEL else _ALIKE
+        found.setdefault(often, []).append(f"with {null} ({number(float(of_null))}, {p_value(p)})")
+    return ", ".join(f"{often} {listed(nulls)}" for often, nulls in found.items())
+
+
+def _units_beside_nulls(results: xr.Dataset) -> Sentences:
+    """How many units turn more and how many less often, at a p that is of all of them together."""
+    if "rotations_p_family" not in results:
+        return ()
+    told = []
+    for row, null in enumerate(results["null"].values):
+        beyond = results["rotations_p_family"][row].values <= LEVEL
+        more = more_often(results["rotations"].values, results["rotations_null_mean"][row].values)
+        told.append(f"{int((beyond & more).sum())} and {int((beyond & ~more).sum())} with {null}")
+    return (
+        f"Units that turn more often and that turn less often than the null's, at p ≤ {LEVEL} over all units "
+        f"together: {listed(told)}.",
+    )
+
+
+def _smooth(results: xr.Dataset) -> Sentences:
+    """Whether the null that keeps how smooth a path is leaves anything to explain."""
+    if SMOOTH not in results["null"].values:
+        return ()
+    p = float(results["rotations_mean_p"].values[list(results["null"].values).index(SMOOTH)])
+    if np.isnan(p):
+        return ()
+    said = (
+        "its mean differs too, by more than smoothness explains"
+        if p <= LEVEL
+        else "beside it the mean over units is as expected, so that a difference from the others need be no more "
+        "than one of smoothness"
+    )
+    return (f"Of these nulls only {SMOOTH} keeps how smooth a path is; {said}.",)
