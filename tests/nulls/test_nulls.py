@@ -15,6 +15,7 @@ import residyn
 from residyn import mean_activation, unit_correlation
 from residyn.errors import DataError, UsageError
 from residyn.nulls import NULLS, against_null, surrogate
+from residyn.nulls.comparison import compared
 from residyn.numerics.multiple import Alternative
 from residyn.quantities.dimensions import dimensions
 
@@ -56,6 +57,7 @@ def test_the_numbers_are_numpys(n_controls: int, make_states: Make) -> None:
     np.testing.assert_allclose(got["p"], (far >= far[0]).sum(axis=0) / (n_controls + 1), rtol=1e-12)
     np.testing.assert_allclose(got["p_adjusted"], false_discovery_control(got["p"].values), rtol=1e-12)
     assert got.attrs["interval"].startswith("2.5 %" if n_controls >= 40 else "smallest")
+    assert got.attrs["level"] == (0.95 if n_controls >= 40 else pytest.approx((n_controls - 1) / (n_controls + 1)))
     assert got.attrs["repeats"] == n_controls
 
 
@@ -363,3 +365,16 @@ def test_what_is_refused(make_states: Make) -> None:
         against_null(residyn.velocity, states, [states, states.isel(sample=slice(6))])
     with pytest.raises(DataError, match="none in common"):
         against_null(by_sublayer, states, [states.assign_coords(sample=np.arange(8))], n_samples=3)
+
+
+@pytest.mark.parametrize(
+    ("n_draws", "share"), [(5, 4 / 6), (20, 19 / 21), (40, 0.95 * 39 / 41), (200, 0.95 * 199 / 201)]
+)
+def test_the_interval_holds_one_more_draw_as_often_as_it_says(n_draws: int, share: float) -> None:
+    """Of 4000 elements whose value is a draw of the null too, the effect's interval holds 0 of its share."""
+    values = np.random.default_rng(6).standard_normal((n_draws + 1, 4000))
+    got = compared(xr.DataArray(values[0], dims="unit", name="x"), values[1:], "two-sided")
+    held = ((got["effect_low"] <= 0) & (got["effect_high"] >= 0)).mean()
+    # 4000 elements err by 0.008 at the most.
+    assert abs(float(held) - share) < 0.025
+    assert abs(got.attrs["level"] - share) < 0.05

@@ -12,6 +12,7 @@ from scipy import stats
 from residyn.numerics.groups import (
     few_draws,
     groups_of,
+    held_out,
     interval,
     mean_interval,
     replicate_weights,
@@ -57,6 +58,29 @@ def test_samples_of_their_own_are_shared_out_evenly_and_at_random() -> None:
 def test_fewer_clusters_than_groups_and_one_cluster() -> None:
     assert len(set(groups_of(np.array(["b", "a", "b", "c"]), 20, 0))) == 3
     np.testing.assert_array_equal(groups_of(np.full(9, 3), 20, 0), np.zeros(9))
+
+
+@settings(deadline=None)
+@given(Clusters, st.floats(0, 1), st.integers(0, 2**31))
+def test_whole_clusters_are_held_out_and_never_all(clusters: np.ndarray, share: float, seed: int) -> None:
+    n = round(share * len(clusters))
+    out = held_out(clusters, n, seed)
+    assert not set(clusters[out]) & set(clusters[~out])
+    assert not out.all()
+    _, sizes = np.unique(clusters, return_counts=True)
+    assert abs(out.sum() - n) <= max(sizes.max(), n if len(sizes) == 1 else 0)
+    np.testing.assert_array_equal(held_out(clusters, n, seed), out)
+    # What clusters are called decides nothing.
+    np.testing.assert_array_equal(held_out(-clusters, n, seed), out)
+
+
+def test_samples_of_their_own_are_held_out_in_the_number_asked_for() -> None:
+    for n in (1, 30, 99):
+        assert held_out(np.arange(100), n, 0).sum() == n
+    assert not held_out(np.full(10, 3), 5, 0).any()
+    shares = np.mean([held_out(np.arange(100), 30, seed) for seed in range(400)], axis=0)
+    # Each is held out as often as any other: 0.3 ± 0.023.
+    assert np.abs(shares - 0.3).max() < 0.09
 
 
 def test_weights_are_counts_of_draws_with_replacement() -> None:

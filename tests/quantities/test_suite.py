@@ -96,6 +96,15 @@ def test_the_settings_are_those_of_each_function(make_states: Make) -> None:
         np.testing.assert_allclose(curves.sel(space=name), own, rtol=1e-12, err_msg=name)
 
 
+def test_of_one_document_there_is_no_held_out_space(make_states: Make) -> None:
+    document = np.zeros(20, dtype=int)
+    one = analyze(make_states(20).assign_coords(document=("sample", document)))
+    assert list(one["space"].values)[:3] == ["global", "equalised", "z-scored"]
+    document[10:] = 1
+    two = analyze(make_states(20).assign_coords(document=("sample", document)))
+    assert list(two["space"].values)[:2] == ["global", "held out"]
+
+
 def test_steps_that_are_there_are_not_computed_again(make_states: Make) -> None:
     states, opened = make_states(20), []
 

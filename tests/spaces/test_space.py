@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from residyn import walk as stream
 from residyn.errors import DataError, UsageError
 from residyn.runs.results import open_results, save_results
-from residyn.spaces import Space, fit_space, fitting, pc_scores
+from residyn.spaces import Space, explained_variance, fit_space, fitting, pc_scores
 
 Make = Callable[..., xr.DataArray]
 OPTIONS: list[dict[str, Any]] = [
@@ -128,6 +128,31 @@ def test_held_out_samples_are_not_fitted(make_states: Make) -> None:
     others = fit_space(states, 5, hold_out=0.25, seed=4).fitted
     assert not np.array_equal(others, space.fitted)
     assert space.fitted.equals(fit_space(states, 5, hold_out=0.25, seed=3).fitted)
+
+
+def test_documents_are_held_out_whole(make_states: Make) -> None:
+    """Near-copies within documents: a half explains copies of what it has seen better than it explains others."""
+    documents, copies = 12, 6
+    rng = np.random.default_rng(4)
+    data = np.repeat(rng.normal(size=(documents, 6, 40)), copies, axis=0)
+    states = make_states(data=(data + 0.05 * rng.normal(size=data.shape)).astype(np.float32))
+    document = np.repeat(np.arange(documents), copies)
+    known = states.assign_coords(document=("sample", document))
+    explained = {}
+    for name, given in (("known", known), ("unknown", states)):
+        space = fit_space(given, 20, hold_out=0.5, fit="sublayer", seed=2)
+        out = ~space.fitted.values
+        assert out.sum() == len(document) // 2
+        explained[name] = explained_variance(given, space, samples="held_out").values[:, -1]
+        assert bool(set(document[out]) & set(document[~out])) is (name == "unknown")
+    assert (explained["unknown"] > 0.9).all()
+    assert (explained["known"] < 0.6).all()
+
+
+def test_of_one_document_nothing_is_held_out(make_states: Make) -> None:
+    states = make_states(20).assign_coords(document=("sample", np.zeros(20, dtype=int)))
+    with pytest.raises(UsageError, match=r"none can be held out of 20 samples of 1\. Capture texts of more"):
+        fit_space(states, hold_out=0.5)
 
 
 def test_each_sublayer_has_its_own_space(make_states: Make) -> None:

@@ -44,7 +44,10 @@ def against_null(
 
     - observed; null_mean and null_sd over the draws (sd with R − 1);
     - effect, observed minus null_mean; effect_low and effect_high, observed minus the 97.5 % and the 2.5 %
-      quantile of the draws, or of fewer than 40 minus the largest and the smallest (attribute `interval`);
+      quantile of the draws, or of fewer than 40 minus the largest and the smallest (attribute `interval`). The
+      attribute `level` says how much of the null they span: 0.95 by the quantiles, and by the range of R draws
+      (R − 1) / (R + 1), the chance that one more draw lies within it: 0.90 for 20, 0 for one, and less where draws
+      are not finite. The quantiles are estimates, and of 40 draws span 0.90 of it as well, of 200 draws 0.94;
     - z, effect over null_sd, NaN where draws differ by rounding alone;
     - n_draws, those that are finite: others are left out;
     - p, (1 + draws at least as extreme) / (1 + n_draws), so never below 1 / (1 + repeats). Two-sided, extreme is
@@ -52,10 +55,10 @@ def against_null(
       rounding, and counts as none;
     - p_adjusted over all elements (Benjamini & Hochberg 1995).
 
-    Attributes: null, preserves, destroys, repeats, seed, alternative, and the provenance of the result. One
-    surrogate is in memory at a time, beside the states. Raises UsageError for an unknown null, no repeats, no
-    controls, no samples, a negative seed or an unknown alternative; DataError where the quantity is no DataArray
-    or changes its shape, controls share no sample with the states, or states break the data contract.
+    Attributes: null, preserves, destroys, repeats, seed, alternative, interval, level, and the provenance of the
+    result. One surrogate is in memory at a time, beside the states. Raises UsageError for an unknown null, no
+    repeats, no controls, no samples, a negative seed or an unknown alternative; DataError where the quantity is no
+    DataArray or changes its shape, controls share no sample with the states, or states break the data contract.
     """
     check_states(states)
     if alternative not in get_args(Alternative):

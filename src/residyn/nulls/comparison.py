@@ -9,6 +9,8 @@ from residyn.numerics.multiple import ROUNDING, Alternative, benjamini_hochberg,
 
 QUANTILES_FROM = 40
 """Fewest draws whose 2.5 % quantile lies inside them."""
+_LEVEL = 0.95
+"""Of the null, what lies between the quantiles; one more draw is within the range of R with (R − 1) / (R + 1)."""
 
 _IN_UNITS = ("observed", "null_mean", "null_sd", "effect", "effect_low", "effect_high")
 _KEPT = ("definition", "source", "parameters")
@@ -24,7 +26,8 @@ def compared(observed: xr.DataArray, draws: np.ndarray, alternative: Alternative
     square = (np.where(known, draws - mean, 0.0) ** 2).sum(axis=0)
     sd = np.sqrt(_ratio(square, np.maximum(count - 1, 0)))
     enough = len(draws) >= QUANTILES_FROM
-    low, high = _ends(np.where(known, draws, np.nan), (0.025, 0.975) if enough else (0.0, 1.0))
+    tail = (1 - _LEVEL) / 2
+    low, high = _ends(np.where(known, draws, np.nan), (tail, 1 - tail) if enough else (0.0, 1.0))
     p = p_values(value, draws, alternative)
     numbers = {
         "observed": value,
@@ -46,6 +49,7 @@ def compared(observed: xr.DataArray, draws: np.ndarray, alternative: Alternative
     return result.assign_attrs(
         quantity=quantity,
         interval="2.5 % and 97.5 % quantiles of the draws" if enough else "smallest and largest of the draws",
+        level=_LEVEL if enough else (len(draws) - 1) / (len(draws) + 1),
         **{name: observed.attrs[name] for name in _KEPT if name in observed.attrs},
     )
 

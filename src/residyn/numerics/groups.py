@@ -40,6 +40,23 @@ def groups_of(clusters: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
     return group[member]
 
 
+def held_out(clusters: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """Which samples are held out, (N,) bool: about n of them, clusters (N,) kept whole.
+
+    Clusters are taken in a seeded order, those that bring the number nearer to n, and never all of them. Of
+    samples that are clusters of their own exactly n are held out; none where all samples are one cluster, or where
+    each cluster has 2n samples or more.
+    """
+    _, first, member, sizes = np.unique(clusters, return_index=True, return_inverse=True, return_counts=True)
+    chosen, filled = np.zeros(len(sizes), dtype=bool), 0
+    # In the order of their first samples, so that what clusters are called decides nothing.
+    for cluster in np.argsort(first)[np.random.default_rng(seed).permutation(len(sizes))]:
+        more = filled + sizes[cluster]
+        if abs(more - n) < abs(filled - n) and more < len(clusters):
+            chosen[cluster], filled = True, more
+    return chosen[member]
+
+
 def replicate_weights(n_groups: int, resamples: int, seed: int) -> np.ndarray:
     """How often each group occurs, (1 + resamples, G) float64: once in row 0, drawn with replacement after."""
     drawn = np.random.default_rng(seed).multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=resamples)

@@ -35,6 +35,7 @@ from residyn.schema import (
     UNIT,
     along,
     check_states,
+    documents_of,
     label_result,
     provenance_of,
     transition_coords,
@@ -245,9 +246,11 @@ def _space(
     if states.sizes[SAMPLE] < LEAST_SAMPLES:
         raise DataError(f"half of at least {LEAST_SAMPLES} samples is held out; there are {states.sizes[SAMPLE]}.")
     ratio = results["massive_ratio"]
+    # Of a single document nothing can be held out.
+    several = len(np.unique(documents_of(states))) > 1
     options: dict[str, dict[str, Any]] = {
         "global": {},
-        "held out": {"hold_out": HELD_OUT},
+        **({"held out": {"hold_out": HELD_OUT}} if several else {}),
         "equalised": {"equalize": True},
         "z-scored": {"standardize": True},
         **{f"without {top} massive": {"without": massive_units(ratio, top)} for top in settings.leave_out},

@@ -67,15 +67,16 @@ def fit_space(
     (`n_constant_sublayers`). `standardize` divides each unit by its standard deviation over all samples and
     sublayers; constant units stay as they are. With both, units come first. `without` names units by position,
     such as massive ones: axes are 0 there, and `lift` leaves the mean there. `hold_out` is the share of the
-    samples, drawn with `seed`, that the fit does not use; `Space.fitted` says which.
+    samples, drawn with `seed`, that the fit does not use; `Space.fitted` says which. Where documents are known
+    none is on both sides, and the share is as near as whole documents allow.
 
     A global fit takes the exact eigenvectors of the covariance up to `WIDEST_EXACT` units, and beyond it a
     randomised search with the same `seed` (attributes `method` and `residual`, the largest ‖Cv − λv‖ / λ₁).
     A sublayer whose states are all the same has NaN axes (`n_undefined` counts them, `note` says so).
 
     Raises UsageError for an unknown option, fewer than one component, units that do not exist, a share that
-    leaves no samples on one side, and `equalize` with a fit per sublayer; DataError for states that break the
-    data contract or hold a non-finite value, for fewer than two, and where all are the same.
+    leaves no samples or documents on one side, and `equalize` with a fit per sublayer; DataError for states that
+    break the data contract or hold a non-finite value, for fewer than two, and where all are the same.
     """
     check_states(states)
     _check_options(n_components, fit, equalize)

@@ -10,7 +10,8 @@ import numpy as np
 import xarray as xr
 
 from residyn.errors import UsageError
-from residyn.schema import SAMPLE, SUBLAYER, UNIT
+from residyn.numerics.groups import held_out
+from residyn.schema import SAMPLE, SUBLAYER, UNIT, documents_of
 from residyn.spaces.spread import Spread
 from residyn.walk import Progress
 
@@ -69,7 +70,12 @@ def select(
                 f"hold_out={hold_out!r} of {n} samples holds out {n_out}; a held-out fit needs samples on both "
                 "sides. Capture more texts, or choose another share."
             )
-        fitted[np.random.default_rng(seed).permutation(n)[:n_out]] = False
+        fitted = ~held_out(documents_of(states), n_out, seed)
+        if fitted.all():
+            raise UsageError(
+                f"hold_out={hold_out!r} holds out whole documents; none can be held out of {n} samples of "
+                f"{len(np.unique(documents_of(states)))}. Capture texts of more documents, or leave hold_out out."
+            )
     used = np.ones(n_units, dtype=bool)
     left_out = np.asarray([] if without is None else without)
     if left_out.size:
