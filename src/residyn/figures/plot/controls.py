@@ -103,6 +103,45 @@ def information_excess(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
+def mean_path(result: xr.DataArray, walk: xr.DataArray, *, ax: Axes | None = None) -> Axes:
+    """Panel I in numbers: how far the mean path is from its beginning, beside a random walk with its steps.
+
+    `result` is `mean_path_reach` (sublayer), filled; `walk` is `mean_path_walk_reach`, hollow. A path above the
+    walk keeps a direction, one below it turns back. Raises DataError for other results, or where they are of
+    different states.
+    """
+    names = ("mean_path_reach", "mean_path_walk_reach")
+    return _path_beside_walk(result, walk, names, "distance from the first state", ax)
+
+
+def mean_offset(result: xr.DataArray, walk: xr.DataArray, *, ax: Axes | None = None) -> Axes:
+    """How far the mean states before MLPs are off the line between the states around them, beside a random walk.
+
+    `result` is `mean_path_offset` (sublayer), filled; `walk` is `mean_path_walk_offset`, hollow; both NaN at other
+    states. Raises DataError for other results, or where they are of different states.
+    """
+    names = ("mean_path_offset", "mean_path_walk_offset")
+    return _path_beside_walk(result, walk, names, "offset over the line's length", ax)
+
+
+def _path_beside_walk(
+    result: xr.DataArray, walk: xr.DataArray, names: tuple[str, str], label: str, ax: Axes | None
+) -> Axes:
+    parts.expect(result, names[0], (SUBLAYER,), _SITES)
+    parts.expect(walk, names[1], (SUBLAYER,), _SITES)
+    with style.context():
+        ax = style.new_axes(ax)
+        entries = _beside(result, walk, ax, names=("mean path", "random walk, same steps"), label="walk")
+        units = parts.units_of(result, "1")
+        label = (
+            "distance from the first state" if names[0] == "mean_path_reach" else "offset over the line's length"
+        )
+        ax.set_ylabel(label if units == "1" else f"{label} ({units})", parse_math=False)
+        ax.set_ylim(bottom=0)
+        parts.legend_above(ax, entries.curves, entries.places)
+    return ax
+
+
 def turning_angle(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
     """The angle between the steps to and from each state, over depth, by the state's site.
 
@@ -205,6 +244,24 @@ CORRELATION_EXCESS = Panel(
     needs=("unit_correlation", "skip_correlation"),
     draw=lambda inputs, ax: correlation_excess(
         inputs.results["unit_correlation"], inputs.results["skip_correlation"], ax=ax
+    ),
+)
+MEAN_PATH = Panel(
+    stem="control_mean_path",
+    beside="I",
+    title="The mean path beside a random walk",
+    needs=("mean_path_reach", "mean_path_walk_reach"),
+    draw=lambda inputs, ax: mean_path(
+        inputs.results["mean_path_reach"], inputs.results["mean_path_walk_reach"], ax=ax
+    ),
+)
+MEAN_OFFSET = Panel(
+    stem="control_mean_offset",
+    beside="I",
+    title="States before the MLP, off the line",
+    needs=("mean_path_offset", "mean_path_walk_offset"),
+    draw=lambda inputs, ax: mean_offset(
+        inputs.results["mean_path_offset"], inputs.results["mean_path_walk_offset"], ax=ax
     ),
 )
 ANGULAR_VELOCITY = Panel(

@@ -43,6 +43,15 @@ def _between(values: np.ndarray, pairs: np.ndarray, depth: Depth) -> np.ndarray:
     return placed
 
 
+def _reach(weights: np.ndarray, found: Moments, _: Depth) -> np.ndarray:
+    return np.linalg.norm(found.mean - found.mean[:, :1], axis=2)
+
+
+def _walk_reach(weights: np.ndarray, found: Moments, _: Depth) -> np.ndarray:
+    squares = np.cumsum(_steps(found) ** 2, axis=1)
+    return np.sqrt(np.concatenate([np.zeros((len(squares), 1)), squares], axis=1))
+
+
 SHARED_DIRECTION = Quantity(
     name="shared_direction",
     title="Direction that steps share",
@@ -85,6 +94,7 @@ MEAN_PATH_OFFSET = Quantity(
     undefined="the state is not between attention and MLP, or the line has no length",
     bounds=(0.0, np.inf),
     panel="I",
+    drawing="bespoke",
 )
 
 MEAN_PATH_STEP = Quantity(
@@ -128,4 +138,34 @@ MEAN_PATH_WALK_OFFSET = Quantity(
     undefined="the state is not between attention and MLP, or neither step has a length",
     bounds=(0.0, 0.5),
     panel="I",
+    drawing="bespoke",
+)
+
+MEAN_PATH_REACH = Quantity(
+    name="mean_path_reach",
+    title="Distance of the mean path from its beginning",
+    axis="sublayer",
+    units="activation",
+    definition="distance of a sublayer's mean state from the first one",
+    source=_SOURCE,
+    gather=MOMENTS,
+    value=_reach,
+    bounds=(0.0, np.inf),
+    panel="I",
+    drawing="bespoke",
+)
+
+MEAN_PATH_WALK_REACH = Quantity(
+    name="mean_path_walk_reach",
+    title="Distance that a random walk with the mean path's steps reaches",
+    axis="sublayer",
+    units="activation",
+    definition="root of the sum of the squared lengths of the mean path's steps so far: the distance where these "
+    "are perpendicular to one another, as random ones nearly are",
+    source=_SOURCE,
+    gather=MOMENTS,
+    value=_walk_reach,
+    bounds=(0.0, np.inf),
+    panel="I",
+    drawing="bespoke",
 )

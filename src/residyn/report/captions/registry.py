@@ -38,6 +38,8 @@ OF_RESULTS: Mapping[Panel, Callable[[xr.Dataset], Sentences]] = {
     variance.EXPLAINED_VARIANCE: space.cumulative,
     variance.EXPLAINED_VARIANCE_BY_SUBLAYER: space.by_sublayer,
     controls.CORRELATION_EXCESS: beyond.beyond_skip,
+    controls.MEAN_PATH: space.mean_path,
+    controls.MEAN_OFFSET: space.mean_offset,
     controls.ANGULAR_VELOCITY: beyond.of_samples("angular_velocity", "The turn of the direction, in half turns,"),
     controls.RELATIVE_VELOCITY: beyond.of_samples("relative_velocity", "A step over the state's length"),
     controls.RADIAL_TANGENTIAL: beyond.directions,

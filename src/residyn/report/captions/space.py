@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import xarray as xr
 
+from residyn.quantities.summaries import whole
 from residyn.report.captions.phrases import around, change, extreme, sentences
 from residyn.schema import SAMPLE, SUBLAYER
-from residyn.words import counted, listed, percent
+from residyn.words import counted, interval, listed, number, percent
 
 _SPACES = {
     "global": "one space fitted to all states",
@@ -22,6 +23,27 @@ def plane(results: xr.Dataset) -> tuple[str, ...]:
 
 def in_space(results: xr.Dataset) -> tuple[str, ...]:
     return (_paths(results, 3),)
+
+
+def mean_path(results: xr.Dataset) -> tuple[str, ...]:
+    """How straight the mean path is, beside a random walk with its steps."""
+    own, walk = (
+        interval(*results[f"mean_path{of}straightness_curve"].sel(bound=["value", "low", "high"]).values.tolist())
+        for of in ("_", "_walk_")
+    )
+    return (
+        f"From beginning to end the mean path covers {own} of its length; a random walk with steps of the same "
+        f"lengths covers {walk}.",
+    )
+
+
+def mean_offset(results: xr.Dataset) -> tuple[str, ...]:
+    """How far the mean states before MLPs are off the line, beside a random walk."""
+    own, walk = (whole(results[f"mean_path{of}offset"]) for of in ("_", "_walk_"))
+    return (
+        f"Averaged over layers, the mean state before an MLP is {number(own)} of the line's length off it; of a "
+        f"random walk with steps of the same lengths, {number(walk)}.",
+    )
 
 
 def _paths(results: xr.Dataset, n: int) -> str:
