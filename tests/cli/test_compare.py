@@ -95,6 +95,9 @@ def test_controls_are_analysed_and_stand_beside_their_run(residyn, judged, other
     code, printed, errors = residyn(*arguments)
     assert code == 0, errors
     assert json.loads(printed)["runs"] == ["judged", "judged / untrained-0"]
+    described = json.loads((tmp_path / "c" / "comparison.json").read_text())["runs"]
+    assert "control" not in described["judged"]
+    assert described["judged / untrained-0"]["control"] == "an untrained model, seed 0"
     assert "unfinished is not complete" in errors.replace("\n", "")
     made = controls / "untrained-0" / "results.zarr"
     assert json.loads(rd.open_results(made).attrs["settings"])["estimators"] == ["gcmi"]
