@@ -1,4 +1,4 @@
-"""Records as in claims.json: every claim of the catalogue with seeded numbers, and verdicts that are stated here."""
+"""Records as in claims.json: every claim of the catalogue, with seeded numbers and verdicts that stand here."""
 
 from __future__ import annotations
 

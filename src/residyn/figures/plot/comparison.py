@@ -134,8 +134,8 @@ def claim_matrix(claims: pd.DataFrame, *, letters: int = 58, ax: Axes | None = N
 
     A claim that holds as an artefact is a ring that is crossed out, and one whose origin is known has its letter
     beside the dot: L for learned, S for scale, A for architecture. `claims` is `claims_table`: claims in rows, at
-    most eight runs in columns, numbered from 1. Other cells show a dash. The words of a claim are shortened to so many
-    `letters`. Raises DataError for a table without rows.
+    most eight runs in columns, numbered from 1. Other cells show a dash. The words of a claim are shortened to so
+    many `letters`. Raises DataError for a table without rows.
     """
     if not len(claims) or not len(claims.columns):
         raise DataError(
