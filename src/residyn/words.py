@@ -69,6 +69,11 @@ def with_origin(verdict: str, origin: str) -> str:
     return f"{verdict} ({origin})" if origin else verdict
 
 
+def mark(verdict: str, origin: str) -> str:
+    """The mark of a verdict where no word stands beside it: a claim that holds as an artefact has its own."""
+    return CROSSED if (verdict, origin) == ("holds", ARTEFACT) else MARKS.get(verdict, verdict)
+
+
 def without_origin(said: str) -> tuple[str, str]:
     """The verdict and the origin that `with_origin` put together; no origin where there is none."""
     verdict, found, origin = said.partition(" (")

@@ -25,9 +25,9 @@ def test_the_example_in_words(verdicts):
     )
     assert chance == "Were every null true, 0.75 of these verdicts would hold by chance."
     assert origins == (
-        "Of those that hold, 2 are learned (claims 4 and 8): an untrained network of the same architecture does "
-        "not show them; 1 is a matter of scale (claim 3): the trained weights with their entries permuted show it "
-        "too; 1 comes with the architecture (claim 1): an untrained network shows it too; 2 are artefacts "
+        "Of the claims that hold, 2 are learned (claims 4 and 8): an untrained network of the same architecture "
+        "does not show them; 1 is a matter of scale (claim 3): the trained weights with their entries permuted show "
+        "it too; 1 comes with the architecture (claim 1): an untrained network shows it too; 2 are artefacts "
         "(claims 5 and 6): surrogates that know nothing of them show them too, or they are lost with a detail "
         "that is taken away; 1 remains open (claim 13): no control tells where it comes from."
     )
@@ -66,7 +66,7 @@ def test_matters_of_scale(verdicts):
     )
     two = replace(verdicts, claims=(verdicts.claims[2], replace(verdicts.claims[2], number=9)))
     assert abstract(two)[-1] == (
-        "Of those that hold, 2 are matters of scale (claims 3 and 9): the trained weights with their entries "
+        "Of the claims that hold, 2 are matters of scale (claims 3 and 9): the trained weights with their entries "
         "permuted show them too."
     )
 
@@ -80,7 +80,7 @@ def test_claims_that_the_paper_does_not_make_are_told_and_not_counted_among_its_
         "model, 0 do not, and 0 are undecided."
     )
     assert chance == "Were every null true, 0.85 of these verdicts would hold by chance."
-    assert origins.startswith("Of those that hold, 4 are learned (claims 4, 8, 15 and 16)")
+    assert origins.startswith("Of the claims that hold, 4 are learned (claims 4, 8, 15 and 16)")
     assert abstract(replace(verdicts, claims=tuple(ours[:1])))[0] == (
         "1 claim that the paper does not make was judged (claim 15): 1 holds on this model, 0 do not, and 0 are "
         "undecided."
@@ -102,7 +102,7 @@ def test_several_of_a_kind(verdicts):
     open_ = replace(verdicts.claims[12], number=3)
     both = replace(verdicts, claims=(verdicts.claims[12], open_))
     assert abstract(both)[2] == (
-        "Of those that hold, 2 remain open (claims 13 and 3): no control tells where they come from."
+        "Of the claims that hold, 2 remain open (claims 13 and 3): no control tells where they come from."
     )
 
 

@@ -21,7 +21,7 @@ from residyn.claims import ConditionRecord
 from residyn.report.page import render
 from residyn.report.record import Picture
 from residyn.runs.verdicts import read_verdicts
-from residyn.words import interval, number
+from residyn.words import interval, mark, number, with_origin
 
 from .conftest import HOSTILE
 
@@ -198,6 +198,28 @@ def test_the_matrix_says_where_each_claim_passes(page, report):
         said = re.findall(r'<td class="(passes|fails|untried)">', row)
         wanted = [claim.passes(one.name) for one in report.verdicts.conditions]
         assert said == [{True: "passes", False: "fails", None: "untried"}[passes] for passes in wanted]
+
+
+def test_what_else_shows_a_claim_is_told_in_its_row(page):
+    told = re.findall(r'class="also[^>]*><span>(.*?)</span>', page)
+    assert told[:6] == [
+        "untrained; less in permuted weights",
+        "–",
+        "permuted weights",
+        "less in shuffled tokens",
+        "skip path, random walk; less in shuffled tokens",
+        "less in shuffled tokens; lost: random positions",
+    ]
+
+
+def test_an_artefact_is_not_marked_as_what_holds_in_the_matrix(page, report):
+    matrix = page[page.index('class="matrix"') :]
+    found = re.findall(r'<td class="model"><span[^>]*>(.)</span><span class="hidden">(.*?)</span>', matrix)
+    assert found == [
+        (mark(claim.verdict, claim.origin), with_origin(claim.verdict, claim.origin))
+        for claim in report.verdicts.claims
+    ]
+    assert ("⊗", "holds (artefact)") in found
 
 
 def test_rows_of_the_claims_table_are_full(page, report):

@@ -13,7 +13,7 @@ from residyn import store
 from residyn.cli.display import Display
 from residyn.runs import layout
 from residyn.settings import flag, typed
-from residyn.words import ARTEFACT, CROSSED, MARKS, with_origin, without_origin
+from residyn.words import ARTEFACT, CROSSED, MARKS, mark, without_origin
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -273,8 +273,7 @@ def _digest(distances: xr.DataArray, claims: pd.DataFrame) -> dict[str, Any]:
 def _marked(cell: str) -> str:
     """The mark of a verdict, and where the claim comes from where that is known."""
     verdict, origin = without_origin(cell)
-    mark = CROSSED if cell == with_origin("holds", ARTEFACT) else MARKS.get(verdict, verdict)
-    return f"{mark} {origin}".rstrip()
+    return f"{mark(verdict, origin)} {origin}".rstrip()
 
 
 def show_comparison(found: Comparison, display: Display) -> None:
@@ -291,7 +290,7 @@ def show_comparison(found: Comparison, display: Display) -> None:
         for (number, variant, words), row in zip(claims.index, claims.to_numpy(), strict=True)
     ]
     if verdicts:
-        key = ", ".join(f"{mark} {verdict}" for verdict, mark in MARKS.items())
+        key = ", ".join(f"{sign} {verdict}" for verdict, sign in MARKS.items())
         key += f", {CROSSED} holds as an {ARTEFACT}"
         display.table(f"{out}: the paper's claims ({key})", ["", "claim", *names], verdicts)
     rows = [

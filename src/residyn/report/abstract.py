@@ -105,7 +105,7 @@ def _origins(claims: Sequence[ClaimResult]) -> Iterator[str]:
     found = [(origin, [claim for claim in holding if claim.origin == origin]) for origin in _ORIGINS]
     said = [_origin(origin, of) for origin, of in found if of]
     if said:
-        head = "Of those that hold" if len(holding) > 1 else "The one that holds"
+        head = "Of the claims that hold" if len(holding) > 1 else "The one that holds"
         yield f"{head}, {'; '.join(said)}." if len(holding) > 1 else f"{head} {said[0].split(' ', 1)[1]}."
 
 
