@@ -26,8 +26,8 @@ def test_the_example_in_words(verdicts):
     assert chance == "Were every null true, 0.75 of these verdicts would hold by chance."
     assert origins == (
         "Of the claims that hold, 2 are learned (claims 4 and 8): an untrained network of the same architecture "
-        "does not show them; 1 is a matter of scale (claim 3): the trained weights with their entries permuted show "
-        "it too; 1 comes with the architecture (claim 1): an untrained network shows it too; 2 are artefacts "
+        "does not show them; 1 is a matter of scale (claim 3): the trained weights with their entries permuted "
+        "show it too; 1 comes with the architecture (claim 1): an untrained network shows it too; 2 are artefacts "
         "(claims 5 and 6): surrogates that know nothing of them show them too, or they are lost with a detail "
         "that is taken away; 1 remains open (claim 13): no control tells where it comes from."
     )
