@@ -1,143 +1,94 @@
-"""Records as in claims.json: fourteen claims, the last in two versions, tried on a dozen columns."""
+"""Records as in claims.json: every claim of the catalogue, with seeded numbers and verdicts that stand here."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+import json
+import math
+import tarfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from residyn.claims import ClaimResult, Verdicts
-from residyn.claims.record import Verdict
-
-COLUMNS = (
-    ("same samples", "the model itself on the controls' samples", "model", 1),
-    ("random signs", "steps of the same size and random sign", "null", 3),
-    ("random walk", "random walks of the same lengths and angles", "null", 3),
-    ("rotated basis", "a random basis", "basis", 2),
-    ("skip path", "the skip path alone", "quantity", 1),
-    ("norm-free", "steps taken relative to the state's length", "removal", 1),
-    ("without massive units", "the 10 most massive units left out", "removal", 1),
-    ("shuffled tokens", "the same tokens in random order", "input", 1),
-    ("untrained", "untrained models of this architecture", "untrained", 3),
+from residyn.claims import ClaimResult, ConditionRecord, CriterionResult, Role, Verdicts, paper, verdicts
+from residyn.claims.claim import Claim, Criterion
+from residyn.claims.conditions import (
+    CONDITIONS,
+    PERMUTED,
+    POSITIONS,
+    SAME,
+    TOKENS,
+    UNTRAINED,
+    Captured,
+    Condition,
+    n_draws,
 )
+from residyn.claims.record import ConditionResult, NullResult, Origin, SecondResult, Verdict
+from residyn.claims.registry import claims
+from residyn.claims.sentences import sentence
+from residyn.store import plain
 
-CLAIMS = (
-    ("Mean activation magnitude grows over sublayers", "B", "holds", "architecture",
-     ["rank correlation of mean |h| with depth"]),
-    ("Activations grow dense", "B", "does not hold", "", ["rank correlation of population density with depth"]),
-    ("Units keep their sign", "B", "does not hold", "",
-     ["share of units whose mean has its final sign, averaged over sublayers"]),
-    ("Correlation is higher within layers than across them", "C", "holds", "learned",
-     ["median r within layers minus across them"]),
-    ("Correlation grows over depth", "C", "holds", "artefact", ["rank correlation of median r with depth"]),
-    ("Correlation exceeds 0.8 even in early layers", "C", "holds", "artefact",
-     ["median r, averaged over the first third of the depth"]),
-    ("Most units are strongly correlated throughout the network", "D", "does not hold", "",
-     ["share of units with r > 0.8 at nine of ten transitions"]),
-    ("Cosine similarity grows with depth and is higher within layers", "E", "holds", "learned",
-     ["rank correlation of cosine similarity with depth", "cosine similarity within layers minus across them"]),
-    ("Velocity is flat early and grows most steeply in the last third", "F", "undecided", "",
-     ["slope of velocity in the first third beyond half its mean slope, in mean velocities",
-      "slope of velocity in the last third beyond the steepest one before, in mean velocities"]),
-    ("Mutual information drops sharply early, most at cross-layer transitions", "H", "does not hold", "",
-     ["share of the initial mutual information lost by a third of the depth",
-      "mutual information in the first third, within layers minus across them"]),
-    ("Mutual information falls while correlation rises", "H", "does not hold", "",
-     ["rank correlation of mutual information with depth", "rank correlation of median r with depth"]),
-    ("Early sublayers spread their variance over more dimensions than late ones", "K", "undecided", "",
-     ["rank correlation of the variance that 100 global components explain with depth",
-      "rank correlation of the participation ratio with depth"]),
-    ("Trajectories are consistent and curved, attention and MLP states slightly offset", "I", "holds", "",
-     ["cosine between two samples' steps, averaged over depth",
-      "length of the straight line from first to last mean state, over the path's",
-      "distance of mean MLP states from the line between attention states, over its length"]),
-    ("Teleports at layers 0 and 7 are pulled back, at late layers they flow elsewhere", "L", "does not hold", "",
-     ["pull excess at early layers", "pull excess at late layers"]),
-    ("Teleports at layers 7, 15 and 23 recover, at 0 and 31 they do not", "L", "undecided", "",
-     ["pull excess in the middle minus at the ends"]),
-)  # fmt: skip
+FOUND: dict[str, tuple[Verdict, Origin]] = {
+    "1": ("holds", "architecture"),
+    "2": ("does not hold", ""),
+    "3": ("holds", "scale"),
+    "4": ("holds", "learned"),
+    "5": ("holds", "artefact"),
+    "6": ("holds", "artefact"),
+    "7": ("undecided", ""),
+    "8": ("holds", "learned"),
+    "9": ("undecided", ""),
+    "10": ("does not hold", ""),
+    "11": ("does not hold", ""),
+    "12": ("undecided", ""),
+    "13": ("holds", ""),
+    "14 CCN": ("does not hold", ""),
+    "14 arXiv": ("undecided", ""),
+}
+"""Of each claim, by its label, the verdict and the origin; other claims of the catalogue are undecided."""
+LOST = {"6": (POSITIONS.name,)}
+"""Of claims that are lost where something is taken away: with what. They are artefacts for that alone."""
+DISAGREEING = ("strong_throughout",)
+"""Criteria whose second estimate says something else: what is open about their claims is that."""
+NETWORKS = 3
+ARCHIVE = Path(__file__).parent / "data" / "run-format-1.tar.xz"
 
 
 def example_claims(**changes: Any) -> dict[str, Any]:
     """The content of a claims.json; `changes` replace fields of the record itself."""
+    return {**plain(example_verdicts().to_record()), **changes}
+
+
+def example_verdicts() -> Verdicts:
+    """All claims of the catalogue, on a model of a thousand samples."""
     rng = np.random.default_rng(4)
-    claims = [_claim(i, claim, rng) for i, claim in enumerate(CLAIMS)]
-    return {
-        "format": "residyn claims",
-        "format_version": 1,
-        "residyn_version": "0.1.0",
-        "states_hash": "a0af70484e6dd2c8a924bfcd1a40d451d7af9ee4ed29bcccb1bb0c688228e516",
-        "model": "smollm2-135m",
-        "n_samples": 1000,
-        "n_groups": 412,
-        "documents_known": True,
-        "seed": 0,
-        "resamples": 200,
-        "columns": [
-            {
-                "name": name,
-                "title": title,
-                "kind": kind,
-                "n_samples": 200,
-                "draws": draws,
-                "preserves": "the lengths of all steps",
-                "destroys": "how they depend on the state",
-            }
-            for name, title, kind, draws in COLUMNS
-        ],
-        "claims": claims,
-        **changes,
-    }
+    conditions = tuple(_condition(one) for one in CONDITIONS)
+    return Verdicts(
+        model="smollm2-135m",
+        states_hash="a0af70484e6dd2c8a924bfcd1a40d451d7af9ee4ed29bcccb1bb0c688228e516",
+        residyn_version="0.1.0",
+        n_samples=1000,
+        n_groups=412,
+        documents_known=True,
+        seed=0,
+        resamples=200,
+        conditions=conditions,
+        claims=tuple(_claim(one, conditions, rng) for one in claims()),
+    )
 
 
-def _claim(i: int, fields: tuple[Any, ...], rng: np.random.Generator) -> dict[str, Any]:
-    claim, panel, verdict, origin, statistics = fields
-    also = {"architecture": ["untrained"], "artefact": ["random walk", "skip path"]}.get(origin, [])
-    parts = [_part(statistic, verdict, also, rng) for statistic in statistics]
-    return {
-        "number": min(i + 1, 14),
-        "variant": {13: "CCN", 14: "arXiv"}.get(i, ""),
-        "claim": claim,
-        "panel": panel,
-        "verdict": verdict,
-        "sentence": f"{verdict.capitalize()}: the {parts[0]['statistic']} is {parts[0]['value']:.3g} "
-        f"({parts[0]['low']:.3g} to {parts[0]['high']:.3g}).",
-        "origin": origin,
-        "also_in": also,
-        "lost_in": ["without massive units"] if i == 5 else [],
-        "parts": parts,
-    }
+def old_record() -> dict[str, Any]:
+    """A claims.json of format version 1, as the run that is kept in the tree has it."""
+    with tarfile.open(ARCHIVE) as archive:
+        file = archive.extractfile("claims.json")
+        assert file is not None
+        return json.load(file)
 
 
-def _part(statistic: str, verdict: str, also: list[str], rng: np.random.Generator) -> dict[str, Any]:
-    value = {"holds": 0.84, "does not hold": -0.31, "undecided": 0.47}[verdict] + rng.uniform(-0.05, 0.05)
-    return {
-        "name": statistic.split(maxsplit=1)[0],
-        "statistic": statistic,
-        "units": "1",
-        "value": value,
-        "low": value - 0.04,
-        "high": value + 0.06,
-        "threshold": 0.5,
-        "above": True,
-        "verdict": verdict,
-        "null": None
-        if "slope" in statistic
-        else {"name": "order of depth", "mean": 0.01, "p": 0.001, "repeats": 999, "preserves": "", "destroys": ""},
-        "columns": {name: _trial(name, name in also, value, rng) for name, *_ in COLUMNS if name != "norm-free"},
-    }
-
-
-def _trial(name_of: str, passes: bool, value: float, rng: np.random.Generator) -> dict[str, Any]:
-    here = value if passes or name_of == "same samples" else rng.uniform(-0.2, 0.3)
-    found = {"value": here, "passes": passes or (name_of == "same samples" and value > 0.5)}
-    ends = (here - 0.02, here + 0.02, value - here, value - here - 0.05, value - here + 0.05)
-    names = ("low", "high", "difference", "difference_low", "difference_high")
-    return found | {name: end if name_of == "untrained" else None for name, end in zip(names, ends, strict=True)}
-
-
-def verdicts_of(*claims: tuple[int, str, str, str]) -> Verdicts:
-    """Claims of nothing but a number, a variant, words and a verdict."""
+def verdicts_of(*claims: tuple[Any, ...]) -> Verdicts:
+    """Claims of nothing but a number, a variant, words, a verdict and, where it has one, an origin."""
     return Verdicts(
         model="tiny",
         states_hash="",
@@ -147,9 +98,152 @@ def verdicts_of(*claims: tuple[int, str, str, str]) -> Verdicts:
         documents_known=False,
         seed=0,
         resamples=200,
-        columns=(),
+        conditions=(),
         claims=tuple(
-            ClaimResult(number, variant, words, "B", cast("Verdict", verdict), "So it is.", "", (), (), ())
-            for number, variant, words, verdict in claims
+            ClaimResult(number, variant, words, "B", verdict, "So it is.", "".join(origin), (), (), (), ())  # type: ignore[arg-type]
+            for number, variant, words, verdict, *origin in claims
         ),
     )
+
+
+def _condition(one: Condition) -> ConditionRecord:
+    draws = NETWORKS if one is UNTRAINED else n_draws(one)
+    return ConditionRecord(one.name, one.title, one.role, 200, draws, one.preserves, one.destroys)
+
+
+def _claim(claim: Claim, conditions: Sequence[ConditionRecord], rng: np.random.Generator) -> ClaimResult:
+    label = f"{claim.number} {claim.variant}".strip()
+    verdict, origin = FOUND.get(label, ("undecided", ""))
+    much, less, lost = _shown(claim, label, origin)
+    found = [_criterion(one, claim, verdict, (much, less, lost), rng, wide=not origin) for one in claim.criteria]
+    result = ClaimResult(
+        number=claim.number,
+        variant=claim.variant,
+        claim=claim.claim,
+        panel=claim.panel,
+        verdict=verdicts.claim_verdict(found),
+        sentence="",
+        origin="",
+        reproduced_in=(),
+        passes_in=(),
+        abolished_by=(),
+        criteria=tuple(found),
+        paper=claim.paper,
+    )
+    result = replace(
+        result,
+        reproduced_in=verdicts.reproduced_in(claim, result),
+        passes_in=verdicts.passes_in(claim, result),
+    )
+    if verdict == "holds":
+        result = replace(result, abolished_by=verdicts.abolished_by(claim, result))
+        result = replace(result, origin=verdicts.origin(claim, result, NETWORKS))
+    assert (result.verdict, result.origin) == (verdict, origin), f"claim {label} is not what it was made to be"
+    assert (set(result.reproduced_in), set(result.abolished_by)) == (set(much), set(lost))
+    return replace(result, sentence=sentence(result, {one.name: one for one in conditions}))
+
+
+def _shown(claim: Claim, label: str, origin: Origin) -> tuple[tuple[str, ...], ...]:
+    """The conditions that show as much of a claim, those that show less, and those that it is lost with."""
+    lost = LOST.get(label, ())
+    explaining = () if lost else (Role.NULL, Role.QUANTITY)
+    much = {
+        "architecture": (UNTRAINED.name,),
+        "scale": (PERMUTED.name,),
+        "artefact": tuple(one.name for one in claim.imitations if one.role in explaining),
+    }.get(origin, ())
+    less = {"architecture": (PERMUTED.name,), "learned": (TOKENS.name,), "artefact": (TOKENS.name,)}.get(
+        origin, ()
+    )
+    return much, less, lost
+
+
+def _criterion(
+    criterion: Criterion,
+    claim: Claim,
+    verdict: Verdict,
+    shown: tuple[tuple[str, ...], ...],
+    rng: np.random.Generator,
+    *,
+    wide: bool,
+) -> CriterionResult:
+    verdict = "holds" if criterion.premise else verdict
+    sign = 1 if criterion.above else -1
+    end = criterion.bounds[1 if (verdict == "holds") == criterion.above else 0]
+    room = abs(end - criterion.threshold) if math.isfinite(end) else max(abs(criterion.threshold), 1.0)
+    reach = room * rng.uniform(0.5, 0.7)
+
+    def at(share: float) -> float:
+        """A value so far beyond the threshold."""
+        return criterion.threshold + sign * share * reach
+
+    disagrees = criterion.name in DISAGREEING
+    place = {"holds": 1.0, "does not hold": -1.0, "undecided": 1.0 if disagrees else 0.1}[verdict]
+    result = CriterionResult(
+        name=criterion.name,
+        statistic=criterion.statistic,
+        units=criterion.units,
+        value=at(place),
+        low=at(place) - 0.2 * reach,
+        high=at(place) + 0.3 * reach,
+        threshold=criterion.threshold,
+        above=criterion.above,
+        verdict=verdict,
+        null=_null(criterion, verdict, at(-0.4)),
+        conditions={
+            one.name: _trial(one, criterion, at, place, shown, wide=wide)
+            for one in (SAME, *claim.conditions)
+            if not criterion.premise or isinstance(one.made, Captured)
+        },
+        second=_second(criterion, at(-place if disagrees else 0.9 * place), 0.2 * reach),
+        paper=paper.value_of(criterion),
+        premise=criterion.premise,
+    )
+    assert verdicts.criterion_verdict(result) == verdict
+    return result
+
+
+def _null(criterion: Criterion, verdict: Verdict, mean: float) -> NullResult | None:
+    if criterion.null is None:
+        return None
+    null = criterion.null
+    return NullResult(null.title, mean, 0.001 if verdict == "holds" else 0.4, 999, null.preserves, null.destroys)
+
+
+def _second(criterion: Criterion, value: float, reach: float) -> SecondResult | None:
+    if criterion.second is None:
+        return None
+    low, high = value - reach, value + reach
+    side = verdicts.side(value, low, high, criterion.threshold, above=criterion.above)
+    return SecondResult(criterion.second.title, value, low, high, side)
+
+
+def _trial(
+    condition: Condition,
+    criterion: Criterion,
+    at: Any,
+    place: float,
+    shown: tuple[tuple[str, ...], ...],
+    *,
+    wide: bool,
+) -> ConditionResult:
+    """What is taken away leaves a claim as it is, and what imitates it fails, unless it is `shown` there."""
+    much, less, lost = shown
+    here = -0.5
+    if (
+        condition is SAME
+        or condition.name in much
+        or (condition.role is Role.REMOVAL and condition.name not in lost)
+    ):
+        here = place - 0.02
+    elif condition.name in less:
+        here = 0.3
+    value, own, unit = at(here), at(place), abs(at(1.0) - at(0.0))
+    passes = bool(value > criterion.threshold if criterion.above else value < criterion.threshold)
+    if condition is SAME:
+        return ConditionResult(value, passes)
+    # Networks that differ a lot among each other do not tell whether the model is one of them.
+    around = (3.0 if wide and condition is UNTRAINED else 0.1) * unit
+    low, high = own - value - around, own - value + around
+    reaches = low <= 0 if criterion.above else high >= 0
+    return ConditionResult(value, passes, value - around, value + around, own - value, low, high, reaches)

@@ -6,16 +6,23 @@ two hosts of teleports, results and claims. What can be made again of these (fig
 
 from __future__ import annotations
 
+import html
 import itertools
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import residyn as rd
+from residyn.cli.display import Display
+from residyn.cli.main import run_command
+from residyn.cli.show import show_claims
 from residyn.runs.verdicts import read_verdicts
 from residyn.store import read_run, verify
+from residyn.words import MARKS, with_origin
 
 ARCHIVE = Path(__file__).parent / "data" / "run-format-1.tar.xz"
 SUBLAYERS = ["0.attn", "0.mlp", "1.attn", "1.mlp"]
@@ -70,10 +77,30 @@ def test_claims_are_the_same_verdicts(archived):
     assert [claim.label for claim in verdicts.claims] == [*map(str, range(1, 14)), "14 CCN", "14 arXiv"]
     first = verdicts.claims[0]
     assert first.verdict == "does not hold"
-    assert first.parts[0].value == pytest.approx(0.2, abs=1e-14)
-    assert first.parts[0].null is not None
-    assert first.parts[0].null.p == pytest.approx(0.418, abs=1e-14)
-    assert first.parts[0].columns["untrained"].value == pytest.approx(-0.4, abs=1e-14)
+    assert first.criteria[0].value == pytest.approx(0.2, abs=1e-14)
+    assert first.criteria[0].null is not None
+    assert first.criteria[0].null.p == pytest.approx(0.418, abs=1e-14)
+    assert first.criteria[0].conditions["untrained"].value == pytest.approx(-0.4, abs=1e-14)
+
+
+def test_claims_are_shown_compared_and_reported(archived, tmp_path, capsys):
+    run = shutil.copytree(archived, tmp_path / "run")
+    other = shutil.copytree(archived, tmp_path / "other")
+    record = json.loads((run / "claims.json").read_text())
+    assert record["format_version"] == 1
+    verdicts = read_verdicts(run / "claims.json")
+    assert verdicts is not None
+    show_claims(verdicts, run, Display())
+    shown = "".join(capsys.readouterr().out.split())
+    for claim in verdicts.claims:
+        assert f"{MARKS[claim.verdict]}{claim.verdict}".replace(" ", "") in shown
+    assert run_command(["compare", str(run), str(other), "--out", str(tmp_path / "both"), "-q"]) == 0
+    table = pd.read_csv(tmp_path / "both" / "tables" / "claims.csv")
+    assert table["run"].tolist() == [with_origin(one["verdict"], one["origin"]) for one in record["claims"]]
+    assert table["run"].tolist() == table["other"].tolist()
+    page = rd.write_report(run).read_text(encoding="utf-8")
+    for claim in verdicts.claims:
+        assert claim.sentence in html.unescape(page)
 
 
 def test_teleports_are_the_same_trajectories(archived):

@@ -2,7 +2,19 @@ import math
 
 import pytest
 
-from residyn.words import clean, counted, interval, listed, number, p_value, percent
+from residyn.words import (
+    MARKS,
+    clean,
+    counted,
+    interval,
+    listed,
+    mark,
+    number,
+    p_value,
+    percent,
+    with_origin,
+    without_origin,
+)
 
 
 @pytest.mark.parametrize(
@@ -55,3 +67,18 @@ def test_what_no_page_can_hold_is_replaced():
     assert clean("a\x00b\x1bc\r\ud800d\u202ee\ufffef\u2066") == "a�b�c��d�e�f�"
     assert clean("é → 中 \U0001f600\n\t") == "é → 中 \U0001f600\n\t"
     assert clean(3) == "3"
+
+
+def test_a_verdict_is_put_together_with_its_origin_and_taken_apart_again():
+    for verdict in MARKS:
+        for origin in ("learned", "artefact", ""):
+            assert without_origin(with_origin(verdict, origin)) == (verdict, origin)
+    assert with_origin("holds", "scale") == "holds (scale)"
+    assert without_origin("—") == ("—", "")
+    assert without_origin("run (2)") == ("run (2)", "")
+
+
+def test_what_holds_as_an_artefact_has_a_mark_of_its_own():
+    assert [mark("holds", origin) for origin in ("", "learned", "artefact")] == ["●", "●", "⊗"]
+    assert mark("does not hold", "artefact") == "○"
+    assert mark("—", "") == "—"

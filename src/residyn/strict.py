@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, is_dataclass
 from dataclasses import fields as dataclass_fields
+from enum import Enum
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -70,8 +71,9 @@ def in_words(kind: Any) -> str:
     if origin in (Union, UnionType):
         return " or ".join(map(in_words, get_args(base)))
     if origin is Literal:
-        choices = list(map(repr, get_args(base)))
-        return f"one of {', '.join(choices)}" if len(choices) > 1 else "".join(choices)
+        return _one_of(get_args(base))
+    if isinstance(base, type) and issubclass(base, Enum):
+        return _one_of([member.value for member in base])
     if base in (int, float):
         return _number_in_words(base, meta)
     if origin in (tuple, list):
@@ -88,6 +90,11 @@ def shown(value: Any) -> str:
         return f"{type(value).__name__} of {len(value):,}"
     text = ascii(value)
     return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _one_of(choices: Sequence[Any]) -> str:
+    said = ", ".join(map(repr, choices))
+    return f"one of {said}" if len(choices) > 1 else said
 
 
 def _number_in_words(base: Any, meta: Sequence[Any]) -> str:

@@ -14,6 +14,8 @@ _TIED = "\u00a0"
 """A space at which no line breaks."""
 MARKS = {"holds": "●", "does not hold": "○", "undecided": "◐"}
 """Marks of the verdicts, which differ in shape and not in colour alone."""
+ARTEFACT, CROSSED = "artefact", "⊗"
+"""The origin that takes the weight from a claim that holds, and its mark where the word would be overlooked."""
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -60,6 +62,22 @@ def p_value(p: float) -> str:
 def listed(items: Sequence[str]) -> str:
     """As in "a", "a and b", "a, b and c"."""
     return "".join(items) if len(items) < 2 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def with_origin(verdict: str, origin: str) -> str:
+    """A verdict with where the claim comes from, where that is known: "holds (learned)"."""
+    return f"{verdict} ({origin})" if origin else verdict
+
+
+def mark(verdict: str, origin: str) -> str:
+    """The mark of a verdict where no word stands beside it: a claim that holds as an artefact has its own."""
+    return CROSSED if (verdict, origin) == ("holds", ARTEFACT) else MARKS.get(verdict, verdict)
+
+
+def without_origin(said: str) -> tuple[str, str]:
+    """The verdict and the origin that `with_origin` put together; no origin where there is none."""
+    verdict, found, origin = said.partition(" (")
+    return (verdict, origin.removesuffix(")")) if found and verdict in MARKS else (said, "")
 
 
 def counted(n: int, one: str, many: str = "") -> str:

@@ -1,4 +1,4 @@
-"""The claims stage: judged once, gone on with where it was interrupted, and shown."""
+"""Claims as the command line shows them, and the choices that it refuses."""
 
 from __future__ import annotations
 
@@ -9,287 +9,55 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import residyn as rd
-from residyn import claims as analysis
-from residyn.claims.record import ClaimResult, NullResult, PartResult
-from residyn.cli.show import MARKS, claim_row
-from residyn.pipeline import claims as judging
-from residyn.runs.contents import open_controls, open_teleport_results
-from residyn.runs.layout import CLAIMS, PARTIAL_CLAIMS
-from residyn.runs.stages import read_stage
-from residyn.settings import ClaimsSettings
-from residyn.store import read_json, read_run
-
-QUICK = ("--resamples", 20, "--null-draws", 1, "-q")
-SETTINGS = ClaimsSettings(resamples=20, null_draws=1)
-
-
-@pytest.fixture(scope="module")
-def judged(finished, tmp_path_factory):
-    """A run without its teleports, judged with few replicates, not to be touched."""
-    out = shutil.copytree(finished, tmp_path_factory.mktemp("runs") / "judged")
-    shutil.rmtree(out / "teleports")
-    (out / CLAIMS).unlink()
-    judging.claims(out, SETTINGS)
-    return out
+from claims_record import ARCHIVE, example_claims, old_record
+from residyn.claims.record import ClaimResult, CriterionResult, NullResult
+from residyn.cli.display import Display
+from residyn.cli.show import MARKS, claim_row, show_claims
+from residyn.runs.layout import CLAIMS
+from residyn.runs.verdicts import read_verdicts
 
 
 @pytest.fixture
-def own(judged, tmp_path):
-    return shutil.copytree(judged, tmp_path / "own")
+def run(tmp_path):
+    """A run with verdicts, of the test's own."""
+    folder = tmp_path / "run"
+    shutil.unpack_archive(ARCHIVE, folder, filter="data")
+    return folder
 
 
-def unjudged(run):
-    """The same run before the stage."""
-    (run / CLAIMS).unlink()
+@pytest.fixture(params=[1, 2])
+def judged(request, run):
+    """The same, with the verdicts of either format."""
+    record = old_record() if request.param == 1 else example_claims()
+    (run / CLAIMS).write_text(json.dumps(record))
     return run
 
 
-def stamp(run) -> tuple[int, bytes]:
-    path = run / CLAIMS
-    return path.stat().st_mtime_ns, path.read_bytes()
-
-
-def watched(monkeypatch) -> list[dict]:
-    """Every ledger that a judging is begun with, and whether it computes anything is left to it."""
-    begun = []
-    whole = analysis.judge
-
-    def judge(*arguments, **options):
-        begun.append(dict(options["ledger"]))
-        return whole(*arguments, **options)
-
-    monkeypatch.setattr(analysis, "judge", judge)
-    return begun
-
-
-def test_a_whole_run_is_judged_on_all_that_it_has(finished):
-    record = read_json(finished / CLAIMS)
-    assert (record["format"], record["format_version"]) == ("residyn claims", 1)
-    assert [one["number"] for one in record["claims"]] == [*range(1, 14), 14, 14]
-    assert record["states_hash"] == rd.open_states(finished).attrs["states_hash"]
-    names = {column["name"]: column for column in record["columns"]}
-    assert names["untrained"]["draws"] == 3
-    assert {"shuffled tokens", "isotropic moves"} <= set(names)
-    assert record["claims"][13]["parts"][0]["value"] is not None
-    assert not (finished / PARTIAL_CLAIMS).exists()
-    assert read_run(finished)["timings"]["claims_s"] > 0
-
-
-def test_the_file_is_what_python_judges(finished):
-    found = rd.judge(
-        rd.open_states(finished),
-        rd.open_results(finished / "results.zarr"),
-        teleport_summary=open_teleport_results(finished)["summary"],
-        controls=open_controls(finished),
-        numbers=[1, 5, 9, 14],
-    )
-    record = read_json(finished / CLAIMS)
-    told = {(one["number"], one["variant"]): one for one in record["claims"]}
-    for one in found.claims:
-        here = told[one.number, one.variant]
-        assert (here["verdict"], here["sentence"], here["origin"]) == (one.verdict, one.sentence, one.origin)
-        for part, written in zip(one.parts, here["parts"], strict=True):
-            assert [written[key] for key in ("value", "low", "high")] == pytest.approx(
-                [part.value, part.low, part.high]
-            )
-
-
-def test_a_second_time_nothing_is_judged(residyn, own, monkeypatch):
-    before, begun = stamp(own), watched(monkeypatch)
-    code, _, errors = residyn("claims", own, "-q")
-    assert code == 0, errors
-    assert residyn("claims", own, *QUICK)[0] == 0
-    assert stamp(own) == before
-    assert begun == []
-
-
-def test_the_table_names_every_claim_with_its_verdict(residyn, judged, monkeypatch):
+def test_the_table_names_every_claim_with_its_verdict(judged, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "200")
-    code, printed, errors = residyn("claims", judged)
-    assert code == 0, errors
-    record = read_json(judged / CLAIMS)
-    for one in record["claims"]:
-        assert f"{MARKS[one['verdict']]} {one['verdict']}" in printed
-        assert one["claim"].split()[0] in printed
+    verdicts = read_verdicts(judged / CLAIMS)
+    show_claims(verdicts, judged, Display())
+    printed = capsys.readouterr().out
+    for one in verdicts.claims:
+        assert f"{MARKS[one.verdict]} {one.verdict}{f': {one.origin}' if one.origin else ''}" in printed
+        assert one.claim.split()[0] in printed
     assert "14 CCN" in printed
     assert "14 arXiv" in printed
-    assert record["model"] in printed.replace("\n", "") or "tiny-llama" in printed
+    assert verdicts.model in printed.replace("\n", "")
 
 
-def test_json_is_the_claims_of_the_file(residyn, judged):
-    code, printed, errors = residyn("claims", judged, "--json", "-q")
-    assert code == 0, errors
-    assert json.loads(printed) == {"run": str(judged), "claims": read_json(judged / CLAIMS)["claims"]}
-
-
-def test_other_settings_are_judged_again_and_stay(residyn, own, monkeypatch):
-    before, begun = read_json(own / CLAIMS), watched(monkeypatch)
-    assert residyn("claims", own, "--null-draws", 2, "-q")[0] == 0
-    after = read_json(own / CLAIMS)
-    assert begun == [{}]
-    assert after["claims"] != before["claims"]
-    assert (
-        before["claims"][2]["parts"][0]["null"]["repeats"],
-        after["claims"][2]["parts"][0]["null"]["repeats"],
-    ) == (1, 2)
-    assert read_run(own)["claims"] == {"resamples": 20, "null_draws": 2, "null_samples": 200, "claims_seed": 0}
-    # What is not typed is as it was judged last.
-    assert residyn("claims", own, "-q")[0] == 0
-    assert len(begun) == 1
-
-
-@pytest.mark.parametrize(("option", "value"), [("--claims-seed", 1), ("--resamples", 21)])
-def test_each_setting_decides(residyn, own, option, value):
-    before = read_json(own / CLAIMS)
-    assert residyn("claims", own, option, value, "-q")[0] == 0
-    after = read_json(own / CLAIMS)
-    assert after["claims"] != before["claims"]
-    interval = [one["claims"][3]["parts"][0]["low"] for one in (before, after)]
-    assert interval[0] != interval[1]
-
-
-def test_a_control_that_is_taken_away_is_judged_without(residyn, own):
-    before = read_json(own / CLAIMS)
-    shutil.rmtree(own / "controls" / "untrained-2")
-    assert residyn("claims", own, "-q")[0] == 0
-    after = read_json(own / CLAIMS)
-    assert after["claims"] != before["claims"]
-    draws = [{one["name"]: one["draws"] for one in record["columns"]}["untrained"] for record in (before, after)]
-    assert draws == [3, 2]
-
-
-def test_teleports_that_come_later_are_judged(residyn, own, finished):
-    assert read_json(own / CLAIMS)["claims"][13]["parts"][0]["value"] is None
-    shutil.copytree(finished / "teleports", own / "teleports")
-    assert residyn("claims", own, "-q")[0] == 0
-    after = read_json(own / CLAIMS)["claims"][13]["parts"][0]
-    assert after["value"] == read_json(finished / CLAIMS)["claims"][13]["parts"][0]["value"]
-
-
-class Interrupted(KeyboardInterrupt):
-    """What a user stops the judging with."""
-
-
-def interrupt(monkeypatch, after: int) -> None:
-    """Stop each judging when so many tasks are kept."""
-    whole = judging.store.write_json
-    kept = []
-
-    def write_json(path, record):
-        whole(path, record)
-        if path.name == PARTIAL_CLAIMS:
-            kept.append(path)
-            if len(kept) == after:
-                raise Interrupted
-
-    monkeypatch.setattr(judging.store, "write_json", write_json)
-
-
-@pytest.mark.parametrize("after", [1, 12])
-def test_an_interrupted_judging_goes_on_and_ends_in_the_same_bytes(residyn, own, judged, monkeypatch, after):
-    unjudged(own)
-    with monkeypatch.context() as patched:
-        interrupt(patched, after)
-        assert residyn("claims", own, *QUICK)[0] == 130
-    assert not (own / CLAIMS).exists()
-    left = read_json(own / PARTIAL_CLAIMS)["ledger"]
-    begun = watched(monkeypatch)
-    code, _, errors = residyn("claims", own, *QUICK)
-    assert code == 0, errors
-    assert list(begun[0]) == list(left)
-    assert (own / CLAIMS).read_bytes() == (judged / CLAIMS).read_bytes()
-    assert not (own / PARTIAL_CLAIMS).exists()
-
-
-def test_what_is_not_defined_survives_the_interruption(own, monkeypatch):
-    unjudged(own)
-    with monkeypatch.context() as patched:
-        interrupt(patched, 1)
-        with pytest.raises(Interrupted):
-            judging.claims(own, SETTINGS)
-    partial = read_json(own / PARTIAL_CLAIMS)
-    partial["ledger"]["model"]["magnitude_trend"] = [None] * 21
-    (own / PARTIAL_CLAIMS).write_text(json.dumps(partial))
-    first = judging.claims(own, SETTINGS).claims[0]
-    assert np.isnan(first.parts[0].value)
-    assert first.verdict == "undecided"
-    assert "not defined" in first.sentence
-
-
-def test_what_is_left_of_other_settings_is_not_gone_on_with(residyn, own, monkeypatch):
-    unjudged(own)
-    with monkeypatch.context() as patched:
-        interrupt(patched, 3)
-        assert residyn("claims", own, *QUICK)[0] == 130
-    begun = watched(monkeypatch)
-    assert residyn("claims", own, *QUICK, "--claims-seed", 1)[0] == 0
-    assert begun == [{}]
-    assert not (own / PARTIAL_CLAIMS).exists()
-
-
-@pytest.mark.parametrize("damaged", [CLAIMS, PARTIAL_CLAIMS])
-@pytest.mark.parametrize("content", [b"", b'{"ledger": "', b"[1, 2]", b"\xff\xfe\x00"])
-def test_a_damaged_record_is_made_again(own, judged, damaged, content):
-    unjudged(own)
-    (own / damaged).write_bytes(content)
-    judging.claims(own, SETTINGS)
-    assert (own / CLAIMS).read_bytes() == (judged / CLAIMS).read_bytes()
-    assert not (own / PARTIAL_CLAIMS).exists()
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda record: record.pop("claims"),
-        lambda record: record["claims"][0].update(sentence=5),
-        lambda record: record["claims"][3].update(verdict="maybe"),
-        lambda record: record["claims"][1]["parts"][0].pop("threshold"),
-    ],
-)
-def test_verdicts_that_were_changed_since_are_judged_again(own, judged, damage):
-    record = read_json(own / CLAIMS)
-    damage(record)
-    (own / CLAIMS).write_text(json.dumps(record))
-    judging.claims(own, SETTINGS)
-    assert (own / CLAIMS).read_bytes() == (judged / CLAIMS).read_bytes()
-
-
-@pytest.mark.parametrize(
-    "ledger", [[1], {"model": 3}, {"model": {"x": 1}}, {"model": {"x": ["1"]}}, {"model": {"x": [True]}}, "text"]
-)
-def test_what_is_left_that_is_no_ledger_is_not_gone_on_with(own, monkeypatch, ledger):
-    fingerprint = read_stage(own, judging.NAME).fingerprint
-    unjudged(own)
-    (own / PARTIAL_CLAIMS).write_text(json.dumps({"fingerprint": fingerprint, "ledger": ledger}))
-    begun = []
-    monkeypatch.setattr(analysis, "judge", lambda *_, **options: begun.append(options["ledger"]) or stop())
-    with pytest.raises(Interrupted):
-        judging.claims(own, SETTINGS)
-    assert begun == [{}]
-
-
-def stop():
-    raise Interrupted
-
-
-def test_results_of_other_states_are_warned_of_and_left_out(residyn, own, monkeypatch):
-    path = own / "results.zarr"
-    rd.save_results(rd.open_results(path).assign_attrs(states_hash="0" * 64), path)
-    given = []
-    monkeypatch.setattr(analysis, "judge", lambda *arguments, **_: given.append(arguments[1]) or stop())
-    code, _, errors = residyn("claims", own, "-q")
-    # The verdicts that are there were made with the results: they are not taken for these.
-    assert (code, given) == (130, [None])
-    assert f"of earlier states than it holds. Renew them: residyn analyze {own}" in errors
-
-
-def test_other_results_are_judged_again(own, monkeypatch):
-    path = own / "results.zarr"
-    rd.save_results(rd.open_results(path).drop_vars("massive_ratio"), path)
-    begun = watched(monkeypatch)
-    judging.claims(own, SETTINGS)
-    assert begun == [{}]
+def test_json_is_the_claims_of_the_file_with_the_names_of_today(judged, capsys):
+    verdicts = read_verdicts(judged / CLAIMS)
+    show_claims(verdicts, judged, Display(as_json=True))
+    told = json.loads(capsys.readouterr().out)
+    assert told["run"] == str(judged)
+    record = json.loads((judged / CLAIMS).read_text())
+    if record["format_version"] == 2:
+        assert told["claims"] == record["claims"]
+    else:
+        assert [one["criteria"][0]["value"] for one in told["claims"]] == [
+            one["parts"][0]["value"] for one in record["claims"]
+        ]
 
 
 @pytest.mark.parametrize(
@@ -300,32 +68,42 @@ def test_other_results_are_judged_again(own, monkeypatch):
         (("--claims-seed", -1), "seed is a whole number of at least 0; got -1"),
     ],
 )
-def test_bad_choices_are_refused(residyn, judged, options, message):
-    before = stamp(judged)
-    code, _, errors = residyn("claims", judged, *options, "-q")
+def test_bad_choices_are_refused(residyn, run, options, message):
+    before = (run / CLAIMS).read_bytes()
+    code, _, errors = residyn("claims", run, *options, "-q")
     assert code == 2
     assert message in " ".join(errors.split())
-    assert stamp(judged) == before
+    assert (run / CLAIMS).read_bytes() == before
 
 
 NULL = NullResult(name="walk", mean=0.1, p=0.0123, repeats=19, preserves="", destroys="")
 
 
-def statistic(**changed) -> PartResult:
+def statistic(**changed) -> CriterionResult:
     known = {"value": 0.71234, "low": 0.6, "high": 0.8, "threshold": 0.5, "above": True, "null": NULL}
     words = {"name": "growth", "statistic": "growth", "units": "", "verdict": "holds"}
-    return PartResult(**{**words, **known, **changed})
+    return CriterionResult(**{**words, **known, **changed})
 
 
-def shown(*parts, **changed) -> list[str]:
+def shown(*criteria, **changed) -> list[str]:
     known = {"number": 1, "variant": "", "claim": "It grows", "panel": "B", "verdict": "holds", "sentence": ""}
     return claim_row(
-        ClaimResult(**{**known, "origin": "", "also_in": (), "lost_in": (), "parts": parts, **changed})
+        ClaimResult(
+            **{
+                **known,
+                "origin": "",
+                "reproduced_in": (),
+                "passes_in": (),
+                "abolished_by": (),
+                "criteria": criteria,
+                **changed,
+            }
+        )
     )
 
 
 @pytest.mark.parametrize(
-    ("part", "text"),
+    ("criterion", "text"),
     [
         (statistic(), "0.712 (0.6 to 0.8) > 0.5, p 0.012"),
         (statistic(above=False, threshold=-0.5), "0.712 (0.6 to 0.8) < -0.5, p 0.012"),
@@ -337,19 +115,25 @@ def shown(*parts, **changed) -> list[str]:
         (statistic(threshold=np.nan, null=None), "0.712 (0.6 to 0.8) > nan"),
     ],
 )
-def test_a_statistic_is_a_line(part, text):
-    assert shown(part) == ["1", "It grows", "● holds", text]
+def test_a_statistic_is_a_line(criterion, text):
+    assert shown(criterion) == ["1", "It grows", "● holds", text]
 
 
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
         ({"verdict": "undecided"}, "◐ undecided"),
-        ({"verdict": "does not hold", "also_in": ("untrained",)}, "○ does not hold\nalso in untrained"),
+        ({"verdict": "does not hold", "reproduced_in": ("untrained",)}, "○ does not hold\nalso in untrained"),
         ({"origin": "learned"}, "● holds: learned"),
+        ({"origin": "scale", "passes_in": ("permuted weights",)}, "● holds: scale\nless in permuted weights"),
         (
-            {"origin": "artefact", "also_in": ("skip path", "untrained"), "lost_in": ("norm-free",)},
-            "● holds: artefact\nalso in skip path, untrained\nnot norm-free",
+            {
+                "origin": "artefact",
+                "reproduced_in": ("skip path", "untrained"),
+                "passes_in": ("random walk",),
+                "abolished_by": ("norm-free",),
+            },
+            "● holds: artefact\nalso in skip path, untrained\nless in random walk\nnot norm-free",
         ),
     ],
 )

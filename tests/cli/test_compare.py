@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 import residyn as rd
-from claims_record import verdicts_of
+from claims_record import example_claims, old_record, verdicts_of
 from residyn.cli.main import run_command
 from residyn.errors import StoreError, UsageError
 from residyn.pipeline.compare import names_of
 from residyn.store import info
+from residyn.words import with_origin
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +41,9 @@ def other(analysed):
 
 @pytest.fixture
 def judged(analysed, tmp_path):
-    """A run of the test's own, with a verdict on one claim."""
+    """A run of the test's own, with verdicts on two claims."""
     folder = shutil.copytree(analysed["judged"], tmp_path / "judged")
-    record = verdicts_of((2, "", "grows dense", "undecided")).to_record()
+    record = verdicts_of((2, "", "grows dense", "undecided"), (5, "", "it grows", "holds", "artefact")).to_record()
     (folder / "claims.json").write_text(json.dumps(record))
     return folder
 
@@ -55,8 +56,10 @@ def test_two_runs_give_a_page_tables_and_a_digest(residyn, judged, other, tmp_pa
     found = json.loads(printed)
     assert found["runs"] == ["judged", "run"]
     assert found["claims"] == [
-        {"number": 2, "variant": "", "claim": "grows dense", "verdicts": {"judged": "undecided", "run": "—"}}
+        {"number": 2, "variant": "", "claim": "grows dense", "verdicts": {"judged": "undecided", "run": "—"}},
+        {"number": 5, "variant": "", "claim": "it grows", "verdicts": {"judged": "holds (artefact)", "run": "—"}},
     ]
+    assert pd.read_csv(out / "tables" / "claims.csv")["judged"].tolist() == ["undecided", "holds (artefact)"]
     assert "The number of samples differs: judged: 40; run: 30." in found["warnings"]
     assert f"residyn claims {other}" in errors.replace("\n", "")
     names = ["comparison.json", "comparison.pdf", "comparison.png", "comparison.svg", "tables"]
@@ -78,8 +81,26 @@ def test_two_runs_give_a_page_tables_and_a_digest(residyn, judged, other, tmp_pa
 def test_the_terminal_shows_claims_and_distances(residyn, judged, other, tmp_path):
     code, printed, _ = residyn("compare", judged, other, "--out", tmp_path / "c", "-q")
     assert code == 0
-    for words in ("grows dense", "◐", "between own halves", "comparison.png"):
+    for words in (
+        "grows dense",
+        "◐",
+        "⊗ artefact",
+        "⊗ holds as an artefact",
+        "between own halves",
+        "comparison.png",
+    ):
         assert words in printed.replace("\n", "")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_verdicts_of_both_formats_stand_beside_each_other(residyn, judged, other, tmp_path, version):
+    record = old_record() if version == 1 else example_claims()
+    run = shutil.copytree(other, tmp_path / "old")
+    (run / "claims.json").write_text(json.dumps(record))
+    code, printed, errors = residyn("compare", judged, run, "--out", tmp_path / "c", "-q", "--json")
+    assert code == 0, errors
+    cells = [one["verdicts"]["old"] for one in json.loads(printed)["claims"]]
+    assert cells == [with_origin(one["verdict"], one["origin"]) for one in record["claims"]]
 
 
 @pytest.mark.slow

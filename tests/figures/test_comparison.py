@@ -16,6 +16,7 @@ from residyn.figures.comparison import compare_figure
 from residyn.figures.plot import comparison as panels
 from residyn.figures.saving import save
 
+ARTEFACT = "holds (artefact)"
 VERDICTS = [["holds", "—"], ["does not hold", "undecided"], ["undecided", "holds"]]
 
 
@@ -57,8 +58,18 @@ def test_the_page_has_a_plot_a_quantity_a_heat_map_and_claims(compared):
     assert bold == list("ABC")
     assert figure.get_size_inches()[0] * 25.4 == pytest.approx(180)
     said = words(figure)
-    for name in ("1  one", "2  other", "within layer", "cross layer", "holds", "does not hold", "1  claim 1"):
+    for name in (
+        "1  one",
+        "2  other",
+        "within layer",
+        "cross layer",
+        "holds",
+        "does not hold",
+        "1  claim 1",
+        ARTEFACT,
+    ):
         assert name in said
+    assert any("L learned, S scale, A architecture" in text for text in said)
     assert "whole block" not in said
 
 
@@ -138,6 +149,24 @@ def test_verdicts_are_filled_open_and_half(compared):
     assert [(text.get_position(), text.get_text()) for text in ax.texts] == [((1, 0), "–")]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["1  claim 1", "2  claim 2", "3  claim 3"]
     assert ax.get_ylim() == (2.5, -0.5)
+
+
+def test_an_artefact_is_crossed_out_and_other_origins_have_letters():
+    origins = ("learned", "scale", "architecture", "artefact", "")
+    judged = verdicts_of(*((i + 1, "", "words", "holds", origin) for i, origin in enumerate(origins)))
+    ax = panels.claim_matrix(claims_table({"a": judged}))
+    dots = sorted(ax.get_lines(), key=lambda line: line.get_ydata()[0])
+    ink, white = "#222222", "#ffffff"
+    assert [to_hex(dot.get_markerfacecolor()) for dot in dots] == [ink, ink, ink, white, ink]
+    assert [dot.get_marker() == "o" for dot in dots] == [True, True, True, False, True]
+    assert {text.get_position()[1]: text.get_text() for text in ax.texts} == {0: "L", 1: "S", 2: "A"}
+
+
+def test_only_what_holds_can_be_an_artefact():
+    table = claims_table({"a": verdicts_of((1, "", "words", "does not hold", "artefact"))})
+    assert table["a"].tolist() == ["does not hold (artefact)"]
+    (dot,) = panels.claim_matrix(table).get_lines()
+    assert dot.get_marker() == "o"
 
 
 def test_long_claims_are_shortened_and_variants_named():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from claims_record import example_claims
+from claims_record import example_claims, old_record
 from residyn.figures.panel import Inputs, Panel, Teleports
 from residyn.figures.registry import declared, further, lettered
 from residyn.quantities.registry import quantities
@@ -205,6 +206,38 @@ def test_h():
     )
 
 
+def test_infinite_values_are_counted_and_in_no_mean():
+    results = information()
+    nats = results["mutual_information"]
+    nats[0, 0, 0] = nats[1, 0, 0] = nats[1, 0, 2] = np.inf
+    said = motion.information(results)
+    assert said[:4] == (
+        "By the Gaussian copula estimator the mean over units rises from 3 to 4 nats within layers and falls "
+        "from 1 to 0.5 nats across layers.",
+        "Of the 10 values of the Gaussian copula estimator 1 is infinite and is left out.",
+        "By the new estimator the mean over units rises from 6 to 8 nats within layers and falls from 2 to 1 nats "
+        "across layers.",
+        "Of the 10 values of the new estimator 2 are infinite and are left out.",
+    )
+    assert motion.information_map(results)[1] == said[1]
+    everywhere = results.assign(mutual_information=nats.where(nats["kind"] == "cross", np.inf))
+    assert not any("∞" in sentence for sentence in motion.information(everywhere))
+
+
+PUBLISHED = (
+    "Dashed is the paper's curve of Llama 3.1 8B: its 63 transitions are stretched over this model's relative"
+)
+
+
+def test_the_papers_curves_are_told_where_they_are_drawn(results):
+    asked, plain = Inputs(results, reference=True), Inputs(results)
+    found = {panel.letter: seen(panel, asked)[len(seen(panel, plain)) :] for panel in lettered(asked)}
+    assert found.pop("E") == (f"{PUBLISHED} depth.",)
+    assert found.pop("F") == (f"{PUBLISHED} depth, and its scale is the one on the right.",)
+    assert found.pop("H") == (f"{PUBLISHED} depth, and its estimator is KDE.",)
+    assert set(found.values()) == {()}
+
+
 def test_i():
     scores = xr.DataArray(np.zeros((5, 6, 3)), dims=("sample", "sublayer", "pc"))
     known = scores.assign_coords(explained=("pc", [0.5, 0.25, 0.125]))
@@ -308,6 +341,23 @@ def test_l():
     assert teleports.row(Teleports(once, None, None))[0].endswith("span 1 sublayer.")
 
 
+def test_intervals_of_teleports_are_those_of_the_summary():
+    summary = summary_of(pull_excess=[[0.3, 0], [-0.4, 0], [0.05, 0]])
+    values = summary["teleports_mean"]
+    wide = summary.assign(teleports_low=values - 0.75, teleports_high=values + 0.5)
+    flow = xr.Dataset(coords={"injected": summary["injected"]})
+    assert teleports.pull(Teleports(flow, wide, None)) == (
+        "Beyond what being carried along does (pull excess, a difference of cosines), one cannot tell: 0.3 "
+        "(−0.45 to 0.8) at 0.attn, −0.4 (−1.15 to 0.1) at 1.attn and 0.05 (−0.7 to 0.55) at 2.attn.",
+    )
+    # One host has no interval.
+    alone = summary.assign(teleports_low=values * np.nan, teleports_high=values * np.nan)
+    assert teleports.pull(Teleports(flow, alone, None)) == (
+        "Beyond what being carried along does (pull excess, a difference of cosines), one cannot tell: 0.3 at "
+        "0.attn, −0.4 at 1.attn and 0.05 at 2.attn.",
+    )
+
+
 def test_of_a_place_that_nothing_follows_nothing_is_said_but_that():
     steps = {"horizon_steps": ("injected", [12, 3, 0])}
     summary = summary_of(pull_excess=[[0.3, 0], [0.4, 0], [np.nan, 0]], rho=[[9, 0.5], [9, 0.6], [9, 1]])
@@ -388,49 +438,74 @@ def test_where_states_were_moved_to_is_said_of_each_kind():
 @pytest.fixture
 def verdicts(tmp_path):
     record = example_claims()
-    part = record["claims"][4]["parts"][0]
-    part |= {"value": 0.85, "low": 0.8, "high": 0.9}
-    part["columns"]["random walk"]["value"], part["columns"]["skip path"]["value"] = 0.84, 0.83
-    part["columns"]["untrained"] |= {"value": 0.2, "low": 0.1, "high": 0.3}
+    for one in record["claims"][4]["criteria"]:
+        one |= {"value": 0.85, "low": 0.8, "high": 0.9}
+        one["null"] = one["null"] and {**one["null"], "mean": 0.01}
+        tried = one["conditions"]
+        tried["random walk"]["value"], tried["skip path"]["value"] = 0.84, 0.83
+        tried["shuffled tokens"]["value"] = 0.6
+        tried["untrained"] |= {"value": 0.2, "low": 0.1, "high": 0.3}
     (tmp_path / "claims.json").write_text(json.dumps(record))
     return read_verdicts(tmp_path / "claims.json")
 
 
 def test_what_controls_do(verdicts):
     said = controls_of(verdicts, "C")
-    assert [sentence.split(":")[0] for sentence in said] == ["Claim 4 holds", "Claim 5 holds", "Claim 6 holds"]
+    assert [re.split("[:.] ", sentence)[0] for sentence in said] == [
+        "Claim 4 holds",
+        "Claim 5 holds",
+        "Of claim 5, this holds",
+        "Claim 6 holds",
+    ]
     assert said[1] == (
-        "Claim 5 holds: rank correlation of median r with depth, 0.85 (0.8 to 0.9). Under its null, order of "
-        "depth: 0.01 on "
-        "average, p\u00a0<\u00a00.002. In untrained models of this architecture: 0.2 (0.1 to 0.3). Passes in "
-        "random walks of "
-        "the same lengths and angles (0.84) and the skip path alone (0.83)."
+        "Claim 5 holds. Of claim 5, this holds: rank correlation of median r with depth, the weaker of both "
+        "kinds, 0.85 (0.8 to 0.9). Under its null, the curve's own steps with random signs: 0.01 on average, "
+        "p\u00a0<\u00a00.002. In untrained models of this architecture: 0.2 (0.1 to 0.3). As much in the skip "
+        "path alone (0.83) and random walks of the same lengths and angles (0.84). Passes, if less, in the same "
+        "tokens in random order (0.6)."
     )
-    assert "Lost with the 10 most massive units left out (" in said[2]
-    assert controls_of(verdicts, "F")[0].startswith(
-        "Claim 9 is undecided. Of claim 9, this is undecided: slope of velocity"
-    )
-    assert controls_of(verdicts, "F")[1].startswith("Of claim 9, this is undecided: slope of velocity")
-    assert "null" not in controls_of(verdicts, "F")[0]
+    assert "null" not in said[2]
+    assert "Lost with texts cut at a random token (" in said[3]
+    first, second, third = controls_of(verdicts, "F")
+    assert first.startswith("Claim 9 is undecided. Of claim 9, this is undecided: rise of velocity")
+    assert second.startswith("Of claim 9, this is undecided: share of that rise in the first third")
+    assert "null" not in first
+    assert "Under its null" in third
     assert controls_of(verdicts, "A") == controls_of(None, "C") == ()
 
 
 def test_what_is_said_of_a_statistic_is_its_own(tmp_path):
     record = example_claims()
     claim = record["claims"][7]
-    claim |= {"verdict": "does not hold", "also_in": ["random walk"], "lost_in": ["without massive units"]}
-    trend, gap = claim["parts"]
+    lost = {"verdict": "does not hold", "abolished_by": ["without massive units"]}
+    claim |= {**lost, "reproduced_in": ["random signs"], "passes_in": ["shuffled tokens"]}
+    trend, _, gap = claim["criteria"]
+    claim["criteria"] = [trend, gap]
     trend["verdict"], gap["verdict"] = "holds", "does not hold"
-    for part, passing in ((trend, True), (gap, False)):
-        part["columns"]["random walk"]["passes"] = part["columns"]["without massive units"]["passes"] = passing
+    for one, passing in ((trend, True), (gap, False)):
+        for name in ("random signs", "shuffled tokens", "without massive units"):
+            one["conditions"][name]["passes"] = passing
     (tmp_path / "claims.json").write_text(json.dumps(record))
     first, second = controls_of(read_verdicts(tmp_path / "claims.json"), "E")
     assert first.startswith("Claim 8 does not hold. Of claim 8, this holds: rank correlation")
-    assert "Passes in random walks" in first
+    assert "As much in steps of the same size and random sign (" in first
+    assert "Passes, if less, in the same tokens in random order (" in first
     assert "Lost with" not in first
     assert second.startswith("Of claim 8, this does not hold: cosine similarity within")
-    assert "Passes in" not in second
+    assert "As much in" not in second
+    assert "Passes, if less, in" not in second
     assert "Lost with the 10 most massive units left out (" in second
+
+
+def test_verdicts_of_format_1_are_told_beside_their_panels(tmp_path):
+    (tmp_path / "claims.json").write_text(json.dumps(old_record()))
+    verdicts = read_verdicts(tmp_path / "claims.json")
+    first = controls_of(verdicts, "B")[0]
+    assert first.startswith("Claim 1 does not hold: rank correlation of mean |h| with depth, 0.2")
+    assert "In untrained models of this architecture: −0.4" in first
+    assert sum(len(controls_of(verdicts, letter)) for letter in "BCDEFHIKL") == sum(
+        len(claim.criteria) for claim in verdicts.claims
+    )
 
 
 def test_beyond_the_skip_path_and_without_norms():

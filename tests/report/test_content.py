@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from claims_record import example_claims
+from claims_record import example_claims, old_record
 from residyn.errors import DataError, StoreError
 from residyn.quantities.registry import quantities
 from residyn.report import content
@@ -100,9 +100,14 @@ def test_each_curve_of_a_panel_is_defined(report, results):
 
 def test_claims_stand_under_their_panel_once(report):
     said = {panel.name: len(panel.controls) for panel in report.panels}
-    assert said["panel-i"] == 3
+    criteria = {
+        letter: sum(len(claim.criteria) for claim in report.verdicts.claims if claim.panel == letter)
+        for letter in "BEIL"
+    }
+    assert said["panel-i"] == criteria["I"] == 5
     assert said["panel-i-3d"] == said["panel-a"] == said["panel-g"] == said["panel-j"] == 0
-    assert (said["panel-b"], said["panel-e"], said["panel-l"]) == (3, 2, 3)
+    told = (said["panel-b"], said["panel-e"], said["panel-l"])
+    assert told == (criteria["B"], criteria["E"], criteria["L"]) == (5, 3, 6)
     assert all(not panel.controls for panel in report.further)
 
 
@@ -239,6 +244,54 @@ def test_panels_are_drawn_with_the_noise_that_was_measured(results, tmp_path, mo
     monkeypatch.setattr(content, "picture", watched)
     gather(write_run(tmp_path, results))
     np.testing.assert_array_equal(given[0]["velocity_noise"], noise["velocity_noise"])
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("section", "asked"),
+    [({"reference": True, "formats": ["png"]}, True), ({"reference": False}, False), (None, False), ([1], False)],
+)
+def test_panels_are_drawn_as_the_runs_own_figures(results, tmp_path, monkeypatch, section, asked):
+    given = []
+
+    def watched(panel, inputs, alt):
+        given.append(inputs.reference)
+        return Picture("data:,", 10, 10, alt)
+
+    monkeypatch.setattr(content, "picture", watched)
+    found = gather(write_run(tmp_path, results, run={**RUN, "figure": section}))
+    assert set(given) == {asked}
+    said = {panel.letter for panel in found.panels if any("Dashed is the paper's" in line for line in panel.seen)}
+    assert said == ({"E", "F", "H"} if asked else set())
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_settings_of_figures_that_cannot_be_read_are_those_by_default(results, tmp_path):
+    found = gather(write_run(tmp_path, results, run={"figure": {"reference": "perhaps"}}))
+    assert not any("Dashed" in line for panel in found.panels for line in panel.seen)
+
+
+def test_the_papers_curves_are_in_the_pictures(results, tmp_path):
+    pages = {
+        asked: gather(write_run(tmp_path / str(asked), results, run={"figure": {"reference": asked}}))
+        for asked in (False, True)
+    }
+    drawn = {
+        asked: {panel.letter + panel.name: panel.picture.address for panel in page.panels}
+        for asked, page in pages.items()
+    }
+    changed = {name[0] for name in drawn[True] if drawn[True][name] != drawn[False][name]}
+    assert changed == {"E", "F", "H"}
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_verdicts_of_format_1_are_reported(copied):
+    record = old_record()
+    (copied / "claims.json").write_text(json.dumps(record))
+    found = gather(copied)
+    assert [one.verdict for one in found.verdicts.claims] == [one["verdict"] for one in record["claims"]]
+    assert found.abstract
+    assert any(panel.controls for panel in found.panels)
 
 
 @pytest.mark.usefixtures("undrawn")

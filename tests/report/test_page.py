@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import math
 import re
 from collections import Counter
 from dataclasses import fields, is_dataclass, replace
@@ -14,9 +16,12 @@ from typing import Any
 
 import pytest
 
-from residyn.claims import Column
+from claims_record import old_record
+from residyn.claims import ConditionRecord
 from residyn.report.page import render
 from residyn.report.record import Picture
+from residyn.runs.verdicts import read_verdicts
+from residyn.words import interval, mark, number, with_origin
 
 from .conftest import HOSTILE
 
@@ -60,7 +65,7 @@ def parsed(page) -> Parsed:
 
 
 def poisoned(
-    value: Any, poison: str, keep: tuple[str, ...] = ("verdict", "origin", "address", "name", "kind")
+    value: Any, poison: str, keep: tuple[str, ...] = ("verdict", "origin", "address", "name", "role")
 ) -> Any:
     """A record with poison at the end of each text that is there and not one of a closed set."""
     if isinstance(value, str):
@@ -75,7 +80,7 @@ def poisoned(
             for field in fields(value)
             if field.name not in keep
         }
-        if isinstance(value, Column):
+        if isinstance(value, ConditionRecord):
             free["name"] = value.name
         return replace(value, **free)
     return value
@@ -191,8 +196,30 @@ def test_the_matrix_says_where_each_claim_passes(page, report):
     matrix = matrix[: matrix.index("</table>")]
     for claim, row in zip(report.verdicts.claims, matrix.split("<tr>")[2:], strict=True):
         said = re.findall(r'<td class="(passes|fails|untried)">', row)
-        wanted = [claim.passes(column.name) for column in report.verdicts.columns]
+        wanted = [claim.passes(one.name) for one in report.verdicts.conditions]
         assert said == [{True: "passes", False: "fails", None: "untried"}[passes] for passes in wanted]
+
+
+def test_what_else_shows_a_claim_is_told_in_its_row(page):
+    told = re.findall(r'class="also[^>]*><span>(.*?)</span>', page)
+    assert told[:6] == [
+        "untrained; less in permuted weights",
+        "–",
+        "permuted weights",
+        "less in shuffled tokens",
+        "skip path, random walk; less in shuffled tokens",
+        "less in shuffled tokens; lost: random positions",
+    ]
+
+
+def test_an_artefact_is_not_marked_as_what_holds_in_the_matrix(page, report):
+    matrix = page[page.index('class="matrix"') :]
+    found = re.findall(r'<td class="model"><span[^>]*>(.)</span><span class="hidden">(.*?)</span>', matrix)
+    assert found == [
+        (mark(claim.verdict, claim.origin), with_origin(claim.verdict, claim.origin))
+        for claim in report.verdicts.claims
+    ]
+    assert ("⊗", "holds (artefact)") in found
 
 
 def test_rows_of_the_claims_table_are_full(page, report):
@@ -201,7 +228,7 @@ def test_rows_of_the_claims_table_are_full(page, report):
     for claim, start, end in zip(report.verdicts.claims, bodies, [*bodies[1:], None], strict=True):
         cells = [attrs for tag, attrs in table.tags[start:end] if tag in {"td", "th"}]
         area = sum(int(a.get("rowspan") or 1) * int(a.get("colspan") or 1) for a in cells)
-        assert area == 7 * (len(claim.parts) + 1)
+        assert area == 7 * (len(claim.criteria) + 1)
 
 
 def test_a_bare_report_has_neither_claims_nor_empty_lists(report):
@@ -217,10 +244,50 @@ def test_a_bare_report_has_neither_claims_nor_empty_lists(report):
     assert not re.search(r"<(ul|ol|dl|table|tbody)[^>]*>\s*</\1>", page)
 
 
-def test_a_claim_without_parts_is_still_a_row(report):
-    claim = replace(report.verdicts.claims[0], parts=())
+def test_a_claim_without_criteria_is_still_a_row(report):
+    claim = replace(report.verdicts.claims[0], criteria=())
     page = render(replace(report, verdicts=replace(report.verdicts, claims=(claim,))))
     assert "not measured" in page
+
+
+def asides(page: str, name: str) -> list[str]:
+    """The lines of a kind in the table of claims."""
+    return re.findall(f'<span class="{name}">(.*?)</span>', page)
+
+
+def test_a_statistic_stands_with_its_second_estimate_the_papers_value_and_if_it_is_a_premise(page, report):
+    criteria = [one for claim in report.verdicts.claims for one in claim.criteria]
+    seconds = [one.second for one in criteria if one.second is not None]
+    assert asides(page, "second") == [f"{one.title}: {interval(one.value, one.low, one.high)}" for one in seconds]
+    papers = [one.paper for one in criteria if not math.isnan(one.paper)]
+    assert asides(page, "paper") == [f"the paper’s curve: {number(value)}" for value in papers]
+    assert asides(page, "premise") == ["a premise of the claim"] * sum(one.premise for one in criteria)
+    assert min(len(seconds), len(papers), len(asides(page, "premise"))) > 2
+    (rule,) = re.findall(r"\.second, \.paper, \.premise, \.beyond \{(.*?)\}", STYLE)
+    assert "display: block" in rule
+    assert "var(--muted)" in rule
+
+
+def test_a_claim_that_the_paper_does_not_make_says_so(page, report):
+    assert asides(page, "beyond") == []
+    first, *others = report.verdicts.claims
+    verdicts = replace(report.verdicts, claims=(replace(first, paper=False), *others))
+    assert asides(render(replace(report, verdicts=verdicts)), "beyond") == ["not a claim of the paper"]
+
+
+def test_what_chance_gives_is_said_once(page):
+    assert page.count("by chance") == 1
+
+
+def test_verdicts_of_format_1_have_a_page(report, tmp_path):
+    (tmp_path / "claims.json").write_text(json.dumps(old_record()))
+    verdicts = read_verdicts(tmp_path / "claims.json")
+    page = render(replace(report, verdicts=verdicts))
+    assert not Parsed(page).open
+    assert asides(page, "second") == asides(page, "paper") == asides(page, "premise") == []
+    for claim in verdicts.claims:
+        assert claim.claim in page
+    assert all(f'<span class="upright">{one.name}</span>' in page for one in verdicts.conditions)
 
 
 def _luminance(colour: str) -> float:
@@ -252,9 +319,9 @@ def test_a_picture_cannot_leave_its_attribute(report):
 
 
 def test_one_sample_in_one_group_is_said_in_the_singular(report):
-    verdicts = replace(report.verdicts, n_samples=1, n_groups=1, columns=())
+    verdicts = replace(report.verdicts, n_samples=1, n_groups=1, conditions=())
     said = " ".join(render(replace(report, verdicts=verdicts)).split())
     assert "The intervals are over 1 sample, resampled in 1 group" in said
-    column = replace(report.verdicts.columns[0], n_samples=1, draws=1)
-    said = render(replace(report, verdicts=replace(verdicts, columns=(column,))))
+    condition = replace(report.verdicts.conditions[0], n_samples=1, draws=1)
+    said = render(replace(report, verdicts=replace(verdicts, conditions=(condition,))))
     assert '<span class="n">1 sample</span>' in said

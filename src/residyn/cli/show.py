@@ -13,7 +13,7 @@ from residyn import store
 from residyn.cli.display import Display
 from residyn.runs import layout
 from residyn.settings import flag, typed
-from residyn.words import MARKS
+from residyn.words import ARTEFACT, CROSSED, MARKS, mark, without_origin
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -275,6 +275,12 @@ def _digest(distances: xr.DataArray, claims: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def _marked(cell: str) -> str:
+    """The mark of a verdict, and where the claim comes from where that is known."""
+    verdict, origin = without_origin(cell)
+    return f"{mark(verdict, origin)} {origin}".rstrip()
+
+
 def show_comparison(found: Comparison, display: Display) -> None:
     """Verdicts and distances of runs beside each other."""
     out, distances, claims = found.folder, found.distances, found.claims
@@ -285,11 +291,12 @@ def show_comparison(found: Comparison, display: Display) -> None:
         return
     names = [str(name) for name in distances["run"].values]
     verdicts = [
-        (f"{number} {variant}".strip(), words, *(MARKS.get(cell, cell) for cell in row))
+        (f"{number} {variant}".strip(), words, *map(_marked, row))
         for (number, variant, words), row in zip(claims.index, claims.to_numpy(), strict=True)
     ]
     if verdicts:
-        key = ", ".join(f"{mark} {verdict}" for verdict, mark in MARKS.items())
+        key = ", ".join(f"{sign} {verdict}" for verdict, sign in MARKS.items())
+        key += f", {CROSSED} holds as an {ARTEFACT}"
         display.table(f"{out}: the paper's claims ({key})", ["", "claim", *names], verdicts)
     rows = [
         (name, *(f"{value:.3f}" if np.isfinite(value) else "–" for value in (*row, within)))

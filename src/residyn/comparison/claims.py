@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from residyn.claims import Verdicts
+from residyn.words import with_origin
 
 ABSENT = "—"
 """The cell of a run that has no verdict on a claim."""
@@ -19,8 +20,9 @@ def claims_table(verdicts: Mapping[str, Verdicts | None]) -> pd.DataFrame:
 
     `verdicts` are those of `judge` or `read_verdicts` by the name of the run, None for a run without.
     The index has number, variant and claim (the words of the first run that has it), in the order of number and
-    variant; cells are "holds", "does not hold", "undecided", or "—" where a run has no verdict. No rows where no
-    run has a verdict.
+    variant; cells are "holds", "does not hold", "undecided", or "—" where a run has no verdict. Where it is known
+    what a claim that holds comes from, that stands behind the verdict: "holds (learned)", "holds (artefact)". No
+    rows where no run has a verdict.
     """
     words: dict[tuple[int, str], str] = {}
     cells: dict[str, dict[tuple[int, str], str]] = {run: {} for run in verdicts}
@@ -28,7 +30,7 @@ def claims_table(verdicts: Mapping[str, Verdicts | None]) -> pd.DataFrame:
         for claim in judged.claims if judged is not None else ():
             name = (claim.number, claim.variant)
             words.setdefault(name, claim.claim)
-            cells[run][name] = claim.verdict
+            cells[run][name] = with_origin(claim.verdict, claim.origin)
     order = sorted(words)
     index = pd.MultiIndex.from_tuples([(*name, words[name]) for name in order], names=_INDEX)
     columns = {run: [found.get(name, ABSENT) for name in order] for run, found in cells.items()}

@@ -160,6 +160,7 @@ def _claims(fig: Figure, page: Page, claims: pd.DataFrame) -> None:
     panels.claim_matrix(claims, letters=int((left - begin - 7.0) / _LETTER_MM), ax=ax)
     _letter(fig, page, "C", top + 7.6, begin)
     _entries(fig, page, (begin + 4.0, top + 9.4), panels.verdict_entries())
+    _words(fig, page, begin + 4.9, top + 4.2, f"where a claim that holds comes from: {panels.origin_words()}")
 
 
 def _entries(fig: Figure, page: Page, at: tuple[float, float], entries: Sequence[tuple[Artist, str]]) -> None:

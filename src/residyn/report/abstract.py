@@ -49,14 +49,24 @@ _ORIGINS = {
 
 
 def abstract(verdicts: Verdicts | None) -> tuple[str, ...]:
-    """What was found, in plain words: how many claims hold, where those come from, and which do not hold."""
+    """What was found, in plain words: how many claims hold, where those come from, and which do not hold.
+
+    Claims that the paper does not make are counted apart from the paper's.
+    """
     if verdicts is None or not verdicts.claims:
         return ()
-    return (_counts(verdicts.claims), *_origins(verdicts.claims), *_named(verdicts.claims))
+    ours = [claim for claim in verdicts.claims if not claim.paper]
+    papers = [claim for claim in verdicts.claims if claim.paper]
+    return (
+        *([_counts(papers)] if papers else []),
+        *([_beyond(ours, beside=bool(papers))] if ours else []),
+        *_chance(verdicts),
+        *_origins(verdicts.claims),
+        *_named(verdicts.claims),
+    )
 
 
 def _counts(claims: Sequence[ClaimResult]) -> str:
-    claims = [claim for claim in claims if claim.paper]
     n_claims = len({claim.number for claim in claims})
     every = n_claims >= n_of_paper()
     subject = f"Of the paper's {max(n_claims, n_of_paper())} claims"
@@ -65,13 +75,29 @@ def _counts(claims: Sequence[ClaimResult]) -> str:
     if len(claims) > n_claims:
         twice = listed([str(i) for i in sorted({c.number for c in claims if c.variant})])
         subject += f" (claim {twice} in two versions, which makes {len(claims)})"
+    return f"{subject}{',' if every else ':'} {_numbers_of(claims)}."
+
+
+def _beyond(claims: Sequence[ClaimResult], *, beside: bool) -> str:
+    """The sentence on claims that the paper does not make, beside those that it does where there are any."""
+    n = len(claims)
+    subject = f"{n} claim{'' if n == 1 else 's'} that the paper does not make {'was' if n == 1 else 'were'} judged"
+    return f"{'Beside these, ' if beside else ''}{subject} ({_labels(claims)}): {_numbers_of(claims)}."
+
+
+def _numbers_of(claims: Sequence[ClaimResult]) -> str:
     holding, failing, open_ = (sum(claim.verdict == verdict for claim in claims) for verdict in VERDICTS)
     said = (
         f"{holding} {'holds' if holding == 1 else 'hold'} on this model",
         f"{failing} {'does' if failing == 1 else 'do'} not",
         f"and {open_} {'is' if open_ == 1 else 'are'} undecided",
     )
-    return f"{subject}{',' if every else ':'} {', '.join(said)}."
+    return ", ".join(said)
+
+
+def _chance(verdicts: Verdicts) -> Iterator[str]:
+    if verdicts.by_chance:
+        yield f"Were every null true, {number(verdicts.by_chance)} of these verdicts would hold by chance."
 
 
 def _origins(claims: Sequence[ClaimResult]) -> Iterator[str]:
@@ -79,7 +105,7 @@ def _origins(claims: Sequence[ClaimResult]) -> Iterator[str]:
     found = [(origin, [claim for claim in holding if claim.origin == origin]) for origin in _ORIGINS]
     said = [_origin(origin, of) for origin, of in found if of]
     if said:
-        head = "Of those that hold" if len(holding) > 1 else "The one that holds"
+        head = "Of the claims that hold" if len(holding) > 1 else "The one that holds"
         yield f"{head}, {'; '.join(said)}." if len(holding) > 1 else f"{head} {said[0].split(' ', 1)[1]}."
 
 

@@ -30,6 +30,8 @@ from residyn.runs import layout
 from residyn.runs.results import open_results
 from residyn.runs.verdicts import read_verdicts
 from residyn.schema import SAMPLE
+from residyn.settings import FigureSettings, recorded
+from residyn.store.layout import RUN
 from residyn.words import counted, number
 
 _TOP = 10
@@ -139,11 +141,29 @@ def _warnings(found: Found) -> Iterator[str]:
 
 def _panels(found: Found) -> tuple[tuple[Panel, ...], tuple[Panel, ...]]:
     """The panels of Figure 1, and those beside it."""
-    inputs = Inputs(found.results, figure1.sites_of(found.results), found.teleports, found.noise)
+    inputs = Inputs(
+        found.results,
+        figure1.sites_of(found.results),
+        found.teleports,
+        found.noise,
+        reference=_figure_settings(found.run).reference,
+    )
     first, beside = (
         tuple(_panel(found, inputs, panel) for panel in panels) for panels in (lettered(inputs), further(inputs))
     )
     return first, beside
+
+
+def _figure_settings(run: Mapping[str, Any]) -> FigureSettings:
+    """How the run's own figures were drawn, as far as run.json says."""
+    section = run.get(FigureSettings.SECTION)
+    if not isinstance(section, dict):
+        return FigureSettings()
+    try:
+        return recorded(FigureSettings, section, Path(RUN))
+    except StoreError:
+        # The page is worth having although a setting of the figures cannot be read.
+        return FigureSettings()
 
 
 def _panel(found: Found, inputs: Inputs, drawn: Drawn) -> Panel:

@@ -62,6 +62,8 @@ def _environment() -> Environment:
         interval=words.interval,
         p_value=words.p_value,
         percent=words.percent,
+        mark=words.mark,
+        with_origin=words.with_origin,
     )
     return environment
 

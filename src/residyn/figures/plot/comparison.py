@@ -12,11 +12,13 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 
 from residyn.errors import DataError
 from residyn.figures import style
 from residyn.figures.plot import parts
+from residyn.words import ARTEFACT, with_origin, without_origin
 
 RUN_COLOURS = ("#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8c8c8c")
 """Colours of runs, in their order: those of Okabe & Ito (2008) without yellow, and a grey."""
@@ -45,6 +47,14 @@ _CURVES = ("run", "quantity", "depth", "kind", "value", "low", "high")
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 VERDICT_NAMES = (HOLDS, FAILS, UNDECIDED)
+AS_ARTEFACT = with_origin(HOLDS, ARTEFACT)
+ORIGIN_LETTERS = {"learned": "L", "scale": "S", "architecture": "A"}
+"""Letters beside the dot of a claim that holds, of where it comes from."""
+_CROSSED = Path.make_compound_path(
+    Path.unit_circle(), Path([(-0.7, -0.7), (0.7, 0.7)]), Path([(-0.7, 0.7), (0.7, -0.7)])
+)
+_BESIDE = 0.24
+"""Distance of such a letter from the middle of its cell."""
 
 
 def compared_curves(table: pd.DataFrame, quantity: str, runs: Sequence[str], *, ax: Axes | None = None) -> Axes:
@@ -122,9 +132,10 @@ def trajectory_distances(distances: xr.DataArray, *, ax: Axes | None = None) -> 
 def claim_matrix(claims: pd.DataFrame, *, letters: int = 58, ax: Axes | None = None) -> Axes:
     """Verdicts of runs on claims: filled where it holds, an open ring where not, half grey where undecided.
 
-    `claims` is `claims_table`: claims in rows, at most eight runs in columns, numbered from 1. Other cells
-    show a dash. The words of a claim are shortened to so many `letters`. Raises DataError for a table without
-    rows.
+    A claim that holds as an artefact is a ring that is crossed out, and one whose origin is known has its letter
+    beside the dot: L for learned, S for scale, A for architecture. `claims` is `claims_table`: claims in rows, at
+    most eight runs in columns, numbered from 1. Other cells show a dash. The words of a claim are shortened to so
+    many `letters`. Raises DataError for a table without rows.
     """
     if not len(claims) or not len(claims.columns):
         raise DataError(
@@ -135,14 +146,14 @@ def claim_matrix(claims: pd.DataFrame, *, letters: int = 58, ax: Axes | None = N
     n_claims, n_runs = cells.shape
     with style.context():
         ax = style.new_axes(ax)
-        for (row, column), verdict in np.ndenumerate(cells):
-            if verdict in VERDICT_NAMES:
-                ax.add_line(_dot(str(verdict), column, row))
-            else:
-                ax.text(
-                    column, row, "–", ha="center", va="center", fontsize=style.SMALL_PT, color=style.MUTED,
-                    parse_math=False,
-                )  # fmt: skip
+        for (row, column), cell in np.ndenumerate(cells):
+            verdict, origin = without_origin(str(cell))
+            if verdict not in VERDICT_NAMES:
+                _letter(ax, column, row, "–", "center")
+                continue
+            ax.add_line(_dot(AS_ARTEFACT if cell == AS_ARTEFACT else verdict, column, row))
+            if verdict == HOLDS and origin in ORIGIN_LETTERS:
+                _letter(ax, column + _BESIDE, row, ORIGIN_LETTERS[origin], "left")
         for row in range(0, n_claims, 2):
             ax.axhspan(row - 0.5, row + 0.5, color="#f3f3f3", linewidth=0, zorder=0)
         ax.set_xlim(-0.5, n_runs - 0.5)
@@ -179,7 +190,12 @@ def line_entries(kinds: Sequence[str]) -> list[tuple[Artist, str]]:
 
 def verdict_entries() -> list[tuple[Artist, str]]:
     """The legend's entries of verdicts."""
-    return [(_dot(name, 0, 0), name) for name in VERDICT_NAMES]
+    return [(_dot(name, 0, 0), name) for name in (HOLDS, AS_ARTEFACT, FAILS, UNDECIDED)]
+
+
+def origin_words() -> str:
+    """What the letters beside the dots stand for."""
+    return ", ".join(f"{letter} {origin}" for origin, letter in ORIGIN_LETTERS.items())
 
 
 def _line(ax: Axes, rows: pd.DataFrame, colour: str, kind: str) -> None:
@@ -227,9 +243,14 @@ def _claim(name: tuple[int, str, str], letters: int) -> str:
     return f"{number}  {style.plain(words, letters - len(said))}{said}"
 
 
+def _letter(ax: Axes, x: float, y: float, letter: str, ha: str) -> None:
+    ax.text(x, y, letter, ha=ha, va="center", fontsize=style.SMALL_PT, color=style.MUTED, parse_math=False)
+
+
 def _dot(verdict: str, x: float, y: float) -> Line2D:
     look: dict[str, Any] = {
         HOLDS: {"markerfacecolor": style.INK, "markeredgecolor": style.INK},
+        AS_ARTEFACT: {"marker": _CROSSED, "markerfacecolor": "white", "markeredgecolor": style.INK},
         FAILS: {"markerfacecolor": "white", "markeredgecolor": style.INK},
         UNDECIDED: {
             "fillstyle": "left",
@@ -238,6 +259,5 @@ def _dot(verdict: str, x: float, y: float) -> Line2D:
             "markeredgecolor": style.HAIRLINE,
         },
     }[verdict]
-    return Line2D(
-        [x], [y], linestyle="none", marker="o", markersize=4.4, markeredgewidth=0.7, label=verdict, **look
-    )
+    shape: dict[str, Any] = {"marker": "o", "markersize": 4.4, "markeredgewidth": 0.7}
+    return Line2D([x], [y], linestyle="none", label=verdict, **(shape | look))

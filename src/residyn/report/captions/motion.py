@@ -79,6 +79,7 @@ def information_map(results: xr.Dataset) -> tuple[str, ...]:
             f"By the {_name(nats, 0)} estimator the median over units and transitions is",
             said_by_kind(medians, lambda value: f"{number(value)} nats"),
         ),
+        _infinite(nats, 0),
         _tied(drawn),
     )
 
@@ -89,7 +90,18 @@ def information(results: xr.Dataset) -> tuple[str, ...]:
     for i in range(nats.sizes["estimator"]):
         found = [f"{course} nats {NAMES[kind]}" for kind, course in courses(nats.isel(estimator=i)).items()]
         said.append(around(f"By the {_name(nats, i)} estimator the mean over units", listed(found)))
+        said.append(_infinite(nats, i))
     return sentences(*said, _shuffled(results), *beyond_linear(results))
+
+
+def _infinite(nats: xr.DataArray, i: int) -> str:
+    """How many values of an estimator are infinite: a mean over these would be, whatever the others are."""
+    drawn = nats.isel(estimator=i).values
+    n = int(np.isinf(drawn).sum())
+    if not n:
+        return ""
+    are = "is infinite and is" if n == 1 else "are infinite and are"
+    return f"Of the {drawn.size:,} values of the {_name(nats, i)} estimator {n:,} {are} left out."
 
 
 def _name(nats: xr.DataArray, i: int) -> str:

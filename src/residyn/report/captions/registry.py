@@ -20,6 +20,7 @@ from residyn.figures.plot.orbits import ORBITS, PHASE_PORTRAITS
 from residyn.figures.plot.schematic import SCHEMATIC
 from residyn.figures.plot.teleports import TELEPORTS
 from residyn.figures.plot.trajectories import IN_SPACE, IN_THE_PLANE
+from residyn.published import published_curves
 from residyn.report.captions import beyond, generic, motion, space, teleports, units
 
 Sentences = tuple[str, ...]
@@ -57,8 +58,32 @@ OF_TELEPORTS: Mapping[Panel, Callable[[Teleports], Sentences]] = {
 }
 
 
+WITH_REFERENCE: Mapping[Panel, tuple[str, str]] = {
+    curves.COSINE: ("cosine", ""),
+    curves.VELOCITY: ("velocity", ", and its scale is the one on the right"),
+    information.MUTUAL_INFORMATION_CURVE: ("mutual_information", ", and its estimator is KDE"),
+}
+"""Of panels over which the paper's curve is laid: its quantity, and what else has to be known of it."""
+
+
 def seen(panel: Panel, inputs: Inputs) -> Sentences:
     """The sentences on what a panel shows of these inputs."""
+    return (*_of_the_model(panel, inputs), *_published(panel, inputs))
+
+
+def _published(panel: Panel, inputs: Inputs) -> Sentences:
+    """What is said of the paper's curve, where it is drawn."""
+    if not inputs.reference or panel not in WITH_REFERENCE:
+        return ()
+    quantity, further = WITH_REFERENCE[panel]
+    n = len(published_curves()[quantity])
+    return (
+        f"Dashed is the paper's curve of Llama 3.1 8B: its {n} transitions are stretched over this model's "
+        f"relative depth{further}.",
+    )
+
+
+def _of_the_model(panel: Panel, inputs: Inputs) -> Sentences:
     if panel in OF_TELEPORTS and inputs.teleports is not None:
         return OF_TELEPORTS[panel](inputs.teleports)
     if panel in OF_RESULTS:
