@@ -18,7 +18,7 @@ from residyn.strict import Fault, convert
 
 
 def under(*found: str, premise: str = "") -> ClaimResult:
-    """A claim whose statistics pass ("t"), fail ("f"), are not defined ("u") or not tried ("") on the skip path."""
+    """A claim whose statistics on the skip path pass ("t"), fail ("f"), are undefined ("u") or were not tried."""
     said = {"t": True, "f": False, "u": None}
     made = [criterion(conditions={"skip path": tried(said[one])} if one else {}) for one in found]
     if premise:
