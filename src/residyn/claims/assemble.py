@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from residyn.claims import criteria, sentences, teleports, verdicts
@@ -27,7 +27,9 @@ def assemble(found: Found, chosen: Sequence[Claim]) -> tuple[tuple[ConditionReco
     for claim in chosen:
         measure = criteria.of_states if claim.of == "states" else criteria.of_teleports
         judged = _with_own([measure(one, found) for one in claim.criteria])
-        results.append(_claim(claim, judged, conditions, caution if claim.rests_on_first else ""))
+        result = _explained(claim, _judged(claim, judged), _n_networks(claim, found))
+        said = sentences.sentence(result, conditions, caution if claim.rests_on_first else "")
+        results.append(replace(result, sentence=said))
     return tuple(conditions.values()), tuple(results)
 
 
@@ -84,10 +86,15 @@ def _own(found: CriterionResult) -> ConditionResult:
     return ConditionResult(found.value, criteria.passes(found, found.value), reaches=True)
 
 
-def _claim(
-    claim: Claim, found: list[CriterionResult], conditions: Mapping[str, ConditionRecord], caution: str
-) -> ClaimResult:
-    result = ClaimResult(
+def _n_networks(claim: Claim, found: Found) -> int:
+    """How many untrained networks a claim is tried on: those of captured states, or of teleports."""
+    if claim.of == "teleports":
+        return sum(name.startswith(teleports.UNTRAINED) for name in found.trajectories)
+    return len(draws_of(found.ledger, Of.CONDITION, UNTRAINED.name))
+
+
+def _judged(claim: Claim, found: list[CriterionResult]) -> ClaimResult:
+    return ClaimResult(
         number=claim.number,
         variant=claim.variant,
         claim=claim.claim,
@@ -101,13 +108,16 @@ def _claim(
         criteria=tuple(found),
         paper=claim.paper,
     )
+
+
+def _explained(claim: Claim, result: ClaimResult, n_networks: int) -> ClaimResult:
+    """A judged claim with what else shows it, and where it comes from where it holds."""
     result = replace(
         result,
         reproduced_in=verdicts.reproduced_in(claim, result),
         passes_in=verdicts.passes_in(claim, result),
     )
-    if result.verdict == "holds":
-        result = replace(result, abolished_by=verdicts.abolished_by(claim, result))
-        n_networks = conditions[UNTRAINED.name].draws if UNTRAINED.name in conditions else 0
-        result = replace(result, origin=verdicts.origin(claim, result, n_networks))
-    return replace(result, sentence=sentences.sentence(result, conditions, caution))
+    if result.verdict != "holds":
+        return result
+    result = replace(result, abolished_by=verdicts.abolished_by(claim, result))
+    return replace(result, origin=verdicts.origin(claim, result, n_networks))

@@ -44,11 +44,14 @@ class Found:
         return [np.array(one[name]) for one in draws_of(self.ledger, Of.CONDITION, condition.name) if name in one]
 
     def null_draws(self, null: Null, name: str) -> np.ndarray:
-        """The value of a criterion in each draw of a null of states, the first of them from its condition."""
+        """The value of a criterion in each draw of a null of states, the first of them from its condition.
+
+        Where the condition was drawn, the null's own draws are numbered on from its.
+        """
         condition = condition_of(null, CONDITIONS)
-        first = [] if condition is None else self.draws(condition, name)
-        rest = [one[name] for one in draws_of(self.ledger, Of.NULL_OF_STATES, null.name) if name in one]
-        return np.array([draw[0] for draw in (*first, *rest)][: self.null_repeats])
+        drawn = [] if condition is None else draws_of(self.ledger, Of.CONDITION, condition.name)
+        drawn += draws_of(self.ledger, Of.NULL_OF_STATES, null.name, len(drawn))
+        return np.array([one[name][0] for one in drawn if name in one][: self.null_repeats])
 
 
 def of_states(criterion: Criterion, found: Found) -> CriterionResult:

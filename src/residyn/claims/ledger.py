@@ -40,9 +40,9 @@ NULLS_OF_CURVES = Task(Of.NULLS_OF_CURVES).key
 """Of each criterion with such a null: the draws' mean, p, and their number."""
 
 
-def draws_of(ledger: Ledger, of: Of, name: str) -> list[Values]:
-    """The values of each draw of a condition, or of a null of states, in the order of the draws."""
+def draws_of(ledger: Ledger, of: Of, name: str, first: int = 0) -> list[Values]:
+    """The values of each draw of a condition, or of a null of states, in their order, from the draw `first` on."""
     found = []
-    while (key := Task(of, name, len(found)).key) in ledger:
+    while (key := Task(of, name, first + len(found)).key) in ledger:
         found.append(ledger[key])
     return found

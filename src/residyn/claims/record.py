@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Literal, get_args
 
@@ -185,7 +185,7 @@ def from_version_1(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record of format 1 with the names, and the fields, of this version; what it lacks is not defined."""
 
     def criterion(old: Mapping[str, Any]) -> dict[str, Any]:
-        tried = {name: {**one, "reaches": None} for name, one in _items(old.get("columns"))}
+        tried = _each(old.get("columns"), lambda one: {**one, "reaches": None})
         return {**old, "conditions": tried, "second": None, "paper": None, "premise": False}
 
     def claim(old: Mapping[str, Any]) -> dict[str, Any]:
@@ -199,12 +199,12 @@ def from_version_1(record: Mapping[str, Any]) -> dict[str, Any]:
     return {**record, "format_version": FORMAT_VERSION, "conditions": columns, "claims": claims}
 
 
-def _items(value: Any) -> list[tuple[str, Any]]:
-    return [(name, one) for name, one in value.items() if isinstance(one, dict)] if isinstance(value, dict) else []
+def _each(value: Any, made: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Any:
+    """Every object of a list, or of an object, made anew; anything else as it is, for the reader to refuse."""
 
+    def anew(one: Any) -> Any:
+        return made(one) if isinstance(one, dict) else one
 
-def _each(value: Any, made: Any) -> Any:
-    """Every object of a list made anew; anything else as it is, for the reader to refuse."""
-    if not isinstance(value, list):
-        return value
-    return [made(one) if isinstance(one, dict) else one for one in value]
+    if isinstance(value, dict):
+        return {name: anew(one) for name, one in value.items()}
+    return [anew(one) for one in value] if isinstance(value, list) else value

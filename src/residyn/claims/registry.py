@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 from residyn.catalogues import records_of
@@ -23,14 +24,11 @@ def claims() -> tuple[Claim, ...]:
         raise ValueError(f"Each claim has a number or variant of its own; declared twice: {', '.join(twice)}")
     criteria: dict[str, Criterion] = {}
     for one in (criterion for claim in found for criterion in claim.criteria):
-        # Statistics are functions made anew by every claim that shares them: they are told by what they are of.
-        if _told(criteria.setdefault(one.name, one)) != _told(one):
+        # Statistics are functions made anew by every claim that shares them: they are told by all else.
+        first = criteria.setdefault(one.name, one)
+        if replace(one, compute=first.compute) != first:
             raise ValueError(f"Each criterion has a name of its own; two that differ are called {one.name}")
     return tuple(found)
-
-
-def _told(criterion: Criterion) -> tuple[object, ...]:
-    return (criterion.statistic, criterion.needs, criterion.threshold, criterion.above, criterion.null)
 
 
 def numbers() -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from residyn.claims.conditions import PERMUTED, POSITIONS, UNTRAINED, Role
 from residyn.claims.record import LEVEL, ClaimResult, ConditionRecord, CriterionResult, NullResult
 from residyn.claims.verdicts import disagrees, side
-from residyn.words import listed, number, p_value
+from residyn.words import interval, listed, number, p_value
 
 
 def sentence(result: ClaimResult, conditions: Mapping[str, ConditionRecord], caution: str = "") -> str:
@@ -44,8 +44,8 @@ def _beside_threshold(found: CriterionResult) -> str:
     """Where the interval lies, and what the null and a second estimate do."""
     threshold = f"{'above' if found.above else 'below'} {number(found.threshold)}"
     if disagrees(found.second, found) and found.second is not None:
-        ends = f"{number(found.second.low)} to {number(found.second.high)}"
-        return f"and of {found.second.title} {number(found.second.value)} ({ends}), which says something else"
+        other = interval(found.second.value, found.second.low, found.second.high)
+        return f"and of {found.second.title} {other}, which says something else"
     if found.verdict == "does not hold":
         return f"not {threshold}"
     if side(found.value, found.low, found.high, found.threshold, above=found.above) == "undecided":
@@ -89,6 +89,6 @@ def _explained(result: ClaimResult, conditions: Mapping[str, ConditionRecord]) -
     if UNTRAINED.name in (*reproduced, *passing):
         yield "Untrained networks of this architecture pass too."
     elif result.origin == "scale":
-        yield f"Untrained networks do not show it, but {conditions[PERMUTED.name].title} do: it is their scale."
+        yield f"Untrained networks do not show it, but {conditions[PERMUTED.name].title}, do: it is their scale."
     elif result.origin == "learned":
         yield "Untrained networks of this architecture do not: it is learned."

@@ -74,7 +74,8 @@ def abolished_by(claim: Claim, result: ClaimResult) -> tuple[str, ...]:
     return tuple(
         one.name
         for one in claim.removals
-        if (own or isinstance(one.made, OtherCurves)) and any(_is_lost(each, one) for each in result.criteria)
+        if (own or isinstance(one.made, OtherCurves))
+        and any(_is_lost(each, one) for each in result.criteria if not each.premise)
     )
 
 
