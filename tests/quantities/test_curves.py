@@ -93,7 +93,7 @@ def test_parts_can_be_asked_for_by_themselves(states: xr.DataArray, monkeypatch:
         assert set(alone.curves) == {name}
         np.testing.assert_array_equal(alone.curves[name], whole.curves[name], err_msg=name)
     assert (whole.n_samples, whole.n_groups) == (60, 20)
-    assert list(whole.kind) == ["within", "cross", "within", "cross", "within"]
+    assert list(whole.depth.kind) == ["within", "cross", "within", "cross", "within"]
     only = curves(states, plan.only_data)
     for name, curve in only.curves.items():
         np.testing.assert_allclose(curve, whole.curves[name][:1], rtol=1e-12, err_msg=name)
