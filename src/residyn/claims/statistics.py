@@ -50,7 +50,7 @@ def early_trend_of(name: str) -> Statistic:
 
 
 def change_of(name: str, until: float = 1.0) -> Statistic:
-    """The last value minus the first one up to a relative depth, of each kind of places that has two; their mean."""
+    """The last value minus the first one up to a relative depth, of each kind with two such places; their mean."""
 
     def change(curves: Rows, depth: Depth) -> np.ndarray:
         curve = curves[name]
