@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import xarray as xr
+from scipy.stats import rankdata
 
 from residyn.schema import Sublayer, label_states
 
 N, LAYERS, UNITS = 80, 8, 48
+DEEP = 24
 Build = Callable[[np.random.Generator], np.ndarray]
 
 
@@ -68,14 +70,19 @@ def _signed(kept: bool) -> Build:
 
 
 def _nonlinear(falls: bool) -> Build:
-    """Ranks that are told ever less well, while a monotone map that hides it from Pearson's r becomes a line."""
+    """Tent maps first and lines later, while noise grows: information falls, and correlation rises.
+
+    A tent map of uniform numbers is uniform, and not correlated with them.
+    """
 
     def build(rng: np.random.Generator) -> np.ndarray:
-        told = np.linspace(0.995, 0.85, T) if falls else np.linspace(0.85, 0.995, T)
-        x = chain(rng, told.tolist())
-        exponents = np.ones(2 * LAYERS)
-        exponents[1::2] = np.linspace(9, 1, LAYERS)
-        return np.sign(x) * np.abs(x) ** exponents[:, None]
+        shares = np.clip(np.arange(2 * DEEP - 1) / ((2 * DEEP - 1) // 3), 0, 1)
+        h = [rng.random((N, UNITS))]
+        for share in shares if falls else 1 - shares:
+            new = (1 - share) * (1 - np.abs(2 * h[-1] - 1)) + share * h[-1]
+            new += (0.02 + 0.5 * share) * rng.standard_normal(new.shape)
+            h.append((rankdata(new, axis=0) - 0.5) / len(new))
+        return np.stack(h, axis=1)
 
     return build
 
