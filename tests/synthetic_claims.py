@@ -157,17 +157,33 @@ BREAKS: dict[int, Build] = {
 }
 
 
+def wandering(rng: np.random.Generator, places: int, low: float, high: float) -> np.ndarray:
+    """A curve that wanders over the places of depth without drift, between two values."""
+    walk = np.cumsum(rng.standard_normal(places))
+    return low + (high - low) * (walk - walk.min()) / np.ptp(walk)
+
+
+def _wandering_chain(rng: np.random.Generator) -> np.ndarray:
+    return chain(rng, wandering(rng, T, 0.3, 0.97).tolist(), n=50, units=24)
+
+
 def _random_chain(rng: np.random.Generator) -> np.ndarray:
     return chain(rng, rng.uniform(0.2, 0.98, T).tolist(), n=50, units=24)
 
 
-def _random_clouds(rng: np.random.Generator) -> np.ndarray:
-    """Sublayers that know nothing of one another, each of a random number of dimensions and size."""
+def _falling_at_random(rng: np.random.Generator) -> np.ndarray:
+    """Correlations that fall by steps of which any may be the largest."""
+    steps = np.cumsum(rng.exponential(size=T))
+    return chain(rng, (0.99 - 0.7 * steps / steps[-1]).tolist(), n=50, units=24)
+
+
+def _wandering_clouds(rng: np.random.Generator) -> np.ndarray:
+    """Sublayers that know nothing of one another, whose number of dimensions and size wander over depth."""
     states = []
     basis = np.linalg.qr(rng.standard_normal((120, 120)))[0]
-    for _ in range(2 * LAYERS):
-        rank = int(rng.integers(4, 115))
-        states.append(rng.uniform(1, 10) * rng.standard_normal((50, rank)) @ basis[:rank])
+    ranks, sizes = wandering(rng, 2 * LAYERS, 4, 115), wandering(rng, 2 * LAYERS, 1, 10)
+    for rank, size in zip(ranks.astype(int), sizes, strict=True):
+        states.append(size * rng.standard_normal((50, rank)) @ basis[:rank])
     return np.stack(states, axis=1)
 
 
@@ -178,20 +194,23 @@ def _mostly_positive(rng: np.random.Generator) -> np.ndarray:
 
 
 NULLS: dict[int, Build] = {
-    1: lambda rng: gaussian(rng, 50, units=24) * np.exp(rng.standard_normal((2 * LAYERS, 1))),
-    2: lambda rng: _powers(rng.uniform(1, 4, 2 * LAYERS).tolist())(rng),
+    1: lambda rng: gaussian(rng, 50, units=24) * wandering(rng, 2 * LAYERS, 1, 4)[:, None],
+    2: lambda rng: _powers(wandering(rng, 2 * LAYERS, 1, 4).tolist())(rng),
     3: _mostly_positive,
     4: _random_chain,
-    5: _random_chain,
+    5: _wandering_chain,
     6: lambda rng: gaussian(rng, 50, units=24),
     7: lambda rng: gaussian(rng, 50, units=24),
-    8: _random_chain,
-    9: lambda rng: walk(rng, np.exp(rng.standard_normal(T)).tolist(), n=50, units=24),
-    10: _random_chain,
-    11: _random_chain,
-    12: _random_clouds,
+    8: _wandering_chain,
+    9: lambda rng: walk(rng, (1 + np.cumsum(rng.exponential(size=T))).tolist(), n=50, units=24),
+    10: _falling_at_random,
+    11: _wandering_chain,
+    12: _wandering_clouds,
     13: lambda rng: walk(rng, np.exp(rng.standard_normal(T)).tolist(), n=50, units=24),
 }
+"""States of which what a claim says is true by chance alone: curves over depth that wander, kinds that differ at
+random, steps in any order, samples or units that do not belong together.
+"""
 
 
 def summary(
