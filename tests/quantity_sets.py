@@ -18,6 +18,9 @@ UNITS = (
     "gaussian_information",
     "mean_path_straightness",
     "mean_path_offset",
+    "mean_path_step",
+    "mean_path_walk_straightness",
+    "mean_path_walk_offset",
 )
 KINEMATICS = (
     "angular_velocity",

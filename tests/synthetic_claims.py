@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import xarray as xr
+from scipy.stats import rankdata
 
 from residyn.schema import Sublayer, label_states
 
 N, LAYERS, UNITS = 80, 8, 48
+DEEP = 24
 Build = Callable[[np.random.Generator], np.ndarray]
 
 
@@ -68,14 +70,19 @@ def _signed(kept: bool) -> Build:
 
 
 def _nonlinear(falls: bool) -> Build:
-    """Ranks that are told ever less well, while a monotone map that hides it from Pearson's r becomes a line."""
+    """Tent maps first and lines later, while noise grows: information falls, and correlation rises.
+
+    A tent map of uniform numbers is uniform, and not correlated with them.
+    """
 
     def build(rng: np.random.Generator) -> np.ndarray:
-        told = np.linspace(0.995, 0.85, T) if falls else np.linspace(0.85, 0.995, T)
-        x = chain(rng, told.tolist())
-        exponents = np.ones(2 * LAYERS)
-        exponents[1::2] = np.linspace(9, 1, LAYERS)
-        return np.sign(x) * np.abs(x) ** exponents[:, None]
+        shares = np.clip(np.arange(2 * DEEP - 1) / ((2 * DEEP - 1) // 3), 0, 1)
+        h = [rng.random((N, UNITS))]
+        for share in shares if falls else 1 - shares:
+            new = (1 - share) * (1 - np.abs(2 * h[-1] - 1)) + share * h[-1]
+            new += (0.02 + 0.5 * share) * rng.standard_normal(new.shape)
+            h.append((rankdata(new, axis=0) - 0.5) / len(new))
+        return np.stack(h, axis=1)
 
     return build
 
@@ -150,17 +157,33 @@ BREAKS: dict[int, Build] = {
 }
 
 
+def wandering(rng: np.random.Generator, places: int, low: float, high: float) -> np.ndarray:
+    """A curve that wanders over the places of depth without drift, between two values."""
+    walk = np.cumsum(rng.standard_normal(places))
+    return low + (high - low) * (walk - walk.min()) / np.ptp(walk)
+
+
+def _wandering_chain(rng: np.random.Generator) -> np.ndarray:
+    return chain(rng, wandering(rng, T, 0.3, 0.97).tolist(), n=50, units=24)
+
+
 def _random_chain(rng: np.random.Generator) -> np.ndarray:
     return chain(rng, rng.uniform(0.2, 0.98, T).tolist(), n=50, units=24)
 
 
-def _random_clouds(rng: np.random.Generator) -> np.ndarray:
-    """Sublayers that know nothing of one another, each of a random number of dimensions and size."""
+def _falling_at_random(rng: np.random.Generator) -> np.ndarray:
+    """Correlations that fall by steps of which any may be the largest."""
+    steps = np.cumsum(rng.exponential(size=T))
+    return chain(rng, (0.99 - 0.7 * steps / steps[-1]).tolist(), n=50, units=24)
+
+
+def _wandering_clouds(rng: np.random.Generator) -> np.ndarray:
+    """Sublayers that know nothing of one another, whose number of dimensions and size wander over depth."""
     states = []
     basis = np.linalg.qr(rng.standard_normal((120, 120)))[0]
-    for _ in range(2 * LAYERS):
-        rank = int(rng.integers(4, 115))
-        states.append(rng.uniform(1, 10) * rng.standard_normal((50, rank)) @ basis[:rank])
+    ranks, sizes = wandering(rng, 2 * LAYERS, 4, 115), wandering(rng, 2 * LAYERS, 1, 10)
+    for rank, size in zip(ranks.astype(int), sizes, strict=True):
+        states.append(size * rng.standard_normal((50, rank)) @ basis[:rank])
     return np.stack(states, axis=1)
 
 
@@ -171,20 +194,23 @@ def _mostly_positive(rng: np.random.Generator) -> np.ndarray:
 
 
 NULLS: dict[int, Build] = {
-    1: lambda rng: gaussian(rng, 50, units=24) * np.exp(rng.standard_normal((2 * LAYERS, 1))),
-    2: lambda rng: _powers(rng.uniform(1, 4, 2 * LAYERS).tolist())(rng),
+    1: lambda rng: gaussian(rng, 50, units=24) * wandering(rng, 2 * LAYERS, 1, 4)[:, None],
+    2: lambda rng: _powers(wandering(rng, 2 * LAYERS, 1, 4).tolist())(rng),
     3: _mostly_positive,
     4: _random_chain,
-    5: _random_chain,
+    5: _wandering_chain,
     6: lambda rng: gaussian(rng, 50, units=24),
     7: lambda rng: gaussian(rng, 50, units=24),
-    8: _random_chain,
-    9: lambda rng: walk(rng, np.exp(rng.standard_normal(T)).tolist(), n=50, units=24),
-    10: _random_chain,
-    11: _random_chain,
-    12: _random_clouds,
+    8: _wandering_chain,
+    9: lambda rng: walk(rng, (1 + np.cumsum(rng.exponential(size=T))).tolist(), n=50, units=24),
+    10: _falling_at_random,
+    11: _wandering_chain,
+    12: _wandering_clouds,
     13: lambda rng: walk(rng, np.exp(rng.standard_normal(T)).tolist(), n=50, units=24),
 }
+"""States of which what a claim says is true by chance alone: curves over depth that wander, kinds that differ at
+random, steps in any order, samples or units that do not belong together.
+"""
 
 
 def summary(

@@ -18,7 +18,7 @@ def claim(states, number, **options):
 def test_a_claim_that_was_built_in_holds(number):
     found = claim(synthetic.labelled(synthetic.HOLDS[number](np.random.default_rng(1))), number)
     assert found.verdict == "holds", found.sentence
-    assert [part.verdict for part in found.parts] == ["holds"] * len(found.parts)
+    assert {one.verdict for one in found.criteria} == {"holds"}
 
 
 @pytest.mark.parametrize("number", synthetic.BREAKS)
@@ -27,7 +27,7 @@ def test_a_claim_that_was_built_out_does_not_hold(number):
     assert found.verdict == "does not hold", found.sentence
 
 
-EARLY, INNER = [0.4, 0.4, 0.0, -0.2, -0.2], [-0.3, 0.4, 0.4, 0.4, -0.3]
+EARLY, INNER = [0.4, 0.4, 0.8, 1.0, 1.0], [1.0, 0.4, 0.4, 0.4, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -36,19 +36,20 @@ EARLY, INNER = [0.4, 0.4, 0.0, -0.2, -0.2], [-0.3, 0.4, 0.4, 0.4, -0.3]
     ids=["as in CCN", "as in arXiv"],
 )
 def test_both_versions_of_claim_14_are_told_apart(profile, verdicts):
-    pull = np.array(profile) + 0.05 * np.random.default_rng(0).standard_normal((9, 5))
+    rho = np.array(profile) + 0.05 * np.random.default_rng(0).standard_normal((9, 5))
     states = synthetic.labelled(synthetic.gaussian(np.random.default_rng(0), 8))
     found = judge(
-        states, numbers=[14], teleport_summary=synthetic.summary(pull, [0, 3, 7, 11, 15]), settings=SETTINGS
+        states, numbers=[14], teleport_summary=synthetic.summary(rho, [0, 3, 7, 11, 15]), settings=SETTINGS
     )
     assert [one.variant for one in found.claims] == ["CCN", "arXiv"]
     assert [one.verdict for one in found.claims] == verdicts
 
 
 def test_hosts_that_disagree_leave_claim_14_open():
-    pull = np.array(EARLY) * np.random.default_rng(3).choice([-1, 1], size=(9, 1)) * 1.0
+    sign = np.random.default_rng(3).choice([-1.0, 1.0], size=(9, 1))
+    rho = np.array([0.9, 0.9, 0.9, 1.2, 1.2]) + sign * np.array([0.5, 0.5, 0, 0, 0])
     states = synthetic.labelled(synthetic.gaussian(np.random.default_rng(0), 8))
-    summary = synthetic.summary(pull, [0, 3, 7, 11, 15])
+    summary = synthetic.summary(rho, [0, 3, 7, 11, 15])
     assert (
         judge(states, numbers=[14], teleport_summary=summary, settings=SETTINGS).claims[0].verdict == "undecided"
     )
@@ -62,9 +63,9 @@ def test_without_teleports_claim_14_is_open():
 
 def test_an_interval_that_includes_the_threshold_leaves_a_claim_open():
     rng = np.random.default_rng(5)
-    found = claim(synthetic.labelled(synthetic.chain(rng, [0.81] * synthetic.T, n=40)), 6)
-    part = found.parts[0]
-    assert part.low < 0.8 < part.high
+    found = claim(synthetic.labelled(synthetic.chain(rng, [0.83] * synthetic.T, n=40)), 6)
+    one = found.criteria[0]
+    assert one.low < 0.8 < one.high
     assert found.verdict == "undecided"
     assert "which includes 0.8" in found.sentence
 

@@ -1,4 +1,4 @@
-"""Trends over depth: Spearman's rank correlation by scipy, slopes by numpy, and what pairs and smoothing mean."""
+"""Trends over depth: Spearman's rank correlation by scipy, and what pairs, neighbours and smoothing mean."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
 
-from residyn.numerics.trends import kind_gap, pairs_of_kinds, slopes, smoothed, trend
+from residyn.numerics.trends import between_neighbours, pairs_of_kinds, smoothed, trend, without_alternation
 
 WITHIN, CROSS, BLOCK = "within", "cross", "block"
 
@@ -43,8 +43,6 @@ def test_a_trend_needs_three_places() -> None:
 def test_a_replicate_with_fewer_places_than_the_data_has_no_trend() -> None:
     curves = np.array([[1.0, 2.0, 3.0, 4.0], [1.0, np.nan, 3.0, 4.0]])
     np.testing.assert_allclose(trend(curves), [1, np.nan], rtol=1e-12)
-    assert np.isnan(slopes(curves, np.array([0.0, 1.0]))[1, 0])
-    assert np.isnan(kind_gap(curves, np.array([[0, 1], [2, 3]]))[1])
 
 
 @settings(deadline=None)
@@ -55,35 +53,6 @@ def test_a_trend_is_of_ranks_and_turns_with_depth(curves: np.ndarray) -> None:
     np.testing.assert_allclose(trend(-curves), -got, atol=1e-12)
     np.testing.assert_allclose(trend(curves[:, ::-1]), -got, atol=1e-12)
     assert (np.abs(got[~np.isnan(got)]) <= 1 + 1e-12).all()
-
-
-@pytest.mark.parametrize("places", [7, 10, 61])
-def test_slopes_are_polyfits_over_relative_depth(places: int) -> None:
-    curves = np.random.default_rng(1).normal(100, 1, (5, places)).cumsum(axis=1)
-    curves[:, 2] = np.nan
-    depth = np.arange(places) / (places - 1)
-    bounds = np.array([0, 1 / 3, 2 / 3, 1])
-    got = slopes(curves, bounds)
-    assert got.shape == (5, 3)
-    for i in range(3):
-        # A third of 7 or 10 places falls on one of them, which belongs to both sides.
-        inside = (depth > bounds[i] - 1e-9) & (depth < bounds[i + 1] + 1e-9) & np.isfinite(curves[0])
-        for row, found in zip(curves, got[:, i], strict=True):
-            assert found == pytest.approx(np.polyfit(depth[inside], row[inside], 1)[0], rel=1e-9)
-
-
-def test_slopes_of_a_line_and_of_a_bend() -> None:
-    depth = np.linspace(0, 1, 31)
-    bend = np.maximum(depth - 2 / 3, 0) * 12 + 5
-    got = slopes(np.stack([3 * depth - 7, bend]), np.array([0, 1 / 3, 2 / 3, 1]))
-    np.testing.assert_allclose(got, [[3, 3, 3], [0, 0, 12]], atol=1e-12)
-    np.testing.assert_allclose(slopes(np.array([[1.0, 5.0]]), np.array([0.0, 1.0])), [[4]], rtol=1e-12)
-
-
-def test_a_stretch_of_one_place_or_none_has_no_slope() -> None:
-    got = slopes(np.arange(4.0)[None], np.array([0, 0.2, 0.3, 1]))
-    np.testing.assert_allclose(got, [[np.nan, np.nan, 3]], rtol=1e-12)
-    assert np.isnan(slopes(np.ones((2, 1)), np.array([0.0, 1.0]))).all()
 
 
 @pytest.mark.parametrize(
@@ -104,15 +73,57 @@ def test_pairs_are_a_step_within_and_the_step_across_after_it(kind: list[str], e
     np.testing.assert_array_equal(got, np.array(expected, dtype=int).reshape(-1, 2))
 
 
-def test_the_gap_is_the_mean_over_layers_of_within_minus_cross() -> None:
-    curves = np.array([[5.0, 1.0, 7.0, 4.0, 100.0], [1.0, 2.0, 1.0, 4.0, 0.0]])
-    pairs = pairs_of_kinds(np.array([WITHIN, CROSS, WITHIN, CROSS, WITHIN]))
-    np.testing.assert_allclose(kind_gap(curves, pairs), [3.5, -2], rtol=1e-12)
-    curves[0, 3] = np.nan
-    np.testing.assert_allclose(kind_gap(curves, pairs), [4, -1], rtol=1e-12)
-    assert np.isnan(kind_gap(curves, pairs[1:])).all()
-    assert np.isnan(kind_gap(curves, pairs[:0])).all()
-    assert kind_gap(curves, pairs[:0]).shape == (2,)
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ([WITHIN, CROSS, WITHIN, CROSS, WITHIN], [1, 2, 3]),
+        ([CROSS, WITHIN, CROSS, WITHIN], [1, 2]),
+        ([WITHIN, CROSS, CROSS, WITHIN, CROSS], [3]),
+        ([WITHIN, BLOCK, WITHIN, CROSS, WITHIN], [3]),
+        ([CROSS, BLOCK, CROSS], []),
+        ([BLOCK, WITHIN, BLOCK], []),
+        ([WITHIN] * 5, []),
+        ([WITHIN, CROSS], []),
+        ([WITHIN], []),
+        ([], []),
+    ],
+    ids=[
+        "attn and mlp",
+        "from an mlp",
+        "two across",
+        "a block",
+        "around a block",
+        "in blocks",
+        "one kind",
+        "two",
+        "one",
+        "none",
+    ],
+)
+def test_places_between_neighbours_have_one_of_the_other_kind_on_both_sides(
+    kind: list[str], expected: list[int]
+) -> None:
+    np.testing.assert_array_equal(between_neighbours(np.array(kind, dtype=str)), np.array(expected, dtype=int))
+
+
+@pytest.mark.parametrize("places", [5, 6, 9, 60])
+def test_without_what_alternates_a_curve_is_a_mean_of_five_places_and_straight_at_its_ends(places: int) -> None:
+    curve = np.random.default_rng(3).normal(3, 1, places)
+    got = without_alternation(curve)
+    weights = {-2: 1, -1: 2, 0: 2, 1: 2, 2: 1}
+    for p in range(2, places - 2):
+        assert got[p] == pytest.approx(sum(w * curve[p + k] for k, w in weights.items()) / 8, rel=1e-12)
+    start = got[3] - got[2] if places > 5 else 0.0
+    end = got[-3] - got[-4] if places > 5 else 0.0
+    np.testing.assert_allclose(got[:2], [got[2] - 2 * start, got[2] - start], rtol=1e-12)
+    np.testing.assert_allclose(got[-2:], [got[-3] + end, got[-3] + 2 * end], rtol=1e-12)
+
+
+def test_what_alternates_falls_out_and_a_line_stays() -> None:
+    line = 5 - 3 * np.arange(12.0)
+    np.testing.assert_allclose(without_alternation(line), line, rtol=1e-12)
+    np.testing.assert_allclose(without_alternation(line + 9 * (-1.0) ** np.arange(12)), line, atol=1e-12)
+    np.testing.assert_array_equal(without_alternation(np.array([1.0, 4.0, 1.0, 2.0])), [2.0] * 4)
 
 
 def test_smoothing_takes_out_what_alternates_and_keeps_a_line() -> None:

@@ -17,7 +17,7 @@ from residyn import walk as stream
 from residyn.errors import DataError
 from residyn.quantities import curves as module
 from residyn.quantities import dimensions as of_dimensions
-from residyn.quantities.curves import EXPLAINED, INFORMATION, RATIO, curves, known_curves
+from residyn.quantities.curves import DIRECTION_RATIO, EXPLAINED, INFORMATION, RATIO, curves, known_curves
 from residyn.quantities.dimensions import dimensions
 from residyn.quantities.registry import quantities
 from residyn.quantities.replicates import Plan, plan_of
@@ -93,7 +93,7 @@ def test_parts_can_be_asked_for_by_themselves(states: xr.DataArray, monkeypatch:
         assert set(alone.curves) == {name}
         np.testing.assert_array_equal(alone.curves[name], whole.curves[name], err_msg=name)
     assert (whole.n_samples, whole.n_groups) == (60, 20)
-    assert list(whole.kind) == ["within", "cross", "within", "cross", "within"]
+    assert list(whole.depth.kind) == ["within", "cross", "within", "cross", "within"]
     only = curves(states, plan.only_data)
     for name, curve in only.curves.items():
         np.testing.assert_allclose(curve, whole.curves[name][:1], rtol=1e-12, err_msg=name)
@@ -139,6 +139,49 @@ def test_participation_ratios_of_many_samples_are_those_of_a_drawn_part(
         expected = dimensions(here)["participation_ratio"]
         np.testing.assert_allclose(got[row], expected, rtol=1e-10)
     assert (np.abs(got - whole) > 1e-4).all()
+
+
+def of_directions(points: np.ndarray) -> float:
+    """The participation ratio of states' directions from their mean."""
+    apart = points - points.mean(axis=0)
+    length = np.linalg.norm(apart, axis=1, keepdims=True)
+    apart = np.divide(apart, length, out=np.zeros_like(apart), where=length > 0)
+    eigenvalues = np.linalg.eigvalsh(np.cov(apart.T))
+    return float(eigenvalues.sum() ** 2 / (eigenvalues**2).sum())
+
+
+def test_ratios_of_directions_are_those_of_states_of_length_one_about_the_mean(states: xr.DataArray) -> None:
+    plan = plan_of(states, 6, seed=0)
+    got = curves(states, plan, [DIRECTION_RATIO]).curves[DIRECTION_RATIO]
+    data = states.values.astype(float)
+    np.testing.assert_allclose(got[0], [of_directions(data[:, s]) for s in range(6)], rtol=1e-9)
+    # Replicates draw the directions that the data has.
+    for row in range(1, 7):
+        times = plan.weights[row].astype(int)[plan.group]
+        apart = data - data.mean(axis=0)
+        length = np.linalg.norm(apart, axis=2, keepdims=True)
+        drawn = np.repeat(apart / np.where(length > 0, length, 1), times, axis=0)
+        for s in range(6):
+            eigenvalues = np.linalg.eigvalsh(np.cov(drawn[:, s].T))
+            expected = eigenvalues.sum() ** 2 / (eigenvalues**2).sum()
+            assert got[row, s] == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_few_states_far_out_collapse_the_ratio_of_states_and_not_that_of_directions(make_states: Make) -> None:
+    rng = np.random.default_rng(0)
+    data = rng.standard_normal((200, 2, 30))
+    calm = make_states(data=data, layers=1)
+    data = data.copy()
+    data[:3] *= 100
+    wild = make_states(data=data, layers=1)
+    plan = plan_of(calm, 0)
+    before, after = (curves(one, plan, [RATIO, DIRECTION_RATIO]).curves for one in (calm, wild))
+    assert before[RATIO].min() > 20
+    assert after[RATIO].max() < 4
+    np.testing.assert_allclose(after[DIRECTION_RATIO], before[DIRECTION_RATIO], rtol=0.25)
+    assert after[DIRECTION_RATIO].min() > 18
+    still = make_states(data=np.tile(data[:1], (9, 1, 1)), layers=1)
+    assert np.isnan(curves(still, plan_of(still, 0), [DIRECTION_RATIO]).curves[DIRECTION_RATIO]).all()
 
 
 CHUNKS = {

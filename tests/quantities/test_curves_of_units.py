@@ -164,6 +164,28 @@ def test_mean_paths_are_those_of_each_replicate(make_states: Make) -> None:
             beside = side - chord * (side @ chord) / (chord @ chord)
             expected = np.linalg.norm(beside) / np.linalg.norm(chord)
             assert got["mean_path_offset"][row, layer + 1] == pytest.approx(expected, rel=1e-9)
+        np.testing.assert_allclose(got["mean_path_step"][row], steps, rtol=1e-9)
+
+
+def test_walks_with_the_mean_path_s_steps_are_paths_of_perpendicular_ones(make_states: Make) -> None:
+    states = make_states(40)
+    plan = plan_of(states, 10, seed=1)
+    got = curves(states, plan, UNITS).curves
+    assert got["mean_path_walk_offset"].shape == (11, 6)
+    np.testing.assert_array_equal(np.isfinite(got["mean_path_walk_offset"]), np.isfinite(got["mean_path_offset"]))
+    for row, times in enumerate(weights_of_samples(plan)):
+        mean = np.repeat(states.values.astype(float), times, axis=0).mean(axis=0)
+        # Five steps of these lengths, each along an axis of its own.
+        steps = np.diag(np.linalg.norm(np.diff(mean, axis=0), axis=1))
+        path = np.concatenate([np.zeros((1, 5)), np.cumsum(steps, axis=0)])
+        assert got["mean_path_walk_straightness"][row, 0] == pytest.approx(
+            np.linalg.norm(path[-1]) / np.trace(steps), rel=1e-9
+        )
+        for layer in (0, 2):
+            chord, side = path[layer + 2] - path[layer], path[layer + 1] - path[layer]
+            beside = side - chord * (side @ chord) / (chord @ chord)
+            expected = np.linalg.norm(beside) / np.linalg.norm(chord)
+            assert got["mean_path_walk_offset"][row, layer + 1] == pytest.approx(expected, rel=1e-9)
 
 
 def test_which_states_lie_off_the_line_follows_the_sites(make_states: Make) -> None:

@@ -104,19 +104,29 @@ def _reordered(rows: Rows, depth: Depth, n_units: int, rng: np.random.Generator)
 
 
 def _exchanged(rows: Rows, depth: Depth, n_units: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """The two values of a layer exchanged about the line that runs between the kinds."""
+    """The two values of a layer exchanged about the line that runs between the kinds, where both are defined."""
+    line = {name: _line_between(row) for name, row in rows.items()}
+    apart = {name: row - line[name] for name, row in rows.items()}
     pairs = trends.pairs_of_kinds(depth.kind)
+    pairs = pairs[np.all([np.isfinite(one[pairs]).all(axis=1) for one in apart.values()], axis=0)]
     if not len(pairs):
         return {name: np.empty((0, len(row))) for name, row in rows.items()}
     swapped = flips(len(pairs), rng)
-    order = np.tile(np.arange(len(depth.kind)), (len(swapped), 1))
+    own = np.arange(len(depth.kind))
+    order = np.tile(own, (len(swapped), 1))
     order[:, pairs[:, 0]] = np.where(swapped, pairs[:, 1], pairs[:, 0])
     order[:, pairs[:, 1]] = np.where(swapped, pairs[:, 0], pairs[:, 1])
-    drawn = {}
-    for name, row in rows.items():
-        line = trends.without_alternation(row)
-        drawn[name] = line + (row - line)[order]
-    return drawn
+    return {name: np.where(order == own, row, line[name] + apart[name][order]) for name, row in rows.items()}
+
+
+def _line_between(row: np.ndarray) -> np.ndarray:
+    """The line that runs between the kinds, from the first value that is defined to the last."""
+    line = np.full(len(row), np.nan)
+    known = np.flatnonzero(np.isfinite(row))
+    if len(known):
+        inside = slice(known[0], known[-1] + 1)
+        line[inside] = trends.without_alternation(row[inside])
+    return line
 
 
 def _walked(rows: Rows, depth: Depth, n_units: int, rng: np.random.Generator) -> dict[str, np.ndarray]:

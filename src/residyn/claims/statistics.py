@@ -50,13 +50,14 @@ def early_trend_of(name: str) -> Statistic:
 
 
 def change_of(name: str, until: float = 1.0) -> Statistic:
-    """The last value minus the first one up to a relative depth, of each kind of places; their mean."""
+    """The last value minus the first one up to a relative depth, of each kind with two such places; their mean."""
 
     def change(curves: Rows, depth: Depth) -> np.ndarray:
         curve = curves[name]
         early = np.arange(curve.shape[1]) <= until * (curve.shape[1] - 1) + ROUNDING
         known = np.isfinite(curve[0]) & early
-        ends = [places[known[places]][[0, -1]] for places in by_kind(curve.shape[1], depth) if known[places].any()]
+        kinds = [places[known[places]] for places in by_kind(curve.shape[1], depth)]
+        ends = [places[[0, -1]] for places in kinds if len(places) > 1]
         if not ends:
             return np.full(len(curve), np.nan)
         return _snapped(np.mean([curve[:, last] - curve[:, first] for first, last in ends], axis=0))
