@@ -70,9 +70,7 @@ def _unequal(n: int) -> np.ndarray:
     return weights / weights.sum()
 
 
-def _draws(
-    law: str, document: np.ndarray, n_documents: int, rng: np.random.Generator
-) -> Callable[[], np.ndarray]:
+def _draws(law: str, document: np.ndarray, n_documents: int, rng: np.random.Generator) -> Callable[[], np.ndarray]:
     if law == "iid":
         return lambda: rng.standard_normal((len(document), UNITS))
 
@@ -122,7 +120,9 @@ def nulls(repetitions: int) -> None:
         places = len(depth.site) if one.needs[0] in SUBLAYER_CURVES else len(depth.kind)
         rates = []
         for make in (_walk, _line):
-            held = [_beyond(one, make(np.random.default_rng([i, 3]), places), depth, i) for i in range(repetitions)]
+            held = [
+                _beyond(one, make(np.random.default_rng([i, 3]), places), depth, i) for i in range(repetitions)
+            ]
             rates.append(f"{np.mean(held):.3f}")
         print(f"| {one.name} | {' | '.join(rates)} |")
 
@@ -169,8 +169,14 @@ def power(repetitions: int) -> None:
     within = np.where(depth.kind == "within", 1.0, -1.0)
     line = np.linspace(0, 1, len(depth.kind))
     planted = {
-        "cosine_trend: a rise of 1 in noise of 0.1": ("cosine_trend", lambda rng: line + 0.1 * rng.standard_normal(59)),
-        "cosine_trend: a rise of 1 in noise of 0.2": ("cosine_trend", lambda rng: line + 0.2 * rng.standard_normal(59)),
+        "cosine_trend: a rise of 1 in noise of 0.1": (
+            "cosine_trend",
+            lambda rng: line + 0.1 * rng.standard_normal(59),
+        ),
+        "cosine_trend: a rise of 1 in noise of 0.2": (
+            "cosine_trend",
+            lambda rng: line + 0.2 * rng.standard_normal(59),
+        ),
         "cosine_gap: 0.03 between kinds in noise of 0.02": (
             "cosine_gap",
             lambda rng: 0.9 - 0.3 * line + 0.015 * within + 0.02 * rng.standard_normal(59),
@@ -183,7 +189,9 @@ def power(repetitions: int) -> None:
     print("| planted | found |\n|---|---|")
     for said, (name, make) in planted.items():
         if name in named:
-            held = [_beyond(named[name], make(np.random.default_rng([i, 5])), depth, i) for i in range(repetitions)]
+            held = [
+                _beyond(named[name], make(np.random.default_rng([i, 5])), depth, i) for i in range(repetitions)
+            ]
             print(f"| {said} | {np.mean(held):.3f} |")
 
 

@@ -149,7 +149,7 @@ def test_a_claim_that_holds_says_what_else_shows_it_and_where_it_comes_from():
     )
     assert found.sentence == (
         "Holds: the first x is 0.9 (0.9 to 0.9), above 0.5. As much is seen with the same tokens in random order. "
-        "Untrained networks do not show it, but the trained weights, each tensor's entries permuted, do: it is "
+        "Untrained networks do not show it, but the trained weights with permuted entries do: it is "
         "their scale."
     )
 

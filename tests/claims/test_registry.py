@@ -324,7 +324,7 @@ ONE = stated("x", ("x", "y"), null=FLIPPED_STEPS, second=RANKS)
         {"bounds": (0.0, 1.0)},
         {"units": "nats"},
     ],
-    ids=str,
+    ids=lambda changed: next(iter(changed)),
 )
 def test_two_criteria_of_one_name_that_differ_are_refused(declared, changed):
     found = declared(claimed(ONE, number=1), claimed(replace(ONE, **changed), number=2))

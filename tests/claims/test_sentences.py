@@ -242,7 +242,7 @@ KEPT_BY_SKIP = "the spread of each unit and of its steps"
         ),
         (
             {"reproduced_in": ("permuted weights",), "origin": "scale"},
-            " Untrained networks do not show it, but the trained weights, each tensor's entries permuted, do: "
+            " Untrained networks do not show it, but the trained weights with permuted entries do: "
             "it is their scale.",
         ),
         ({"reproduced_in": ("permuted weights",)}, ""),

@@ -27,7 +27,7 @@ class Role(StrEnum):
     INPUT     other tokens
     DIRECTION teleports another way
     UNTRAINED networks of the same architecture with random weights
-    SCALE     the trained weights, each tensor's entries permuted
+    SCALE     the trained weights with their entries permuted
     """
 
     MODEL = "model"
@@ -170,7 +170,7 @@ POSITIONS = Condition(
 )
 PERMUTED = Condition(
     name="permuted weights",
-    title="the trained weights, each tensor's entries permuted",
+    title="the trained weights with permuted entries",
     role=Role.SCALE,
     preserves="the architecture, the texts, and the values of all weights",
     destroys="where each of them stands",

@@ -89,6 +89,6 @@ def _explained(result: ClaimResult, conditions: Mapping[str, ConditionRecord]) -
     if UNTRAINED.name in (*reproduced, *passing):
         yield "Untrained networks of this architecture pass too."
     elif result.origin == "scale":
-        yield f"Untrained networks do not show it, but {conditions[PERMUTED.name].title}, do: it is their scale."
+        yield f"Untrained networks do not show it, but {conditions[PERMUTED.name].title} do: it is their scale."
     elif result.origin == "learned":
         yield "Untrained networks of this architecture do not: it is learned."
