@@ -186,6 +186,18 @@ def test_values_beyond_float32_are_refused_and_its_largest_is_not(make_states: M
     assert np.isfinite(path_sums_of(make_states(data=data)).square).all()
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.filterwarnings("error")
+def test_half_precision_is_checked_as_any_other(make_states: Make, value: float) -> None:
+    data = make_states(6).values.astype(np.float16)
+    data[0, 0, 0] = np.finfo(np.float16).max
+    states = make_states(6).copy(data=data)
+    assert sum(stream.each_block(states, len)) == 6
+    data[2, 1, 3] = value
+    with pytest.raises(DataError, match=rf"sample 102 \(text text-2\) holds {value} at sublayer 0\.mlp, unit 3"):
+        list(stream.each_block(states.copy(data=data), len))
+
+
 def test_whole_numbers_are_read_as_numbers(make_states: Make) -> None:
     data = np.random.default_rng(0).integers(-100, 100, (20, 6, 4), dtype=np.int8)
     sums = path_sums_of(make_states(data=data))

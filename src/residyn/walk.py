@@ -165,11 +165,13 @@ def _check_content(states: xr.DataArray) -> None:
 
 def _check_values(block: np.ndarray, part: xr.DataArray, n_samples: int, first_sample: int) -> None:
     """Raise DataError for a NaN, an infinity or a value beyond float32's range in a part of the states."""
-    # Extremes carry NaN and cost no copy of the block; the comparison is false for NaN.
-    if all(block[:, s].min() >= -_LARGEST and block[:, s].max() <= _LARGEST for s in range(block.shape[1])):
+    # Extremes carry NaN and cost no copy of the block; the comparison is false for NaN. As Python's floats: in
+    # float16 the limit itself would be infinite.
+    ends = [(float(block[:, s].min()), float(block[:, s].max())) for s in range(block.shape[1])]
+    if all(low >= -_LARGEST and high <= _LARGEST for low, high in ends):
         return
     for i, sample in enumerate(block):
-        bad = ~(np.abs(sample) <= _LARGEST)
+        bad = ~(np.abs(sample.astype(np.float64)) <= _LARGEST)
         if bad.any():
             s, unit = np.argwhere(bad)[0]
             name, text = _name_sample(part, i)

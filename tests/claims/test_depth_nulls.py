@@ -113,7 +113,8 @@ def test_layers_take_their_own_steps_with_random_signs_and_kinds_stay_as_far_apa
 
 def test_signs_are_as_often_up_as_down_and_turn_five_times_in_twelve():
     row = np.repeat(np.arange(30.0), 2)[:59]
-    found = drawn(FLIPPED_STEPS, row, depth_of(30))
+    depth = depth_of(30)
+    found = np.concatenate([drawn(FLIPPED_STEPS, row, depth, seed) for seed in range(10)])
     signs = np.diff(found[:, 0::2], axis=1)
     np.testing.assert_allclose(np.abs(signs), 1, rtol=1e-9)
     shares(signs > 0, 1 / 2)
