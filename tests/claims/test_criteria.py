@@ -243,9 +243,9 @@ def test_a_null_of_states_counts_the_draws_of_its_condition_first_and_no_more_th
     ledger = {
         key(ROTATED, 0): {"x": rows(1.0, plan).tolist()},
         key(ROTATED, 1): {"x": rows(2.0, plan, 1).tolist()},
-        Task(Of.NULL_OF_STATES, null.name, 0).key: {"x": [3.0]},
-        Task(Of.NULL_OF_STATES, null.name, 1).key: {"x": [4.0]},
-        Task(Of.NULL_OF_STATES, null.name, 2).key: {"y": [9.0]},
+        Task(Of.NULL_OF_STATES, null.name, 2).key: {"x": [3.0]},
+        Task(Of.NULL_OF_STATES, null.name, 3).key: {"x": [4.0]},
+        Task(Of.NULL_OF_STATES, null.name, 4).key: {"y": [9.0]},
     }
     for repeats, expected in ((20, [1, 2, 3, 4]), (3, [1, 2, 3]), (1, [1])):
         found = Found(ledger, {}, plan, plan, 0, repeats)

@@ -341,7 +341,8 @@ def test_fewer_than_three_untrained_networks_tell_nothing_learned(n_networks, or
 
 
 def test_a_premise_decides_no_origin():
-    unclear = criterion(premise=True, conditions=OWN | short(-0.1, 0.1))
+    passing = {name: replace(one, passes=True) for name, one in short(-0.1, 0.1).items()}
+    unclear = criterion(premise=True, conditions=OWN | passing)
     untold = criterion(premise=True, conditions={})
     said = criterion(conditions=OWN | short())
     assert verdicts.origin(CLAIM, explained(result(unclear, untold, said)), 3) == "learned"

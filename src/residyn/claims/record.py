@@ -131,13 +131,14 @@ class ClaimResult:
         return f"{self.number} {self.variant}".strip()
 
     def passes(self, condition: str) -> bool | None:
-        """Whether every statistic passes under a condition; None where one was not tried there."""
-        found = [
-            one.conditions[condition].passes if condition in one.conditions else None
+        """Whether every statistic passes under a condition; None where one was not tried, or a premise fails."""
+        passing = [
+            (one.premise, one.conditions[condition].passes if condition in one.conditions else None)
             for one in self.criteria
-            if not one.premise
         ]
-        return None if not found or None in found else all(found)
+        found = [passes for premise, passes in passing if not premise]
+        unfounded = any(passes is False for premise, passes in passing if premise)
+        return None if not found or None in found or unfounded else all(found)
 
     def reaches(self, condition: str) -> bool:
         """Whether every statistic reaches the model's value under a condition."""
