@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from residyn.errors import DataError
-from residyn.schema import SUBLAYER, check_states, transition_coords
+from residyn.schema import SUBLAYER, transition_coords
+from residyn.walk import loaded
 
 Make = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
@@ -33,14 +33,7 @@ class Null:
 
         Raises DataError where the states break the data contract, are empty, or are not finite.
         """
-        check_states(states)
-        values = np.asarray(states.values, dtype=np.float32)
-        if not values.size or not np.isfinite(values).all():
-            held = " and hold NaN or an infinity" if values.size else ""
-            raise DataError(
-                f"Surrogates are drawn of finite states, of at least one sample; these are {dict(states.sizes)}"
-                f"{held}. Capture them again, or leave such samples out."
-            )
+        values = loaded(states).astype(np.float32, copy=False)
         kind = np.asarray(transition_coords(states)["kind"][1]) if states.sizes[SUBLAYER] > 1 else np.empty(0, str)
         return states.copy(data=self.make(values, kind, rng)).assign_attrs(null=self.name)
 
