@@ -19,7 +19,8 @@ class Null:
     """A law of states made of the states themselves.
 
     `title` is what it makes of them, in words; `preserves` and `destroys` say what a quantity can and cannot owe
-    to it. `make` takes an array (N, S, D), the kinds of its transitions (S − 1,) and a generator.
+    to it. `make` takes an array (N, S, D), the kinds of its transitions (S − 1,) and a generator. `least_units` is
+    the fewest units in which it can be drawn.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Null:
     preserves: str
     destroys: str
     make: Make
+    least_units: int = 1
 
     def draw(self, states: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
         """One draw: states labelled as these are, float32, in memory, with the attribute `null`.
