@@ -86,6 +86,16 @@ class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
         Literal["auto", "always", "never"],
         Meta(description="A BOS token in front: auto is the tokenizer's own rule."),
     ] = "auto"
+    special_tokens: Annotated[
+        Literal["spell", "read"],
+        Meta(description="Strings of special tokens in texts: spelt out, or read as those tokens."),
+    ] = "spell"
+    chat: Annotated[
+        bool, Meta(description="Each text is a user's message, in the tokenizer's own chat template.")
+    ] = False
+    white_space: Annotated[
+        Literal["strip", "keep"], Meta(description="What to do with white space at the ends of texts.")
+    ] = "strip"
     seed: Annotated[int, Meta(description="Decides every random choice.")] = 0
     batch_tokens: Annotated[
         Annotated[int, Meta(ge=1)] | None,
@@ -106,6 +116,11 @@ class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
             yield (
                 f"No text has more than {spelled('min_chars')} {self.min_chars} and fewer than "
                 f"{spelled('max_chars')} {self.max_chars} characters. Widen the bounds."
+            )
+        if self.chat and self.bos != "auto":
+            yield (
+                f"A chat template says itself what stands in front; got {spelled('bos')} {self.bos}. "
+                "Leave it at auto."
             )
 
 
