@@ -7,7 +7,18 @@ import pytest
 import torch
 import xarray as xr
 
-from residyn import analyze
+from residyn import (
+    analyze,
+    dimensions,
+    fit_space,
+    massive_ratio,
+    mutual_information,
+    noise_floor,
+    norm,
+    surrogate,
+    unit_correlation,
+)
+from residyn.comparison.similarity import representation_similarity
 from residyn.errors import DataError
 from residyn.quantities.replicates import plan_of
 from residyn.schema import (
@@ -165,14 +176,104 @@ def test_tensors_and_lazy_arrays_become_states():
     [
         (tuple(torch.zeros(6, 3) for _ in range(4)), r"got a tuple of 4\. Stack .*torch\.stack"),
         ([np.zeros((6, 3))] * 4, r"got a list of 4\. Stack"),
+        ([torch.zeros(6, 7, 3)] * 4, r"take one token of each text .*torch\.stack\(\[h\[:, -1\]"),
+        (torch.zeros(6, 4, 3, device="meta"), "a tensor of torch.float32 on meta that gives none"),
+        (np.ma.masked_equal(np.ones((6, 4, 3)), 1), "72 of the 72 entries of this array are masked"),
+        (np.zeros((6, 4, 3), bool), "these have dtype bool"),
+        (np.full((6, 4, 3), None), "these have dtype object"),
         ("states.npy", "got str. Give a numpy, dask or torch array"),
-        (np.zeros((6, 4, 3), complex), "real numbers; got an array of complex128"),
-        (np.full((6, 4, 3), "a"), "real numbers; got an array of <U1"),
+        (np.zeros((6, 4, 3), complex), r"real numbers, such as float32; these have dtype complex128\. Convert"),
+        (np.full((6, 4, 3), "a"), "these have dtype <U1"),
     ],
 )
 def test_what_is_no_array_of_states_is_told_what_to_do(given, message):
     with pytest.raises(DataError, match=message):
         from_array(given, LAYERS, SITES_)
+
+
+@pytest.mark.parametrize("wrap", [np.asarray, da.from_array, lambda a: xr.DataArray(a, dims=("a", "b", "c"))])
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("float16", "float32"),
+        ("float32", "float32"),
+        (">f4", "float32"),
+        ("float64", "float64"),
+        (">f8", "float64"),
+        ("longdouble", "float64"),
+        ("int8", "float32"),
+        ("uint16", "float32"),
+        ("int32", "float64"),
+        ("uint64", "float64"),
+    ],
+)
+def test_numbers_of_every_kind_become_float32_or_float64_once(wrap, given, kept):
+    values = np.arange(72).reshape(6, 4, 3).astype(given)
+    states = from_array(wrap(values), LAYERS, SITES_)
+    assert states.dtype == np.dtype(kept)
+    assert states.dtype.isnative
+    np.testing.assert_array_equal(states, values.astype(float))
+    by_hand = xr.DataArray(values, dims=states.dims, coords=states.coords)
+    xr.testing.assert_equal(norm(by_hand), norm(states))
+
+
+def test_tensors_of_every_kind_become_states():
+    values = torch.arange(72, dtype=torch.float32).reshape(6, 4, 3)
+    for given in (
+        values.half(),
+        values.to(torch.float8_e5m2),
+        values.to_sparse(),
+        values.to(torch.int8),
+        torch.nn.Parameter(values),
+        torch.complex(values, values).conj().real,
+    ):
+        states = from_array(given, LAYERS, SITES_)
+        assert states.dtype == np.float32
+        wanted = given.to(torch.float32) if given.dtype == torch.float8_e5m2 else values
+        np.testing.assert_array_equal(states, wanted)
+
+
+EVERYWHERE = {
+    "norm": norm,
+    "unit_correlation": unit_correlation,
+    "mutual_information": lambda states: mutual_information(states, "gcmi"),
+    "dimensions": dimensions,
+    "fit_space": lambda states: fit_space(states, n_components=3),
+    "analyze": analyze,
+    "similarity": lambda states: representation_similarity(states, states),
+    "surrogate": lambda states: surrogate(states, "flip_increments"),
+    "noise_floor": lambda states: noise_floor(states, states),
+}
+
+
+@pytest.mark.parametrize("compute", EVERYWHERE.values(), ids=EVERYWHERE.keys())
+def test_an_overflow_of_half_precision_is_found_by_everything(compute):
+    values = 5000 * np.cumsum(np.random.default_rng(0).standard_normal((40, 4, 6)), axis=1)
+    values[7, 3, 3] = 1e5
+    with np.errstate(over="ignore"):
+        halved = values.astype(np.float16)
+    states = from_array(halved, LAYERS, SITES_)
+    by_hand = xr.DataArray(halved, dims=states.dims, coords=states.coords)
+    for given in (states, by_hand):
+        with pytest.raises(DataError, match=r"finite states within float32's range.* 7"):
+            compute(given)
+
+
+def test_the_smallest_number_of_a_short_integer_counts_as_large():
+    values = np.random.default_rng(0).integers(-20, 20, (50, 2, 4)).astype(np.int8)
+    values[0, 0, 0] = -128
+    short, long = (from_array(a, [0, 0], ["attn", "mlp"]) for a in (values, values.astype(float)))
+    assert massive_ratio(short)[0, 0] == pytest.approx(128 / np.median(np.abs(values[:, 0].astype(float))))
+    np.testing.assert_allclose(massive_ratio(short), massive_ratio(long), rtol=1e-6)
+    by_hand = xr.DataArray(values, dims=short.dims, coords=short.coords)
+    np.testing.assert_array_equal(massive_ratio(by_hand), massive_ratio(short))
+
+
+def test_states_without_a_unit_are_told_what_they_lack():
+    states = from_array(np.zeros((5, 4, 0), np.float32), LAYERS, SITES_)
+    for compute in (norm, dimensions, analyze):
+        with pytest.raises(DataError, match=r"these states have .*'unit': 0.* Choose at least one along 'unit'"):
+            compute(states)
 
 
 def test_a_lazy_selection_of_unknown_length_is_told_what_to_do():

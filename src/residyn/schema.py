@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import xarray as xr
 
+from residyn.arrays import as_real, length, on_host
 from residyn.errors import DataError
 
 SAMPLE, SUBLAYER, UNIT, TRANSITION = "sample", "sublayer", "unit", "transition"
@@ -123,10 +124,12 @@ def label_states(
 ) -> xr.DataArray:
     """Label an array (numpy or dask) of shape (n_samples, n_sublayers, n_units) as states.
 
-    `sample` names the rows (default 0 … n−1); `sample_coords` are further coordinates along them, such as
+    Values become float32 or float64, as `residyn.arrays.float_of` says. `sample` names the rows (default 0 … n−1);
+    `sample_coords` are further coordinates along them, such as
     `text_id`, `n_tokens`, `last_token`. Raises DataError where a shape does not fit, and where a coordinate has
     not one entry for each sample or, of `SAMPLE_COORDS`, is not of its kind.
     """
+    data = as_real(data)
     if data.ndim != 3:
         raise DataError(
             f"States need three dimensions {STATE_DIMS}, got an array of shape {data.shape}. "
@@ -180,7 +183,8 @@ def from_array(
 ) -> xr.DataArray:
     """States captured by another tool, or a recording of neurons, as residyn's labelled states.
 
-    `array` is (n_samples, n_sublayers, n_units), numpy, dask or torch; `layers` and `sites` name its second axis,
+    `array` is (n_samples, n_sublayers, n_units), numpy, dask or torch, of any real numbers: they become float32,
+    or float64 where float32 does not hold them all. `layers` and `sites` name its second axis,
     e.g. layers=[0, 0, 1, 1], sites=["attn", "mlp", "attn", "mlp"]. `sample` labels the samples (default 0 … n−1).
 
     Keywords with a value for each sample, `document`, `text_id`, `last_token`, `position` and `n_tokens`, become
@@ -194,10 +198,10 @@ def from_array(
     """
     if len(layers) != len(sites):
         raise DataError(f"layers and sites name the same axis; got {len(layers)} layers and {len(sites)} sites.")
-    data = _states_of(array)
+    data = as_real(array)
     coords, known = dict(sample_coords or {}), dict(attrs)
     for name, value in attrs.items():
-        n = _length(value)
+        n = length(value)
         if n is None:
             continue
         if name in coords:
@@ -214,49 +218,9 @@ def from_array(
     return label_states(data, sublayers, sample=sample, sample_coords=coords, attrs=known)
 
 
-def _states_of(array: Any) -> Any:
-    """An array of real numbers whose axes have known lengths, numpy or dask; DataError for what is none."""
-    data = _host_array(array)
-    if isinstance(data, list | tuple):
-        raise DataError(
-            f"States are one array {STATE_DIMS}; got a {type(array).__name__} of {len(array)}. Stack the states "
-            "of the sublayers first, np.stack(states, axis=1) or torch.stack(list(states), dim=1)."
-        )
-    if not hasattr(data, "ndim") or not hasattr(data, "shape"):
-        raise DataError(
-            f"States are one array {STATE_DIMS}; got {type(array).__name__}. Give a numpy, dask or torch array."
-        )
-    if any(not size >= 0 for size in data.shape):
-        raise DataError(
-            f"States have a known number of samples; got a dask array of shape {data.shape}, as a selection by "
-            "condition leaves it. Call array.compute_chunk_sizes() first."
-        )
-    if np.dtype(data.dtype).kind not in "fiu":
-        raise DataError(f"States are real numbers; got an array of {data.dtype}. Convert it to float32 first.")
-    return data
-
-
-def _host_array(array: Any) -> Any:
-    """A torch tensor as a numpy array on the host, in float32 where numpy lacks its format; others as they are."""
-    if not hasattr(array, "detach"):
-        return array
-    tensor = array.detach().cpu()
-    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
-
-
-def _length(value: Any) -> int | None:
-    """How many entries a list or an array has; None for a number, a string, a mapping and the like."""
-    if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__getitem__"):
-        return None
-    try:
-        return len(value)
-    except TypeError:
-        return None
-
-
 def _sample_coord(name: str, values: Any, n: int) -> np.ndarray:
     """The entries of a coordinate along n samples, (n,); DataError where they do not fit."""
-    entries = np.asarray(_host_array(values))
+    entries = np.asarray(on_host(values))
     if entries.shape != (n,):
         raise DataError(
             f"{name!r} has one entry for each of the {n} samples; got an array of shape {entries.shape}. Give "

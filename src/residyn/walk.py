@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import xarray as xr
 
+from residyn.arrays import float_of
 from residyn.errors import DataError
 from residyn.schema import SAMPLE, SUBLAYER, UNIT, check_states
 
@@ -113,6 +114,15 @@ def each_numbered_block(
         pool.shutdown(cancel_futures=True)
 
 
+def loaded(states: xr.DataArray) -> np.ndarray:
+    """All values of the states in memory, (N, S, D), float32 or float64. Raises as `each_block` does."""
+    check_states(states)
+    _check_content(states)
+    values = _load(states)
+    _check_values(values, states, states.sizes[SAMPLE], 0)
+    return values
+
+
 def _bounds(states: xr.DataArray) -> list[int]:
     """Where blocks begin and end along samples.
 
@@ -122,7 +132,8 @@ def _bounds(states: xr.DataArray) -> list[int]:
     n_samples = states.sizes[SAMPLE]
     sample_bytes = max(1, states.nbytes // n_samples)
     rows = max(1, min(_BLOCK_BYTES // sample_bytes, _BLOCK_ROWS))
-    chunks = dict(states.chunksizes)
+    # Of the states alone: coordinates that were stored beside them have chunks of their own.
+    chunks = dict(states.variable.chunksizes)
     whole = len(chunks.get(SUBLAYER, ())) == 1 and len(chunks.get(UNIT, ())) == 1
     if not whole or max(chunks[SAMPLE]) * sample_bytes > _CHUNK_BYTES:
         return [*range(0, n_samples, rows), n_samples]
@@ -145,22 +156,20 @@ def _bands(states: xr.DataArray, along: str) -> list[int]:
 
 
 def _load(part: xr.DataArray) -> np.ndarray:
-    """A part of the states in memory: a view of an array that is there already."""
+    """A part of the states in memory, float32 or float64: a view of such an array that is there already."""
     # Dask's own threads would put a block on every core; the walk's two threads are the parallelism.
-    return part.variable.compute(scheduler="synchronous").values
+    values = part.variable.compute(scheduler="synchronous").values
+    return values.astype(float_of(values.dtype), copy=False)
 
 
 def _check_content(states: xr.DataArray) -> None:
     if 0 in states.shape:
+        empty = ", ".join(repr(str(dim)) for dim in states.dims if not states.sizes[dim])
         raise DataError(
             f"Results need at least one sample, sublayer and unit; these states have {dict(states.sizes)}. "
-            "Capture at least one text."
+            f"Choose at least one along {empty}."
         )
-    if states.dtype.kind not in "fiu":
-        raise DataError(
-            f"States are real numbers, such as float32; these have dtype {states.dtype}. "
-            "Convert them with states.astype('float32')."
-        )
+    float_of(states.dtype)
 
 
 def _check_values(block: np.ndarray, part: xr.DataArray, n_samples: int, first_sample: int) -> None:

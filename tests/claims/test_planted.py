@@ -5,6 +5,7 @@ import pytest
 
 import synthetic_claims as synthetic
 from residyn.claims import judge
+from residyn.nulls import NULLS
 from residyn.settings import ClaimsSettings
 
 SETTINGS = ClaimsSettings(resamples=100, null_draws=20)
@@ -74,6 +75,16 @@ def test_one_sample_decides_nothing_and_breaks_nothing():
     found = judge(synthetic.labelled(synthetic.HOLDS[1](np.random.default_rng(1))[:1]), settings=SETTINGS)
     assert {one.verdict for one in found.claims} == {"undecided"}
     assert "too few samples" in found.claims[0].sentence
+
+
+@pytest.mark.parametrize("n_units", [1, 2])
+def test_too_few_units_for_a_null_leave_it_open_and_break_nothing(n_units):
+    walk = np.cumsum(np.random.default_rng(1).standard_normal((40, 8, n_units)), axis=1)
+    found = judge(synthetic.labelled(walk), settings=SETTINGS)
+    assert "random walk" not in {one.name for one in found.conditions}
+    assert {"random signs", "rotated basis"} <= {one.name for one in found.conditions}
+    nulls = [part.null for one in found.claims for part in one.criteria if part.null]
+    assert all(null.repeats == 0 for null in nulls if null.name == NULLS["random_walk"].title)
 
 
 def test_blocks_without_a_state_between_have_no_gap():

@@ -149,9 +149,9 @@ def test_a_missing_file_is_told_with_close_names(tmp_path):
 def test_what_is_no_readable_file_is_refused(tmp_path):
     with pytest.raises(DataError, match="is a folder"):
         read_texts(tmp_path)
-    (tmp_path / "notes.csv").write_text("a,b\n")
+    (tmp_path / "notes.docx").write_text("a,b\n")
     with pytest.raises(DataError, match=r"does not end in \.txt"):
-        read_texts(tmp_path / "notes.csv")
+        read_texts(tmp_path / "notes.docx")
     with pytest.raises(DataError, match=r"Cannot read .*too long|There is no file"):
         read_texts("x" * 5000 + ".txt")
     with pytest.raises(DataError, match="There is no file"):

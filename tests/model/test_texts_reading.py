@@ -209,7 +209,7 @@ def test_a_very_long_path_works(tmp_path, monkeypatch):
         ({"source": "hf:"}, "hf:ORG/NAME"),
         ({"source": "hf:a:b:c:d"}, "hf:ORG/NAME"),
         ({"source": "wikitxt"}, "Did you mean 'wikitext'"),
-        ({"source": "notes.csv"}, ".txt, .jsonl, .parquet"),
+        ({"source": "notes.docx"}, ".txt, .jsonl, .json, .csv, .tsv, .parquet"),
     ],
 )
 def test_options_out_of_range_are_usage_errors(options, said):

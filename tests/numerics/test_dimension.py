@@ -169,6 +169,34 @@ def test_two_nn_keeps_under_rotation_shift_scale_and_order(seed: int, scale: flo
     assert dimension.two_nn(moved).dimension == pytest.approx(dimension.two_nn(points).dimension, rel=1e-6)
 
 
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.3])
+@pytest.mark.parametrize("copies", [1, 3])
+@pytest.mark.parametrize("offset", [0.0, 20.0])
+def test_near_copies_count_as_copies(share: float, copies: int, offset: float) -> None:
+    rng = np.random.default_rng(1)
+    basis = np.linalg.qr(rng.standard_normal((64, 5)))[0].T
+    points = (rng.standard_normal((400, 5)) @ basis + offset).astype(np.float32)
+    first = points[: int(400 * share)]
+    noise = 1 + 2e-7 * rng.standard_normal((copies, *first.shape))
+    near = np.concatenate([points, *(first * noise).astype(np.float32)])
+    got, wanted = dimension.two_nn(near), dimension.two_nn(points)
+    assert got.dimension == pytest.approx(wanted.dimension, rel=1e-4)
+    assert got[1:] == (400, copies * len(first))
+    assert 4.8 < got.dimension < 6
+    shuffled = dimension.two_nn(near[rng.permutation(len(near))])
+    assert shuffled.dimension == pytest.approx(wanted.dimension, rel=1e-3)
+
+
+def test_points_a_little_apart_are_no_copies() -> None:
+    points = np.random.default_rng(2).standard_normal((200, 30)).astype(np.float32)
+    beside = points[:20] * np.float32(1 + 1e-5)
+    assert dimension.two_nn(np.concatenate([points, beside])).n_duplicates == 0
+    same = np.float32(1) + np.zeros((5, 8), np.float32)
+    same[:, 0] += np.arange(5, dtype=np.float32) * np.finfo(np.float32).eps
+    assert np.isnan(dimension.two_nn(same).dimension)
+    assert dimension.two_nn(same)[1:] == (1, 4)
+
+
 @pytest.mark.parametrize("discard", [0.0, 0.5])
 def test_any_share_of_ratios_can_be_left_out(discard: float) -> None:
     points = np.random.default_rng(7).uniform(size=(4000, 3))

@@ -9,8 +9,9 @@ import pytest
 import xarray as xr
 import zarr
 
+from residyn import massive_ratio, norm, velocity
 from residyn.errors import StoreError
-from residyn.schema import check_states
+from residyn.schema import check_states, documents_of
 from residyn.store import forget, open_states, open_writer, read_manifest
 from residyn.store.array import open_array
 from residyn.store.reader import StoredStates
@@ -51,6 +52,27 @@ def test_selection_by_label_is_right_whatever_the_order_of_storage(run):
     for row, sample in enumerate(order):
         np.testing.assert_array_equal(states.sel(sample=sample).values, stored()[row])
     np.testing.assert_array_equal(states.sortby("sample").values, stored()[np.argsort(order)])
+
+
+@pytest.mark.filterwarnings(
+    "ignore::zarr.errors.ZarrUserWarning", "ignore::zarr.errors.UnstableSpecificationWarning"
+)
+@pytest.mark.parametrize("chosen", ["sorted", "as stored", "some", "some units"])
+@pytest.mark.parametrize(("n", "rows"), [(11, 2), (40, 16), (72, 16)])
+def test_what_xarray_saves_of_states_is_analysed_as_they_are(tmp_path, n, rows, chosen):
+    states = open_states(complete(tmp_path / "run", n=n, s=5, d=7, rows_per_shard=rows))
+    states = {
+        "sorted": lambda: states.sortby("sample"),
+        "as stored": lambda: states,
+        "some": lambda: states[states["last_token"].values != 101].sortby("sample"),
+        "some units": lambda: states.sortby("sample").isel(unit=[0, 2, 5]),
+    }[chosen]()
+    states.to_dataset(name="states").to_zarr(tmp_path / "saved.zarr")
+    back = xr.open_zarr(tmp_path / "saved.zarr").states
+    xr.testing.assert_equal(norm(back), norm(states))
+    xr.testing.assert_equal(velocity(back).drop_attrs(), velocity(states).drop_attrs())
+    xr.testing.assert_equal(massive_ratio(back), massive_ratio(states))
+    assert documents_of(back).tolist() == documents_of(states).tolist()
 
 
 def test_attributes_come_from_the_manifest_the_samples_and_the_ledger(tmp_path):

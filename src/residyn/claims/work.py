@@ -28,7 +28,7 @@ from residyn.quantities.curves import COMPONENTS, Curves
 from residyn.quantities.curves import curves as measured
 from residyn.quantities.massive import leave_out, massive_ratio, massive_units
 from residyn.quantities.replicates import Plan, plan_of, with_halves
-from residyn.schema import SAMPLE, SUBLAYER, check_states
+from residyn.schema import SAMPLE, SUBLAYER, UNIT, check_states
 from residyn.settings import ClaimsSettings
 
 
@@ -48,7 +48,7 @@ class Work:
         every += [TIED_AT_START] if any(claim.rests_on_first for claim in chosen) else []
         self.criteria = list({one.name: one for one in every}.values())
         self.tried = {one.name: _tried(one, chosen) for one in CONDITIONS}
-        self.conditions = [one for one in CONDITIONS if self.tried[one.name]]
+        self.conditions = [one for one in CONDITIONS if self.tried[one.name] and self._can_be_made(one)]
         self.plan = self._plan(states)
         labels = _common_labels(states, controls, settings)
         self.some = states.isel({SAMPLE: np.flatnonzero(np.isin(states[SAMPLE].values, labels))}).load()
@@ -86,7 +86,15 @@ class Work:
 
     def _nulls(self) -> list[Null]:
         """The nulls of states that the claims are tested on."""
-        return list({one.null.name: one.null for one in self.criteria if isinstance(one.null, Null)}.values())
+        named = {one.null.name: one.null for one in self.criteria if isinstance(one.null, Null)}
+        return [null for null in named.values() if self._can_be_drawn(null)]
+
+    def _can_be_made(self, condition: Condition) -> bool:
+        return not isinstance(condition.made, Surrogates) or self._can_be_drawn(condition.made.null)
+
+    def _can_be_drawn(self, null: Null) -> bool:
+        """Whether the states have the units that a null needs; without it, what it would decide stays open."""
+        return self.states.sizes[UNIT] >= null.least_units
 
     def _needed(self, criteria: Collection[Criterion]) -> set[str]:
         return {curve for one in criteria for curve in one.needs}

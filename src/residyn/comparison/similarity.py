@@ -11,6 +11,7 @@ import xarray as xr
 from residyn.errors import DataError
 from residyn.numerics.pca import one_thread
 from residyn.schema import SAMPLE, SUBLAYER, check_states
+from residyn.walk import loaded
 
 DEPTHS = 11
 """Relative depths at which states are compared: 0, 0.1, … 1."""
@@ -143,7 +144,7 @@ def _grams(states: xr.DataArray, labels: np.ndarray) -> np.ndarray:
     rows = states.indexes[SAMPLE].get_indexer(labels)
     made = np.empty((DEPTHS, len(rows), len(rows)))
     for gram, place in zip(made, _nearest(states), strict=True):
-        points = states.isel({SUBLAYER: int(place)}).values[rows].astype(np.float64)
+        points = loaded(states.isel({SUBLAYER: [int(place)]}))[rows, 0].astype(np.float64)
         gram[:] = _centred(points)
     return made
 

@@ -21,6 +21,7 @@ from residyn.model.loading import LoadedModel
 from residyn.model.plan import Plan, plan_batches
 from residyn.model.sites import Layout
 from residyn.model.texts import Sample, Samples, Texts, read_texts, tokenize_texts
+from residyn.model.texts.ids import are_ids
 from residyn.schema import DOCUMENT, NO_DOCUMENT, SiteMap, label_states
 
 Progress = Callable[[int, int], None]
@@ -100,6 +101,8 @@ def prepare(
     position: Literal["end", "random"] | int = "end",
     max_tokens: int | None = None,
     bos: Literal["auto", "always", "never"] = "auto",
+    special_tokens: Literal["spell", "read"] = "spell",
+    chat: bool = False,
     seed: int = 0,
     batch_tokens: int | None = None,
     layout: Layout | None = None,
@@ -116,14 +119,24 @@ def prepare(
         raise UsageError(f"on_nonfinite is 'refuse' or 'drop'; got {on_nonfinite!r}.")
     if batch_tokens is not None and batch_tokens < 1:
         raise UsageError(f"batch_tokens is the most tokens of one batch, at least 1; got {batch_tokens}.")
+    if are_ids(texts):
+        texts = tokenize_texts(texts, model.tokenizer, context=model.context)
     if not isinstance(texts, Texts | Samples):
-        texts = read_texts(texts, n=None, min_chars=0, max_chars=None)
+        texts = read_texts(texts, n=None, min_chars=0, max_chars=None, white_space="keep")
     if isinstance(texts, Samples):
         samples, written, name = texts, {}, "samples"
     else:
         context = model.context
         samples = tokenize_texts(
-            texts, model.tokenizer, max_tokens=max_tokens, context=context, position=position, seed=seed, bos=bos
+            texts,
+            model.tokenizer,
+            max_tokens=max_tokens,
+            context=context,
+            position=position,
+            seed=seed,
+            bos=bos,
+            special_tokens=special_tokens,
+            chat=chat,
         )
         written = {row.text_id: row.text for row in texts.rows}
         name = _name_of(texts)
@@ -192,9 +205,9 @@ def capture(
 ) -> xr.DataArray:
     """The residual stream before attention and before the MLP of every layer, at each sample's last token.
 
-    model: from `load_model`. texts: from `read_texts`, or strings, which are all taken. out: the run
-    directory; a directory of the same run is resumed, and the result is bit-identical to an uninterrupted
-    one. Without `out` the states stay in memory. progress: called with (tokens done, tokens in all). options:
+    model: from `load_model`. texts: from `read_texts`, or strings, which are all taken as they are, or ready
+    ids as `tokenize_texts` takes them. out: the run directory; a directory of the same run is resumed, and the
+    result is bit-identical to an uninterrupted one. Without `out` the states stay in memory. progress: called with (tokens done, tokens in all). options:
     those of `prepare`.
 
     Returns states (sample, sublayer, unit), float32, in activation units; lazy where they are stored. Samples

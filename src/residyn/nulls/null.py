@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from residyn.errors import DataError
-from residyn.schema import SUBLAYER, check_states, transition_coords
+from residyn.schema import SUBLAYER, transition_coords
+from residyn.walk import loaded
 
 Make = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
@@ -19,7 +19,8 @@ class Null:
     """A law of states made of the states themselves.
 
     `title` is what it makes of them, in words; `preserves` and `destroys` say what a quantity can and cannot owe
-    to it. `make` takes an array (N, S, D), the kinds of its transitions (S − 1,) and a generator.
+    to it. `make` takes an array (N, S, D), the kinds of its transitions (S − 1,) and a generator. `least_units` is
+    the fewest units in which it can be drawn.
     """
 
     name: str
@@ -27,20 +28,14 @@ class Null:
     preserves: str
     destroys: str
     make: Make
+    least_units: int = 1
 
     def draw(self, states: xr.DataArray, rng: np.random.Generator) -> xr.DataArray:
         """One draw: states labelled as these are, float32, in memory, with the attribute `null`.
 
         Raises DataError where the states break the data contract, are empty, or are not finite.
         """
-        check_states(states)
-        values = np.asarray(states.values, dtype=np.float32)
-        if not values.size or not np.isfinite(values).all():
-            held = " and hold NaN or an infinity" if values.size else ""
-            raise DataError(
-                f"Surrogates are drawn of finite states, of at least one sample; these are {dict(states.sizes)}"
-                f"{held}. Capture them again, or leave such samples out."
-            )
+        values = loaded(states).astype(np.float32, copy=False)
         kind = np.asarray(transition_coords(states)["kind"][1]) if states.sizes[SUBLAYER] > 1 else np.empty(0, str)
         return states.copy(data=self.make(values, kind, rng)).assign_attrs(null=self.name)
 

@@ -16,10 +16,12 @@ _TILE_VALUES = 1 << 21
 """Distances, or coordinates of pairs, held at a time: 16 MiB."""
 
 _EPS = float(np.finfo(np.float64).eps)
+_ROUNDINGS = 8
+"""Roundings of a point's own format, over its length, by which two points may differ and be the same."""
 
 
 class TwoNN(NamedTuple):
-    """An intrinsic dimension, and the points it comes from: distinct ones, and copies that were dropped."""
+    """An intrinsic dimension, and the points it comes from: distinct ones, and copies and near-copies dropped."""
 
     dimension: float
     n_points: int
@@ -87,17 +89,17 @@ def two_nn(points: np.ndarray, discard: float = 0.1) -> TwoNN:
     the origin fitted by least squares, with F(μ₍ᵢ₎) = i/N and the share `discard` of largest ratios left out
     (Facco et al. 2017, Sci. Rep. 7:12140; equal to scikit-dimension's linear fit).
 
-    Copies of a point are dropped, all but one, and counted: they would put r₁ at 0, and μ at 1 for others. NaN for
-    fewer than `LEAST_POINTS` distinct points, where fewer than 2 ratios are kept, and where every μ is 1.
+    Copies of a point are dropped, all but one, and counted: they would put r₁ at 0, and μ at 1 for others. So are
+    points as near to it as roundings of one state in their format are, of which r₁ would measure the rounding.
+    NaN for fewer than `LEAST_POINTS` distinct points, where fewer than 2 ratios are kept, and where every μ is 1.
     """
-    distinct = _distinct(points)
+    distinct, distances = _apart(_distinct(points))
     n = len(distinct)
     duplicates = len(points) - n
     # The largest ratio has F = 1, which no line passes through.
     kept = min(int(n * (1 - discard)), n - 1)
     if n < LEAST_POINTS or kept < 2:
         return TwoNN(float("nan"), n, duplicates)
-    distances = nearest_two(distinct)
     x = np.sort(np.log(distances[:, 1] / distances[:, 0]))[:kept]
     y = -np.log1p(-np.arange(1, kept + 1) / n)
     square = float(x @ x)
@@ -145,6 +147,27 @@ def _squared(points: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         difference -= points[b[pairs]]
         distances[pairs] = np.einsum("nd,nd->n", difference, difference)
     return distances
+
+
+def _apart(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct points without those that rounding alone keeps from an earlier one, and their `nearest_two`."""
+    if len(points) < LEAST_POINTS:
+        return points, np.empty((0, 2))
+    distances = nearest_two(points)
+    points, kind = points.astype(np.float64), points.dtype
+    step = _ROUNDINGS * np.finfo(np.result_type(kind, np.float32)).eps
+    same = (step * np.linalg.norm(points, axis=1)) ** 2
+    close = np.flatnonzero(distances[:, 0] ** 2 <= same)
+    dropped = np.zeros(len(points), dtype=bool)
+    for i in close:
+        # Only such a point is near another: the others need not be looked at.
+        rest = close[(close > i) & ~dropped[close]]
+        if not dropped[i] and len(rest):
+            dropped[rest] = _squared(points, np.full(len(rest), i), rest) <= np.maximum(same[i], same[rest])
+    kept = points[~dropped]
+    if not dropped.any() or len(kept) < LEAST_POINTS:
+        return kept, distances[~dropped]
+    return kept, nearest_two(kept)
 
 
 def _distinct(points: np.ndarray) -> np.ndarray:

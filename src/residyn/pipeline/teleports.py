@@ -140,7 +140,11 @@ def _texts(
 
     job = job_of(directory, loaded, sites, asked.on_nonfinite)
     prompt = tokenize_texts(
-        read_texts([settings.prompt], n=None, min_chars=0, max_chars=None), loaded.tokenizer, bos=asked.bos
+        read_texts([settings.prompt], n=None, min_chars=0, max_chars=None, white_space="keep"),
+        loaded.tokenizer,
+        bos=asked.bos,
+        special_tokens=asked.special_tokens,
+        chat=asked.chat,
     )
     records = sorted(job.records, key=lambda record: record["sample"])
     rows = [Sample(tuple(record["input_ids"]), record["text_id"], record["sha256"]) for record in records]

@@ -36,8 +36,9 @@ def dimensions(states: xr.DataArray, *, progress: Progress | None = None) -> xr.
     units would give: a value near it says that N is too small, not that the states fill so much.
     components_for_90 (sublayer,): the fewest of those axes that carry 90 % of the variance.
     two_nn (sublayer,): intrinsic dimension from the ratio of the two nearest distances (Facco et al. 2017; the
-    largest 10 % of ratios left out). Copies of a state are dropped first; its coordinate `n_duplicates`
-    counts them. Sensitive to the scale of the two nearest samples only, where the others see the whole cloud.
+    largest 10 % of ratios left out). Copies of a state, and states that differ from it by rounding as in another
+    batch, are dropped first; its coordinate `n_duplicates` counts them. Sensitive to the scale of the two
+    nearest samples only, where the others see the whole cloud.
 
     NaN where all states are the same (and, for two_nn, for fewer than three different ones): attribute
     `n_undefined` of each counts them, and `note` says why. Memory beside the states of two bands of

@@ -59,8 +59,8 @@ class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
     texts: Annotated[
         str,
         Meta(
-            description="wikitext-2 (built in), wikitext, hf:ORG/NAME[:CONFIG[:SPLIT]], a .txt, .jsonl or "
-            ".parquet file, -."
+            description="wikitext-2 (built in), wikitext, hf:ORG/NAME[:CONFIG[:SPLIT]], a .txt, .jsonl, "
+            ".json, .csv, .tsv or .parquet file, -."
         ),
     ] = "wikitext-2"
     n: Annotated[int, Meta(ge=1, description="How many texts.")] = 1000
@@ -69,7 +69,7 @@ class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
     max_tokens: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="Texts are cut after so many tokens.")
     ] = None
-    field: Annotated[str, Meta(description="The field of a .jsonl, .parquet or hub row.")] = "text"
+    field: Annotated[str, Meta(description="The field, or column, of a row that holds its text.")] = "text"
     order: Annotated[Literal["random", "first"], Meta(description="Which of the texts that pass the filter.")] = (
         "random"
     )
@@ -86,6 +86,16 @@ class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
         Literal["auto", "always", "never"],
         Meta(description="A BOS token in front: auto is the tokenizer's own rule."),
     ] = "auto"
+    special_tokens: Annotated[
+        Literal["spell", "read"],
+        Meta(description="Strings of special tokens in texts: spelt out, or read as those tokens."),
+    ] = "spell"
+    chat: Annotated[
+        bool, Meta(description="Each text is a user's message, in the tokenizer's own chat template.")
+    ] = False
+    white_space: Annotated[
+        Literal["strip", "keep"], Meta(description="What to do with white space at the ends of texts.")
+    ] = "strip"
     seed: Annotated[int, Meta(description="Decides every random choice.")] = 0
     batch_tokens: Annotated[
         Annotated[int, Meta(ge=1)] | None,
@@ -106,6 +116,11 @@ class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
             yield (
                 f"No text has more than {spelled('min_chars')} {self.min_chars} and fewer than "
                 f"{spelled('max_chars')} {self.max_chars} characters. Widen the bounds."
+            )
+        if self.chat and self.bos != "auto":
+            yield (
+                f"A chat template says itself what stands in front; got {spelled('bos')} {self.bos}. "
+                "Leave it at auto."
             )
 
 

@@ -75,7 +75,10 @@ def open_states(path: str | Path, *, allow_partial: bool = False) -> xr.DataArra
             f"{len(kept)} of {manifest.n_samples} samples: "
             f"{len(shards)} of {manifest.n_shards} shards are committed"
         )
-    return label_states(data, manifest.sublayers, sample=sample, sample_coords=coords, attrs=attrs)
+    states = label_states(data, manifest.sublayers, sample=sample, sample_coords=coords, attrs=attrs)
+    # However samples are sorted or chosen, chunks of one fit: xarray's `to_zarr` refuses those of a shard then.
+    states.encoding["chunks"] = (1, *manifest.shape[1:])
+    return states
 
 
 Index = slice | int | np.ndarray[Any, np.dtype[np.intp]]

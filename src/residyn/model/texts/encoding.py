@@ -23,7 +23,8 @@ class Encoder:
     """A tokenizer with what was found out about it.
 
     `before`, `after`: ids it puts in front of and behind every text. `specials` matches the strings of its
-    special tokens. `splits_special`: whether it can spell these out where a text holds them.
+    special tokens. `splits_special`: whether it can spell these out where a text holds them. `unknown`: the id of
+    what it does not know.
     """
 
     tokenizer: Any
@@ -33,6 +34,7 @@ class Encoder:
     bos_token_id: int | None
     specials: re.Pattern[str] | None
     splits_special: bool
+    unknown: int | None = None
 
 
 class Encoded(NamedTuple):
@@ -63,21 +65,23 @@ def make_encoder(tokenizer: Any, texts: Sequence[str]) -> Encoder:
         bos_token_id=getattr(tokenizer, "bos_token_id", None),
         specials=specials,
         splits_special=_splits_special(tokenizer, strings),
+        unknown=getattr(tokenizer, "unk_token_id", None),
     )
 
 
-def encode(encoder: Encoder, texts: Sequence[str], room: int | None) -> list[Encoded]:
+def encode(encoder: Encoder, texts: Sequence[str], room: int | None, *, read: bool = False) -> list[Encoded]:
     """The ids of each text, without special tokens around them, at most `room` of them (None: all).
 
+    With `read`, the strings of special tokens inside a text are these tokens, those it begins with among them.
     Only as much of a long text is tokenized as `room` needs; its ids are those of the whole text.
     """
     window = None if room is None else CHARS_PER_TOKEN * room
     parts = [text[:window] for text in texts]
     encoded = []
-    for text, part, ids in zip(texts, parts, _own_ids(encoder, parts), strict=True):
+    for text, part, ids in zip(texts, parts, _own_ids(encoder, parts, read), strict=True):
         while room is not None and len(part) < len(text) and len(ids) < room + _MARGIN:
             part = text[: 2 * len(part)]  # noqa: PLW2901
-            ids = _own_ids(encoder, [part])[0]  # noqa: PLW2901
+            ids = _own_ids(encoder, [part], read)[0]  # noqa: PLW2901
         encoded.append(
             Encoded(
                 ids=ids[:room],
@@ -89,7 +93,11 @@ def encode(encoder: Encoder, texts: Sequence[str], room: int | None) -> list[Enc
     return encoded
 
 
-def _own_ids(encoder: Encoder, texts: Sequence[str]) -> list[list[int]]:
+def _own_ids(encoder: Encoder, texts: Sequence[str], read: bool) -> list[list[int]]:
+    if read:
+        # Said where the tokenizer understands it: one may be told to spell special tokens out by default.
+        said = {"split_special_tokens": False} if encoder.splits_special else {}
+        return _call(encoder.tokenizer, texts, special=False, **said)
     all_ids = _call(encoder.tokenizer, texts, special=False)
     holding = [i for i, text in enumerate(texts) if _holds_special(encoder, text)]
     if holding and encoder.splits_special:

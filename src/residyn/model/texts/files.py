@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from residyn.errors import DataError
+from residyn.model.texts.compression import open_bytes
 from residyn.model.texts.documents import label_field
 
 MAX_LINE_BYTES = 64 * 1024**2
@@ -19,9 +19,9 @@ MAX_LINE_BYTES = 64 * 1024**2
 _OTHER_UNICODE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
 
-def starts_with_bom(path: Path) -> bool:
-    """Whether a file begins with the UTF-8 byte order mark."""
-    with path.open("rb") as stream:
+def starts_with_bom(path: Path, name: str) -> bool:
+    """Whether the content of a file begins with the UTF-8 byte order mark."""
+    with open_bytes(path, name) as stream:
         return stream.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
 
 
@@ -56,8 +56,8 @@ def text_lines(stream: io.BufferedIOBase, name: str) -> Iterator[str]:
 
 
 def file_lines(path: Path, name: str) -> Iterator[str]:
-    """The lines of a UTF-8 file; of its contents where its name ends in .gz."""
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
+    """The lines of a UTF-8 file; of its content where its name says that it is compressed."""
+    with open_bytes(path, name) as stream:
         yield from text_lines(stream, name)
 
 
@@ -86,9 +86,7 @@ def json_rows(path: Path, name: str, field: str) -> Iterator[tuple[str | None, o
                 f'{{"{field}": "…"}}.'
             )
         if field not in record:
-            raise DataError(
-                f"{where} has no field {field!r}; it has {_listed(record)}. Name the one to read as the field."
-            )
+            raise no_column(where, field, record, "field")
         label = label_field(record, field)
         yield string_or_none(record[field], where, field), record[label] if label else None
 
@@ -108,10 +106,7 @@ def parquet_rows(path: Path, name: str, field: str) -> Iterator[tuple[str | None
         with pq.ParquetFile(path) as file:
             schema = file.schema_arrow
             if field not in schema.names:
-                raise DataError(
-                    f"{name} has no column {field!r}; it has {_listed(schema.names)}. "
-                    "Name the one to read as the field."
-                )
+                raise no_column(name, field, schema.names)
             label = label_field(schema.names, field)
             for batch in file.iter_batches(batch_size=1024, columns=[field, *([label] if label else [])]):
                 texts = batch.column(batch.schema.names.index(field))
@@ -137,6 +132,14 @@ def string_or_none(value: Any, where: str, field: str) -> str | None:
     )
 
 
-def _listed(names: Any) -> str:
+def no_column(where: str, field: str, names: Iterable[str], kind: str = "column") -> DataError:
+    """The error of a table or an object without the field."""
+    return DataError(
+        f"{where} has no {kind} {field!r}; it has {listed(names)}. Name the one to read as the field (--field)."
+    )
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first names, in quotes and shortened, and how many more there are."""
     shown = [repr(str(name)[:40]) for name in names]
     return ", ".join(shown[:12]) + (f" and {len(shown) - 12} more" if len(shown) > 12 else "") or "none"

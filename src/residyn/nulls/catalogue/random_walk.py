@@ -9,4 +9,5 @@ RANDOM_WALK = Null(
     preserves="each sample's first state, norms, velocities, cosines and turning angles",
     destroys="every direction that samples share, the basis, and all longer memory",
     make=whatever_the_kinds(surrogates.random_walk),
+    least_units=surrogates.LEAST_UNITS,
 )
