@@ -8,6 +8,7 @@ from residyn.store.manifest import Manifest, has_manifest, read_manifest
 from residyn.store.names import run_name
 from residyn.store.provenance import (
     add_timing,
+    dropped_samples,
     info,
     read_run,
     record_warnings,
@@ -32,6 +33,7 @@ __all__ = [
     "coordinates",
     "create",
     "differing",
+    "dropped_samples",
     "forget",
     "has_manifest",
     "info",

@@ -9,8 +9,8 @@ import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from residyn.errors import ResourceError, StoreError, lacking
 from residyn.store.layout import resume_command
@@ -38,7 +38,7 @@ def beside(path: Path, suffix: str) -> Path:
     return path.with_name(f".{path.name[:80]}.{uuid.uuid4().hex}{suffix}")
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> BufferedReader:
     """A file, opened for reading; never waited for, as a named pipe would be.
 
     Raises OSError as `open` does, and where something else than a file stands there.

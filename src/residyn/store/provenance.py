@@ -18,6 +18,7 @@ from residyn.store.ledger import holds, read_ledger
 from residyn.store.lock import locked
 from residyn.store.manifest import has_manifest, read_manifest
 from residyn.store.records import plain, read_json, write_json
+from residyn.store.samples import read_samples
 
 PACKAGES = (
     "residyn",
@@ -39,7 +40,7 @@ MAX_RUN_BYTES = 16 * 2**20
 def start_run(run: Path) -> None:
     """Write the first run.json of a run: when and with what it was made."""
     created = datetime.now(UTC).isoformat("T", "seconds")
-    write_json(run / RUN, {"created": created, "versions": versions(), "machine": machine()})
+    write_json(run / RUN, {"created": created, "versions": versions(), "machine": machine(), "warnings": []})
 
 
 def update_run(path: str | Path, **sections: Any) -> None:
@@ -127,6 +128,17 @@ def info(path: str | Path) -> dict[str, Any]:
         "created": recorded.get("created"),
         "versions": recorded.get("versions"),
     }
+
+
+def dropped_samples(path: str | Path) -> list[int]:
+    """The samples that the capture left out because their states were not finite, in the order of the store."""
+    run = Path(path)
+    manifest = read_manifest(run)
+    rows = [row for _, marker in sorted(read_ledger(run, manifest)[0].items()) for row in marker.dropped]
+    if not rows:
+        return []
+    samples = read_samples(run, sha256=manifest.samples_sha256, n_samples=manifest.n_samples)
+    return [samples[row]["sample"] for row in rows]
 
 
 def machine() -> dict[str, Any]:
