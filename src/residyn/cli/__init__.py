@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -51,7 +50,7 @@ def _stand_in_for_closed_streams() -> None:
             if opened != number:
                 os.dup2(opened, number)
     if sys.stderr is None:
-        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
 def _leave(code: int) -> NoReturn:

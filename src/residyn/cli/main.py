@@ -51,7 +51,7 @@ def run_command(arguments: list[str]) -> int:
 
 
 def _check_output() -> None:
-    """Raise ResourceError where there is no standard output: before any work, whose results would be printed there."""
+    """Raise ResourceError where there is no standard output: before any work that would end in printing on it."""
     if sys.stdout is None:
         raise ResourceError(_NO_OUTPUT.format("it is closed"))
 
