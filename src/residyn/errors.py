@@ -5,6 +5,8 @@ A message says four things: what failed, what was wanted, what came, what to do.
 
 from __future__ import annotations
 
+import errno
+
 
 class ResidynError(Exception):
     """Base of every error that residyn raises on purpose."""
@@ -46,3 +48,34 @@ class Interrupted(ResidynError):
     """The user asked to stop; what was finished is stored."""
 
     exit_code = 130
+
+
+def lacking(error: BaseException | None) -> ResourceError | None:
+    """What the machine ran out of behind an error: descriptors, threads or memory; None where it is not that."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if said := _lacking(error):
+            return ResourceError(said)
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _lacking(error: BaseException) -> str:
+    code = error.errno if isinstance(error, OSError) else None
+    if code in (errno.EMFILE, errno.ENFILE):
+        return (
+            "Another file could not be opened: this process has as many open as the system allows it. "
+            "Raise the limit (ulimit -n 1024), then give the same command again."
+        )
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return (
+            "Another thread could not be started: the system allows no more of them here. "
+            "Raise the limit (ulimit -u) or end other programs, then give the same command again."
+        )
+    if isinstance(error, MemoryError) or code == errno.ENOMEM:
+        return (
+            "The memory of this machine, or what this process may use of it (ulimit -v), is used up. "
+            "End other programs or take fewer texts (--n), then give the same command again."
+        )
+    return ""

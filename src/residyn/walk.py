@@ -99,6 +99,7 @@ def each_numbered_block(
     waiting: deque[tuple[int, Future[T]]] = deque()
     bounds = itertools.pairwise(_bounds(states) if along == SAMPLE else _bands(states, along))
     pool = ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="residyn-block")
+    wait = True
     try:
         for start, stop in itertools.islice(bounds, _IN_FLIGHT):
             waiting.append((stop, pool.submit(load_and_reduce, start, stop)))
@@ -110,8 +111,12 @@ def each_numbered_block(
             yield result
             if progress is not None:
                 progress(done, total)
+    except KeyboardInterrupt:
+        # Nobody waits for the blocks in hand.
+        wait = False
+        raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait=wait, cancel_futures=True)
 
 
 def loaded(states: xr.DataArray) -> np.ndarray:

@@ -79,7 +79,7 @@ def test_a_damaged_host_is_refused_and_made_again(tmp_path, harm):
         part.unlink()
     else:
         part.write_bytes(part.read_bytes()[:-1] if harm == "truncate" else b"")
-    (part.parent / ".host-00001.zip.0.tmp").write_bytes(b"half")
+    (part.parent / f".host-00001.zip.{'0' * 32}.tmp").write_bytes(b"half")
     with pytest.raises(StoreError, match="host 1"):
         open_teleports(tmp_path)
     assert same(make(tmp_path), whole)

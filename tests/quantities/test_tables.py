@@ -212,7 +212,7 @@ def test_a_full_disk_is_named_one_and_leaves_the_table_that_was_there(
             write_frame(frame.assign(x=2), tmp_path, "table")
     assert sorted(tmp_path.iterdir()) == [path]
     assert path.read_text() == "x\n1\n"
-    left = tmp_path / ".table.csv.0123.tmp"
+    left = tmp_path / f".table.csv.{'0123' * 8}.tmp"
     left.touch()
     os.utime(left, (0, 0))
     write_frame(frame, tmp_path, "table")

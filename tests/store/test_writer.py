@@ -1,6 +1,5 @@
 import errno
 import os
-import time
 
 import numpy as np
 import pytest
@@ -116,26 +115,6 @@ def test_what_a_dead_writer_left_in_the_lock_is_harmless(run, content):
     with open_writer(run) as writer:
         assert writer.pending == []
     assert (run / "residyn.lock").read_bytes() == b""  # no host's name stays behind
-
-
-def test_temporary_files_of_a_dead_writer_are_swept_and_young_ones_of_others_are_not(run):
-    shards, commits = run / "states.zarr" / "states", run / "commits"
-    for name in (shards / "c.1.0.abc.partial", shards / ".zarr.json.abc.tmp", commits / ".000001.json.abc.tmp"):
-        name.write_bytes(b"x")
-    young, old, mine = run / ".run.json.abc.tmp", run / ".claims.json.abc.tmp", run / "notes.tmp"
-    for name in (young, old, mine):
-        name.write_bytes(b"x")
-    os.utime(old, (time.time() - 7200,) * 2)
-    whole = numbers_on_disk(run)
-    with open_writer(run):
-        pass
-    assert whole.keys() - numbers_on_disk(run).keys() == {
-        "states.zarr/states/c.1.0.abc.partial",
-        "states.zarr/states/.zarr.json.abc.tmp",
-        "commits/.000001.json.abc.tmp",
-        ".claims.json.abc.tmp",
-    }
-    assert verify(run).ok
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "longer", "marker"])

@@ -101,8 +101,10 @@ def _fill(
     missing = [(name, compute) for name, compute in tasks if name not in ledger]
     done = len(tasks) - len(missing)
     # One limit around all: those of two tasks that come and go would lift each other's.
-    with pca.one_thread(), ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="residyn-claims") as pool:
+    with pca.one_thread():
+        pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="residyn-claims")
         waiting: deque[Future[Ledger]] = deque()
+        wait = True
         try:
             for place in range(len(missing) + 1):
                 if progress is not None:
@@ -113,5 +115,9 @@ def _fill(
                     ledger.update(waiting.popleft().result())
                     if keep is not None:
                         keep(ledger)
+        except KeyboardInterrupt:
+            # Nobody waits for the tasks in hand, which take minutes.
+            wait = False
+            raise
         finally:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=wait, cancel_futures=True)

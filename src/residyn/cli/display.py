@@ -60,13 +60,20 @@ class _Log:
         self.note(f"{self.text}: {done:,} of {total:,} {self.unit}, {speed:,.0f} a second{left}")
 
 
+class _Console(Console):
+    """A console that leaves it to the command line what a reader means who left."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 class Display:
     """Progress, notes and results of one command; silent where it was asked to be."""
 
     def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
         self.as_json = as_json
-        self.errors = Console(stderr=True, highlight=False)
-        self.results = Console(highlight=False)
+        self.errors = _Console(stderr=True, highlight=False)
+        self.results = _Console(highlight=False)
         self.quiet = quiet
 
     def note(self, text: str) -> None:

@@ -24,8 +24,8 @@ error.
 | 3 | the model cannot be read safely or correctly |
 | 4 | texts or numbers that nothing can be computed from |
 | 5 | a run directory is damaged, foreign, locked, or of other settings |
-| 6 | a device, memory or disk is lacking |
-| 130 | interrupted; what was finished is stored |
+| 6 | a device, memory, disk, or an output that can be written to is lacking |
+| 130 | interrupted, by Ctrl-C or SIGTERM; what was finished is stored |
 """
 
 

@@ -8,7 +8,7 @@ from residyn.comparison.claims import ABSENT, claims_table
 from residyn.comparison.curves import curves
 from residyn.comparison.depth import relative_depth
 from residyn.comparison.differences import differences
-from residyn.comparison.folder import check_folder, write_folder
+from residyn.comparison.folder import check_folder, write_folder, writing_to
 from residyn.comparison.quantities import shared_estimator
 from residyn.comparison.similarity import paired, representation_similarity, similarity_table
 from residyn.comparison.trajectories import distance_table, trajectory_distance
@@ -27,4 +27,5 @@ __all__ = [
     "similarity_table",
     "trajectory_distance",
     "write_folder",
+    "writing_to",
 ]

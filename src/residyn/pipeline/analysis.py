@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,28 +33,36 @@ def analysis(
     Each part is stored when it is computed; an interrupted analysis goes on with the parts that it lacks. Raises
     as `rd.analyze` does, and StoreError where the run or its results cannot be read.
     """
-    from residyn.quantities.suite import analyze
-    from residyn.quantities.tables import write_tables
-
     settings = settings or AnalysisSettings()
     states = store.open_states(directory, allow_partial=allow_partial)
     if "partial" in states.attrs:
         reporter.warn([f"These results are of {states.attrs['partial']}."])
-    path = directory / layout.RESULTS
     stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())
+    if stage.reasons(directory):
+        with store.locked(directory, needed=False):
+            _analyze(directory, stage, states, settings, reporter)
+    return open_results(directory / layout.RESULTS)
+
+
+def _analyze(
+    directory: Path, stage: Stage, states: xr.DataArray, settings: AnalysisSettings, reporter: Reporter
+) -> None:
+    from residyn.quantities.suite import analyze
+    from residyn.quantities.tables import write_tables
+
+    path = directory / layout.RESULTS
     earlier = open_if_whole(path)
     if is_done(stage, directory, reporter):
-        return open_results(path)
+        return
     if earlier is not None and earlier.attrs.get(_FINGERPRINT) != stage.fingerprint:
         earlier = None
 
     def keep(results: xr.Dataset) -> None:
         replace_results(results.assign_attrs({_FINGERPRINT: stage.fingerprint}), path)
 
-    with timed() as seconds:
-        results = analyze(states, settings, stages=reporter.progress, earlier=earlier, keep=keep)
+    with timed(directory, "analyze_s") as timer:
+        results = analyze(states, settings, stages=partial(timer.progress, reporter), earlier=earlier, keep=keep)
         tables = write_tables(results, directory / layout.TABLES)
         keep(results)
+        store.update_run(directory, analysis=settings.record())
     stage.finish(directory, [path, *tables])
-    store.update_run(directory, analysis=settings.record(), timings={"analyze_s": seconds()})
-    return open_results(path)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from residyn import store
 from residyn.errors import StoreError, UsageError
-from residyn.pipeline.reporter import SILENT, Reporter, timed
+from residyn.pipeline.reporter import SILENT, Reporter, clocked, timed
 from residyn.settings import BUILT_IN_MODEL, CaptureSettings, ModelSettings, Settings, recorded
 from residyn.store.layout import RUN
 
@@ -110,18 +111,32 @@ def read_layout(path: str | None) -> Layout | None:
 
 
 def capture(
-    directory: Path, model: str | LoadedModel, settings: CaptureSettings, reporter: Reporter = SILENT
+    directory: Path,
+    model: str | LoadedModel,
+    settings: CaptureSettings,
+    reporter: Reporter = SILENT,
+    held: ExitStack | None = None,
 ) -> LoadedModel:
     """Load, read, tokenize, prove the sites, and capture what is not captured yet; the model, for later stages.
 
-    Raises UsageError, ModelError, DataError and StoreError as `load_model`, `read_texts` and `rd.capture` do.
+    The run's lock is taken as soon as there is a run, and is let go of with `held`, by default at the end. Raises
+    UsageError, ModelError, DataError and StoreError as `load_model`, `read_texts` and `rd.capture` do.
     """
+    with ExitStack() as own:
+        return _capture(directory, model, settings, reporter, own if held is None else held)
+
+
+def _capture(
+    directory: Path, model: str | LoadedModel, settings: CaptureSettings, reporter: Reporter, held: ExitStack
+) -> LoadedModel:
     store.check_target(directory)
-    from residyn.model.capture import capture_to, prepare
+    if store.has_manifest(directory):
+        held.enter_context(store.locked(directory))
+    from residyn.model.capture import capture_to, dropped, prepare
     from residyn.model.texts import read_texts
 
     layout = read_layout(settings.sites)
-    with timed() as reading, reporter.progress("texts", "bytes") as progress:
+    with clocked() as reading, reporter.progress("texts", "bytes") as progress:
         texts = read_texts(
             # run.json writes the user's home folder as "~", and a run may be continued from there.
             os.path.expanduser(settings.texts),  # noqa: PTH111 - not every source is a path
@@ -136,9 +151,9 @@ def capture(
             offline=settings.offline,
             progress=progress,
         )
-    with timed() as loading:
+    with clocked() as loading:
         loaded = load(model, settings, reporter) if isinstance(model, str) else model
-    with timed() as preparing, reporter.stage("Tokenizing, and proving the sites on the model's weights"):
+    with clocked() as preparing, reporter.stage("Tokenizing, and proving the sites on the model's weights"):
         job, samples = prepare(
             loaded,
             texts,
@@ -156,21 +171,23 @@ def capture(
     reporter.warn(warnings)
     reporter.note(job.summary())
     job.create(directory)
+    held.enter_context(store.locked(directory))
     store.update_run(
         directory,
         request={"model": model if isinstance(model, str) else model.name, **settings.record()},
         model=loaded.describe(),
         texts={**texts.describe(), "tokens": samples.describe()},
     )
-    record_warnings(directory, warnings)
+    store.record_warnings(directory, warnings)
     if store.info(directory)["complete"]:
+        # Whoever captured the last of them may have been killed before it told.
+        store.record_warnings(directory, dropped(directory))
         return loaded
-    with timed() as capturing, reporter.progress("capture", "tokens") as progress:
+    for name, seconds in {"texts_s": reading(), "model_s": loading(), "prepare_s": preparing()}.items():
+        store.add_timing(directory, name, seconds)
+    with timed(directory, "capture_s") as timer, timer.progress(reporter, "capture", "tokens") as progress:
         later = capture_to(job, directory, progress)
     reporter.warn(later)
-    seconds = {"texts_s": reading(), "model_s": loading(), "prepare_s": preparing(), "capture_s": capturing()}
-    record_warnings(directory, later)
-    store.update_run(directory, timings=seconds)
     return loaded
 
 
@@ -187,16 +204,19 @@ def complete(
     """
     from residyn.model.capture import capture_to, job_of
 
-    loaded = load(model, settings, reporter)
-    with reporter.stage("Proving the sites on the model's weights"):
-        job = job_of(directory, loaded, read_layout(settings.sites), settings.on_nonfinite)
-    reporter.note(job.summary())
-    store.forget(directory, list(damaged))
-    with timed() as seconds, reporter.progress("capture", "tokens") as progress:
-        warnings = capture_to(job, directory, progress)
-    reporter.warn(warnings)
-    record_warnings(directory, warnings)
-    store.update_run(directory, timings={"capture_s": seconds()})
+    with store.locked(directory):
+        with clocked() as loading:
+            loaded = load(model, settings, reporter)
+        with clocked() as preparing, reporter.stage("Proving the sites on the model's weights"):
+            job = job_of(directory, loaded, read_layout(settings.sites), settings.on_nonfinite)
+        reporter.note(job.summary())
+        store.record_warnings(directory, loaded.warnings)
+        store.forget(directory, list(damaged))
+        for name, seconds in {"model_s": loading(), "prepare_s": preparing()}.items():
+            store.add_timing(directory, name, seconds)
+        with timed(directory, "capture_s") as timer, timer.progress(reporter, "capture", "tokens") as progress:
+            warnings = capture_to(job, directory, progress)
+        reporter.warn(warnings)
 
 
 def capture_or_continue(
@@ -266,12 +286,3 @@ def repair_advice(directory: Path) -> str:
 def controls_command(control: Path) -> str:
     """What captures a control: it lies in RUN/controls/NAME."""
     return f"residyn controls {control.resolve().parent.parent}"
-
-
-def record_warnings(directory: Path, warnings: Sequence[str]) -> None:
-    """Add to the warnings in run.json: those of the capture that made the states stay true of them."""
-    found = store.read_run(directory).get("warnings")
-    earlier = [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
-    # Recorded ones have no home folder in them, and are compared with others that have none.
-    new = store.without_home(store.plain(warnings))
-    store.update_run(directory, warnings=list(dict.fromkeys([*earlier, *new])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,42 +42,71 @@ def claims(directory: Path, settings: ClaimsSettings | None = None, reporter: Re
     interrupted judgement goes on with the tasks that it lacks. Results of other states are left out. Raises as
     `rd.judge` does, and StoreError where the run cannot be read.
     """
-    from residyn.claims import judge
-
     settings = settings or ClaimsSettings()
-    states = store.open_states(directory)
-    stored = open_results(directory / layout.RESULTS)
-    notice = outdated(directory, stored, states)
-    reporter.warn([notice] if notice else [])
-    results = None if notice else stored
-    summary = open_teleport_results(directory).get("summary")
-    controls = open_controls(directory)
-    stage = Stage(NAME, _inputs(directory, states, controls, results), settings.deciding())
+    judged = _judged(directory)
+    reporter.warn([judged.notice] if judged.notice else [])
     path, partial = directory / layout.CLAIMS, directory / layout.PARTIAL_CLAIMS
-    if not is_done(stage, directory, reporter):
-
-        def keep(ledger: Mapping[str, object]) -> None:
-            store.write_json(partial, {"fingerprint": stage.fingerprint, "ledger": ledger})
-
-        with timed() as seconds, reporter.progress("claims", "tasks") as progress:
-            verdicts = judge(
-                states,
-                results,
-                teleport_summary=summary,
-                controls=controls,
-                settings=settings,
-                ledger=_left(partial, stage.fingerprint),
-                keep=keep,
-                progress=progress,
-            )
-        store.write_json(path, verdicts.to_record())
-        stage.finish(directory, [path])
-        store.update_run(directory, claims=settings.record(), timings={"claims_s": seconds()})
-    partial.unlink(missing_ok=True)
+    if partial.exists() or judged.stage(settings).reasons(directory):
+        with store.locked(directory, needed=False):
+            # Read again under the lock: what is judged is what the stage says that it is of.
+            _judge(directory, _judged(directory), settings, reporter)
+            partial.unlink(missing_ok=True)
     found = read_verdicts(path)
     if found is None:
         raise StoreError(f"{path} is gone. Judge the claims again: residyn claims {directory}")
     return found
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What verdicts are of, the hashes of it, and what to warn of."""
+
+    states: xr.DataArray
+    results: xr.Dataset | None
+    summary: xr.Dataset | None
+    controls: Mapping[str, xr.DataArray]
+    inputs: Mapping[str, str | None]
+    notice: str
+
+    def stage(self, settings: ClaimsSettings) -> Stage:
+        return Stage(NAME, self.inputs, settings.deciding())
+
+
+def _judged(directory: Path) -> _Judged:
+    states = store.open_states(directory)
+    stored = open_results(directory / layout.RESULTS)
+    notice = outdated(directory, stored, states)
+    results = None if notice else stored
+    summary = open_teleport_results(directory).get("summary")
+    controls = open_controls(directory)
+    return _Judged(states, results, summary, controls, _inputs(directory, states, controls, results), notice)
+
+
+def _judge(directory: Path, judged: _Judged, settings: ClaimsSettings, reporter: Reporter) -> None:
+    from residyn.claims import judge
+
+    stage = judged.stage(settings)
+    if is_done(stage, directory, reporter):
+        return
+    path, partial = directory / layout.CLAIMS, directory / layout.PARTIAL_CLAIMS
+
+    def keep(ledger: Mapping[str, object]) -> None:
+        store.write_json(partial, {"fingerprint": stage.fingerprint, "ledger": ledger})
+
+    with timed(directory, "claims_s") as timer, timer.progress(reporter, "claims", "tasks") as progress:
+        verdicts = judge(
+            judged.states,
+            judged.results,
+            teleport_summary=judged.summary,
+            controls=judged.controls,
+            settings=settings,
+            ledger=_left(partial, stage.fingerprint),
+            keep=keep,
+            progress=progress,
+        )
+        store.write_json(path, verdicts.to_record())
+        store.update_run(directory, claims=settings.record())
+    stage.finish(directory, [path])
 
 
 def _inputs(

@@ -187,8 +187,9 @@ def _compare(runs: Mapping[str, Compared], out: Path, reporter: Reporter) -> Com
             "claims": claims.reset_index(allow_duplicates=True),
             "similarity": comparison.similarity_table(known) if known else None,
         }
-        comparison.write_folder(out, record, tables)
-        pictures = save(compare_figure(curves, distances, claims), out / layout.COMPARISON, provenance=record)
+        with comparison.writing_to(out):
+            comparison.write_folder(out, record, tables)
+            pictures = save(compare_figure(curves, distances, claims), out / layout.COMPARISON, provenance=record)
     return Comparison(out, distances, claims, warnings, pictures)
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from residyn import store
 from residyn.errors import DataError, ModelError, StoreError
-from residyn.pipeline.capture import read_layout, record_warnings, reopened
-from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
+from residyn.pipeline.capture import read_layout, reopened
+from residyn.pipeline.reporter import SILENT, Reporter, Timer, is_done, timed
 from residyn.runs import layout
 from residyn.runs.contents import captured_controls, control_names
 from residyn.runs.results import replace_results
@@ -50,12 +50,16 @@ def controls(
     # The finished stage knows which controls could be had.
     wanted = [path.name for path in stage.outputs(directory)] if done and not verify else names
     if damaged or not done or not set(wanted) <= set(captured_controls(directory)):
-        with timed() as seconds:
-            if names:
-                _capture_all(directory, settings, damaged, reporter, loaded)
-        captured = captured_controls(directory)
-        stage.finish(directory, [layout.control(directory, name) for name in names if name in captured])
-        store.update_run(directory, controls=settings.record(), timings={"controls_s": seconds()})
+        with store.locked(directory, needed=False):
+            if damaged:
+                # Another process may have captured them again while they were verified.
+                damaged = _damaged(directory, list(damaged), SILENT)
+            with timed(directory, "controls_s") as timer:
+                if names:
+                    _capture_all(directory, settings, damaged, reporter, loaded, timer=timer)
+                store.update_run(directory, controls=settings.record())
+            captured = captured_controls(directory)
+            stage.finish(directory, [layout.control(directory, name) for name in names if name in captured])
     elif settings.noise:
         _measure_noise(directory)
 
@@ -66,6 +70,8 @@ def _capture_all(
     damaged: Mapping[str, Sequence[int]],
     reporter: Reporter,
     loaded: LoadedModel | None,
+    *,
+    timer: Timer,
 ) -> None:
     from residyn.model.capture import job_of
 
@@ -79,7 +85,7 @@ def _capture_all(
     for control, reading in readings.items():
         make = _maker(control, reading, job, loaded, seed=settings.control_seed, sites=sites)
         try:
-            _capture(layout.control(directory, control), make, damaged.get(control, ()), reporter)
+            _capture(layout.control(directory, control), make, damaged.get(control, ()), reporter, timer)
         except (DataError, ModelError) as error:
             if control != layout.PERMUTED:
                 raise
@@ -187,7 +193,9 @@ def _maker(
     return lambda: of_model.job_for(job, reading)
 
 
-def _capture(folder: Path, make: Callable[[], Job], damaged: Sequence[int], reporter: Reporter) -> None:
+def _capture(
+    folder: Path, make: Callable[[], Job], damaged: Sequence[int], reporter: Reporter, timer: Timer
+) -> None:
     from residyn.model.capture import capture_to
 
     control = folder.name
@@ -202,10 +210,9 @@ def _capture(folder: Path, make: Callable[[], Job], damaged: Sequence[int], repo
     store.update_run(folder, model=job.model.describe(), control=job.settings["control"])
     if store.info(folder)["complete"]:
         return
-    with reporter.progress(f"control {control}", "tokens") as progress:
+    with timer.progress(reporter, f"control {control}", "tokens") as progress:
         warnings = capture_to(job, folder, progress)
     reporter.warn(warnings)
-    record_warnings(folder, warnings)
 
 
 def _leave_out(
@@ -218,7 +225,7 @@ def _leave_out(
         reason = "the model's states are not finite then. Those of a wider number format may be (--dtype float32)."
     told = [f"Without the control {control} (seed {seed}): {reason}"]
     reporter.warn(told)
-    record_warnings(directory, told)
+    store.record_warnings(directory, told)
 
 
 def _measure_noise(directory: Path) -> None:
@@ -228,5 +235,6 @@ def _measure_noise(directory: Path) -> None:
     states, again = store.open_states(directory), store.open_states(layout.control(directory, layout.NOISE))
     stage = Stage("noise_floor", {"states": states.attrs["states_hash"], "again": again.attrs["states_hash"]})
     if stage.reasons(directory):
-        replace_results(noise_floor(states, again), layout.noise_floor(directory))
-        stage.finish(directory, [layout.noise_floor(directory)])
+        with store.locked(directory, needed=False):
+            replace_results(noise_floor(states, again), layout.noise_floor(directory))
+            stage.finish(directory, [layout.noise_floor(directory)])

@@ -21,19 +21,31 @@ def figures(directory: Path, settings: FigureSettings | None = None, reporter: R
     What is drawn of the same results in the same way is not drawn again. Raises StoreError where there are no
     results or a file was damaged, DataError where they lack panels B to F.
     """
+    settings = settings or FigureSettings()
+    notice = outdated(directory, open_results(directory / layout.RESULTS))
+    reporter.warn([notice] if notice else [])
+    if _stage(directory, settings).reasons(directory):
+        with store.locked(directory, needed=False):
+            _draw(directory, settings, reporter)
+    return _stage(directory, settings).outputs(directory)
+
+
+def _stage(directory: Path, settings: FigureSettings) -> Stage:
+    return Stage(NAME, drawn_inputs(directory), settings.deciding())
+
+
+def _draw(directory: Path, settings: FigureSettings, reporter: Reporter) -> None:
     from residyn.figures.figure1 import draw_all
     from residyn.figures.panel import Teleports
 
-    settings = settings or FigureSettings()
+    # Read under the lock: what is drawn is what the stage says that it is of.
     results, found = open_results(directory / layout.RESULTS), open_teleport_results(directory)
     noise = open_noise_floor(directory)
-    notice = outdated(directory, results)
-    reporter.warn([notice] if notice else [])
-    stage = Stage(NAME, drawn_inputs(directory), settings.deciding())
+    stage = _stage(directory, settings)
     if is_done(stage, directory, reporter):
-        return stage.outputs(directory)
+        return
     teleports = Teleports(found["flow"], found["summary"], found["return_fraction"]) if found else None
-    with timed() as seconds, reporter.stage("Drawing Figure 1"):
+    with timed(directory, "figure_s"), reporter.stage("Drawing Figure 1"):
         pictures = draw_all(
             results,
             None,
@@ -43,9 +55,8 @@ def figures(directory: Path, settings: FigureSettings | None = None, reporter: R
             teleports=teleports,
             noise=noise,
         )
+        store.update_run(directory, figure=settings.record())
     stage.finish(directory, pictures)
-    store.update_run(directory, figure=settings.record(), timings={"figure_s": seconds()})
-    return pictures
 
 
 def drawn_inputs(directory: Path) -> dict[str, str | None]:

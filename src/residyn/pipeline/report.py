@@ -19,13 +19,29 @@ NAME = "report"
 
 def report(directory: Path, reporter: Reporter = SILENT) -> Path:
     """Write the page, unless it is there of the same content; its path. Raises as `rd.write_report` does."""
-    from residyn.report import write_report
-
     path = directory / layout.RESULTS
     notice = outdated(directory, open_results(path)) if path.exists() else ""
     reporter.warn([notice] if notice else [])
+    if _stage(directory).reasons(directory):
+        with store.locked(directory, needed=False):
+            _write(directory, reporter)
+    return directory / layout.REPORT
+
+
+def _write(directory: Path, reporter: Reporter) -> None:
+    from residyn.report import write_report
+
+    stage = _stage(directory)
+    if is_done(stage, directory, reporter):
+        return
+    with timed(directory, "report_s"), reporter.stage("Writing the report"):
+        page = write_report(directory)
+    stage.finish(directory, [page])
+
+
+def _stage(directory: Path) -> Stage:
     claims = directory / layout.CLAIMS
-    stage = Stage(
+    return Stage(
         NAME,
         {
             **drawn_inputs(directory),
@@ -33,13 +49,6 @@ def report(directory: Path, reporter: Reporter = SILENT) -> Path:
             "run": _hash_of_run(directory),
         },
     )
-    if is_done(stage, directory, reporter):
-        return directory / layout.REPORT
-    with timed() as seconds, reporter.stage("Writing the report"):
-        page = write_report(directory)
-    stage.finish(directory, [page])
-    store.update_run(directory, timings={"report_s": seconds()})
-    return page
 
 
 def _hash_of_run(directory: Path) -> str:

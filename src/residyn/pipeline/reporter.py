@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
+from residyn import store
+from residyn.errors import ResidynError
 from residyn.runs.stages import Stage, read_stage
 
+KEPT_EVERY_S = 5.0
 Progress = Callable[[int, int], None]
 """Takes what is done and how much there is."""
 
@@ -56,12 +60,55 @@ SILENT = Silent()
 
 
 @contextmanager
-def timed() -> Iterator[Callable[[], float]]:
+def clocked() -> Iterator[Callable[[], float]]:
     """A function that gives the seconds since the context was opened, or until it was left."""
     started = time.perf_counter()
     ended: list[float] = []
     yield lambda: round((ended[0] if ended else time.perf_counter()) - started, 2)
     ended.append(time.perf_counter())
+
+
+class Timer:
+    """Counts seconds of work towards a name in a run's run.json, beside those of earlier processes."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self._directory, self._name = directory, name
+        self._kept = time.perf_counter()
+        self._thread = threading.get_ident()
+
+    def keep(self) -> None:
+        """Write down the seconds since this was done last."""
+        now = time.perf_counter()
+        store.add_timing(self._directory, self._name, now - self._kept)
+        self._kept = now
+
+    @contextmanager
+    def progress(self, reporter: Reporter, text: str, unit: str) -> Iterator[Progress]:
+        """The reporter's progress, which writes down the seconds now and then: a kill loses no more than these."""
+        with reporter.progress(text, unit) as told:
+
+            def both(done: int, total: int) -> None:
+                told(done, total)
+                late = time.perf_counter() - self._kept > KEPT_EVERY_S
+                # The run's lock is its thread's.
+                if late and threading.get_ident() == self._thread:
+                    self.keep()
+
+            yield both
+
+
+@contextmanager
+def timed(directory: Path, name: str) -> Iterator[Timer]:
+    """Count the seconds of some work on a run in its run.json, also where the work fails or is interrupted."""
+    timer = Timer(directory, name)
+    try:
+        yield timer
+    except BaseException:
+        # What went wrong is to be told, and not that its time could not be written down.
+        with suppress(ResidynError):
+            timer.keep()
+        raise
+    timer.keep()
 
 
 def is_done(stage: Stage, directory: Path, reporter: Reporter) -> bool:

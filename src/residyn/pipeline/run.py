@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -162,19 +163,31 @@ def make(
     named = model if isinstance(model, str) else model.name
     default = Path("runs") / store.run_name(named, settings.capture.texts)
     directory = Path(out).expanduser() if out is not None else default
-    loaded = capture(directory, model, settings.capture, reporter)
-    analysis(directory, settings.analysis, reporter)
-    try:
-        controls(directory, settings.controls, reporter, loaded)
-    except (DataError, ModelError) as error:
+    with ExitStack() as held:
+        loaded = capture(directory, model, settings.capture, reporter, held)
+        analysis(directory, settings.analysis, reporter)
         # A model whose untrained twin cannot be drawn is still worth a run.
-        reporter.warn([f"Without some of the controls: {error}"])
-    try:
-        teleports(directory, settings.teleports, reporter, loaded)
-    except DataError as error:
+        with _going_on(directory, "Without some of the controls", (DataError, ModelError), reporter):
+            controls(directory, settings.controls, reporter, loaded)
         # Too few or too uniform texts leave nothing to teleport to; the rest of the run is worth having.
-        reporter.warn([f"Without teleports (panel L): {error}"])
-    claims(directory, settings.claims, reporter)
-    figures(directory, settings.figures, reporter)
-    report(directory, reporter)
+        with _going_on(directory, "Without teleports (panel L)", (DataError,), reporter):
+            teleports(directory, settings.teleports, reporter, loaded)
+        claims(directory, settings.claims, reporter)
+        figures(directory, settings.figures, reporter)
+        report(directory, reporter)
     return Run(directory)
+
+
+@contextmanager
+def _going_on(
+    directory: Path, without: str, errors: tuple[type[Exception], ...], reporter: Reporter
+) -> Iterator[None]:
+    """Tell and record what a run goes without where one of the errors is raised, and take it back where not."""
+    try:
+        yield
+    except errors as error:
+        told = [f"{without}: {error}"]
+        reporter.warn(told)
+        store.record_warnings(directory, told)
+    else:
+        store.withdraw_warnings(directory, without)

@@ -16,7 +16,7 @@ import xarray as xr
 from residyn import store
 from residyn.errors import DataError, StoreError
 from residyn.pipeline.capture import read_layout, reopened
-from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
+from residyn.pipeline.reporter import SILENT, Reporter, Timer, is_done, timed
 from residyn.runs import layout
 from residyn.runs.contents import captured_controls, open_teleport_results, outdated
 from residyn.runs.results import open_results, remove_results, replace_results
@@ -44,6 +44,7 @@ class Experiment:
     settings: TeleportSettings
     sites: Layout | None
     reporter: Reporter
+    timer: Timer
 
 
 def teleports(
@@ -57,15 +58,30 @@ def teleports(
     Goes on where it was interrupted, host by host; what is there for the same settings is not done again. Raises
     DataError where the states leave nothing to teleport to, StoreError where others are there.
     """
+    settings = settings or TeleportSettings()
+    states = store.open_states(directory)
+    stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())
+    if stage.reasons(directory):
+        with store.locked(directory, needed=False):
+            _teleport(directory, stage, states, settings, reporter, loaded=loaded)
+    return open_teleport_results(directory)
+
+
+def _teleport(
+    directory: Path,
+    stage: Stage,
+    states: xr.DataArray,
+    settings: TeleportSettings,
+    reporter: Reporter,
+    *,
+    loaded: LoadedModel | None,
+) -> None:
     from residyn.quantities.suite import not_computed
     from residyn.spaces import Space
     from residyn.teleports.places import horizon_within
 
-    settings = settings or TeleportSettings()
-    states = store.open_states(directory)
-    stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())
     if is_done(stage, directory, reporter):
-        return open_teleport_results(directory)
+        return
     results = open_results(directory / layout.RESULTS)
     if notice := outdated(directory, results, states):
         raise StoreError(f"Teleports leave from principal components. {notice}")
@@ -75,19 +91,18 @@ def teleports(
     horizon = horizon_within(states.sizes["sublayer"], settings.horizon)
     places = _places(directory, states, results, settings, horizon)
     space = Space.from_dataset(results)
-    with timed() as seconds:
+    with timed(directory, "teleport_s") as timer:
         loaded, asked = reopened(directory, loaded, reporter)
         sites = read_layout(asked.sites)
         hosts, others = _texts(directory, loaded, asked, settings, sites)
-        experiment = Experiment(hosts, places, horizon, settings, sites, reporter)
+        experiment = Experiment(hosts, places, horizon, settings, sites, reporter, timer)
         flow = _flow(experiment, loaded, states, space, out=directory, text="teleport")
         twins = [
             _untrained(experiment, loaded, others, seed, directory) for seed in range(settings.untrained_teleports)
         ]
         made = _keep(directory, flow, twins)
+        store.update_run(directory, teleports=settings.record())
     stage.finish(directory, made)
-    store.update_run(directory, teleports=settings.record(), timings={"teleport_s": seconds()})
-    return open_teleport_results(directory)
 
 
 def _places(
@@ -167,7 +182,7 @@ def _flow(
 
     own = capture(model, experiment.hosts, layout=experiment.sites).sortby("sample").rename(sample="host")
     targets = _targets(experiment, states, space, own)
-    with experiment.reporter.progress(text, "targets") as progress:
+    with experiment.timer.progress(experiment.reporter, text, "targets") as progress:
         try:
             jumps = teleport_states(
                 model,
@@ -232,7 +247,7 @@ def _untrained(
 
     twin, states = untrained(model, seed), _captured_twin(directory, seed)
     if states is None or not _differ(states, experiment.places, experiment.settings.directions):
-        with experiment.reporter.progress(f"untrained model {seed}", "tokens") as progress:
+        with experiment.timer.progress(experiment.reporter, f"untrained model {seed}", "tokens") as progress:
             states = capture(twin, texts, layout=experiment.sites, progress=progress)
     space = fit_space(states, n_components=2)
     out = directory / layout.UNTRAINED_TELEPORTS / str(seed)

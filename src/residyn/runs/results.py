@@ -5,18 +5,29 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
+import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from residyn.errors import DataError, ResourceError, StoreError
+from residyn import store
+from residyn.errors import DataError, ResourceError, StoreError, lacking
+from residyn.runs.layout import RESULTS
+from residyn.store.files import beside, check_file, read_file
+from residyn.store.leftovers import PARTIAL, REMOVED, REPLACED, link_error, sweep_beside
 
 FORMAT = "residyn results"
 FORMAT_VERSION = 1
 
+_METADATA = "zarr.json"
+_LARGEST_METADATA = 16 * 2**20
+_LARGEST_RESULTS, _SMALL_RESULTS = 2**29, 2**24
+"""Values that results of any states have at most, and those of a few small ones."""
 _CHUNK_ROWS = 1 << 16
 """Longest side of a stored chunk: results are small, and few files are kinder to every filesystem."""
 
@@ -24,28 +35,32 @@ _CHUNK_ROWS = 1 << 16
 def save_results(results: xr.Dataset, path: str | Path) -> None:
     """Write results to `path`, replacing results that are there.
 
-    They are written beside it, as PATH.partial, and renamed when complete: an interrupted save leaves the
-    earlier results, or none, but never half of one. Raises StoreError where `path` holds anything that is not
-    results, or cannot be written; ResourceError where the disk is full.
+    They are written beside it, under a hidden name that no other writer has, and renamed when complete: an
+    interrupted save leaves the earlier results, or none, but never half of one. Raises StoreError where `path` is
+    a link, holds anything that is not results, or cannot be written; ResourceError where the disk is full.
     """
     if not isinstance(results, xr.Dataset):
         raise DataError(f"Results are saved as one Dataset, got {type(results).__name__}. Pass analyze(states).")
     path = Path(path)
-    if path.is_symlink() or path.exists():
+    if path.is_symlink():
+        raise link_error(path)
+    if path.exists():
         _read_header(path)
-    partial, replaced = (path.with_name(f"{path.name}.{suffix}") for suffix in ("partial", "replaced"))
+    partial, replaced = beside(path, PARTIAL), beside(path, REPLACED)
     try:
-        for stale in (partial, replaced):
-            if stale.exists():
-                shutil.rmtree(stale)
         path.parent.mkdir(parents=True, exist_ok=True)
+        sweep_beside(path)
         _write(results, partial)
         if path.exists():
             path.rename(replaced)
         partial.rename(path)
         shutil.rmtree(replaced, ignore_errors=True)
-    except OSError as error:
+    except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
+        if not isinstance(error, OSError):
+            raise
+        if machine := lacking(error):
+            raise machine from error
         message = f"Cannot save results to {path}: {error}. "
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ResourceError(message + "Free some space and save again.") from error
@@ -61,7 +76,11 @@ def open_results(path: str | Path) -> xr.Dataset:
     path = Path(path)
     header = _read_header(path)
     try:
-        results = xr.open_zarr(path, chunks=None, consolidated=False).load()
+        sums = json.loads(header["sha256"])
+        _check_stored(path, sums)
+        # What nobody vouches for is not even opened: it could be of any size.
+        strangers = sorted({entry.name for entry in path.iterdir()} - sums.keys())
+        results = xr.open_zarr(path, chunks=None, consolidated=False, drop_variables=strangers).load()
         results = results.assign_coords(
             {
                 name: (c.dims, np.array(c.values.tolist(), dtype=str), c.attrs)
@@ -69,12 +88,13 @@ def open_results(path: str | Path) -> xr.Dataset:
                 if c.dtype.kind == "T"
             }
         )
-        sums = json.loads(header["sha256"])
         damaged = sorted(
             name for name in sums if name not in results.variables or _sha256(results[name]) != sums[name]
         )
     # A damaged store fails in as many ways as there are bytes in it; which of them does not help the reader.
     except Exception as error:
+        if machine := lacking(error):
+            raise machine from error
         raise StoreError(f"The results at {path} cannot be read ({error}). Analyze the run again.") from error
     if damaged:
         raise StoreError(
@@ -122,8 +142,7 @@ def replace_results(results: xr.Dataset, path: Path) -> None:
 def remove_results(path: Path) -> None:
     """Take away results in one step, so that half of them are never found."""
     if path.exists():
-        aside = path.with_name(f"{path.name}.replaced")
-        shutil.rmtree(aside, ignore_errors=True)
+        aside = beside(path, REMOVED)
         path.rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -133,7 +152,7 @@ def hash_of_results(path: Path) -> str | None:
     none.
     """
     try:
-        return hashlib.sha256((path / "zarr.json").read_bytes()).hexdigest()
+        return hashlib.sha256(read_file(path / _METADATA, _LARGEST_METADATA)).hexdigest()
     except OSError:
         return None
 
@@ -142,7 +161,13 @@ def _write(results: xr.Dataset, path: Path) -> None:
     header = {
         "residyn_format": FORMAT,
         "residyn_format_version": FORMAT_VERSION,
-        "sha256": json.dumps({str(name): _sha256(array) for name, array in results.variables.items()}),
+        # Coordinates stand in an order that depends on the interpreter; the results keep theirs.
+        "sha256": json.dumps(
+            {
+                str(name): _sha256(results.variables[name])
+                for name in [*results.data_vars, *sorted(results.coords, key=str)]
+            }
+        ),
     }
     # Variable-length strings are the ones that zarr format 3 specifies; fixed-width ones are not portable.
     text = {name: c.astype(np.dtypes.StringDType()) for name, c in results.coords.items() if c.dtype.kind in "OUT"}
@@ -172,23 +197,63 @@ def lost_its_header(path: Path) -> bool:
     if path.is_symlink() or not path.is_dir() or has_header(path):
         return False
     try:
-        attrs = json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"]
+        attrs = json.loads(read_file(path / _METADATA, _LARGEST_METADATA))["attributes"]
     except FileNotFoundError:
         return any(path.glob("*/zarr.json"))
     except OSError:
         return False
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return True
-    if not isinstance(attrs, dict):
-        return True
+    if not isinstance(attrs, dict) or not attrs:
+        return attrs != {} or _is_unfinished(path)
     ours = [name in attrs for name in ("residyn_format", "residyn_format_version", "sha256")]
     return any(ours) and not (all(ours) and attrs["residyn_format"] == FORMAT)
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Whether a group without any attribute is what earlier versions left where two of them wrote at once.
+
+    That is so where it is empty, and where an array in it says which quantity of which residyn it is.
+    """
+    arrays = sorted(path.glob(f"*/{_METADATA}"))
+    entries = {entry.name for entry in path.iterdir()} - {_METADATA, *(array.parent.name for array in arrays)}
+    return not entries and (not arrays or any(map(_says_its_quantity, arrays)))
+
+
+def _says_its_quantity(metadata: Path) -> bool:
+    try:
+        attrs = json.loads(read_file(metadata, _LARGEST_METADATA))["attributes"]
+        return {"quantity", "definition", "residyn_version"} <= attrs.keys()
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return False
+
+
+def _check_stored(path: Path, names: Iterable[str]) -> None:
+    """Raise StoreError where arrays claim to be larger than results are; OSError for no file in a file's place."""
+    for folder, _, files in os.walk(path):
+        for file in files:
+            check_file(Path(folder, file))
+    most = _most_values(path)
+    for name in names:
+        record = store.read_json(path / name / _METADATA, _LARGEST_METADATA)
+        shape, chunk = record["shape"], record["chunk_grid"]["configuration"]["chunk_shape"]
+        most -= math.prod(shape)
+        if most < 0 or any(part > max(1, size) for part, size in zip(chunk, shape, strict=True)):
+            raise StoreError(f"{name} claims the shape {shape} in parts of {chunk}: results are smaller")
+
+
+def _most_values(path: Path) -> int:
+    """The most values that results have: of a run's own states, as many as these let them have."""
+    run = path.parent
+    if path.name != RESULTS or not store.has_manifest(run):
+        return _LARGEST_RESULTS
+    return min(_LARGEST_RESULTS, _SMALL_RESULTS + 32 * math.prod(store.read_manifest(run).shape))
 
 
 def _read_header(path: Path) -> dict[str, Any]:
     """The attributes that mark residyn's results; StoreError unless they are there and of a format we know."""
     try:
-        metadata = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
+        metadata = json.loads(read_file(path / _METADATA, _LARGEST_METADATA))
         attrs = metadata["attributes"]
         header = {name: attrs[name] for name in ("residyn_format", "residyn_format_version", "sha256")}
     except FileNotFoundError:
@@ -196,7 +261,9 @@ def _read_header(path: Path) -> dict[str, Any]:
         raise StoreError(
             f"Expected residyn results at {path}, but {what}. Write them with `residyn analyze` or save_results."
         ) from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        if machine := lacking(error):
+            raise machine from error
         raise _foreign(path) from error
     if header["residyn_format"] != FORMAT:
         raise _foreign(path)

@@ -13,7 +13,7 @@ from residyn.errors import DataError, StoreError
 from residyn.schema import SITES, Sublayer
 from residyn.store.array import array_metadata
 from residyn.store.differences import OtherSettings, differing
-from residyn.store.files import disk_errors, sweep, sync, write_bytes
+from residyn.store.files import disk_errors, sync, write_bytes
 from residyn.store.layout import (
     COMMITS,
     CREATION,
@@ -28,6 +28,7 @@ from residyn.store.layout import (
     shard_bytes,
     states_folder,
 )
+from residyn.store.leftovers import is_leftover
 from residyn.store.lock import locked
 from residyn.store.manifest import Manifest, fingerprint_of, has_manifest, read_manifest, residyn_version
 from residyn.store.provenance import start_run, without_home
@@ -89,7 +90,6 @@ def create(
         if has_manifest(run):  # made by another process since we looked
             return _same_run(run, wanted, samples, rows_per_shard)
         with disk_errors(run, "Creating a run directory"):
-            sweep(run)  # before there is a manifest, nobody else writes here
             states_folder(run).mkdir(parents=True, exist_ok=True)
             (run / COMMITS).mkdir(exist_ok=True)
             for name, content in array_metadata(wanted).items():
@@ -115,7 +115,7 @@ def check_target(path: str | Path, advice: str = "Choose an empty or new folder 
         if not run.exists() or has_manifest(run):
             return run
         found = sorted(entry.name for entry in run.iterdir())
-    strangers = [name for name in found if name not in CREATION and not _is_temporary(name)]
+    strangers = [name for name in found if name not in CREATION and not is_leftover(name)]
     if strangers or (found and LOCK not in found):
         shown = ", ".join((strangers or found)[:5])
         raise StoreError(
@@ -138,10 +138,6 @@ def _check_writable(run: Path, advice: str) -> None:
         raise StoreError(f"{nearest} is a file, where a folder is wanted. {advice}")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise StoreError(f"{nearest} cannot be written to. {advice}")
-
-
-def _is_temporary(name: str) -> bool:
-    return name.startswith(".") and name.endswith(".tmp")
 
 
 def _check_axes(wanted: Manifest) -> None:

@@ -5,23 +5,82 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import time
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 
-from residyn.errors import ResourceError, StoreError
+from residyn.errors import ResourceError, StoreError, lacking
 from residyn.store.layout import resume_command
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 TEMPORARY_SUFFIX = ".tmp"
-ABANDONED_AFTER_S = 3600
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
+
+
+class NotAFileError(OSError):
+    """Something else than a file stands where a file is wanted, or a file is larger than it can be."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(errno.EINVAL, said)
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """A hidden name beside `path` that no other writer has: what is written there is renamed when it is whole."""
+    return path.with_name(f".{path.name[:80]}.{uuid.uuid4().hex}{suffix}")
+
+
+def open_file(path: Path) -> BufferedReader:
+    """A file, opened for reading; never waited for, as a named pipe would be.
+
+    Raises OSError as `open` does, and where something else than a file stands there.
+    """
+    check_file(path)
+    # Something else may have taken its place since: opened so, not even a pipe makes anybody wait.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        check_mode(os.fstat(descriptor).st_mode)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def check_file(path: Path) -> int:
+    """The size of a file in bytes. Raises OSError where there is none, or something else stands there."""
+    found = path.stat()
+    check_mode(found.st_mode)
+    return found.st_size
+
+
+def read_file(path: Path, most: int) -> bytes:
+    """The bytes of a file of at most `most`. Raises OSError as `open_file` does, and where it is larger."""
+    with open_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        content = b"" if size > most else file.read(most + 1)
+    if size > most or len(content) > most:
+        raise NotAFileError(f"it has {max(size, len(content)):,} bytes; a record of residyn's is at most {most:,}")
+    return content
+
+
+def check_mode(mode: int) -> None:
+    """Raise OSError unless a file of this mode is a regular one."""
+    if not stat.S_ISREG(mode):
+        found = _KINDS.get(stat.S_IFMT(mode), "something else")
+        raise NotAFileError(f"{found} stands there, where a file is wanted")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path` so that a crash leaves the old file or the new one, never a part of either."""
-    temporary = path.with_name(f".{path.name[:80]}.{uuid.uuid4().hex}{TEMPORARY_SUFFIX}")
+    temporary = beside(path, TEMPORARY_SUFFIX)
     try:
         with temporary.open("wb") as file:
             file.write(content)
@@ -49,7 +108,7 @@ def sync(path: Path) -> None:
 
 def sha256_of(path: Path) -> str:
     """The sha256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -59,17 +118,6 @@ def file_size(path: Path) -> int | None:
         return path.stat().st_size if path.is_file() else None
     except OSError:
         return None
-
-
-def sweep(
-    folder: Path, patterns: tuple[str, ...] = ("*.partial", f".*{TEMPORARY_SUFFIX}"), min_age_s: float = 0
-) -> None:
-    """Remove what an interrupted write left in `folder`: files of these patterns that are at least so old."""
-    oldest = time.time() - min_age_s
-    for pattern in patterns:
-        for path in folder.glob(pattern):
-            if path.is_file() and path.stat().st_mtime <= oldest:
-                path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -93,6 +141,8 @@ def disk_errors(run: Path, doing: str, *, go_on: str | None = None) -> Iterator[
             raise ResourceError(
                 f"{doing} in {run} failed: {reason}.{kept} Free some space (or raise the quota), then {then}"
             ) from error
+        if machine := lacking(error):
+            raise machine from error
         wanted = "A run directory" if go_on is None else "The place"
         raise StoreError(
             f"{doing} in {run} failed: {reason}. {wanted} has to be a folder that can be written to; "

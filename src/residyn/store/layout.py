@@ -33,6 +33,8 @@ MAX_SAMPLES = 2**31
 MAX_SUBLAYERS = 2**14
 MAX_UNITS = 2**20
 LARGEST_SHARD_BYTES = 4 * 2**30
+MAX_SAMPLES_BYTES = 4 * 2**30
+MAX_LINE_BYTES = 256 * 2**20
 """No run that residyn writes comes near these; a file that claims more is refused before it costs memory."""
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from residyn.errors import StoreError
+from residyn.errors import StoreError, lacking
 from residyn.store.files import file_size
-from residyn.store.layout import ARRAY, GROUP, marker_path, shard_name, shard_path
+from residyn.store.layout import ARRAY, COMMITS, GROUP, marker_path, shard_name, shard_path
 from residyn.store.manifest import Manifest
 from residyn.store.records import read_json, sha256_of_record
+
+_MARKER = re.compile(r"[0-9]{6,10}\.json")
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def read_ledger(run: Path, manifest: Manifest) -> tuple[dict[int, Marker], dict[
     """The markers of a run by shard, and the shards whose marker is damaged with what is wrong with it."""
     markers: dict[int, Marker] = {}
     damaged: dict[int, str] = {}
-    for shard in range(manifest.n_shards):
+    for shard in _marked(run, manifest):
         try:
             marker = read_marker(run, manifest, shard)
         except StoreError as error:
@@ -69,6 +72,21 @@ def read_ledger(run: Path, manifest: Manifest) -> tuple[dict[int, Marker], dict[
             if marker is not None:
                 markers[shard] = marker
     return markers, damaged
+
+
+def _marked(run: Path, manifest: Manifest) -> list[int]:
+    """The shards that a marker stands for, in order: found among the files, however many a manifest claims."""
+    try:
+        names = [entry.name for entry in (run / COMMITS).iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        if machine := lacking(error):
+            raise machine from error
+        raise StoreError(f"{run / COMMITS} cannot be read: {error.strerror}. Make it readable.") from error
+    shards = sorted(int(name.removesuffix(".json")) for name in names if _MARKER.fullmatch(name))
+    known = set(names)
+    return [shard for shard in shards if shard < manifest.n_shards and marker_path(run, shard).name in known]
 
 
 def holds(run: Path, marker: Marker) -> bool:

@@ -1,7 +1,8 @@
-"""One writer at a time: an exclusive flock on a file of the run directory, which names its holder.
+"""One writer at a time: an exclusive lock on a file of the run directory, which names its holder.
 
 The kernel drops the lock with the process, however it ends, so what a killed writer left in the file is
-harmless: it only says who held the lock last.
+harmless: it only says who held the lock last. A thread that holds the lock can take it again, so that a whole run
+and each of its stages can ask for it.
 """
 
 from __future__ import annotations
@@ -10,70 +11,138 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from residyn.errors import ResourceError, StoreError
-from residyn.store.files import disk_errors
-from residyn.store.layout import COMMITS, GROUP, LOCK, states_folder
+from residyn.store.files import check_mode, disk_errors
+from residyn.store.layout import LOCK
+from residyn.store.leftovers import tidy
+
+_Owner = tuple[int, int]
+"""A process and a thread of it: a child that was forked holds nothing."""
+
+
+@dataclass
+class Hold:
+    """A lock that is held: by whom, and whether its holder has the run's states open for writing."""
+
+    owner: _Owner
+    writing: bool = False
+
+
+_ATTEMPTS, _PAUSE_S = 10, 0.02
+_held: dict[tuple[int, int], Hold] = {}
 
 
 @contextmanager
-def locked(run: Path) -> Iterator[None]:
-    """Hold the lock of the run directory `run`: whatever writes to states or ledger does so inside this.
+def locked(run: Path, *, needed: bool = True) -> Iterator[Hold]:
+    """Hold the lock of the run directory `run`: whatever writes to it does so inside this.
 
-    Raises StoreError, naming the holder, where another has the lock, and where a folder inside the run is a
-    link, through which files of somebody else could be replaced; ResourceError on a system without flock.
+    When it is taken, what killed writers left is removed. Raises StoreError, naming the holder, where another has
+    the lock, and where a folder inside the run is a link, through which files of somebody else could be replaced;
+    ResourceError on a system without file locks, unless the lock is not `needed`: results can be made there, of
+    one process at a time, and nobody watches over that.
     """
     try:
         # Only writing needs it: a run is read on any system.
         import fcntl
     except ImportError as error:
+        if not needed:
+            yield Hold(_me())
+            return
         raise ResourceError(
             f"Writing to a run directory takes file locks of a POSIX system (flock), which {sys.platform} lacks. "
             f"{run} can be read here; write to it on Linux or macOS."
         ) from error
     with disk_errors(run, "Opening the lock"):
+        identity = _identity(run)
+    hold = _held.get(identity)
+    if hold is not None and hold.owner == _me():
+        yield hold
+        return
+    with disk_errors(run, "Opening the lock"):
         descriptor = os.open(run / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StoreError(
-                f"{run} is being written by {_holder(descriptor)}. One run directory has one writer: "
-                "wait for it, end it, or choose another folder with --out."
-            ) from error
-        except OSError as error:
-            raise StoreError(
-                f"{run} cannot be locked: {error.strerror}. Its file system has no file locks; "
-                "choose a folder on a local disk with --out."
-            ) from error
+        with disk_errors(run, "Opening the lock"):
+            check_mode(os.fstat(descriptor).st_mode)
+        _take(run, descriptor, lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB))
         holder = {
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "since": datetime.now(UTC).isoformat("T", "seconds"),
         }
-        _check_no_links(run)
         with disk_errors(run, "Writing the lock"):
             _fill(descriptor, json.dumps(holder).encode())
         try:
-            yield
+            tidy(run, is_held)
+            _held[identity] = hold = Hold(_me())
+            yield hold
         finally:
+            _held.pop(identity, None)
             with suppress(OSError):
                 _fill(descriptor, b"")
     finally:
         os.close(descriptor)
 
 
-def _check_no_links(run: Path) -> None:
-    for folder in (run / GROUP, states_folder(run), run / COMMITS):
-        if folder.is_symlink():
+def _take(run: Path, descriptor: int, lock: Callable[[], None]) -> None:
+    """Take the lock at once, or raise StoreError with the name of who has it."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            lock()
+        except BlockingIOError as error:
+            holder = _holder(descriptor)
+            # Whoever took the lock this moment has not signed yet, and whoever lets go of it has not any more.
+            if holder or attempt == _ATTEMPTS - 1:
+                raise in_use(run, holder or "another process") from error
+            time.sleep(_PAUSE_S)
+        except OSError as error:
             raise StoreError(
-                f"{folder} is a link. Inside a run directory nothing is written through links; "
-                "put the folder itself there, or link to the whole run directory."
-            )
+                f"{run} cannot be locked: {error.strerror}. Its file system has no file locks; "
+                "choose a folder on a local disk with --out."
+            ) from error
+        else:
+            return
+
+
+def in_use(run: Path, holder: str) -> StoreError:
+    """What a second writer is told."""
+    return StoreError(
+        f"{run} is being written by {holder}. One run directory has one writer: "
+        "wait for it, end it, or choose another folder with --out."
+    )
+
+
+def is_held(folder: Path) -> bool:
+    """Whether somebody holds the lock of a folder, this process included."""
+    try:
+        import fcntl
+
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except (ImportError, OSError):
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _me() -> _Owner:
+    return os.getpid(), threading.get_ident()
+
+
+def _identity(run: Path) -> tuple[int, int]:
+    found = run.stat()
+    return found.st_dev, found.st_ino
 
 
 def _fill(descriptor: int, content: bytes) -> None:
@@ -82,8 +151,9 @@ def _fill(descriptor: int, content: bytes) -> None:
 
 
 def _holder(descriptor: int) -> str:
+    """Who signed the lock; empty where nobody did."""
     try:
         holder = json.loads(os.pread(descriptor, 1000, 0))
         return f"process {int(holder['pid'])} on {holder['host']!s:.60} since {holder['since']!s:.40}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""

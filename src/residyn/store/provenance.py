@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -15,8 +15,10 @@ from typing import Any
 from residyn.errors import StoreError
 from residyn.store.layout import MANIFEST, RUN
 from residyn.store.ledger import holds, read_ledger
+from residyn.store.lock import locked
 from residyn.store.manifest import has_manifest, read_manifest
 from residyn.store.records import plain, read_json, write_json
+from residyn.store.samples import read_samples
 
 PACKAGES = (
     "residyn",
@@ -31,10 +33,14 @@ PACKAGES = (
 )
 
 
+MAX_RUN_BYTES = 16 * 2**20
+"""No run.json comes near it."""
+
+
 def start_run(run: Path) -> None:
     """Write the first run.json of a run: when and with what it was made."""
     created = datetime.now(UTC).isoformat("T", "seconds")
-    write_json(run / RUN, {"created": created, "versions": versions(), "machine": machine()})
+    write_json(run / RUN, {"created": created, "versions": versions(), "machine": machine(), "warnings": []})
 
 
 def update_run(path: str | Path, **sections: Any) -> None:
@@ -47,7 +53,38 @@ def update_run(path: str | Path, **sections: Any) -> None:
     run = Path(path)
     if not has_manifest(run):
         raise StoreError(f"{run} is not a run directory: it has no {MANIFEST}; provenance belongs to a run.")
-    write_json(run / RUN, _merged(read_run(run), without_home(plain(sections))))
+    with locked(run, needed=False):
+        write_json(run / RUN, _merged(read_run(run), without_home(plain(sections))))
+
+
+def record_warnings(path: str | Path, warnings: Sequence[str]) -> None:
+    """Add to the warnings in run.json, at the time they are given: those of whoever made the states stay true."""
+    # Recorded ones have no home folder in them, and are compared with others that have none.
+    new = without_home(plain(list(warnings)))
+    earlier = _warnings(read_run(path))
+    if not set(new) <= set(earlier):
+        update_run(path, warnings=list(dict.fromkeys([*earlier, *new])))
+
+
+def withdraw_warnings(path: str | Path, beginning: str) -> None:
+    """Take warnings back that are true no more: those of this beginning."""
+    earlier = _warnings(read_run(path))
+    left = [text for text in earlier if not text.startswith(beginning)]
+    if left != earlier:
+        update_run(path, warnings=left)
+
+
+def add_timing(path: str | Path, name: str, seconds: float) -> None:
+    """Add to the seconds that run.json counts for a part of the work, over all processes that took part in it."""
+    timings = read_run(path).get("timings")
+    before = timings.get(name) if isinstance(timings, dict) else None
+    known = before if isinstance(before, int | float) and not isinstance(before, bool) else 0
+    update_run(path, timings={name: round(known + seconds, 2)})
+
+
+def _warnings(record: Mapping[str, Any]) -> list[str]:
+    found = record.get("warnings")
+    return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
 
 
 def read_run(path: str | Path) -> dict[str, Any]:
@@ -55,7 +92,7 @@ def read_run(path: str | Path) -> dict[str, Any]:
     file = Path(path) / RUN
     if not file.exists():
         return {}
-    record = read_json(file)
+    record = read_json(file, MAX_RUN_BYTES)
     if not isinstance(record, dict):
         raise StoreError(f"{file} is damaged: a mapping is wanted, got {type(record).__name__}.")
     return record
@@ -91,6 +128,17 @@ def info(path: str | Path) -> dict[str, Any]:
         "created": recorded.get("created"),
         "versions": recorded.get("versions"),
     }
+
+
+def dropped_samples(path: str | Path) -> list[int]:
+    """The samples that the capture left out because their states were not finite, in the order of the store."""
+    run = Path(path)
+    manifest = read_manifest(run)
+    rows = [row for _, marker in sorted(read_ledger(run, manifest)[0].items()) for row in marker.dropped]
+    if not rows:
+        return []
+    samples = read_samples(run, sha256=manifest.samples_sha256, n_samples=manifest.n_samples)
+    return [samples[row]["sample"] for row in rows]
 
 
 def machine() -> dict[str, Any]:

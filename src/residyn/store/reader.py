@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from residyn.errors import ResidynError, StoreError
+from residyn.errors import ResidynError, StoreError, lacking
 from residyn.schema import label_states
 from residyn.store.array import open_array
 from residyn.store.layout import repair_command, resume_command
@@ -115,6 +115,8 @@ class StoredStates:
         except ResidynError:
             raise
         except Exception as error:  # zarr, its codecs and the system each raise their own kinds
+            if machine := lacking(error):
+                raise machine from error
             raise self._damaged(index, str(error)) from error
         # The minimum of an array with a NaN is NaN: one pass, and no second array.
         if block.size and np.isnan(block.min()):

@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from residyn.errors import DataError, StoreError
-from residyn.store.files import disk_errors, write_bytes
+from residyn.errors import DataError, StoreError, lacking
+from residyn.store.files import NotAFileError, disk_errors, read_file, write_bytes
 
 TOKEN = re.compile(r"hf_(?:oauth|jwt)_[\w.\-]{16,}|(?:hf|api_org)_[A-Za-z0-9]{16,}")
 """Hugging Face's access tokens: a prefix and letters and digits without a gap, as no word of a language is."""
 SCRUBBED = "hf_…"
 MAX_RECORD_BYTES = 256 * 2**20
+MAX_RECORD_VALUES = 4_000_000
+MAX_RECORD_DEPTH = 64
+"""No record of residyn's comes near these; a file that is larger or deeper is refused before it costs time."""
 
 
 def plain(value: Any) -> Any:
@@ -66,20 +69,39 @@ def write_json(path: str | Path, obj: Any) -> None:
         write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
 
 
-def read_json(path: str | Path) -> Any:
-    """Read a JSON file. Raises StoreError where it is missing, too large for a record, or not JSON."""
+def read_json(path: str | Path, most: int = MAX_RECORD_BYTES) -> Any:
+    """Read a JSON file of at most `most` bytes. Raises StoreError where it is missing, larger, or not JSON."""
     path = Path(path)
     try:
-        if path.stat().st_size > MAX_RECORD_BYTES:
-            raise StoreError(
-                f"{path} is {path.stat().st_size:,} bytes; a record of residyn's is at most {MAX_RECORD_BYTES:,}. "
-                "It was not written by residyn; restore the file from a copy."
-            )
-        return json.loads(path.read_bytes().decode("utf-8"))
+        content = read_file(path, most)
+        # Counted in the bytes: a few of them can stand for so many lists that reading them takes minutes.
+        if content.count(b",") + content.count(b"[") + content.count(b"{") > MAX_RECORD_VALUES:
+            raise NotAFileError(f"it holds more than the {MAX_RECORD_VALUES:,} values that a record can have")
+        record = json.loads(content.decode("utf-8"))
     except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror}.") from error
+        if machine := lacking(error):
+            raise machine from error
+        foreign = isinstance(error, NotAFileError)
+        advice = " It was not written by residyn; restore it from a copy." if foreign else ""
+        raise StoreError(f"{path} cannot be read: {error.strerror}.{advice}") from error
     except (ValueError, RecursionError) as error:
-        raise StoreError(
-            f"{path} is damaged: not a JSON record ({error}). Restore the file from a copy; "
-            "residyn never recreates it from guesses."
-        ) from error
+        raise _not_json(path, str(error)) from error
+    if _depth_exceeds(record, MAX_RECORD_DEPTH):
+        raise _not_json(path, f"lists and objects lie inside each other more than {MAX_RECORD_DEPTH} deep")
+    return record
+
+
+def _not_json(path: Path, reason: str) -> StoreError:
+    return StoreError(
+        f"{path} is damaged: not a JSON record ({reason}). Restore the file from a copy; "
+        "residyn never recreates it from guesses."
+    )
+
+
+def _depth_exceeds(record: Any, most: int) -> bool:
+    """Whether lists and objects lie deeper inside each other than `most`; asked without recursion."""
+    level = [record] if isinstance(record, dict | list) else []
+    for _ in range(most):
+        inside = (value.values() if isinstance(value, dict) else value for value in level)
+        level = [item for items in inside for item in items if isinstance(item, dict | list)]
+    return bool(level)

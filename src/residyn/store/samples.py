@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from residyn.errors import DataError, StoreError
+from residyn.errors import DataError, StoreError, lacking
 from residyn.schema import DOCUMENT, NO_DOCUMENT
-from residyn.store.layout import SAMPLES
+from residyn.store.files import check_file, open_file, sha256_of
+from residyn.store.layout import MAX_LINE_BYTES, MAX_SAMPLES_BYTES, SAMPLES
 from residyn.store.records import plain
 
 FIELDS: Mapping[str, type] = {
@@ -49,7 +49,13 @@ def encode_samples(samples: Sequence[Mapping[str, Any]]) -> bytes:
     repeated = _repeated(rows)
     if repeated is not None:
         raise DataError(f"Each sample is stored once; sample {repeated} came twice.")
-    return b"".join(json.dumps(fields, allow_nan=False).encode("ascii") + b"\n" for fields in rows)
+    encoded = b"".join(json.dumps(fields, allow_nan=False).encode("ascii") + b"\n" for fields in rows)
+    if len(encoded) > MAX_SAMPLES_BYTES:
+        raise DataError(
+            f"The samples of a run take at most {MAX_SAMPLES_BYTES:,} bytes; these {len(rows):,} take "
+            f"{len(encoded):,}. Take fewer texts (--n), or shorter ones (--max-chars)."
+        )
+    return encoded
 
 
 def read_samples(run: Path, *, sha256: str, n_samples: int) -> list[dict[str, Any]]:
@@ -60,15 +66,19 @@ def read_samples(run: Path, *, sha256: str, n_samples: int) -> list[dict[str, An
     path = run / SAMPLES
     advice = "Restore the file from a copy; the states cannot be labelled without it."
     try:
-        content = path.read_bytes()
+        size = check_file(path)
+        if size > MAX_SAMPLES_BYTES:
+            raise StoreError(f"{path} has {size:,} bytes; at most {MAX_SAMPLES_BYTES:,} are read. {advice}")
+        came = sha256_of(path)
     except OSError as error:
+        if machine := lacking(error):
+            raise machine from error
         raise StoreError(f"{path} cannot be read: {error.strerror}. {advice}") from error
-    came = hashlib.sha256(content).hexdigest()
     if came != sha256:
         raise StoreError(
             f"{path} is damaged: the manifest names sha256 {sha256[:12]}…, the file has {came[:12]}…. {advice}"
         )
-    rows = list(_parsed(path, content))
+    rows = list(_parsed(path))
     if len(rows) != n_samples:
         raise StoreError(f"{path} holds {len(rows)} samples, the manifest names {n_samples}. {advice}")
     if _repeated(rows) is not None:
@@ -95,8 +105,10 @@ def last_token_ties(last_token: np.ndarray) -> tuple[int, float]:
     return len(counts), float(counts[counts > 1].sum() / counts.sum())
 
 
-def _parsed(path: Path, content: bytes) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(content.split(b"\n")[:-1], start=1):
+def _parsed(path: Path) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(_lines(path), start=1):
+        if len(line) > MAX_LINE_BYTES:
+            raise StoreError(f"{path}, line {number}: a sample takes at most {MAX_LINE_BYTES:,} bytes.")
         try:
             fields = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -105,6 +117,13 @@ def _parsed(path: Path, content: bytes) -> Iterator[dict[str, Any]]:
         if wrong:
             raise StoreError(f"{path}, line {number}: {wrong}.")
         yield fields
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """The lines that end with a newline, one in memory at a time; one that is longer than a sample's is cut."""
+    with open_file(path) as file:
+        while (line := file.readline(MAX_LINE_BYTES + 1)).endswith(b"\n") or len(line) > MAX_LINE_BYTES:
+            yield line
 
 
 def _wrong_field(fields: Mapping[str, Any]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +12,10 @@ import numpy as np
 
 from residyn.errors import DataError, StoreError
 from residyn.store.array import open_array
-from residyn.store.files import ABANDONED_AFTER_S, disk_errors, sha256_of, sweep, sync
-from residyn.store.layout import COMMITS, GROUP, marker_path, repair_command, shard_path, states_folder
+from residyn.store.files import disk_errors, sha256_of, sync
+from residyn.store.layout import COMMITS, marker_path, repair_command, shard_path, states_folder
 from residyn.store.ledger import holds, marker_for, read_ledger
-from residyn.store.lock import locked
+from residyn.store.lock import in_use, locked
 from residyn.store.manifest import Manifest, read_manifest
 from residyn.store.records import write_json
 from residyn.store.samples import read_samples
@@ -33,15 +34,18 @@ def open_writer(path: str | Path) -> Iterator[Writer]:
     """
     run = Path(path)
     manifest = read_manifest(run)
-    with locked(run):
+    with locked(run) as hold:
+        if hold.writing:
+            raise in_use(run, f"process {os.getpid()}, which has it open already")
         samples = read_samples(run, sha256=manifest.samples_sha256, n_samples=manifest.n_samples)
         array = open_array(run, manifest, writable=True)
-        with disk_errors(run, "Sweeping"):
-            sweep(run, min_age_s=ABANDONED_AFTER_S)  # younger ones may be another program's at work
-            for folder in (run / GROUP, states_folder(run), run / COMMITS):
-                sweep(folder)
+        with disk_errors(run, "Putting the ledger in order"):
             pending = _drop_broken_markers(run, manifest)
-        yield Writer(run, manifest, array, [row["sample"] for row in samples], pending)
+        hold.writing = True
+        try:
+            yield Writer(run, manifest, array, [row["sample"] for row in samples], pending)
+        finally:
+            hold.writing = False
 
 
 class Writer:

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from residyn.model.loading.checkpoint import hash_files, list_folder
 from residyn.model.loading.placement import available_memory
 from residyn.model.loading.pretrained import check_report
 from residyn.model.loading.quiet import quiet, quiet_module, said
+from residyn.store.workshop import workshop_in
 
 FORMAT = 1
 _LEDGER = "residyn.json"
@@ -62,8 +62,7 @@ def convert(path: Path, *, progress: Callable[[str], None] | None = None) -> Con
     _check_room(path, folder, header)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".convert-", dir=folder.parent) as temporary:
-            workshop = Path(temporary)
+        with workshop_in(folder.parent, ".convert-") as workshop:
             made = workshop / "made"
             made.mkdir()
             _write(path, header, made)

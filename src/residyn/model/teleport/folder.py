@@ -11,6 +11,10 @@ writer makes it again. What is inside is checked when it is read, by zip's check
 from __future__ import annotations
 
 import io
+import json
+import math
+import os
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,12 +25,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from residyn.errors import StoreError
+from residyn.errors import StoreError, lacking
 from residyn.model.teleport.labels import join
 from residyn.store.creation import check_target
 from residyn.store.differences import OtherSettings, differing
-from residyn.store.files import disk_errors, sweep, write_bytes
-from residyn.store.layout import LOCK
+from residyn.store.files import disk_errors, open_file, write_bytes
+from residyn.store.layout import LOCK, MAX_SAMPLES, MAX_UNITS
 from residyn.store.lock import locked
 from residyn.store.manifest import fingerprint_of, has_manifest, residyn_version
 from residyn.store.records import read_json, write_json
@@ -37,6 +41,10 @@ if TYPE_CHECKING:
 GROUP, MANIFEST = "teleport.zarr", "teleport.json"
 FORMAT, FORMAT_VERSION = "residyn teleports", 1
 _LARGEST_CHUNK = 16 * 2**20
+_LARGEST_METADATA = 2**20
+_ROOM = 2**20
+"""Values of labels and checks that a host may have beside its states."""
+_HOST = re.compile(r"host-([0-9]{5,10})\.zip")
 
 
 @dataclass(frozen=True)
@@ -77,8 +85,6 @@ def open_folder(out: Path, description: Mapping[str, Any], n_hosts: int) -> Iter
     with disk_errors(out, "Creating the folder of teleports"):
         group.mkdir(parents=True, exist_ok=True)
     with locked(group):
-        with disk_errors(group, "Removing what an interrupted write left"):
-            sweep(group)
         if (group / MANIFEST).is_file():
             _check_same(group, description)
         else:
@@ -101,15 +107,16 @@ def open_teleports(path: str | Path, *, allow_partial: bool = False) -> xr.Datas
     `allow_partial` those that are whole are opened, and the attribute `partial` counts them).
     """
     group = Path(path) / GROUP
-    n_hosts = int(_manifest(group)["n_hosts"])
-    there = [host for host in range(n_hosts) if _is_whole(group, host)]
+    manifest = _manifest(group)
+    n_hosts = manifest["n_hosts"]
+    there = [host for host in _stored(group) if host < n_hosts and _is_whole(group, host)]
     if not there or (len(there) < n_hosts and not allow_partial):
         absent = next(host for host in range(n_hosts) if host not in there)
         raise StoreError(
             f"{group} holds {len(there)} of {n_hosts} hosts; the first missing or damaged one is host {absent}. "
             "Make the teleports again with the same out= to complete it, or open it with allow_partial=True."
         )
-    found = join([_read(_place(group, host)) for host in there])
+    found = join([_read(_place(group, host), manifest["description"]) for host in there])
     if len(there) < n_hosts:
         found.attrs["partial"] = f"{len(there)} of {n_hosts} hosts"
     return found
@@ -132,6 +139,8 @@ def _manifest(group: Path) -> dict[str, Any]:
         not isinstance(record, dict)
         or record.get("format") != FORMAT
         or not isinstance(record.get("n_hosts"), int)
+        or not 1 <= record["n_hosts"] <= MAX_SAMPLES
+        or not isinstance(record.get("description"), dict)
     ):
         raise StoreError(f"{group / MANIFEST} is damaged or not residyn's. Restore it from a copy.")
     if record.get("format_version") != FORMAT_VERSION:
@@ -151,12 +160,22 @@ def _check_same(group: Path, description: Mapping[str, Any]) -> None:
         )
 
 
+def _stored(group: Path) -> list[int]:
+    """The hosts that there are files of: as many steps as there are files, whatever a manifest claims."""
+    found = (_HOST.fullmatch(path.name) for path in group.iterdir())
+    return sorted(int(match[1]) for match in found if match)
+
+
 def _is_whole(group: Path, host: int) -> bool:
+    """Whether a host's file is a zip of parts that are stored as they are: none unpacks to more than the file."""
     try:
-        with zipfile.ZipFile(_place(group, host)):
-            return True
+        with open_file(_place(group, host)) as stream, zipfile.ZipFile(stream) as archive:
+            parts = archive.infolist()
+            size = os.fstat(stream.fileno()).st_size
     except (OSError, zipfile.BadZipFile):
         return False
+    as_they_are = all(part.compress_type == zipfile.ZIP_STORED for part in parts)
+    return as_they_are and sum(part.file_size for part in parts) <= size
 
 
 def _packed(part: xr.Dataset) -> bytes:
@@ -188,16 +207,43 @@ def _packed(part: xr.Dataset) -> bytes:
     return packed.getvalue()
 
 
-def _read(path: Path) -> xr.Dataset:
+def _check_sizes(path: Path, description: Mapping[str, Any]) -> None:
+    """Raise where a host's arrays are larger than the settings of its teleports make them: they cost memory.
+
+    Raises as damage does, in as many ways as there are bytes.
+    """
+    places, targets, steps = len(description["at"]), description["targets"]["n"], description["steps"]
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if name.endswith("/zarr.json") or name == "zarr.json"]
+        records = {}
+        for name in names:
+            if archive.getinfo(name).file_size > _LARGEST_METADATA:
+                raise ValueError(f"{name} is larger than a record of zarr's")
+            records[name.removesuffix("zarr.json").strip("/")] = json.loads(archive.read(name))
+    units = records["states"]["shape"][-1]
+    if records["states"]["shape"] != [1, places, targets, steps + 1, units] or units > MAX_UNITS:
+        raise ValueError(f"states have the shape {records['states']['shape']}")
+    most = _ROOM + (places * targets * (steps + 1) + len(description["sites"])) * units
+    for name, record in records.items():
+        shape, chunk = record.get("shape", []), record.get("chunk_grid", {}).get("configuration", {})
+        for sizes in (shape, chunk.get("chunk_shape", [])):
+            if math.prod(sizes) > most:
+                raise ValueError(f"{name} has the shape {sizes}")
+
+
+def _read(path: Path, description: Mapping[str, Any]) -> xr.Dataset:
     from zarr.storage import ZipStore
 
     try:
+        _check_sizes(path, description)
         part = xr.open_zarr(ZipStore(path, read_only=True), chunks=None, consolidated=False)
         small = part.drop_vars("states").load()
         states = part["states"].variable
         lazy = states.chunk(dict(zip(states.dims, states.encoding["chunks"], strict=True)))
     # A damaged part fails in as many ways as there are bytes in it; which of them does not help the reader.
     except Exception as error:
+        if machine := lacking(error):
+            raise machine from error
         raise StoreError(f"{path} cannot be read ({error}). Remove it and make the teleports again.") from error
     text = {
         name: (coord.dims, np.array(coord.values.tolist(), dtype=str))

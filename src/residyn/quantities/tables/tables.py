@@ -11,7 +11,8 @@ from residyn.errors import DataError
 from residyn.quantities.registry import quantities
 from residyn.quantities.tables.curves import curve_tables, density_table, summary
 from residyn.quantities.tables.further import FURTHER
-from residyn.store.files import ABANDONED_AFTER_S, TEMPORARY_SUFFIX, disk_errors, sweep, write_bytes
+from residyn.store.files import disk_errors, write_bytes
+from residyn.store.leftovers import sweep_beside
 
 
 def tables(results: xr.Dataset) -> dict[str, pd.DataFrame]:
@@ -58,6 +59,6 @@ def write_frame(frame: pd.DataFrame, folder: str | Path, name: str) -> Path:
     with disk_errors(path.parent, f"Writing {path.name}", go_on="give the same command again"):
         path.parent.mkdir(parents=True, exist_ok=True)
         # What a process that was ended here left behind is nobody's any more.
-        sweep(path.parent, (f".{path.name}.*{TEMPORARY_SUFFIX}",), ABANDONED_AFTER_S)
+        sweep_beside(path)
         write_bytes(path, content)
     return path
