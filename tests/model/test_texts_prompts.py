@@ -1,4 +1,4 @@
-"""Prompts as a model reads them: special tokens, chat templates, white space, ready ids; and texts that are alike."""
+"""Prompts as a model reads them: special tokens, chat templates, white space, ready ids; texts that are alike."""
 
 from __future__ import annotations
 

@@ -35,6 +35,7 @@ def test_length_bounds_are_strict_and_hold_for_the_stripped_text():
         "too_short": 2,
         "too_long": 1,
         "passed": 2,
+        "stripped": 1,
         "kept": 2,
         "duplicates": 0,
     }
@@ -95,10 +96,10 @@ def test_order_first_takes_the_first_rows_and_reads_no_further():
 
 
 def test_fewer_rows_than_wanted_are_all_taken_with_a_warning():
-    texts = read_texts(ROWS, n=10, min_chars=0)
+    texts = read_texts(ROWS, n=10, min_chars=0, white_space="keep")
     assert len(texts) == 5
     assert texts.warnings == ("10 texts were wanted; only 5 of list pass the filter, and all are taken.",)
-    assert read_texts(ROWS, n=5, min_chars=0).warnings == ()
+    assert read_texts(ROWS, n=5, min_chars=0, white_space="keep").warnings == ()
 
 
 def test_headings_are_dropped_on_request_and_counted():

@@ -352,7 +352,7 @@ def test_padding_and_truncation_set_on_the_tokenizer_play_no_part():
         ({"max_tokens": 1}, "0 tokens of the text fit"),
         ({"max_tokens": 5, "position": 4}, "position 4 is never reached"),
         ({"max_tokens": 5, "position": -5}, "position -5 is never reached"),
-        ({"texts": LINES}, "got list"),
+        ({"texts": LINES}, "sample 0 is a str"),
     ],
 )
 def test_options_out_of_range_are_usage_errors(with_bos, options, said):

@@ -211,8 +211,8 @@ def capture(
 
     model: from `load_model`. texts: from `read_texts`, or strings, which are all taken as they are, or ready
     ids as `tokenize_texts` takes them. out: the run directory; a directory of the same run is resumed, and the
-    result is bit-identical to an uninterrupted one. Without `out` the states stay in memory. progress: called with (tokens done, tokens in all). options:
-    those of `prepare`.
+    result is bit-identical to an uninterrupted one. Without `out` the states stay in memory. progress: called with
+    (tokens done, tokens in all). options: those of `prepare`.
 
     Returns states (sample, sublayer, unit), float32, in activation units; lazy where they are stored. Samples
     are in the order of the store, longest first, each labelled by its place among the texts:

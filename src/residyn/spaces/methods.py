@@ -237,5 +237,5 @@ def _check_count(selection: Selection) -> None:
 def _no_variance(states: xr.DataArray) -> DataError:
     return DataError(
         f"The {states.sizes[SAMPLE]} samples to fit are all the same state: there is no variance to find axes in. "
-        "Capture different texts, or leave fewer units out."
+        "Capture texts that differ up to the token that is read, or leave fewer units out."
     )

@@ -236,7 +236,7 @@ def _rng(seed: int, host: int) -> np.random.Generator:
 def _broadcast(one: xr.DataArray, dims: tuple[str, ...], sizes: dict[str, int]) -> np.ndarray:
     present = [dim for dim in dims if dim in one.dims]
     values = one.transpose(*present).values.astype(np.float32)
-    values = np.expand_dims(values, [i for i, dim in enumerate(dims) if dim not in present])
+    values = np.expand_dims(values, tuple(i for i, dim in enumerate(dims) if dim not in present))
     return np.broadcast_to(values, [one.sizes[dim] if dim == TARGET else sizes[dim] for dim in dims])
 
 

@@ -178,7 +178,8 @@ def tokenize_texts(
         for row, encoded in zip(rows, found, strict=True):
             if read and encoder.bos_token_id in before:
                 _drop_front(encoded.ids, encoder.bos_token_id)
-            counts["unknown"] += 2 * encoded.ids.count(encoder.unknown) > len(encoded.ids)
+            if encoder.unknown is not None:
+                counts["unknown"] += 2 * encoded.ids.count(encoder.unknown) > len(encoded.ids)
             counts["cut"] += encoded.cut
             counts["holds_special"] += encoded.holds_special
             counts["begins_with_bos"] += encoded.begins_with_bos
