@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from residyn.errors import ModelError
+from residyn.model.attached import device_of, own_hooks, without_own_hooks
 from residyn.model.discovery import discover_sites
 from residyn.model.hooks import Tap, collect, run
 from residyn.model.sites import Layout, layout_of, map_sites
@@ -83,6 +84,15 @@ def find_sites(model: LoadedModel, layout: Layout | None = None) -> SiteMap:
                 "config that is no number; float16 overflows, where float32 or bfloat16 do not."
             )
         if probe.status != "pass":
+            hooked = own_hooks(model.module)
+            if hooked and probe.status == "fail":
+                raise ModelError(
+                    f"The residual stream of {model.name} cannot be trusted: {probe.name} failed "
+                    f"({probe.statement}: {probe.error:.2e}), and hooks of your own are on "
+                    f"{', '.join(path or 'the model' for path in list(hooked)[:5])}. A hook is read as a part of "
+                    "the model where it is on a whole block or on a module that writes to the stream; move it "
+                    "there, or take it off."
+                )
             raise ModelError(
                 f"The residual stream of {model.name} cannot be trusted: {probe.name} {_SAID[probe.status]}. "
                 f"Wanted: {probe.statement}, to {probe.limit:.0e}; came: {probe.error:.2e}. "
@@ -115,7 +125,8 @@ def _locate(model: LoadedModel, layout: Layout | None) -> tuple[SiteMap, str]:
     known = layout_of(config)
     if known is not None:
         return map_sites(model.module, known, config.model_type), "table"
-    return discover_sites(model.module, config, _tokens(model, 1)), "structure"
+    with without_own_hooks(model.module):
+        return discover_sites(model.module, config, _tokens(model, 1)), "structure"
 
 
 def taps_of(sites: Sequence[Site]) -> list[Tap]:
@@ -128,7 +139,7 @@ def _tokens(model: LoadedModel, rows: int, seed: int = 0) -> torch.Tensor:
     embedding = model.module.get_input_embeddings()
     size = int(embedding.weight.shape[0]) if isinstance(embedding, nn.Embedding) else 256
     draw = torch.Generator().manual_seed(seed)
-    return torch.randint(0, size, (rows, PROBE_TOKENS), generator=draw).to(model.module.device)
+    return torch.randint(0, size, (rows, PROBE_TOKENS), generator=draw).to(device_of(model.module))
 
 
 def _relative(difference: torch.Tensor, reference: torch.Tensor) -> float:
@@ -157,7 +168,34 @@ def _rounding(tensor: torch.Tensor) -> float:
 
 
 def _identities(model: LoadedModel, sites: SiteMap) -> list[Probe]:
-    """Stream + scale · writes = next state, at every site, relative to what was written."""
+    """Stream + scale · writes = next state, at every site, relative to what was written.
+
+    Hooks of the user's own may write to the stream where one block hands it to the next: there, the sums are
+    those of the model without them; everywhere else they hold with the hooks and without.
+    """
+    steered = own_hooks(model.module)
+    if not steered:
+        return _judged(_sums(model, sites))
+    with without_own_hooks(model.module):
+        found = _sums(model, sites)
+    for index, each in enumerate(_sums_by_site(model, sites)):
+        site = sites.sites[index]
+        follows = index + 1 == len(sites.sites) or sites.sites[index + 1].layer != site.layer
+        ends = {f"{sites.blocks}.{site.layer}", f"{sites.blocks}.{site.layer + 1}"}
+        if not (follows and ends & steered.keys()):
+            found[site.site].append(each)
+    return _judged(found)
+
+
+def _sums(model: LoadedModel, sites: SiteMap) -> dict[str, list[torch.Tensor]]:
+    found: dict[str, list[torch.Tensor]] = {}
+    for site, each in zip(sites.sites, _sums_by_site(model, sites), strict=True):
+        found.setdefault(site.site, []).append(each)
+    return found
+
+
+def _sums_by_site(model: LoadedModel, sites: SiteMap) -> list[torch.Tensor]:
+    """The error of each vector's sum and the rounding it can have, (2, vector), site by site."""
     ids = _tokens(model, 1)
     ends = [Tap(f"{sites.blocks}.{sites.sites[-1].layer}", "output")]
     writes = {path for site in sites.sites for path in site.writes}
@@ -168,7 +206,7 @@ def _identities(model: LoadedModel, sites: SiteMap) -> list[Probe]:
     at = dict(zip(taps, tensors, strict=True))
     states = tensors[: len(sites.sites) + 1]
 
-    found: dict[str, list[torch.Tensor]] = {}
+    found = []
     for index, site in enumerate(sites.sites):
         before = states[index]
         after = at[Tap(site.norm, "input")] if site.norm else states[index + 1]
@@ -179,7 +217,11 @@ def _identities(model: LoadedModel, sites: SiteMap) -> list[Probe]:
         error = _ratios(after - (before + written), written)
         error = error.masked_fill(~(before.isfinite() & after.isfinite()).all(dim=-1), math.nan)
         rounding = _ratios(after, written) * torch.finfo(before.dtype).eps
-        found.setdefault(site.site, []).append(torch.stack([error.flatten(), rounding.flatten()]))
+        found.append(torch.stack([error.flatten(), rounding.flatten()]))
+    return found
+
+
+def _judged(found: dict[str, list[torch.Tensor]]) -> list[Probe]:
     statements = {
         "attn": "state before the MLP − state before attention = what attention added",
         "mlp": "next layer's state − state before the MLP = what the MLP added",

@@ -100,7 +100,7 @@ def read_gguf(path: Path, header: GgufHeader) -> PreTrainedModel:
         check_size(path.name, config, size, trust_remote_code=False, stated_in="header")
         try:
             # Of some families only the model with its head has names that GGUF's can be mapped to.
-            whole, report = AutoModelForCausalLM.from_pretrained(
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
                 path.parent,
                 gguf_file=path.name,
                 config=config,
@@ -113,6 +113,7 @@ def read_gguf(path: Path, header: GgufHeader) -> PreTrainedModel:
             )
         except Exception as error:
             raise _unreadable(path, error) from error
+    whole, report = loaded
     model = whole.base_model
     check_report(path.name, model.config, report)
     gguf_config.check_model(path, header, model)
