@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -175,6 +176,34 @@ def test_a_wrong_map_is_refused_in_low_precision_too():
     find_sites(loaded)
     with pytest.raises(ModelError, match=r"identity \(attn\) failed"):
         find_sites(loaded, Layout("layers", "self_attn", "mlp", "input_layernorm"))
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_states_that_are_no_numbers_fail_every_probe(layers):
+    config = AutoConfig.for_model("llama", **{**_SMALL, "num_hidden_layers": layers})
+    module = AutoModel.from_config(config).float().eval()
+    for layer in module.layers:
+        layer.input_layernorm.variance_epsilon = float("nan")
+    loaded = SimpleNamespace(module=module, name="broken")
+    check = check_model(loaded)
+    assert not check.passed
+    told = check.describe()
+    assert told["passed"] is False
+    # Attention's write is NaN at every layer, so all that is read after it is; before the first, nothing is.
+    passed = {probe["name"] for probe in told["probes"] if probe["status"] == "pass"}
+    assert passed == ({"parity"} if layers == 1 else set())
+    json.dumps(told, allow_nan=False)
+    with pytest.raises(ModelError, match=r"states of broken are not finite.*Look for an epsilon"):
+        find_sites(loaded)
+
+
+def test_what_cannot_be_told_is_not_passed():
+    model = build("llama")
+    with torch.no_grad():
+        model.embed_tokens.weight.mul_(1e6)
+    check = check_model(SimpleNamespace(module=model.to(torch.bfloat16), name="huge"))
+    assert "unresolved" in {probe.status for probe in check.probes}
+    assert not check.passed
 
 
 def test_where_every_write_drowns_nothing_is_trusted():

@@ -19,6 +19,7 @@ from residyn.model.forward import in_halves_if_needed
 from residyn.model.interrupts import asked_to_stop
 from residyn.model.loading import LoadedModel
 from residyn.model.plan import Plan, plan_batches
+from residyn.model.recheck import check_stored
 from residyn.model.sites import Layout
 from residyn.model.texts import Sample, Samples, Texts, read_texts, tokenize_texts
 from residyn.model.texts.ids import are_ids
@@ -88,6 +89,11 @@ class Job:
             rows_per_shard=self.plan.rows_per_shard,
         )
 
+    def check_stored(self, out: str | Path) -> None:
+        """Raise StoreError where states stored in the job's directory are not those that its model gives."""
+        taps = taps_of(self.sites.sites)
+        check_stored(out, self.model.module, taps, self.records, self.model.dtype)
+
     @property
     def capture_dtype(self) -> str:
         return str(self.model.dtype).removeprefix("torch.")
@@ -144,6 +150,7 @@ def prepare(
         )
         written = {row.text_id: row.text for row in texts.rows}
         name = _name_of(texts)
+    check_ids(model, samples.samples)
     sites = find_sites(model, layout)
     rows = store.samples_per_shard(len(samples), len(sites.sites), model.n_units)
     most = batch_tokens or BATCH_TOKENS.get(model.device.type, BATCH_TOKENS_ELSEWHERE)
@@ -155,6 +162,24 @@ def prepare(
     decisive = {key: samples.settings[key] for key in ("position", "limit", "bos")}
     settings = {"sha256": samples.sha256, "n": len(samples), **decisive}
     return Job(model, records, settings, name, sites, plan, on_nonfinite), samples
+
+
+def check_ids(model: LoadedModel, samples: Iterable[Sample]) -> None:
+    """Raise DataError, naming token and text, where a token has no embedding in the model."""
+    embedding = model.module.get_input_embeddings()
+    size = getattr(embedding, "num_embeddings", None)
+    if not isinstance(size, int):
+        return
+    for sample in samples:
+        highest = max(sample.input_ids)
+        if highest >= size:
+            token = model.tokenizer.convert_ids_to_tokens(highest)
+            raise DataError(
+                f"Text {sample.text_id} holds the token {token!r} with the id {highest}, and {model.name} has "
+                f"embeddings for the ids 0 to {size - 1}: words were added to the tokenizer and not to the model. "
+                "Give the tokenizer the model was trained with, or call "
+                "model.resize_token_embeddings(len(tokenizer)) and train it, or leave such texts out."
+            )
 
 
 def record_of(index: int, sample: Sample, text: str) -> dict[str, Any]:
@@ -196,6 +221,7 @@ def job_of(
     settings, texts = manifest.description["samples"], str(manifest.labels.get("texts", "texts"))
     job = Job(model, records, settings, texts, find_sites(model, layout), plan, on_nonfinite)
     job.create(run)
+    job.check_stored(run)
     return job
 
 
@@ -274,10 +300,12 @@ def _refuse_nonfinite(states: np.ndarray, job: Job) -> None:
 def capture_to(job: Job, out: str | Path, progress: Progress | None = None) -> list[str]:
     """Fill the job's run directory from where it was left; returns what its provenance should warn of.
 
-    Raises DataError where a state is not finite, ResourceError where memory or disk is full, StoreError
-    where another process has the run, Interrupted after the shard in hand where the user asked to stop.
+    Raises DataError where a state is not finite, ResourceError where memory or disk is full, StoreError where
+    another process has the run or the model does not give the states that are stored, Interrupted after the
+    shard in hand where the user asked to stop.
     """
     notes: list[str] = []
+    job.check_stored(out)
     with store.open_writer(out) as writer, asked_to_stop() as stop, ThreadPoolExecutor(1) as committer:
         pending = writer.pending
         report = _Report(job.plan, pending, progress)

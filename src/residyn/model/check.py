@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,6 +14,7 @@ import torch
 from torch import nn
 
 from residyn.errors import ModelError
+from residyn.model.attached import device_of, own_hooks, without_own_hooks
 from residyn.model.discovery import discover_sites
 from residyn.model.hooks import Tap, collect, run
 from residyn.model.sites import Layout, layout_of, map_sites
@@ -34,7 +36,7 @@ class Probe:
     """One thing that must hold: the largest relative error seen, the limit, and what was compared.
 
     "unresolved" means that the model's number format is too coarse to tell: every write drowns in the rounding
-    of the stream that it is added to.
+    of the stream that it is added to. An error is infinite where states that were compared are not finite.
     """
 
     name: str
@@ -55,10 +57,15 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        return all(probe.status != "fail" for probe in self.probes)
+        """Whether everything was proved: what cannot be told has not been."""
+        return all(probe.status == "pass" for probe in self.probes)
 
     def describe(self) -> dict[str, Any]:
-        return {**asdict(self), "passed": self.passed}
+        """Sites and probes as plain JSON; an error that is not finite is null, for which JSON has no number."""
+        plain = asdict(self)
+        for probe in plain["probes"]:
+            probe["error"] = probe["error"] if math.isfinite(probe["error"]) else None
+        return {**plain, "passed": self.passed}
 
 
 def find_sites(model: LoadedModel, layout: Layout | None = None) -> SiteMap:
@@ -70,7 +77,22 @@ def find_sites(model: LoadedModel, layout: Layout | None = None) -> SiteMap:
     """
     sites, _ = _locate(model, layout)
     for probe in (*_identities(model, sites), _causality(model, sites)):
+        if not math.isfinite(probe.error):
+            raise ModelError(
+                f"The states of {model.name} are not finite, as {probe.name} of a few random tokens found: NaN or "
+                "infinite values come out of its computation. Look for an epsilon, a scale or a rotation in its "
+                "config that is no number; float16 overflows, where float32 or bfloat16 do not."
+            )
         if probe.status != "pass":
+            hooked = own_hooks(model.module)
+            if hooked and probe.status == "fail":
+                raise ModelError(
+                    f"The residual stream of {model.name} cannot be trusted: {probe.name} failed "
+                    f"({probe.statement}: {probe.error:.2e}), and hooks of your own are on "
+                    f"{', '.join(path or 'the model' for path in list(hooked)[:5])}. A hook is read as a part of "
+                    "the model where it is on a whole block or on a module that writes to the stream; move it "
+                    "there, or take it off."
+                )
             raise ModelError(
                 f"The residual stream of {model.name} cannot be trusted: {probe.name} {_SAID[probe.status]}. "
                 f"Wanted: {probe.statement}, to {probe.limit:.0e}; came: {probe.error:.2e}. "
@@ -103,7 +125,8 @@ def _locate(model: LoadedModel, layout: Layout | None) -> tuple[SiteMap, str]:
     known = layout_of(config)
     if known is not None:
         return map_sites(model.module, known, config.model_type), "table"
-    return discover_sites(model.module, config, _tokens(model, 1)), "structure"
+    with without_own_hooks(model.module):
+        return discover_sites(model.module, config, _tokens(model, 1)), "structure"
 
 
 def taps_of(sites: Sequence[Site]) -> list[Tap]:
@@ -116,16 +139,23 @@ def _tokens(model: LoadedModel, rows: int, seed: int = 0) -> torch.Tensor:
     embedding = model.module.get_input_embeddings()
     size = int(embedding.weight.shape[0]) if isinstance(embedding, nn.Embedding) else 256
     draw = torch.Generator().manual_seed(seed)
-    return torch.randint(0, size, (rows, PROBE_TOKENS), generator=draw).to(model.module.device)
+    return torch.randint(0, size, (rows, PROBE_TOKENS), generator=draw).to(device_of(model.module))
 
 
 def _relative(difference: torch.Tensor, reference: torch.Tensor) -> float:
     """Largest ‖difference‖ / ‖reference‖ over vectors; a reference of zero counts as different if it differs."""
-    return float(_ratios(difference, reference).max())
+    return _worst(_ratios(difference, reference).max())
+
+
+def _worst(*errors: float | torch.Tensor) -> float:
+    """The largest of errors. NaN is the worst of all, where `max` would pass it over."""
+    return max((math.inf if math.isnan(error) else error) for error in map(float, errors))
 
 
 def _ratios(difference: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
-    return difference.double().norm(dim=-1) / reference.double().norm(dim=-1).clamp_min(1e-300)
+    ratios = difference.double().norm(dim=-1) / reference.double().norm(dim=-1).clamp_min(1e-300)
+    # Infinite only where a state is: a write of zero that did change the stream is wrong, and finite.
+    return torch.where(ratios.isinf() & difference.isfinite().all(dim=-1), 1e300, ratios)
 
 
 def _probe(name: str, statement: str, error: float, limit: float) -> Probe:
@@ -138,7 +168,34 @@ def _rounding(tensor: torch.Tensor) -> float:
 
 
 def _identities(model: LoadedModel, sites: SiteMap) -> list[Probe]:
-    """Stream + scale · writes = next state, at every site, relative to what was written."""
+    """Stream + scale · writes = next state, at every site, relative to what was written.
+
+    Hooks of the user's own may write to the stream where one block hands it to the next: there, the sums are
+    those of the model without them; everywhere else they hold with the hooks and without.
+    """
+    steered = own_hooks(model.module)
+    if not steered:
+        return _judged(_sums(model, sites))
+    with without_own_hooks(model.module):
+        found = _sums(model, sites)
+    for index, each in enumerate(_sums_by_site(model, sites)):
+        site = sites.sites[index]
+        follows = index + 1 == len(sites.sites) or sites.sites[index + 1].layer != site.layer
+        ends = {f"{sites.blocks}.{site.layer}", f"{sites.blocks}.{site.layer + 1}"}
+        if not (follows and ends & steered.keys()):
+            found[site.site].append(each)
+    return _judged(found)
+
+
+def _sums(model: LoadedModel, sites: SiteMap) -> dict[str, list[torch.Tensor]]:
+    found: dict[str, list[torch.Tensor]] = {}
+    for site, each in zip(sites.sites, _sums_by_site(model, sites), strict=True):
+        found.setdefault(site.site, []).append(each)
+    return found
+
+
+def _sums_by_site(model: LoadedModel, sites: SiteMap) -> list[torch.Tensor]:
+    """The error of each vector's sum and the rounding it can have, (2, vector), site by site."""
     ids = _tokens(model, 1)
     ends = [Tap(f"{sites.blocks}.{sites.sites[-1].layer}", "output")]
     writes = {path for site in sites.sites for path in site.writes}
@@ -149,7 +206,7 @@ def _identities(model: LoadedModel, sites: SiteMap) -> list[Probe]:
     at = dict(zip(taps, tensors, strict=True))
     states = tensors[: len(sites.sites) + 1]
 
-    found: dict[str, list[torch.Tensor]] = {}
+    found = []
     for index, site in enumerate(sites.sites):
         before = states[index]
         after = at[Tap(site.norm, "input")] if site.norm else states[index + 1]
@@ -158,8 +215,13 @@ def _identities(model: LoadedModel, sites: SiteMap) -> list[Probe]:
             written = written * sites.scale
         # The sum is made in the model's own number format, so that rounding is the same on both sides.
         error = _ratios(after - (before + written), written)
+        error = error.masked_fill(~(before.isfinite() & after.isfinite()).all(dim=-1), math.nan)
         rounding = _ratios(after, written) * torch.finfo(before.dtype).eps
-        found.setdefault(site.site, []).append(torch.stack([error.flatten(), rounding.flatten()]))
+        found.append(torch.stack([error.flatten(), rounding.flatten()]))
+    return found
+
+
+def _judged(found: dict[str, list[torch.Tensor]]) -> list[Probe]:
     statements = {
         "attn": "state before the MLP − state before attention = what attention added",
         "mlp": "next layer's state − state before the MLP = what the MLP added",
@@ -177,6 +239,8 @@ def _identity(site: str, statement: str, measured: torch.Tensor) -> Probe:
     name = f"identity ({site})"
     error, rounding = measured
     telling = (rounding <= _DROWNED) | ((error <= _LIMIT) & (rounding <= 1.0))
+    if bool(error.isnan().any()):
+        return Probe(name, statement, math.inf, _LIMIT, "fail")
     if not bool(telling.any()):
         return Probe(name, statement, float(error.max()), _LIMIT, "unresolved")
     limits = (4 * rounding[telling]).clamp_min(_LIMIT)
@@ -191,7 +255,7 @@ def _parity(model: LoadedModel, sites: SiteMap) -> Probe:
     ours = collect(model.module, taps_of(entering), ids)
     theirs = run(model.module, ids, output_hidden_states=True, return_dict=True).hidden_states
     # Its last entry has gone through the final norm and is no state of the stream.
-    error = max(_relative(a - b, b) for a, b in zip(ours, theirs[: len(ours)], strict=True))
+    error = _worst(*(_relative(a - b, b) for a, b in zip(ours, theirs[: len(ours)], strict=True)))
     return _probe("parity", "states at block inputs = Hugging Face's hidden_states", error, _LIMIT)
 
 
@@ -202,7 +266,7 @@ def _causality(model: LoadedModel, sites: SiteMap) -> Probe:
     changed[0, -1] = (ids[0, -1] + 1) % (int(ids.max()) + 1)
     taps = taps_of(sites.sites)
     pairs = zip(collect(model.module, taps, ids), collect(model.module, taps, changed), strict=True)
-    error = max(_relative((b - a)[:, :-1], a[:, :-1]) for a, b in pairs)
+    error = _worst(*(_relative((b - a)[:, :-1], a[:, :-1]) for a, b in pairs))
     return _probe("causality", "a changed last token moves no earlier state", error, _LIMIT)
 
 
@@ -214,7 +278,7 @@ def _batching(model: LoadedModel, sites: SiteMap) -> Probe:
     error = 0.0
     for row in range(len(ids)):
         alone = collect(model.module, taps, ids[row : row + 1])
-        error = max(error, *(_relative(a[row] - b[0], b[0]) for a, b in zip(together, alone, strict=True)))
+        error = _worst(error, *(_relative(a[row] - b[0], b[0]) for a, b in zip(together, alone, strict=True)))
     return _probe("batching", "states in a batch = states alone", error, _rounding(together[0]))
 
 
@@ -227,5 +291,6 @@ def _padding(model: LoadedModel, sites: SiteMap) -> Probe:
     taps = taps_of(sites.sites)
     padded = collect(model.module, taps, ids, attention_mask=mask)
     alone = collect(model.module, taps, ids[1:, :short])
-    error = max(_relative(a[1, short - 1] - b[0, -1], b[0, -1]) for a, b in zip(padded, alone, strict=True))
+    pairs = zip(padded, alone, strict=True)
+    error = _worst(*(_relative(a[1, short - 1] - b[0, -1], b[0, -1]) for a, b in pairs))
     return _probe("padding", "last state, padded on the right = last state, unpadded", error, _rounding(padded[0]))

@@ -48,7 +48,7 @@ def discover_sites(root: nn.Module, config: Any, input_ids: torch.Tensor) -> Sit
     if len(shapes) > 1:
         raise ModelError(
             f"{type(root).__name__} mixes blocks that add to the stream in different ways, so its layers have "
-            "no common sublayers. Give a map of sites for the layers that should be compared."
+            "no common sublayers: no map of sites can say that, and this model cannot be read yet."
         )
     sites: list[Site] = []
     for layer, block in enumerate(found):
@@ -100,7 +100,9 @@ def _understand(root: nn.Module, path: str, block: nn.Module, input_ids: torch.T
             f"The blocks of {type(root).__name__} ({type(block).__name__}) do not add two writes to a residual "
             f"stream in a way that was recognised. Tried, over the inputs and outputs of {len(seen)} modules of "
             f"{path}: input + first write = mid and mid + second write = output (before or after a norm), and "
-            f"input + both writes = output. Its modules: {children}. Give a map of sites."
+            f"input + both writes = output. Its modules: {children}. Such a block may add one write only, or "
+            "several modules may make one write (attention beside a state-space mixer, experts beside a shared "
+            "MLP) with factors of their own; no map of sites can say that, so this model cannot be read yet."
         )
     return found
 

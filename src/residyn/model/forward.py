@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from residyn.errors import ResourceError
-from residyn.model.hooks import Tap, read, run
+from residyn.model.attached import device_of
+from residyn.model.hooks import Tap, out_of_memory, read, run
 
 
 def last_token_states(root: nn.Module, taps: Sequence[Tap], input_ids: np.ndarray, n_units: int) -> np.ndarray:
@@ -18,7 +19,7 @@ def last_token_states(root: nn.Module, taps: Sequence[Tap], input_ids: np.ndarra
     Only the rows of the last token are copied, inside the hooks, and the pass ends at the last tap. All rows
     have the same length: there is no padding to mistake for a token.
     """
-    ids = torch.from_numpy(np.ascontiguousarray(input_ids, dtype=np.int64)).to(_device_of(root))
+    ids = torch.from_numpy(np.ascontiguousarray(input_ids, dtype=np.int64)).to(device_of(root))
     kept: torch.Tensor | None = None
 
     def keep(index: int, tensor: torch.Tensor) -> None:
@@ -44,11 +45,11 @@ def in_halves_if_needed(
     try:
         return last_token_states(root, taps, input_ids, n_units), False
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        if not out_of_memory(error):
             raise
         if len(input_ids) == 1:
             raise ResourceError(
-                f"One text of {input_ids.shape[1]} tokens does not fit into the memory of {_device_of(root)} "
+                f"One text of {input_ids.shape[1]} tokens does not fit into the memory of {device_of(root)} "
                 "beside the model. Lower --max-tokens, use --dtype bfloat16, or take a device with more memory."
             ) from error
     # Outside the handler, so that the failed pass's tensors, which its traceback holds, are gone.
@@ -57,11 +58,3 @@ def in_halves_if_needed(
     half = len(input_ids) // 2
     parts = [in_halves_if_needed(root, taps, part, n_units)[0] for part in (input_ids[:half], input_ids[half:])]
     return np.concatenate(parts), True
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
-
-
-def _device_of(root: nn.Module) -> torch.device:
-    return next(root.parameters()).device

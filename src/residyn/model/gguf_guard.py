@@ -8,11 +8,13 @@ and the work is bounded by constants. Format: https://github.com/ggml-org/ggml/b
 from __future__ import annotations
 
 import functools
+import math
 import mmap
+import re
 import struct
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from residyn.errors import ModelError
@@ -25,15 +27,35 @@ _SCALARS: Mapping[int, str] = {
 _UINT32, _STRING, _ARRAY = 4, 8, 9
 _DEFAULT_ALIGNMENT = 32
 
-# The largest that published models need, times two or more.
-_MOST_ENTRIES = 65_536
+# The largest that published models need, times two or more. Parsers take milliseconds for an entry, however small.
+_MOST_ENTRIES = 512
 _MOST_TENSORS = 65_536
 _MOST_ARRAY_ELEMENTS = 2_097_152
 _LONGEST_NAME = 65_535
 _LONGEST_STRING = 16 * 1024 * 1024
 _MOST_DIMENSIONS = 4
 _LARGEST_SIZE = 2**24
+# What a parser or a model makes one object each of.
+_LARGEST = {"expert_count": 4_096, "attention.head_count": 65_536, "attention.head_count_kv": 65_536}
 _LARGEST_ALIGNMENT = 65_536
+# Longer arrays are vocabularies; the others say something of each layer, or of each part of a head.
+_LONGEST_KEPT = 4_096
+
+Value = str | int | float | bool | tuple[int | float | bool, ...] | None
+
+
+@dataclass(frozen=True)
+class GgufTensor:
+    """A tensor of a GGUF file: its shape, fastest dimension first, how it is stored, and where in the file."""
+
+    shape: tuple[int, ...]
+    type_name: str
+    offset: int
+    n_bytes: int
+
+    @property
+    def n_elements(self) -> int:
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -41,7 +63,8 @@ class GgufHeader:
     """What a GGUF file says of itself, after every count, length and offset was held against its size.
 
     `tensor_types` counts the tensors of each storage type ("Q4_1": 181, "F32": 61); `n_elements` is the number
-    of weights in all of them.
+    of weights in all of them. `values` holds each entry by its key, an array of numbers as a tuple, and None for
+    an array of strings or of thousands; `tensors` each tensor by its name.
     """
 
     architecture: str
@@ -49,6 +72,13 @@ class GgufHeader:
     n_tensors: int
     n_elements: int
     tensor_types: Mapping[str, int]
+    values: Mapping[str, Value]
+    tensors: Mapping[str, GgufTensor]
+
+    def computing(self) -> dict[str, Value]:
+        """The entries of the file's architecture, which say how it computes, without the architecture's name."""
+        start = f"{self.architecture}."
+        return {key.removeprefix(start): value for key, value in self.values.items() if key.startswith(start)}
 
 
 def check_header(path: Path) -> GgufHeader:
@@ -56,7 +86,8 @@ def check_header(path: Path) -> GgufHeader:
 
     Checked: magic, version (2 or 3, little-endian), the counts of entries and tensors, the length of every
     string and array, no array within an array, names unique and in UTF-8, sizes of the architecture in sane
-    bounds, alignment, and each tensor's type, dimensions and place in the file, none overlapping another.
+    bounds, no number that is not finite among them, alignment, each tensor's type, dimensions and place in the
+    file, none overlapping another, no layer beyond the last, and that it is one whole model.
     Raises ModelError, saying at which byte what was wrong.
     """
     try:
@@ -144,14 +175,6 @@ class _Cursor:
         raise _Refusal(self.offset, f"the strings of {what} end after the file does")
 
 
-@dataclass(frozen=True)
-class _Tensor:
-    start: int
-    n_bytes: int
-    n_elements: int
-    type_name: str
-
-
 def _read(cursor: _Cursor) -> GgufHeader:
     if (magic := cursor.blob[:4]) != _MAGIC:
         raise _Refusal(0, f"it starts with {magic!r}, not with {_MAGIC!r}")
@@ -170,22 +193,26 @@ def _read(cursor: _Cursor) -> GgufHeader:
     architecture = values.get("general.architecture")
     if not isinstance(architecture, str) or not architecture:
         raise _Refusal(24, "it does not name its architecture (general.architecture)")
+    _check_whole(values)
     _check_sizes(values, architecture, n_tensors)
     if not isinstance(alignment, int) or not 0 < alignment <= _LARGEST_ALIGNMENT or alignment & (alignment - 1):
         raise _Refusal(24, f"its alignment is {alignment!r}; a power of two up to {_LARGEST_ALIGNMENT} was wanted")
     tensors = _tensors(cursor, n_tensors, alignment)
+    _check_layers(tensors, values.get(f"{architecture}.block_count"))
     return GgufHeader(
         architecture=architecture,
         version=version,
         n_tensors=n_tensors,
-        n_elements=sum(tensor.n_elements for tensor in tensors),
-        tensor_types=dict(Counter(tensor.type_name for tensor in tensors).most_common()),
+        n_elements=sum(tensor.n_elements for tensor in tensors.values()),
+        tensor_types=dict(Counter(tensor.type_name for tensor in tensors.values()).most_common()),
+        values=values,
+        tensors=tensors,
     )
 
 
-def _metadata(cursor: _Cursor, n_entries: int) -> dict[str, str | int | float | None]:
-    """Every scalar and string by its key; None for an array, which is only walked over."""
-    values: dict[str, str | int | float | None] = {}
+def _metadata(cursor: _Cursor, n_entries: int) -> dict[str, Value]:
+    """Every entry by its key; None for an array of strings or of thousands, which is only walked over."""
+    values: dict[str, Value] = {}
     elements = 0
     for _ in range(n_entries):
         start = cursor.offset
@@ -194,8 +221,8 @@ def _metadata(cursor: _Cursor, n_entries: int) -> dict[str, str | int | float | 
             raise _Refusal(start, f"the metadata key {key[:80]!r} is empty, reserved or there twice")
         kind = int(cursor.number("<I", f"the type of {key[:80]!r}"))
         if kind == _ARRAY:
-            elements += _skip_array(cursor, key[:80], _MOST_ARRAY_ELEMENTS - elements)
-            values[key] = None
+            n, values[key] = _array(cursor, key[:80], _MOST_ARRAY_ELEMENTS - elements)
+            elements += n
         elif kind == _STRING:
             values[key] = cursor.string(f"the value of {key[:80]!r}")
         elif kind in _SCALARS:
@@ -207,7 +234,8 @@ def _metadata(cursor: _Cursor, n_entries: int) -> dict[str, str | int | float | 
     return values
 
 
-def _skip_array(cursor: _Cursor, key: str, most: int) -> int:
+def _array(cursor: _Cursor, key: str, most: int) -> tuple[int, Value]:
+    """The length of an array, and its numbers where they are few."""
     start = cursor.offset
     kind = int(cursor.number("<I", f"the element type of {key!r}"))
     if kind == _ARRAY:
@@ -216,45 +244,76 @@ def _skip_array(cursor: _Cursor, key: str, most: int) -> int:
         raise _Refusal(start, f"the elements of {key!r} are of type {kind}, which GGUF does not have")
     width = 8 if kind == _STRING else struct.calcsize(_SCALARS[kind])
     n = cursor.count("<Q", f"the length of the array {key!r}", most, each=width)
-    if kind != _STRING:
-        cursor.skip(n * width, f"the array {key!r}")
-        return n
-    cursor.skip_strings(n, repr(key))
-    return n
+    if kind == _STRING:
+        cursor.skip_strings(n, repr(key))
+        return n, None
+    first = cursor.offset
+    cursor.skip(n * width, f"the array {key!r}")
+    if n > _LONGEST_KEPT:
+        return n, None
+    return n, struct.unpack_from(f"<{n}{_SCALARS[kind][1]}", cursor.blob, first)
 
 
-def _check_sizes(values: Mapping[str, str | int | float | None], architecture: str, n_tensors: int) -> None:
-    """Refuse sizes for which a model would be built that is larger than anything the file can fill."""
+def _check_whole(values: Mapping[str, Value]) -> None:
+    """Refuse what is no model by itself: an adapter, a projector, a part of a model in several files."""
+    kind = values.get("general.type", "model")
+    if kind != "model":
+        raise _Refusal(24, f"it holds a part of another kind (general.type is {str(kind)[:40]!r}), not a model")
+    parts = values.get("split.count", 0)
+    if isinstance(parts, int) and parts > 1:
+        raise _Refusal(24, f"it is one of {parts} parts of a model; join them with llama-gguf-split --merge")
+
+
+def _check_sizes(values: Mapping[str, Value], architecture: str, n_tensors: int) -> None:
+    """Refuse sizes for which a model would be built that is larger than anything the file can fill.
+
+    And numbers that are not finite: with one, every state would be none.
+    """
     for key, value in values.items():
-        if not key.startswith(f"{architecture}.") or not isinstance(value, int):
+        if not key.startswith(f"{architecture}."):
             continue
-        most = n_tensors if key == f"{architecture}.block_count" else _LARGEST_SIZE
-        if not 0 <= value <= most:
-            raise _Refusal(24, f"{key[:80]!r} is {value}; 0 to {most} was expected of a file of this size")
+        name = key.removeprefix(f"{architecture}.")
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, float) and not math.isfinite(number):
+                raise _Refusal(24, f"{key[:80]!r} is {number}; a finite number was wanted")
+            most = n_tensors if name == "block_count" else _LARGEST.get(name, _LARGEST_SIZE)
+            if isinstance(number, int) and not (0 <= number <= most or isinstance(value, tuple)):
+                raise _Refusal(24, f"{key[:80]!r} is {number}; 0 to {most} was expected of a file of this size")
 
 
-def _tensors(cursor: _Cursor, n_tensors: int, alignment: int) -> list[_Tensor]:
-    names: set[str] = set()
-    tensors: list[_Tensor] = []
+def _check_layers(tensors: Mapping[str, GgufTensor], depth: Value) -> None:
+    """Refuse layers beyond those that the header counts: they would be left out."""
+    if not isinstance(depth, int):
+        return
+    beyond = [
+        name for name in tensors if (found := re.match(r"blk\.(\d{1,9})\.", name)) and int(found[1]) >= depth
+    ]
+    if beyond:
+        raise _Refusal(
+            24, f"it holds {len(beyond)} tensors of layers beyond its {depth} ({beyond[0][:80]}), wrongly left out"
+        )
+
+
+def _tensors(cursor: _Cursor, n_tensors: int, alignment: int) -> dict[str, GgufTensor]:
+    tensors: dict[str, GgufTensor] = {}
     for _ in range(n_tensors):
         start = cursor.offset
         name = cursor.string("a tensor's name", _LONGEST_NAME)
-        if not name or name in names:
+        if not name or name in tensors:
             raise _Refusal(start, f"the tensor name {name[:80]!r} is empty or there twice")
-        names.add(name)
-        tensors.append(_tensor(cursor, name[:80], alignment))
+        tensors[name] = _tensor(cursor, name[:80], alignment)
     data = cursor.offset + -cursor.offset % alignment
     end = 0
-    for tensor in sorted(tensors, key=lambda tensor: tensor.start):
-        if tensor.start < end:
-            raise _Refusal(data + tensor.start, "two tensors share the same bytes")
-        end = tensor.start + tensor.n_bytes
+    for tensor in sorted(tensors.values(), key=lambda tensor: tensor.offset):
+        if tensor.offset < end:
+            raise _Refusal(data + tensor.offset, "two tensors share the same bytes")
+        end = tensor.offset + tensor.n_bytes
         if data + end > cursor.size:
-            raise _Refusal(data + tensor.start, f"a tensor of {tensor.n_bytes} bytes ends after the file does")
-    return tensors
+            raise _Refusal(data + tensor.offset, f"a tensor of {tensor.n_bytes} bytes ends after the file does")
+    return {name: replace(tensor, offset=data + tensor.offset) for name, tensor in tensors.items()}
 
 
-def _tensor(cursor: _Cursor, name: str, alignment: int) -> _Tensor:
+def _tensor(cursor: _Cursor, name: str, alignment: int) -> GgufTensor:
     start = cursor.offset
     n_dimensions = cursor.count("<I", f"the count of dimensions of {name!r}", _MOST_DIMENSIONS, each=8)
     shape = [int(cursor.number("<Q", f"a dimension of {name!r}")) for _ in range(n_dimensions)]
@@ -271,7 +330,7 @@ def _tensor(cursor: _Cursor, name: str, alignment: int) -> _Tensor:
     if offset % alignment:
         raise _Refusal(start, f"the tensor {name!r} starts at {offset}, off the alignment of {alignment}")
     n_bytes = n_elements // block * block_bytes
-    return _Tensor(offset, n_bytes, n_elements, type_name)
+    return GgufTensor(tuple(shape), type_name, offset, n_bytes)
 
 
 @functools.cache

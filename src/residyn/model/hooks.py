@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import nn
 
-from residyn.errors import ModelError
+from residyn.errors import ModelError, ResidynError
 
 End = Literal["input", "output"]
 
@@ -174,6 +174,35 @@ def run(root: nn.Module, input_ids: torch.Tensor, **kwargs: Any) -> Any:
         return root(input_ids=input_ids, **{"use_cache": False, **kwargs})
     except _PassIsDone:
         return None
+    except ResidynError:
+        raise
+    except Exception as error:
+        if out_of_memory(error) or _is_ours(error):
+            raise
+        raise ForwardError(
+            f"The forward pass of {type(root).__name__} failed, in code that is not residyn's "
+            f"({type(error).__name__}: {' '.join(str(error).split())[:300]}). The model, its config or "
+            "code, or a hook on it cannot run these tokens: try the model by itself on the same text."
+        ) from error
+
+
+class ForwardError(ModelError):
+    """The model's own code failed in a forward pass; what it raised is the cause."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch says that memory ran out."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether an error was raised by what residyn does inside the pass, and not by the model."""
+    step = error.__traceback__.tb_next if error.__traceback__ else None
+    while step is not None:
+        if str(step.tb_frame.f_globals.get("__name__", "")).startswith("residyn."):
+            return True
+        step = step.tb_next
+    return False
 
 
 def collect(root: nn.Module, taps: Sequence[Tap], input_ids: torch.Tensor, **kwargs: Any) -> list[torch.Tensor]:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from residyn.errors import ModelError, ResourceError
+from residyn.model.gguf_guard import check_header
 from residyn.model.loading import conversion, load_model
 
 IDS = torch.tensor([[5, 9, 40, 7]])
@@ -23,7 +24,7 @@ def cache(tmp_path, monkeypatch):
 def test_the_converted_model_is_bit_identical_to_the_one_read_from_gguf(gguf_file, capfd):
     loaded = load_model(gguf_file)
     assert capfd.readouterr() == ("", "")
-    direct = conversion.read_gguf(gguf_file)
+    direct = conversion.read_gguf(gguf_file, check_header(gguf_file))
     theirs = direct.state_dict()
     assert loaded.module.state_dict().keys() == theirs.keys()
     assert all(torch.equal(tensor, theirs[name]) for name, tensor in loaded.module.state_dict().items())
@@ -84,7 +85,7 @@ def test_another_process_that_was_first_is_believed(gguf_file, cache):
 
 def test_a_crafted_file_never_reaches_a_parser(gguf_file, monkeypatch):
     reached = []
-    monkeypatch.setattr(conversion, "read_gguf", reached.append)
+    monkeypatch.setattr(conversion, "read_gguf", lambda path, _: reached.append(path))
     content = gguf_file.read_bytes()
     gguf_file.write_bytes(content[:16] + struct.pack("<Q", 2**62) + content[24:])
     with pytest.raises(ModelError, match="not a GGUF file that can be read safely"):

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, Gemma3Config, Gemma3ForConditionalGeneration
 
 import residyn as rd
 from families import FAMILIES, spelling_tokenizer
 from residyn.errors import DataError
-from residyn.model.loading import language_model
+from residyn.model.loading import language_model, load_model
 
 IDS = torch.tensor([[5, 17, 8, 40]])
 
@@ -100,3 +100,33 @@ def test_a_head_that_is_not_finite_is_refused(tmp_path):
     loaded = rd.load_model(saved(model, tmp_path))
     with pytest.raises(DataError, match=r"lm_head\.weight, in the model's head"):
         language_model(loaded)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("text_says", [True, False])
+def test_a_model_that_also_reads_images_ties_its_head_as_the_whole_says(tied, text_says, tmp_path, tokenizer):
+    """transformers obeys the whole model's config, which that of its text tower may contradict."""
+    sizes = {
+        "vocab_size": 96, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 64,
+    }  # fmt: skip
+    sight = {
+        "model_type": "siglip_vision_model", "image_size": 28, "patch_size": 14, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "hidden_size": 16, "intermediate_size": 24,
+    }  # fmt: skip
+    config = Gemma3Config(text_config=sizes, vision_config=sight, mm_tokens_per_image=4)
+    config.tie_word_embeddings, config.text_config.tie_word_embeddings = tied, text_says
+    torch.manual_seed(0)
+    model = Gemma3ForConditionalGeneration(config).float().eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    model.save_pretrained(tmp_path / "vlm")
+    tokenizer.save_pretrained(tmp_path / "vlm")
+    saved = Gemma3ForConditionalGeneration.from_pretrained(tmp_path / "vlm").float().eval()
+    ids = torch.tensor([[5, 9, 40, 7]])
+    for loaded, whole in ((load_model(tmp_path / "vlm"), saved), (load_model(model, tokenizer), model)):
+        head, reason = language_model(loaded)
+        assert head is not None, reason
+        with torch.no_grad():
+            assert torch.allclose(head(ids).logits, whole(input_ids=ids).logits, atol=1e-5)

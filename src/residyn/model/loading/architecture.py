@@ -98,29 +98,37 @@ def check_causal(name: str, config: PreTrainedConfig, *, own_code: bool = False)
         raise ModelError(f"{name} ({model_type}) has no causal language model in transformers. {wanted}")
 
 
-def check_size(name: str, config: PreTrainedConfig, contents: Contents, *, trust_remote_code: bool) -> None:
+def check_size(
+    name: str,
+    config: PreTrainedConfig,
+    contents: Contents,
+    *,
+    trust_remote_code: bool,
+    stated_in: str = "config.json",
+) -> None:
     """Refuse a config that describes a model far larger than its weights, before memory is asked for.
 
-    Tensors that a checkpoint lacks are filled at random, at the size the config states.
+    Tensors that a checkpoint lacks are filled at random, at the size the config states, which stands in
+    `stated_in` of the model.
     """
     depth = getattr(_text_config(config), "num_hidden_layers", 0)
     if contents.n_tensors is not None and depth > contents.n_tensors:
         raise ModelError(
-            f"config.json of {name} describes {depth:,} layers, and its weights hold {contents.n_tensors:,} "
-            "tensors in all. The config belongs to another model."
+            f"The {stated_in} of {name} describes {depth:,} layers, and its weights hold {contents.n_tensors:,} "
+            "tensors in all. It belongs to another model."
         )
     with quiet(), torch.device("meta"):
         try:
             empty = AutoModel.from_config(config, trust_remote_code=trust_remote_code)
         except Exception as error:
-            raise ModelError(f"No model can be built from config.json of {name} ({said(error)}).") from error
+            raise ModelError(f"No model can be built from the {stated_in} of {name} ({said(error)}).") from error
     described = sum(tensor.numel() for tensor in (*empty.parameters(), *empty.buffers()))
     # Packed weights hold up to eight to an element; buffers, such as masks and rotation tables, are not stored.
     packing = 16 if getattr(config, "quantization_config", None) else 2
     if described > packing * contents.n_elements + 2**24:
         raise ModelError(
-            f"config.json of {name} describes a model of {described:,} weights, and its files hold "
-            f"{contents.n_elements:,}. The config belongs to another model, or weight files are missing."
+            f"The {stated_in} of {name} describes a model of {described:,} weights, and its files hold "
+            f"{contents.n_elements:,}. It belongs to another model, or weight files are missing."
         )
 
 

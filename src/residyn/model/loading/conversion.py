@@ -18,19 +18,20 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from residyn.errors import ModelError, ResourceError
 from residyn.model.assets import cache_dir
 from residyn.model.gguf_guard import GgufHeader, check_header
-from residyn.model.loading.architecture import check_causal
-from residyn.model.loading.checkpoint import hash_files, list_folder
+from residyn.model.loading import gguf_config
+from residyn.model.loading.architecture import check_causal, check_size
+from residyn.model.loading.checkpoint import Contents, hash_files, list_folder
 from residyn.model.loading.placement import available_memory
 from residyn.model.loading.pretrained import check_report
 from residyn.model.loading.quiet import quiet, quiet_module, said
 from residyn.store.workshop import workshop_in
 
-FORMAT = 1
+FORMAT = 2
 _LEDGER = "residyn.json"
 _PLAIN_TYPES = frozenset({"F32", "F16", "BF16", "F64"})
 
@@ -75,10 +76,12 @@ def convert(path: Path, *, progress: Callable[[str], None] | None = None) -> Con
     return found
 
 
-def read_gguf(path: Path) -> PreTrainedModel:
+def read_gguf(path: Path, header: GgufHeader) -> PreTrainedModel:
     """The base model of a checked GGUF file, dequantised to float32, as transformers reads it.
 
-    Raises ModelError where it cannot, or where tensors are missing.
+    What transformers drops of the file is put into the config, and the model that was built is held against the
+    header. Raises ModelError where it cannot be read, where the header describes more than the file can fill,
+    where tensors are missing, or where the header says what cannot be put into the model.
     """
     options: dict[str, Any] = {}
     # Left to itself, transformers keeps blocks packed where the package `kernels` is installed, and fetches
@@ -91,8 +94,12 @@ def read_gguf(path: Path) -> PreTrainedModel:
         except Exception as error:
             raise _unreadable(path, error) from error
         check_causal(path.name, config)
+        gguf_config.complete_config(path, header, config)
+        size = Contents(header.n_tensors, header.n_elements, path.stat().st_size, None)
+        check_size(path.name, config, size, trust_remote_code=False, stated_in="header")
         try:
-            model, report = AutoModel.from_pretrained(
+            # Of some families only the model with its head has names that GGUF's can be mapped to.
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
                 path.parent,
                 gguf_file=path.name,
                 config=config,
@@ -105,7 +112,10 @@ def read_gguf(path: Path) -> PreTrainedModel:
             )
         except Exception as error:
             raise _unreadable(path, error) from error
+    whole, report = loaded
+    model = whole.base_model
     check_report(path.name, model.config, report)
+    gguf_config.check_model(path, header, model)
     return model
 
 
@@ -117,7 +127,7 @@ def _unreadable(path: Path, error: Exception) -> ModelError:
 
 
 def _write(path: Path, header: GgufHeader, folder: Path) -> None:
-    model = read_gguf(path)
+    model = read_gguf(path, header)
     with quiet():
         try:
             tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, local_files_only=True)

@@ -55,9 +55,12 @@ def _assemble(base: PreTrainedModel, source: HeadSource) -> PreTrainedModel:
     kind: Any = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(base.config), None)
     if kind is None:
         raise _NoHead(f"transformers has no causal language model of the type {base.config.model_type!r}")
+    tied = _is_tied(base, source)
+    config: Any = copy.deepcopy(base.config)
+    config.tie_word_embeddings = tied
     try:
         with quiet(), torch.device("meta"):
-            whole = kind(copy.deepcopy(base.config))
+            whole = kind(config)
     except Exception as error:
         raise _NoHead(f"{kind.__name__} cannot be built from the model's config ({said(error)})") from error
     if type(getattr(whole, whole.base_model_prefix, None)) is not type(base):
@@ -66,10 +69,22 @@ def _assemble(base: PreTrainedModel, source: HeadSource) -> PreTrainedModel:
     whole.eval().requires_grad_(False)
     logits: Any = whole.get_output_embeddings()
     embedding: Any = base.get_input_embeddings()
-    if getattr(base.config, "tie_word_embeddings", False) and isinstance(logits, nn.Linear):
+    if tied and isinstance(logits, nn.Linear):
         logits.weight = embedding.weight
     _fill(whole, base, source)
     return whole
+
+
+def _is_tied(base: PreTrainedModel, source: HeadSource) -> bool:
+    """Whether the head is the embedding: as the whole model has it, else as the base model's config says."""
+    embedding, head = base.get_input_embeddings(), None
+    if source.owner is not None:
+        head = source.owner.get_output_embeddings()
+    if head is not None:
+        return getattr(head, "weight", None) is getattr(embedding, "weight", None)
+    if source.tied is not None:
+        return source.tied
+    return bool(getattr(base.config, "tie_word_embeddings", False))
 
 
 def _fill(whole: PreTrainedModel, base: PreTrainedModel, source: HeadSource) -> None:

@@ -113,7 +113,7 @@ def load_model(
         model_type=str(module.config.model_type),
         quantization=quantization,
         warnings=(*placement.warnings, *warnings),
-        head=HeadSource(folder=folder),
+        head=HeadSource(folder=folder, tied=getattr(config, "tie_word_embeddings", None)),
     )
 
 

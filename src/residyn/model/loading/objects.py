@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from residyn.errors import ModelError, UsageError
+from residyn.errors import UsageError
+from residyn.model.attached import device_of, own_hooks
 from residyn.model.loading.architecture import check_causal, context_of, quantization_of, text_decoder
+from residyn.model.loading.identity import identity_of
+from residyn.model.loading.offloaded import is_offloaded, weights_of
 from residyn.model.loading.placement import FLOAT16_WARNING
 from residyn.model.loading.pretrained import check_finite
 from residyn.model.loading.record import HeadSource, LoadedModel
@@ -25,11 +27,12 @@ def wrap(
 
     Nothing about the model is changed: neither its mode, its device and dtype, nor its config. A model in
     training mode is therefore refused, because dropout would make its states random; `model.eval()` before and
-    `model.train()` after are the user's to call. Weights are hashed, so that two states of one model in
-    training are told apart.
+    `model.train()` after are the user's to call. What decides the states is hashed (`identity_of`), so that two
+    states of one model in training, or two adapters on it, are told apart. Weights that accelerate offloads are
+    read where they are kept.
 
     Raises UsageError for what is no transformers model, a missing tokenizer or training mode, ModelError for
-    encoders and encoder–decoders, DataError for weights that are not finite.
+    encoders and encoder–decoders and for weights that are nowhere, DataError for weights that are not finite.
     """
     if not isinstance(model, PreTrainedModel):
         raise UsageError(
@@ -47,12 +50,10 @@ def wrap(
             f"{name} is in training mode ({training or 'the whole model'}), in which dropout may make its states "
             "random. Call model.eval() first, and model.train() afterwards; residyn does not change your model."
         )
-    first = next(module.parameters())
-    if first.is_meta:
-        raise ModelError(f"{name} has no weights in memory (they are on the meta device). Load them first.")
+    first = next((one for one in module.parameters() if not one.is_meta), next(module.parameters()))
     if progress:
         progress(f"checking the weights of {name}")
-    check_finite(name, module, first.dtype)
+    check_finite(name, weights_of(name, module), first.dtype)
     config = module.config
     quantization = quantization_of(model.config)
     warnings = []
@@ -60,19 +61,24 @@ def wrap(
         warnings.append(FLOAT16_WARNING)
     if quantization:
         warnings.append(f"the weights are quantised ({quantization}): the states are those of the quantised model")
-    devices = sorted({str(parameter.device) for parameter in module.parameters()})
+    devices = sorted({str(parameter.device) for parameter in module.parameters() if not parameter.is_meta})
     if len(devices) > 1:
         warnings.append(f"the weights are spread over {', '.join(devices)}")
+    if is_offloaded(module):
+        warnings.append("a part of the weights is offloaded, and fetched for each pass: that is slow")
+    if hooked := own_hooks(module):
+        shown = ", ".join(path or "the model" for path in list(hooked)[:3])
+        warnings.append(f"hooks of your own are on {shown}: the states are those of the model with them")
     return LoadedModel(
         module=module,
         tokenizer=tokenizer,
         name=name,
         source="object",
         revision=None,
-        files={"parameters": hash_parameters(module), "tokenizer": hash_tokenizer(tokenizer)},
+        files={**identity_of(name, module), "tokenizer": hash_tokenizer(tokenizer)},
         dtype=first.dtype,
         dtype_reason="as the model was given",
-        device=first.device,
+        device=device_of(module),
         device_reason="as the model was given",
         attention=str(config._attn_implementation),
         context=context_of(config),
@@ -83,16 +89,6 @@ def wrap(
         warnings=tuple(warnings),
         head=HeadSource(owner=model),
     )
-
-
-def hash_parameters(module: nn.Module) -> str:
-    """sha256 over the names, formats, shapes and bytes of all parameters, in the order of their names."""
-    digest = hashlib.sha256()
-    for name, parameter in sorted(module.named_parameters()):
-        values = parameter.detach().to("cpu").contiguous()
-        digest.update(json.dumps([name, str(values.dtype), list(values.shape)]).encode())
-        digest.update(values.flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 def hash_tokenizer(tokenizer: Any) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from transformers import AutoModel, AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from residyn.errors import DataError, ModelError, ResourceError
@@ -69,7 +68,7 @@ def read_module(
             raise ModelError(f"{name} cannot be loaded ({said(error)}).") from error
     warnings = check_report(name, model.config, report)
     module = text_decoder(model)
-    check_finite(name, module, placement.dtype)
+    check_finite(name, module.named_parameters(), placement.dtype)
     module.config.use_cache = False
     module.eval().requires_grad_(False)
     return module, warnings
@@ -104,9 +103,9 @@ def check_report(name: str, config: PreTrainedConfig, report: dict[str, Any]) ->
     return []
 
 
-def check_finite(name: str, module: nn.Module, dtype: torch.dtype) -> None:
+def check_finite(name: str, weights: Iterable[tuple[str, torch.Tensor]], dtype: torch.dtype) -> None:
     """Raise DataError, naming the first tensor, where a weight is NaN or infinite."""
-    for key, parameter in module.named_parameters():
+    for key, parameter in weights:
         if not parameter.is_floating_point() or parameter.numel() == 0 or parameter.is_meta:
             continue
         values = parameter.detach()

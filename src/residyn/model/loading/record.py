@@ -15,10 +15,15 @@ Source = Literal["hub", "folder", "gguf", "builtin", "object", "untrained", "per
 
 @dataclass(frozen=True, eq=False)
 class HeadSource:
-    """Where a base model's head is to be had: in the user's own model in memory, or in a folder's safetensors."""
+    """Where a base model's head is to be had: in the user's own model in memory, or in a folder's safetensors.
+
+    `tied` is whether the whole model ties it to the embedding, which a part that reads text may contradict; None
+    where the base model's own config says so.
+    """
 
     owner: PreTrainedModel | None = None
     folder: Path | None = None
+    tied: bool | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,14 +18,13 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from residyn.errors import ModelError, ResourceError, UsageError
+from residyn.model.loading.identity import BESIDE
 from residyn.model.loading.objects import hash_tokenizer
 from residyn.model.loading.placement import Need, Wish, place
 from residyn.model.loading.quiet import quiet, said
 from residyn.model.loading.record import HeadSource, LoadedModel
 
 _LARGEST_SEED = 2**63 - 1
-# What a config holds beside the network: its own history, and what the record states for itself.
-_BESIDE = ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache")
 # Warnings of loading that are about the trained weights, and say nothing of others.
 _OF_WEIGHTS = re.compile(r"the weights |\d+ stored tensors ")
 # The fields in which configs keep the spread of fresh weights, in the order in which transformers looks.
@@ -194,7 +193,7 @@ def _tensors(module: torch.nn.Module) -> list[tuple[str, torch.Tensor]]:
 
 
 def _files(plan: _Plan, seed: int, model: LoadedModel) -> dict[str, str]:
-    config = {key: value for key, value in plan.config.to_dict().items() if key not in _BESIDE}
+    config = {key: value for key, value in plan.config.to_dict().items() if key not in BESIDE}
     text = json.dumps({"class": plan.kind.__name__, "config": config}, sort_keys=True, default=str)
     return {
         "config": hashlib.sha256(text.encode()).hexdigest(),

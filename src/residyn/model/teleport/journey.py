@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from residyn.errors import ResourceError
+from residyn.model import hooks
 from residyn.model.teleport import shared, whole
 from residyn.model.teleport.flight import Flight, Task
 from residyn.model.teleport.job import Job
@@ -54,7 +55,7 @@ def travel(job: Job, host: int, report: Report) -> Travelled:
     try:
         return _travel(job, host, report)
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if not shared.out_of_memory(error):
+        if not hooks.out_of_memory(error):
             raise
         raise ResourceError(
             f"Memory ran out in the teleports of host {host} ({job.hosts.samples[host].n_tokens} tokens). Give a "

@@ -81,7 +81,7 @@ def start(root: nn.Module, sites: SiteMap, ids: torch.Tensor, attention: str) ->
                 hooks.run(root, ids, use_cache=True, **{_cache_argument(root): cache})
             prefix, reason = _prefix(cache, n_prefix), ""
         except (RuntimeError, TypeError, ValueError, AttributeError, IndexError, Unsuited) as error:
-            if out_of_memory(error):
+            if hooks.out_of_memory(error):
                 raise
             prefix, reason = None, str(error) if isinstance(error, Unsuited) else _said(error)
     if prefix is None:
@@ -122,8 +122,8 @@ def fly(
         ):
             run_by = whole or root
             output = hooks.run(run_by, last, use_cache=True, **{_cache_argument(run_by): begun.prefix})
-    except (RuntimeError, TypeError, ValueError, AttributeError, IndexError) as error:
-        if out_of_memory(error):
+    except (hooks.ForwardError, RuntimeError, TypeError, ValueError, AttributeError, IndexError) as error:
+        if hooks.out_of_memory(error):
             raise
         raise Unsuited(_said(error)) from error
     return flight, output.logits.reshape(task.n_rows, -1) if whole else None
@@ -181,11 +181,6 @@ def _stretched(bias: torch.Tensor, n_prefix: int, n_rows: int) -> torch.Tensor:
 def _rows(tensor: torch.Tensor) -> torch.Tensor:
     """Rows lie along the tokens of one sequence; some modules have batch and token in one dimension."""
     return tensor if tensor.dim() == 2 else tensor[0]
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error of torch says that memory ran out."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
 def _said(error: Exception) -> str:

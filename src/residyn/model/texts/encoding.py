@@ -122,14 +122,26 @@ def _begins_with_bos(encoder: Encoder, text: str) -> bool:
 
 
 def _call(tokenizer: Any, texts: Sequence[str], *, special: bool, **options: bool) -> list[list[int]]:
-    batch = tokenizer(
-        list(texts),
-        add_special_tokens=special,
-        return_attention_mask=False,
-        return_token_type_ids=False,
-        verbose=False,
-        **options,
-    )
+    try:
+        batch = tokenizer(
+            list(texts),
+            add_special_tokens=special,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            verbose=False,
+            **options,
+        )
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:  # what panics in Rust is no Exception
+        if not (isinstance(error, Exception) or type(error).__name__ == "PanicException"):
+            raise
+        told = " ".join(str(error).split())[:300]
+        raise ModelError(
+            f"The tokenizer ({type(tokenizer).__name__}) failed on {len(texts)} texts, the first of which begins with "
+            f"{texts[0][:40]!r} ({type(error).__name__}: {told}). Try the tokenizer by itself on them; "
+            "leave out what it cannot read, or give another one with tokenizer=."
+        ) from error
     return [list(ids) for ids in batch["input_ids"]]
 
 
@@ -158,6 +170,6 @@ def _splits_special(tokenizer: Any, strings: list[str]) -> bool:
         return False
     try:
         spelt = _call(tokenizer, probes, special=False, split_special_tokens=True)
-    except (TypeError, ValueError, NotImplementedError):
+    except ModelError:
         return False
     return all(ids != [tokenizer.convert_tokens_to_ids(s)] for s, ids in zip(probes, spelt, strict=True))
