@@ -468,7 +468,7 @@ def test_what_controls_do(verdicts):
     assert "Lost with texts cut at a random token (" in said[3]
     first, second, third = controls_of(verdicts, "F")
     assert first.startswith("Claim 9 is undecided. Of claim 9, this is undecided: rise of velocity")
-    assert second.startswith("Of claim 9, this is undecided: share of that rise in the first third")
+    assert second.startswith("Of claim 9, this is undecided: share of velocity's rise in the first third")
     assert "null" not in first
     assert "Under its null" in third
     assert controls_of(verdicts, "A") == controls_of(None, "C") == ()

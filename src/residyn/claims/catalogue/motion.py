@@ -35,7 +35,7 @@ CLAIM_9 = Claim(
         ),
         Criterion(
             name="velocity_early",
-            statistic="share of that rise in the first third of the depth",
+            statistic="share of velocity's rise in the first third of the depth",
             needs=("velocity",),
             compute=share_of_rise("velocity", 0),
             threshold=1 / 6,
@@ -44,7 +44,7 @@ CLAIM_9 = Claim(
         ),
         Criterion(
             name="velocity_late",
-            statistic="share of that rise in the last third of the depth",
+            statistic="share of velocity's rise in the last third of the depth",
             needs=("velocity",),
             compute=share_of_rise("velocity", 2),
             threshold=0.5,

@@ -54,7 +54,7 @@ CLAIM_13 = Claim(
         ),
         Criterion(
             name="straightness_beyond_walk",
-            statistic="distance of that straightness from a random walk's with the same steps",
+            statistic="distance of the mean path's straightness from a random walk's with its steps",
             needs=("mean_path_straightness", *_WALK),
             compute=apart_of("mean_path_straightness", "mean_path_walk_straightness"),
             threshold=LEAST,
@@ -70,7 +70,7 @@ CLAIM_13 = Claim(
         ),
         Criterion(
             name="offset_beyond_walk",
-            statistic="distance of that offset from such a walk's",
+            statistic="distance of the mean MLP states' offset from a random walk's with the mean path's steps",
             needs=("mean_path_offset", *_WALK),
             compute=apart_of("mean_path_offset", "mean_path_walk_offset"),
             threshold=LEAST,

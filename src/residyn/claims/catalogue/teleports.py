@@ -42,11 +42,11 @@ def _back(places: str, said: str) -> tuple[Criterion, Criterion]:
     )
 
 
-def _more_than(places: str, others: str, said: str) -> Criterion:
+def _more_than(places: str, others: str, said: tuple[str, str]) -> Criterion:
     """That more comes back at some places than at others."""
     return Criterion(
         name=f"rho_{places}_{others}",
-        statistic=f"same ρ minus the smallest {said}",
+        statistic=f"largest ρ {said[0]} minus the smallest {said[1]}",
         needs=(f"rho_{places}", f"rho_{others}"),
         compute=largest_of(f"rho_{places}", f"rho_{others}"),
         threshold=-LEAST,
@@ -62,7 +62,7 @@ CLAIM_14_CCN = Claim(
     panel="L",
     criteria=(
         *_back("early", "in the first third of the depth"),
-        _more_than("early", "late", "in the last third"),
+        _more_than("early", "late", ("in the first third", "in the last third")),
     ),
     imitations=(ISOTROPIC, UNTRAINED),
     of="teleports",
@@ -75,7 +75,7 @@ CLAIM_14_ARXIV = Claim(
     panel="L",
     criteria=(
         *_back("inner", "at the places in between"),
-        _more_than("inner", "ends", "at the first and the last"),
+        _more_than("inner", "ends", ("at the places in between", "at the first and the last")),
     ),
     imitations=(ISOTROPIC, UNTRAINED),
     of="teleports",
