@@ -60,7 +60,7 @@ def test_results_that_were_damaged_are_made_again(residyn, copied, file):
 def test_what_residyn_did_not_write_is_never_written_over(residyn, copied):
     path = copied / "results.zarr"
     record = json.loads((path / "zarr.json").read_text())
-    for attributes in ({}, {**record["attributes"], "residyn_format_version": 99}):
+    for attributes in ({"mine": 1}, {**record["attributes"], "residyn_format_version": 99}):
         (path / "zarr.json").write_text(json.dumps({**record, "attributes": attributes}))
         before = (path / "zarr.json").read_bytes()
         assert residyn("analyze", copied, "-q")[0] == 5

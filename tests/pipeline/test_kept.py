@@ -42,7 +42,7 @@ def then_die(self, *given, **options):
     commit(self, *given, **options)
     os.kill(os.getpid(), signal.SIGKILL)
 writer.Writer.commit = then_die
-capture(Path(sys.argv[1]), sys.argv[2], CaptureSettings(texts=sys.argv[3], min_chars=0, on_nonfinite="drop"))
+capture(Path(sys.argv[1]), sys.argv[2], CaptureSettings(texts=sys.argv[3], n=40, min_chars=0, on_nonfinite="drop"))
 """
 
 
@@ -76,7 +76,7 @@ def test_dropped_samples_are_told_by_whoever_finds_the_run_complete(asked, tmp_p
         states[0, 0, 0] = np.nan
         return states, halved
 
-    settings = CaptureSettings(texts=texts, min_chars=0, on_nonfinite="drop")
+    settings = CaptureSettings(texts=texts, n=40, min_chars=0, on_nonfinite="drop")
     with monkeypatch.context() as patch:
         patch.setattr(capturing, "in_halves_if_needed", with_nan)
         capture(run, model, settings)
@@ -123,7 +123,7 @@ def bytes_below(folder: Path) -> dict[str, bytes]:
 )
 def test_an_analysis_interrupted_after_every_step_gives_the_same_bytes(asked, tmp_path, monkeypatch, settings):
     whole, model_texts = tmp_path / "whole", asked
-    capture(whole, model_texts[0], CaptureSettings(texts=model_texts[1], min_chars=0))
+    capture(whole, model_texts[0], CaptureSettings(texts=model_texts[1], n=40, min_chars=0))
     parts = shutil.copytree(whole, tmp_path / "parts")
     analysis(whole, settings)
     steps = 0

@@ -16,7 +16,7 @@ import zarr
 from residyn.errors import DataError, ResourceError, StoreError
 from residyn.quantities.suite import analyze
 from residyn.runs import results as saving
-from residyn.runs.results import has_header, lost_its_header, open_results, save_results
+from residyn.runs.results import has_header, lost_its_header, open_results, replace_results, save_results
 
 Make = Callable[..., xr.DataArray]
 
@@ -232,3 +232,37 @@ def test_a_header_that_was_damaged_is_told_from_one_of_somebody_else(tmp_path, c
     (tmp_path / "file").touch()
     assert not lost_its_header(tmp_path / "file")
     assert not lost_its_header(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    "left", ["nothing", "residyn's arrays", "arrays of somebody else", "a file of somebody else"]
+)
+def test_what_an_earlier_version_left_half_written_is_made_again(
+    results: xr.Dataset, tmp_path: Path, left
+) -> None:
+    """Two analyses at once left a header without attributes, and whatever arrays the faster one had written."""
+    path = tmp_path / "results.zarr"
+    zarr.create_group(path, zarr_format=3)
+    if left == "residyn's arrays":
+        save_results(results, tmp_path / "whole.zarr")
+        (tmp_path / "whole.zarr" / "cosine").rename(path / "cosine")
+    elif left == "arrays of somebody else":
+        zarr.create_array(path / "mine", shape=(3,), dtype="float32")
+    elif left == "a file of somebody else":
+        (path / "diary.txt").write_text("dear diary")
+    ours = left in ("nothing", "residyn's arrays")
+    assert lost_its_header(path) == ours
+    if ours:
+        replace_results(results, path)
+        xr.testing.assert_identical(open_results(path), results)
+    else:
+        with pytest.raises(StoreError, match="did not write what is there"):
+            replace_results(results, path)
+
+
+def test_results_are_not_written_through_a_link(results: xr.Dataset, tmp_path: Path) -> None:
+    save_results(results, tmp_path / "outside.zarr")
+    (tmp_path / "results.zarr").symlink_to(tmp_path / "outside.zarr")
+    with pytest.raises(StoreError, match="is a link"):
+        save_results(results[["norm"]], tmp_path / "results.zarr")
+    xr.testing.assert_identical(open_results(tmp_path / "outside.zarr"), results)

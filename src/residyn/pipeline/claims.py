@@ -43,7 +43,8 @@ def claims(directory: Path, settings: ClaimsSettings | None = None, reporter: Re
     `rd.judge` does, and StoreError where the run cannot be read.
     """
     settings = settings or ClaimsSettings()
-    judged = _judged(directory)
+    with store.undisturbed(directory):
+        judged = _judged(directory)
     reporter.warn([judged.notice] if judged.notice else [])
     path, partial = directory / layout.CLAIMS, directory / layout.PARTIAL_CLAIMS
     if partial.exists() or judged.stage(settings).reasons(directory):

@@ -22,9 +22,11 @@ def figures(directory: Path, settings: FigureSettings | None = None, reporter: R
     results or a file was damaged, DataError where they lack panels B to F.
     """
     settings = settings or FigureSettings()
-    notice = outdated(directory, open_results(directory / layout.RESULTS))
+    with store.undisturbed(directory):
+        notice = outdated(directory, open_results(directory / layout.RESULTS))
+        to_do = _stage(directory, settings).reasons(directory)
     reporter.warn([notice] if notice else [])
-    if _stage(directory, settings).reasons(directory):
+    if to_do:
         with store.locked(directory, needed=False):
             _draw(directory, settings, reporter)
     return _stage(directory, settings).outputs(directory)

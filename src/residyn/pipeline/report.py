@@ -20,9 +20,11 @@ NAME = "report"
 def report(directory: Path, reporter: Reporter = SILENT) -> Path:
     """Write the page, unless it is there of the same content; its path. Raises as `rd.write_report` does."""
     path = directory / layout.RESULTS
-    notice = outdated(directory, open_results(path)) if path.exists() else ""
+    with store.undisturbed(directory):
+        notice = outdated(directory, open_results(path)) if path.exists() else ""
+        to_do = _stage(directory).reasons(directory)
     reporter.warn([notice] if notice else [])
-    if _stage(directory).reasons(directory):
+    if to_do:
         with store.locked(directory, needed=False):
             _write(directory, reporter)
     return directory / layout.REPORT

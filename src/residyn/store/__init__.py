@@ -3,7 +3,7 @@
 from residyn.store.creation import check_target, create
 from residyn.store.differences import OtherSettings, differing
 from residyn.store.layout import samples_per_shard
-from residyn.store.lock import locked
+from residyn.store.lock import locked, undisturbed
 from residyn.store.manifest import Manifest, has_manifest, read_manifest
 from residyn.store.names import run_name
 from residyn.store.provenance import (
@@ -49,6 +49,7 @@ __all__ = [
     "record_warnings",
     "run_name",
     "samples_per_shard",
+    "undisturbed",
     "update_run",
     "verify",
     "withdraw_warnings",

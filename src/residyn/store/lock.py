@@ -111,6 +111,22 @@ def _take(run: Path, descriptor: int, lock: Callable[[], None]) -> None:
             return
 
 
+@contextmanager
+def undisturbed(run: Path) -> Iterator[None]:
+    """Read what a writer may replace meanwhile: what fails while another holds the lock is told as that."""
+    try:
+        yield
+    except StoreError as error:
+        if not is_held(run) or ((hold := _held.get(_identity(run))) is not None and hold.owner == _me()):
+            raise
+        descriptor = os.open(run / LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            holder = _holder(descriptor)
+        finally:
+            os.close(descriptor)
+        raise in_use(run, holder or "another process") from error
+
+
 def in_use(run: Path, holder: str) -> StoreError:
     """What a second writer is told."""
     return StoreError(
