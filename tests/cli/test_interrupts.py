@@ -136,10 +136,10 @@ def test_too_few_descriptors_are_not_taken_for_damage(finished_states):
         "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
         "try:\n while True: os.dup(0)\nexcept OSError: pass\n"
     )
-    process = program(before, "info", str(finished_states), stdout=subprocess.PIPE)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 6, errors
-    assert "ulimit -n" in errors
+    command = f"{before}\nsys.exit(run_command(['info', {str(finished_states)!r}]))"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 6, done.stderr
+    assert "ulimit -n" in done.stderr
 
 
 @pytest.fixture
