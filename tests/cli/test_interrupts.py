@@ -129,15 +129,15 @@ def test_what_the_machine_lacks_is_found_behind_other_errors():
 
 
 def test_too_few_descriptors_are_not_taken_for_damage(finished_states):
-    run, limit = finished_states, 12
-    program_ = (
-        f"import resource; import residyn as rd; from residyn.cli.main import run_command; import sys\n"
-        f"import residyn.cli.show, residyn.store, zarr, xarray, dask.array\n"
-        f"resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))\n"
-        f"held = [open('/dev/null') for _ in range({limit} - 4)]\n"
-        f"sys.exit(run_command(['info', {str(run)!r}]))"
+    """Whatever needs to be imported is; then not one file more can be opened."""
+    before = (
+        "import os, resource, sys; from residyn.cli.main import run_command\n"
+        f"assert run_command(['info', {str(finished_states)!r}]) == 0\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
+        "try:\n while True: os.dup(0)\nexcept OSError: pass\n"
     )
-    done = subprocess.run([sys.executable, "-c", program_], capture_output=True, text=True, check=False)
+    command = f"{before}\nsys.exit(run_command(['info', {str(finished_states)!r}]))"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == 6, done.stderr
     assert "ulimit -n" in done.stderr
 
