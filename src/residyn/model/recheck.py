@@ -52,7 +52,7 @@ def check_stored(
         row = int(np.flatnonzero(wrong[:, sublayer])[0])
         raise StoreError(
             f"{out} holds the states of another model: computed again, sample {samples[row]} differs by "
-            f"{error[row, sublayer]:.1e} at {last['sublayer'].values[sublayer]}, where at most {limit:.0e} was wanted "
-            "of the same one. Something changed that decides the states: an adapter, a hook, a library. "
+            f"{error[row, sublayer]:.1e} at {last['sublayer'].values[sublayer]}, where at most {limit:.0e} was "
+            "wanted of the same one. Something changed that decides the states: an adapter, a hook, a library. "
             "Give the model as it was, or name another directory."
         )

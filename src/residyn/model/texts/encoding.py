@@ -130,8 +130,8 @@ def _call(tokenizer: Any, texts: Sequence[str], *, special: bool, **options: boo
             raise
         told = " ".join(str(error).split())[:300]
         raise ModelError(
-            f"The tokenizer ({type(tokenizer).__name__}) failed on {len(texts)} texts, the first of which begins with "
-            f"{texts[0][:40]!r} ({type(error).__name__}: {told}). Try the tokenizer by itself on them; "
+            f"The tokenizer ({type(tokenizer).__name__}) failed on {len(texts)} texts, the first of which begins "
+            f"with {texts[0][:40]!r} ({type(error).__name__}: {told}). Try the tokenizer by itself on them; "
             "leave out what it cannot read, or give another one with tokenizer=."
         ) from error
     return [list(ids) for ids in batch["input_ids"]]
