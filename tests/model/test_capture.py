@@ -12,7 +12,7 @@ import xarray as xr
 import residyn as rd
 from families import LAYERS, UNITS, build, spelling_tokenizer
 from naive import naive_state, relative_error
-from residyn.errors import DataError, Interrupted, ResourceError, StoreError, UsageError
+from residyn.errors import DataError, Interrupted, ModelError, ResourceError, StoreError, UsageError
 from residyn.model import capture as capturing
 from residyn.model import forward
 from residyn.model.loading import load_model
@@ -153,7 +153,7 @@ def test_a_single_text_that_does_not_fit_is_a_resource_error(tmp_path, monkeypat
 def test_another_error_inside_the_pass_is_not_taken_for_lack_of_memory(monkeypatch):
     model = loaded()
     handle = model.module.layers[1].register_forward_hook(lambda *_: (_ for _ in ()).throw(RuntimeError("other")))
-    with pytest.raises(RuntimeError, match="other"):
+    with pytest.raises(ModelError, match=r"forward pass of LlamaModel failed.*RuntimeError: other"):
         rd.capture(model, TEXTS[:3])
     handle.remove()
 
