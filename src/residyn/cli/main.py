@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+import warnings
 
 import typer
 
@@ -25,7 +26,15 @@ for verb in VERBS:
 
 def main() -> None:
     """Run the command line and exit: 0, or the exit code of what went wrong."""
+    # Warnings name what files name, and Python writes them past the display.
+    warnings.showwarning = _show_warning
     sys.exit(run_command(sys.argv[1:]))
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], _filename: str, _lineno: int, *_: object, **__: object
+) -> None:
+    Display().warn([f"{category.__name__}: {message}" if category is not UserWarning else str(message)])
 
 
 def run_command(arguments: list[str]) -> int:
@@ -36,7 +45,7 @@ def run_command(arguments: list[str]) -> int:
     except ResidynError as error:
         display.fail(str(error))
         if {"-v", "--verbose"} & set(arguments):
-            traceback.print_exc()
+            display.trace(traceback.format_exc())
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         display.fail("Interrupted. Run the same command again to go on.")
@@ -56,6 +65,6 @@ def run_command(arguments: list[str]) -> int:
             "and report the traceback."
         )
         if {"-v", "--verbose"} & set(arguments):
-            traceback.print_exc()
+            display.trace(traceback.format_exc())
         return 1
     return code if isinstance(code, int) else 0
