@@ -12,18 +12,26 @@ from residyn import store
 from residyn.errors import StoreError
 from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
 from residyn.runs import layout
-from residyn.runs.contents import open_controls, open_teleport_results, outdated
-from residyn.runs.results import hash_of_results, open_results
-from residyn.runs.stages import Stage
+from residyn.runs.contents import (
+    begun_controls,
+    open_controls,
+    open_run_results,
+    open_teleport_results,
+    outdated,
+    uncovered,
+)
+from residyn.runs.results import hash_of_results
+from residyn.runs.stages import ANALYSIS, CLAIMS, TELEPORTS, Stage
 from residyn.runs.verdicts import read_verdicts
 from residyn.settings import ClaimsSettings
+from residyn.store.records import sha256_of_record
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from residyn.claims import Verdicts
 
-NAME = "claims"
+NAME = CLAIMS
 Ledger = dict[str, dict[str, list[float | None]]]
 
 
@@ -32,6 +40,7 @@ class PartialClaims(msgspec.Struct, frozen=True):
 
     fingerprint: str
     ledger: Ledger
+    sha256: str
 
 
 def claims(directory: Path, settings: ClaimsSettings | None = None, reporter: Reporter = SILENT) -> Verdicts:
@@ -45,9 +54,10 @@ def claims(directory: Path, settings: ClaimsSettings | None = None, reporter: Re
 
     settings = settings or ClaimsSettings()
     states = store.open_states(directory)
-    stored = open_results(directory / layout.RESULTS)
+    stored = open_run_results(directory)
     notice = outdated(directory, stored, states)
-    reporter.warn([notice] if notice else [])
+    notices = [notice, uncovered(directory, ANALYSIS, TELEPORTS), _left_out(directory)]
+    reporter.warn([one for one in notices if one])
     results = None if notice else stored
     summary = open_teleport_results(directory).get("summary")
     controls = open_controls(directory)
@@ -56,7 +66,9 @@ def claims(directory: Path, settings: ClaimsSettings | None = None, reporter: Re
     if not is_done(stage, directory, reporter):
 
         def keep(ledger: Mapping[str, object]) -> None:
-            store.write_json(partial, {"fingerprint": stage.fingerprint, "ledger": ledger})
+            made = store.plain(ledger)
+            record = {"fingerprint": stage.fingerprint, "ledger": made, "sha256": sha256_of_record(made)}
+            store.write_json(partial, record)
 
         with timed() as seconds, reporter.progress("claims", "tasks") as progress:
             verdicts = judge(
@@ -69,6 +81,7 @@ def claims(directory: Path, settings: ClaimsSettings | None = None, reporter: Re
                 keep=keep,
                 progress=progress,
             )
+        stage.begin(directory)
         store.write_json(path, verdicts.to_record())
         stage.finish(directory, [path])
         store.update_run(directory, claims=settings.record(), timings={"claims_s": seconds()})
@@ -92,13 +105,20 @@ def _inputs(
     }
 
 
+def _left_out(directory: Path) -> str:
+    """What to tell of controls whose capture was not finished; empty where there is none."""
+    begun = begun_controls(directory)
+    said = f"Judged without the controls {', '.join(begun)}, which are not complete. Go on with: residyn controls"
+    return f"{said} {directory}" if begun else ""
+
+
 def _left(path: Path, fingerprint: str) -> dict[str, dict[str, list[float]]]:
     """The ledger of an interrupted judgement of the same; empty where there is none, or it was damaged."""
     try:
         found = msgspec.convert(store.read_json(path), PartialClaims)
     except (StoreError, msgspec.ValidationError):
         return {}
-    if found.fingerprint != fingerprint:
+    if found.fingerprint != fingerprint or found.sha256 != sha256_of_record(found.ledger):
         return {}
     nan = float("nan")
     return {

@@ -7,12 +7,12 @@ from pathlib import Path
 from residyn import store
 from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
 from residyn.runs import layout
-from residyn.runs.contents import open_noise_floor, open_teleport_results, outdated
-from residyn.runs.results import hash_of_results, open_results
-from residyn.runs.stages import Stage
+from residyn.runs.contents import open_noise_floor, open_run_results, open_teleport_results, outdated, uncovered
+from residyn.runs.results import hash_of_results
+from residyn.runs.stages import ANALYSIS, FIGURES, TELEPORTS, Stage
 from residyn.settings import FigureSettings
 
-NAME = "figures"
+NAME = FIGURES
 
 
 def figures(directory: Path, settings: FigureSettings | None = None, reporter: Reporter = SILENT) -> list[Path]:
@@ -25,14 +25,15 @@ def figures(directory: Path, settings: FigureSettings | None = None, reporter: R
     from residyn.figures.panel import Teleports
 
     settings = settings or FigureSettings()
-    results, found = open_results(directory / layout.RESULTS), open_teleport_results(directory)
+    results, found = open_run_results(directory), open_teleport_results(directory)
     noise = open_noise_floor(directory)
-    notice = outdated(directory, results)
-    reporter.warn([notice] if notice else [])
+    notices = [outdated(directory, results), uncovered(directory, ANALYSIS, TELEPORTS)]
+    reporter.warn([notice for notice in notices if notice])
     stage = Stage(NAME, drawn_inputs(directory), settings.deciding())
     if is_done(stage, directory, reporter):
         return stage.outputs(directory)
     teleports = Teleports(found["flow"], found["summary"], found["return_fraction"]) if found else None
+    stage.begin(directory)
     with timed() as seconds, reporter.stage("Drawing Figure 1"):
         pictures = draw_all(
             results,

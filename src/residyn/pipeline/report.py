@@ -8,22 +8,29 @@ from residyn import store
 from residyn.pipeline.figures import drawn_inputs
 from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
 from residyn.runs import layout
-from residyn.runs.contents import outdated
-from residyn.runs.results import open_results
-from residyn.runs.stages import Stage
+from residyn.runs.contents import check_controls, open_run_results, outdated, uncovered
+from residyn.runs.stages import ANALYSIS, CLAIMS, REPORT, TELEPORTS, Stage, check_written
 from residyn.store.files import sha256_of
 from residyn.store.records import sha256_of_record
 
-NAME = "report"
+NAME = REPORT
 
 
 def report(directory: Path, reporter: Reporter = SILENT) -> Path:
-    """Write the page, unless it is there of the same content; its path. Raises as `rd.write_report` does."""
+    """Write the page, unless it is there of the same content; its path.
+
+    Raises as `rd.write_report` does, and StoreError where a control was damaged: verdicts are of controls, too.
+    """
     from residyn.report import write_report
 
     path = directory / layout.RESULTS
-    notice = outdated(directory, open_results(path)) if path.exists() else ""
-    reporter.warn([notice] if notice else [])
+    check_controls(directory)
+    check_written(directory, ANALYSIS, path)
+    notices = [
+        outdated(directory, open_run_results(directory)) if path.exists() else "",
+        uncovered(directory, ANALYSIS, TELEPORTS, CLAIMS),
+    ]
+    reporter.warn([notice for notice in notices if notice])
     claims = directory / layout.CLAIMS
     stage = Stage(
         NAME,
@@ -35,6 +42,7 @@ def report(directory: Path, reporter: Reporter = SILENT) -> Path:
     )
     if is_done(stage, directory, reporter):
         return directory / layout.REPORT
+    stage.begin(directory)
     with timed() as seconds, reporter.stage("Writing the report"):
         page = write_report(directory)
     stage.finish(directory, [page])

@@ -16,6 +16,8 @@ from residyn.errors import DataError, ResourceError, StoreError
 
 FORMAT = "residyn results"
 FORMAT_VERSION = 1
+ATTRIBUTES_SHA256 = "attributes_sha256"
+"""The attribute by which results say what their other attributes were; those of earlier versions have none."""
 
 _CHUNK_ROWS = 1 << 16
 """Longest side of a stored chunk: results are small, and few files are kinder to every filesystem."""
@@ -73,6 +75,11 @@ def open_results(path: str | Path) -> xr.Dataset:
         damaged = sorted(
             name for name in sums if name not in results.variables or _sha256(results[name]) != sums[name]
         )
+        results = results[[name for name in sums if name in results.data_vars]]
+        for name in header:
+            results.attrs.pop(name, None)
+        if header[ATTRIBUTES_SHA256] not in (None, _sha256_of_attributes(results)):
+            damaged.append("attributes")
     # A damaged store fails in as many ways as there are bytes in it; which of them does not help the reader.
     except Exception as error:
         raise StoreError(f"The results at {path} cannot be read ({error}). Analyze the run again.") from error
@@ -80,9 +87,6 @@ def open_results(path: str | Path) -> xr.Dataset:
         raise StoreError(
             f"The results at {path} are not what was saved; damaged: {', '.join(damaged)}. Analyze the run again."
         )
-    results = results[[name for name in sums if name in results.data_vars]]
-    for name in header:
-        results.attrs.pop(name, None)
     for variable in results.variables.values():
         variable.encoding = {}
     return results
@@ -143,6 +147,7 @@ def _write(results: xr.Dataset, path: Path) -> None:
         "residyn_format": FORMAT,
         "residyn_format_version": FORMAT_VERSION,
         "sha256": json.dumps({str(name): _sha256(array) for name, array in results.variables.items()}),
+        ATTRIBUTES_SHA256: _sha256_of_attributes(results),
     }
     # Variable-length strings are the ones that zarr format 3 specifies; fixed-width ones are not portable.
     text = {name: c.astype(np.dtypes.StringDType()) for name, c in results.coords.items() if c.dtype.kind in "OUT"}
@@ -205,7 +210,7 @@ def _read_header(path: Path) -> dict[str, Any]:
             f"The results at {path} have format version {header['residyn_format_version']}; this residyn reads "
             f"version {FORMAT_VERSION}. Use the residyn that wrote them, or analyze the run again."
         )
-    return header
+    return {**header, ATTRIBUTES_SHA256: attrs.get(ATTRIBUTES_SHA256)}
 
 
 def _foreign(path: Path) -> StoreError:
@@ -226,3 +231,20 @@ def _sha256(array: xr.DataArray | xr.Variable) -> str:
             values = np.where(np.isnan(values), np.nan, values).astype(values.dtype)
         content = np.ascontiguousarray(values).tobytes()
     return hashlib.sha256(f"{values.shape}".encode() + content).hexdigest()
+
+
+def _sha256_of_attributes(results: xr.Dataset) -> str:
+    """Hash of all that results say beside their values: attributes, and which dimensions values are along."""
+    said = {
+        "attributes": results.attrs,
+        "variables": {
+            str(name): {"dimensions": list(map(str, array.dims)), "attributes": array.attrs}
+            for name, array in results.variables.items()
+        },
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=_plain).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """What zarr writes in place of a numpy scalar or array."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
