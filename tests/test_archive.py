@@ -102,4 +102,3 @@ def test_it_is_opened_with_a_note_that_nothing_covers_its_results(archived):
     assert run.claims is not None
     assert run.results.attrs["states_hash"] == run.states.attrs["states_hash"]
     assert list(run.controls) == ["untrained-0"]
-    assert set(run.teleports) == {"flow", "return_fraction", "field", "summary"}

@@ -288,7 +288,7 @@ def test_special_tokens_in_front_are_read_from_the_run(bare):
 
 def test_a_run_that_names_no_model_is_refused(bare):
     update_run(bare, request=None)
-    with pytest.raises(UsageError, match="does not say which model"):
+    with pytest.raises(UsageError, match="should say which model it is of"):
         capture_controls(bare, ControlsSettings())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -221,12 +222,11 @@ def test_control_characters_of_a_name_never_reach_the_terminal(residyn, tmp_path
 
 
 def test_control_characters_of_a_warning_never_reach_the_terminal(monkeypatch, capsys):
-    from residyn.cli import main
-
+    module = importlib.import_module("residyn.cli.main")
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
-    monkeypatch.setattr(main, "run_command", lambda _arguments: 0)
+    monkeypatch.setattr(module, "run_command", lambda _arguments: 0)
     with pytest.raises(SystemExit):
-        main.main()
+        module.main()
     warnings.showwarning(UserWarning(f"text {HOSTILE}"), UserWarning, "file", 1)
     shown = capsys.readouterr().err
     assert "warning: text" in shown
