@@ -121,3 +121,11 @@ def test_teleports_are_the_same_trajectories(archived):
     assert float(flow["amplification"].mean()) == pytest.approx(1.000569059817915, abs=1e-14)
     summary = rd.open_results(archived / "teleports" / "summary.zarr")
     assert list(summary["model"].values) == ["trained", "untrained 0", "trained − untrained"]
+
+
+def test_it_is_opened_with_a_note_that_nothing_covers_its_results(archived):
+    with pytest.warns(UserWarning, match="analyze and teleport and claims left in .* is covered by no hashes"):
+        run = rd.open_run(archived)
+    assert run.claims is not None
+    assert run.results.attrs["states_hash"] == run.states.attrs["states_hash"]
+    assert list(run.controls) == ["untrained-0"]

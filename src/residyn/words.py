@@ -24,6 +24,11 @@ def clean(text: object) -> str:
     return _UNFIT.sub("\ufffd", str(text))
 
 
+def spelled(text: str) -> str:
+    """JSON text with the same characters spelled as escapes, so that it says the same and steers no terminal."""
+    return _UNFIT.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def number(value: float, digits: int = 3) -> str:
     """Significant digits, thousands apart, with a minus sign as typeset; "not defined" for NaN."""
     if math.isnan(value):

@@ -108,7 +108,8 @@ def test_what_is_there_is_not_done_again(residyn, own, monkeypatch):
 def test_a_missing_shard_is_captured_again_to_the_same_bytes(residyn, own):
     before = tree(own)
     (own / "controls" / "untrained-0" / "commits" / "000000.json").unlink()
-    assert list(contents.open_controls(own)) == NAMES[:3]
+    with pytest.raises(StoreError, match=r"untrained-0/commits/000000.json was damaged .* residyn controls"):
+        contents.open_controls(own)
     code, _, errors = residyn("controls", own, "-q")
     assert code == 0, errors
     assert tree(own) == before
@@ -262,7 +263,7 @@ def test_a_run_goes_without_permuted_weights_that_cannot_be_had(bare, monkeypatc
     assert len(told.warned) == 1
     monkeypatch.setattr("residyn.model.controls.permuted", permuted)
     again = Told()
-    capture_controls(bare, settings, again, verify=True)
+    capture_controls(bare, settings, again, again=True)
     assert list(contents.open_controls(bare)) == NAMES
     assert [text for text in again.done if text.startswith("control ")] == ["control permuted-weights"]
 
@@ -287,7 +288,7 @@ def test_special_tokens_in_front_are_read_from_the_run(bare):
 
 def test_a_run_that_names_no_model_is_refused(bare):
     update_run(bare, request=None)
-    with pytest.raises(UsageError, match="does not say which model"):
+    with pytest.raises(UsageError, match="should say which model it is of"):
         capture_controls(bare, ControlsSettings())
 
 

@@ -106,6 +106,7 @@ def test_a_run_that_is_not_complete(residyn, copied):
 def test_results_of_earlier_states_are_never_taken_for_the_runs_own(residyn, copied):
     path = copied / "results.zarr"
     rd.save_results(rd.open_results(path).assign_attrs(states_hash="0" * 64), path)
+    (copied / "stages" / "analysis.json").unlink()
     advice = f"of earlier states than it holds. Renew them: residyn analyze {copied}"
     code, _, errors = residyn("figure", copied, "--formats", "png", "-q")
     assert (code, advice in errors) == (0, True)
@@ -190,3 +191,41 @@ def test_help_and_refusals_come_at_once_without_torch():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+HOSTILE = "\x1b]52;c;aGk=\x07\x1b[2J\x9b31mred\r\x7f\u202e"
+OBEYED = {character for character in HOSTILE if not character.isprintable()}
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_control_characters_of_a_file_never_reach_the_terminal(residyn, copied, options):
+    from residyn.store import read_run, update_run
+
+    update_run(copied, created=f"now{HOSTILE}", versions={"python": HOSTILE})
+    assert HOSTILE in read_run(copied)["created"]
+    code, printed, errors = residyn("info", copied, *options)
+    assert code == 0
+    assert not set(printed + errors) & OBEYED
+    if options:
+        assert HOSTILE in json.loads(printed)["created"]
+
+
+def test_control_characters_of_a_name_never_reach_the_terminal(residyn, tmp_path):
+    folder = tmp_path / f"run{HOSTILE}"
+    folder.mkdir()
+    for verb in ("info", "claims", "compare", "check"):
+        code, printed, errors = residyn(verb, folder, "-v")
+        assert code != 0
+        assert not set(printed + errors) & OBEYED, verb
+
+
+def test_control_characters_of_a_warning_never_reach_the_terminal():
+    program = (
+        "import importlib, warnings; from residyn.cli import main; "
+        "module = importlib.import_module('residyn.cli.main'); "
+        f"module.run_command = lambda arguments: warnings.warn({f'text {HOSTILE}'!a}) or 0; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    shown = done.stderr.decode()
+    assert (done.returncode, "warning: text" in shown) == (0, True)
+    assert not set(shown) & OBEYED

@@ -86,16 +86,31 @@ def test_a_damaged_host_is_refused_and_made_again(tmp_path, harm):
     assert not list(part.parent.glob(".host*"))
 
 
-def test_a_flipped_bit_is_noticed_when_it_is_read(tmp_path):
-    make(tmp_path)
+def test_a_flipped_bit_is_noticed_and_the_host_made_again(tmp_path):
+    whole = make(tmp_path).load()
     part = tmp_path / "teleport.zarr" / "host-00002.zip"
     with zipfile.ZipFile(part) as archive:
         chunk = max(archive.infolist(), key=lambda entry: entry.file_size)
     harmed = bytearray(part.read_bytes())
     harmed[chunk.header_offset + len(chunk.filename) + 30 + chunk.file_size // 2] ^= 4
     part.write_bytes(bytes(harmed))
-    with pytest.raises(zipfile.BadZipFile, match="CRC-32"):
-        open_teleports(tmp_path).states.load()
+    with pytest.raises(StoreError, match="the first missing or damaged one is host 2"):
+        open_teleports(tmp_path)
+    others = {path: path.stat().st_mtime_ns for path in part.parent.glob("host-*") if path != part}
+    assert same(make(tmp_path), whole)
+    assert {path: path.stat().st_mtime_ns for path in others} == others
+
+
+def test_a_host_that_somebody_compressed_is_not_unpacked(tmp_path):
+    make(tmp_path)
+    part = tmp_path / "teleport.zarr" / "host-00001.zip"
+    with zipfile.ZipFile(part) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    with pytest.raises(StoreError, match="the first missing or damaged one is host 1"):
+        open_teleports(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,13 @@ import pytest
 import residyn as rd
 from residyn import claims as analysis
 from residyn.pipeline import claims as judging
+from residyn.runs import layout
 from residyn.runs.contents import open_controls, open_teleport_results
 from residyn.runs.layout import CLAIMS, PARTIAL_CLAIMS
 from residyn.runs.stages import read_stage
 from residyn.settings import ClaimsSettings
 from residyn.store import read_json, read_run
+from residyn.store.records import sha256_of_record
 
 QUICK = ("--resamples", 20, "--null-draws", 1, "-q")
 SETTINGS = ClaimsSettings(resamples=20, null_draws=1)
@@ -26,6 +28,7 @@ def judged(finished, tmp_path_factory):
     """A run without its teleports, judged with few replicates, not to be touched."""
     out = shutil.copytree(finished, tmp_path_factory.mktemp("runs") / "judged")
     shutil.rmtree(out / "teleports")
+    layout.stage(out, "teleports").unlink()
     (out / CLAIMS).unlink()
     judging.claims(out, SETTINGS)
     return out
@@ -127,9 +130,13 @@ def test_each_setting_decides(residyn, own, option, value):
     assert interval[0] != interval[1]
 
 
-def test_a_control_that_is_taken_away_is_judged_without(residyn, own):
+def test_a_control_that_is_taken_away_is_told_and_judged_without_where_it_is_not_asked_for(residyn, own):
     before = read_json(own / CLAIMS)
     shutil.rmtree(own / "controls" / "untrained-2")
+    code, _, errors = residyn("claims", own, "-q")
+    assert code == 5
+    assert f"again: residyn controls {own}" in " ".join(errors.split())
+    assert residyn("controls", own, "--untrained", 2, "-q")[0] == 0
     assert residyn("claims", own, "-q")[0] == 0
     after = read_json(own / CLAIMS)
     assert after["claims"] != before["claims"]
@@ -190,6 +197,7 @@ def test_what_is_not_defined_survives_the_interruption(own, monkeypatch):
             judging.claims(own, SETTINGS)
     partial = read_json(own / PARTIAL_CLAIMS)
     partial["ledger"]["model"]["magnitude_trend"] = [None] * 21
+    partial["sha256"] = sha256_of_record(partial["ledger"])
     (own / PARTIAL_CLAIMS).write_text(json.dumps(partial))
     first = judging.claims(own, SETTINGS).claims[0]
     assert np.isnan(first.criteria[0].value)
@@ -218,6 +226,20 @@ def test_a_damaged_record_is_made_again(own, judged, damaged, content):
     assert not (own / PARTIAL_CLAIMS).exists()
 
 
+def test_a_ledger_that_was_changed_is_not_gone_on_with(residyn, own, monkeypatch):
+    unjudged(own)
+    with monkeypatch.context() as patched:
+        interrupt(patched, 3)
+        assert residyn("claims", own, *QUICK)[0] == 130
+    partial = read_json(own / PARTIAL_CLAIMS)
+    task = next(iter(partial["ledger"].values()))
+    task[next(iter(task))][0] = 0.5
+    (own / PARTIAL_CLAIMS).write_text(json.dumps(partial))
+    begun = watched(monkeypatch)
+    assert residyn("claims", own, *QUICK)[0] == 0
+    assert begun == [{}]
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -241,7 +263,8 @@ def test_verdicts_that_were_changed_since_are_judged_again(own, judged, damage):
 def test_what_is_left_that_is_no_ledger_is_not_gone_on_with(own, monkeypatch, ledger):
     fingerprint = read_stage(own, judging.NAME).fingerprint
     unjudged(own)
-    (own / PARTIAL_CLAIMS).write_text(json.dumps({"fingerprint": fingerprint, "ledger": ledger}))
+    record = {"fingerprint": fingerprint, "ledger": ledger, "sha256": sha256_of_record(ledger)}
+    (own / PARTIAL_CLAIMS).write_text(json.dumps(record))
     begun = []
     monkeypatch.setattr(analysis, "judge", lambda *_, **options: begun.append(options["ledger"]) or stop())
     with pytest.raises(Interrupted):
@@ -256,6 +279,7 @@ def stop():
 def test_results_of_other_states_are_warned_of_and_left_out(residyn, own, monkeypatch):
     path = own / "results.zarr"
     rd.save_results(rd.open_results(path).assign_attrs(states_hash="0" * 64), path)
+    layout.stage(own, "analysis").unlink()
     given = []
     monkeypatch.setattr(analysis, "judge", lambda *arguments, **_: given.append(arguments[1]) or stop())
     code, _, errors = residyn("claims", own, "-q")
@@ -267,6 +291,7 @@ def test_results_of_other_states_are_warned_of_and_left_out(residyn, own, monkey
 def test_other_results_are_judged_again(own, monkeypatch):
     path = own / "results.zarr"
     rd.save_results(rd.open_results(path).drop_vars("massive_ratio"), path)
+    layout.stage(own, "analysis").unlink()
     begun = watched(monkeypatch)
     judging.claims(own, SETTINGS)
     assert begun == [{}]

@@ -217,3 +217,24 @@ def test_a_full_disk_is_named_one_and_leaves_the_table_that_was_there(
     os.utime(left, (0, 0))
     write_frame(frame, tmp_path, "table")
     assert sorted(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_spreadsheet_would_compute_has_an_apostrophe_in_front(tmp_path: Path) -> None:
+    formulas = ["=cmd|calc!A1", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "＝1", "-"]
+    texts = [*formulas, "\r=1", "a\r=1", "-1.5", "+2", "a=b", "0.attn→0.mlp"]
+    frame = pd.DataFrame({"=run": texts, "number": np.linspace(-1, 1, len(texts)), "same": texts})
+    frame.columns = ["=run", "number", "=run"]
+    path = write_frame(frame, tmp_path, "names")
+    read = pd.read_csv(path, header=None, skiprows=1, dtype=str)
+    wanted = [*(f"'{text}" for text in formulas), "�=1", "a�=1", *texts[-4:]]
+    assert path.read_bytes().startswith(b"'=run,number,'=run\n")
+    assert list(read[0]) == list(read[2]) == wanted
+    np.testing.assert_array_equal(read[1].astype(float), frame["number"])
+
+
+def test_tables_without_such_text_are_as_pandas_writes_them(results: xr.Dataset, tmp_path: Path) -> None:
+    for name, frame in tables(results).items():
+        path = write_frame(frame, tmp_path, name)
+        assert path.read_text(encoding="utf-8") == frame.to_csv(index=False, lineterminator="\n"), name
+    empty = write_frame(pd.DataFrame(columns=["quantity", "value"]), tmp_path, "empty")
+    assert empty.read_text() == "quantity,value\n"

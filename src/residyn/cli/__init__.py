@@ -23,8 +23,9 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminated)
     _stand_in_for_closed_streams()
     try:
-        from residyn.cli.main import run_command
+        from residyn.cli.main import run_command, show_warnings
 
+        show_warnings()
         code = run_command(sys.argv[1:])
     except KeyboardInterrupt:
         with suppress(OSError):

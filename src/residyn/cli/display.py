@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rich import markup
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -24,8 +24,18 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from residyn.words import clean, spelled
+
 Report = Callable[[int, int], None]
 _LOG_EVERY_S = 10.0
+
+
+def escape(text: object) -> str:
+    """Text as it is, not as markup, and without characters that a terminal would obey.
+
+    Everything that a display shows comes through here: names and texts of files may hold anything.
+    """
+    return markup.escape(clean(text))
 
 
 class _Rate(ProgressColumn):
@@ -89,6 +99,10 @@ class Display:
     def fail(self, text: str) -> None:
         self.errors.print(f"[red]error:[/red] {escape(text)}", soft_wrap=True)
 
+    def trace(self, text: str) -> None:
+        """The traceback of an error."""
+        self.errors.print(escape(text), soft_wrap=True)
+
     @contextmanager
     def stage(self, text: str) -> Iterator[Callable[[str], None]]:
         """A spinner for work whose length is not known; yields a function that renames the work."""
@@ -136,7 +150,7 @@ class Display:
         for name in columns:
             table.add_column(escape(name), overflow="fold")
         for row in rows:
-            table.add_row(*(cell if isinstance(cell, Text) else escape(str(cell)) for cell in row))
+            table.add_row(*(cell if isinstance(cell, Text) else escape(cell) for cell in row))
         self.results.print(table)
 
     def result(self, text: str) -> None:
@@ -146,5 +160,5 @@ class Display:
         """One JSON object on standard output."""
         from residyn.store.records import plain
 
-        json.dump(plain(value), sys.stdout, ensure_ascii=False, indent=2, allow_nan=False)
-        sys.stdout.write("\n")
+        text = json.dumps(plain(value), ensure_ascii=False, indent=2, allow_nan=False)
+        sys.stdout.write(f"{spelled(text)}\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 import traceback
+import warnings
 from contextlib import suppress
 
 import typer
@@ -25,6 +26,17 @@ for verb in VERBS:
     app.command(name=verb.__name__)(verb)
 
 _OUTPUT = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
+
+
+def show_warnings() -> None:
+    """Have Python's warnings shown as the display shows its own: they name what files name."""
+    warnings.showwarning = _show_warning
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], _filename: str, _lineno: int, *_: object, **__: object
+) -> None:
+    Display().warn([f"{category.__name__}: {message}" if category is not UserWarning else str(message)])
 
 
 def run_command(arguments: list[str]) -> int:
@@ -68,7 +80,7 @@ def _told(error: BaseException, display: Display, arguments: list[str]) -> int:
     with suppress(OSError):
         display.fail(str(known))
         if {"-v", "--verbose"} & set(arguments) and not isinstance(known, UsageError):
-            traceback.print_exception(error)
+            display.trace("".join(traceback.format_exception(error)))
     return known.exit_code
 
 

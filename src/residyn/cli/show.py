@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from residyn.pipeline.compare import Comparison
     from residyn.pipeline.presets import Preset, PresetName
     from residyn.pipeline.run import Run
+    from residyn.pipeline.verification import Verification
 
 
 def show_results(directory: Path, results: xr.Dataset, display: Display) -> None:
@@ -234,8 +235,10 @@ def show_check(found: Check, display: Display) -> None:
     display.table("Probes, on these weights", ["probe", "what must hold", "error", "limit", ""], probes)
 
 
-def show_verification(directory: Path, report: store.Report, display: Display) -> list[int]:
-    """What verifying a run found; the damaged and missing shards."""
+def show_verification(directory: Path, found: Verification, display: Display) -> None:
+    """What verifying a run found: damaged, missing and changed files by name, and those that nobody knows."""
+    report, outputs = found.states, found.outputs
+    controls = {name: one for name, one in found.controls.items() if name in found.damaged_controls}
     if display.as_json:
         display.emit(
             {
@@ -245,15 +248,41 @@ def show_verification(directory: Path, report: store.Report, display: Display) -
                 "damaged": [{"shard": d.shard, "file": d.file, "reason": d.reason} for d in report.damaged],
                 "pending": list(report.pending),
                 "strangers": list(report.strangers),
+                "controls": {name: _fault_rows(name, one) for name, one in controls.items()},
+                "files": outputs.n_files,
+                "differing": [
+                    {"stage": d.stage, "file": d.file, "reason": d.reason, "detail": d.detail}
+                    for d in outputs.differences
+                ],
+                "unknown": list(outputs.unknown),
+                "note": found.note,
             }
         )
-    elif report.ok and not report.pending:
+        return
+    rows = [(f"shard {damage.shard}", damage.file, damage.reason, damage.detail) for damage in report.damaged]
+    rows += [(f"shard {shard}", "", "not captured yet", "") for shard in report.pending]
+    for name, one in controls.items():
+        rows += [("controls", *row) for row in _fault_rows(name, one)]
+    rows += [(one.stage, one.file, one.reason, one.detail) for one in outputs.differences]
+    rows += [
+        ("", f"states.zarr/states/{name}", "not known", "no shard has this name") for name in report.strangers
+    ]
+    rows += [("", name, "not known", "no finished stage wrote it") for name in outputs.unknown]
+    if rows:
+        display.table(str(directory), ["of", "file", "fault", ""], rows)
+    if not found.shards:
         display.result(f"{directory}: all {report.n_shards} shards are what was committed.")
-    else:
-        rows = [(damage.shard, damage.file, damage.reason, damage.detail) for damage in report.damaged]
-        rows += [(shard, "", "not captured yet", "") for shard in report.pending]
-        display.table(str(directory), ["shard", "file", "fault", ""], rows)
-    return [damage.shard for damage in report.damaged] + list(report.pending)
+    if outputs.ok:
+        display.result(f"{directory}: all {outputs.n_files} files that its stages wrote are what was written.")
+    display.warn([found.note] if found.note else [])
+
+
+def _fault_rows(name: str, found: store.Report | str) -> list[tuple[str, str, str]]:
+    """The faults of a control: file, what is wrong, details."""
+    folder = f"{layout.CONTROLS}/{name}"
+    if isinstance(found, str):
+        return [(folder, "damaged", found)]
+    return [(f"{folder}/{damage.file}", damage.reason, damage.detail) for damage in found.damaged]
 
 
 def _digest(distances: xr.DataArray, claims: pd.DataFrame) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,9 +19,13 @@ from residyn.settings import (
     ControlsSettings,
     FigureSettings,
     ModelSettings,
+    ReloadSettings,
     RunSettings,
     TeleportSettings,
 )
+
+if TYPE_CHECKING:
+    from residyn.pipeline.verification import Verification
 
 
 @verb
@@ -109,6 +113,7 @@ def controls(
     *,
     preset: ChosenPreset = "default",
     settings: ControlsSettings,
+    reload: ReloadSettings,
     chosen: Chosen,
     display: Display,
 ) -> None:
@@ -121,7 +126,7 @@ def controls(
     from residyn.pipeline.capture import continued
     from residyn.pipeline.controls import controls
 
-    controls(directory, continued(directory, settings, chosen), display, verify=True)
+    controls(directory, continued(directory, settings, chosen), display, again=True, reload=reload)
     show_controls(directory, display)
 
 
@@ -131,6 +136,7 @@ def teleport(
     *,
     preset: ChosenPreset = "default",
     settings: TeleportSettings,
+    reload: ReloadSettings,
     chosen: Chosen,
     display: Display,
 ) -> None:
@@ -142,7 +148,8 @@ def teleport(
     from residyn.pipeline.capture import continued
     from residyn.pipeline.teleports import teleports
 
-    show_teleports(directory, teleports(directory, continued(directory, settings, chosen), display), display)
+    settings = continued(directory, settings, chosen)
+    show_teleports(directory, teleports(directory, settings, display, reload=reload), display)
 
 
 @verb
@@ -223,22 +230,37 @@ def info(directory: Directory, *, display: Display) -> None:
 def verify(
     directory: Directory,
     *,
-    repair: Annotated[bool, typer.Option("--repair", help="Capture damaged and missing shards again.")] = False,
-    model: Annotated[
-        str | None, typer.Option("--model", help="Where the run's model is now, if it was moved.")
-    ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Capture damaged shards again, and make again what else is damaged.")
+    ] = False,
+    reload: ReloadSettings,
     display: Display,
 ) -> None:
-    """Read every shard of DIR and compare it with the ledger; exit code 5 where one is damaged."""
-    from residyn.cli.show import show_verification
-    from residyn.pipeline.capture import is_control, repair_advice, repair_damage, verified
+    """Read every file of DIR and compare it with what was written; exit code 5 where one is not that.
 
-    bad = show_verification(directory, verified(directory, display), display)
-    if bad and repair and not is_control(directory):
-        repair_damage(directory, bad, model, display)
-        bad = show_verification(directory, verified(directory, display), display)
-    if bad:
-        raise StoreError(f"{len(bad)} shards of {directory} are damaged or missing. {repair_advice(directory)}")
+    States and controls are compared with their ledgers, and what the stages wrote with the hashes in stages/.
+    Files that nobody wrote are named, and are no damage.
+    """
+    from residyn.cli.show import show_verification
+    from residyn.pipeline.capture import is_control, repair_advice
+    from residyn.pipeline.verification import repair as make_again
+    from residyn.pipeline.verification import verified
+
+    found = verified(directory, display)
+    if repair and not found.ok and not is_control(directory):
+        make_again(directory, found, reload, display)
+        found = verified(directory, display)
+    show_verification(directory, found, display)
+    if not found.ok:
+        raise StoreError(f"{_damage_of(found)} of {directory} are damaged or missing. {repair_advice(directory)}")
+
+
+def _damage_of(found: Verification) -> str:
+    """How much of a run is damaged, as the subject of a sentence."""
+    shards, others = len(found.shards), len(found.damaged_controls) + len(found.outputs.differences)
+    parts = [f"{shards} shards"] if shards else []
+    parts += [f"{others} other files or controls"] if others else []
+    return " and ".join(parts)
 
 
 VERBS = (run, check, capture, analyze, controls, teleport, claims, figure, report, compare, presets, info, verify)

@@ -10,13 +10,13 @@ from residyn import store
 from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
 from residyn.runs import layout
 from residyn.runs.results import open_if_whole, open_results, replace_results
-from residyn.runs.stages import Stage
+from residyn.runs.stages import ANALYSIS, Stage
 from residyn.settings import AnalysisSettings
 
 if TYPE_CHECKING:
     import xarray as xr
 
-NAME = "analysis"
+NAME = ANALYSIS
 _FINGERPRINT = "stage_fingerprint"
 """The attribute by which results of an interrupted analysis say what they are of."""
 
@@ -58,6 +58,7 @@ def _analyze(
         earlier = None
 
     def keep(results: xr.Dataset) -> None:
+        stage.begin(directory)
         replace_results(results.assign_attrs({_FINGERPRINT: stage.fingerprint}), path)
 
     with timed(directory, "analyze_s") as timer:

@@ -11,10 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from residyn import store
-from residyn.errors import StoreError, UsageError
+from residyn.errors import ModelError, StoreError, UsageError
 from residyn.pipeline.reporter import SILENT, Reporter, clocked, timed
-from residyn.settings import BUILT_IN_MODEL, CaptureSettings, ModelSettings, Settings, recorded
-from residyn.store.layout import RUN
+from residyn.settings import (
+    BUILT_IN_MODEL,
+    CaptureSettings,
+    ModelSettings,
+    ReloadSettings,
+    Settings,
+    fields_of,
+    flag,
+    recorded,
+)
+from residyn.store.layout import RUN, controls_command
 
 if TYPE_CHECKING:
     from residyn.model.check import Check
@@ -27,14 +36,16 @@ S = TypeVar("S", bound=Settings)
 def continued(directory: Path, asked: S, chosen: Collection[str]) -> S:
     """The settings that a stage of `directory` was asked for last, and the `chosen` ones of `asked`.
 
-    `asked` where the stage was not asked for yet. Raises StoreError where run.json does not hold settings,
-    UsageError where the chosen ones do not go with them.
+    Settings that give trust are those of `asked` alone: what a file says never lets more be read or run. `asked`
+    where the stage was not asked for yet. Raises StoreError where run.json does not hold settings, UsageError
+    where the chosen ones do not go with them.
     """
     section = store.read_run(directory).get(asked.SECTION)
     if section is None:
         return asked
     earlier = recorded(type(asked), section, directory / RUN)
-    made = earlier.changed(**{name: getattr(asked, name) for name in chosen if hasattr(asked, name)})
+    now = {*chosen, *(field.name for field in fields_of(type(asked)) if field.trust)}
+    made = earlier.changed(**{name: getattr(asked, name) for name in now if hasattr(asked, name)})
     made.check()
     return made
 
@@ -52,18 +63,94 @@ def recorded_model(directory: Path) -> str | None:
 
 
 def reopened(
-    directory: Path, loaded: LoadedModel | None, reporter: Reporter
+    directory: Path, loaded: LoadedModel | None, reporter: Reporter, now: ReloadSettings | None = None
 ) -> tuple[LoadedModel, CaptureSettings]:
-    """The model of a run, loaded unless it is, and its settings. Raises UsageError where no model is named."""
-    asked = continued(directory, CaptureSettings(), ())
-    if loaded is None:
-        name = recorded_model(directory)
-        if name is None:
-            raise UsageError(
-                f"{directory} does not say which model it is of. Capture it again with `residyn capture`."
-            )
-        loaded = load(name, asked, reporter)
-    return loaded, asked
+    """The model of a run, loaded unless it is, and its settings, with what is said `now` of how to load it.
+
+    Raises UsageError where no model is named, and as `load_again` does.
+    """
+    now = now or ReloadSettings()
+    asked = _reloading(directory, now)
+    return (load_again(directory, now.model, asked, reporter) if loaded is None else loaded), asked
+
+
+def _reloading(directory: Path, now: ReloadSettings) -> CaptureSettings:
+    """The settings of a run, with what is said now of how its model is loaded."""
+    said = {"allow_pickle": now.allow_pickle, "trust_remote_code": now.trust_remote_code}
+    said |= {"offline": True} if now.offline else {}
+    chosen = {} if now.revision is None else {"revision": now.revision}
+    asked = continued(directory, CaptureSettings(), ()).changed(**said, **chosen)
+    return _revised(directory, now.model, asked, chosen)
+
+
+def _revised(
+    directory: Path, named: str | None, settings: CaptureSettings, chosen: Collection[str]
+) -> CaptureSettings:
+    """The settings without the recorded revision where that is of another model, or code would run from it."""
+    if "revision" in chosen or named is None:
+        return settings
+    # A recorded commit can be anybody's: the hub serves those of proposed changes beside those of the owner.
+    other = settings.trust_remote_code or named != recorded_model(directory)
+    return settings.changed(revision=None) if other else settings
+
+
+def load_again(
+    directory: Path, named: str | None, settings: CaptureSettings, reporter: Reporter = SILENT
+) -> LoadedModel:
+    """The model of a run: the one that is `named` now, or else the recorded one, without trusting the record.
+
+    Code of a model runs only where the model and the trust are named now, pickles are read only where they are
+    allowed now, and a model inside the run directory is taken only where it is named now. Raises UsageError where
+    no model is known, or code is to run of one that only the record names; StoreError for a recorded model inside
+    the run; ModelError as `load_model` does, telling of trust that only the record has.
+    """
+    model = named if named is not None else _recorded_without_trust(directory, settings)
+    section = store.read_run(directory).get(CaptureSettings.SECTION)
+    fields = [field.name for field in fields_of(CaptureSettings) if field.trust]
+    withheld = [
+        flag(name)
+        for name in fields
+        if isinstance(section, dict) and section.get(name) is True and not getattr(settings, name)
+    ]
+    try:
+        return load(model, settings, reporter)
+    except ModelError as error:
+        if not withheld:
+            raise
+        options = " ".join(withheld)
+        raise ModelError(
+            f"{error} The run was captured with {options}, and what {directory / RUN} says of that does not "
+            f"count: it may be anybody's. Look at the model first; then give {options} again with --model {model}."
+        ) from error
+
+
+def _recorded_without_trust(directory: Path, settings: CaptureSettings) -> str:
+    """The recorded model. Raises as `load_again` does."""
+    name = recorded_model(directory)
+    if name is None:
+        raise UsageError(
+            f"{directory} should say which model it is of, and its {RUN} names none. Name it with --model."
+        )
+    if settings.trust_remote_code:
+        raise UsageError(
+            f"{flag('trust_remote_code')} runs code of the model that is named beside it, and none is: only "
+            f"{directory / RUN} names one, {ascii(name)[:200]}, and that may be anybody's. Look at its code "
+            "first; then name it with --model, and one of the hub with --revision COMMIT, too."
+        )
+    place, run = Path(name).expanduser(), directory.resolve()
+    if _resolved(place).is_relative_to(run):
+        raise StoreError(
+            f"The model of {directory} should be one of yours, and {directory / RUN} names one that lies inside "
+            f"that directory and came with it: {ascii(name)[:200]}. Look at it first; then name it with --model."
+        )
+    return name
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return path  # what leads nowhere is refused by whoever opens it
 
 
 def load(model: str, settings: ModelSettings, reporter: Reporter = SILENT) -> LoadedModel:
@@ -116,18 +203,28 @@ def capture(
     settings: CaptureSettings,
     reporter: Reporter = SILENT,
     held: ExitStack | None = None,
+    *,
+    named: str | None = None,
 ) -> LoadedModel:
     """Load, read, tokenize, prove the sites, and capture what is not captured yet; the model, for later stages.
 
-    The run's lock is taken as soon as there is a run, and is let go of with `held`, by default at the end. Raises
-    UsageError, ModelError, DataError and StoreError as `load_model`, `read_texts` and `rd.capture` do.
+    run.json calls the model as it is `named`; by default as it is given. The run's lock is taken as soon as there
+    is a run, and is let go of with `held`, by default at the end. Raises UsageError, ModelError, DataError and
+    StoreError as `load_model`, `read_texts` and `rd.capture` do.
     """
     with ExitStack() as own:
-        return _capture(directory, model, settings, reporter, own if held is None else held)
+        held = own if held is None else held
+        return _capture(directory, model, settings, reporter, held, named=named)
 
 
 def _capture(
-    directory: Path, model: str | LoadedModel, settings: CaptureSettings, reporter: Reporter, held: ExitStack
+    directory: Path,
+    model: str | LoadedModel,
+    settings: CaptureSettings,
+    reporter: Reporter,
+    held: ExitStack,
+    *,
+    named: str | None,
 ) -> LoadedModel:
     store.check_target(directory)
     if store.has_manifest(directory):
@@ -174,7 +271,7 @@ def _capture(
     held.enter_context(store.locked(directory))
     store.update_run(
         directory,
-        request={"model": model if isinstance(model, str) else model.name, **settings.record()},
+        request={"model": named or (model if isinstance(model, str) else model.name), **settings.record()},
         model=loaded.describe(),
         texts={**texts.describe(), "tokens": samples.describe()},
     )
@@ -193,20 +290,21 @@ def _capture(
 
 def complete(
     directory: Path,
-    model: str,
+    named: str | None,
     settings: CaptureSettings,
     reporter: Reporter = SILENT,
     damaged: Sequence[int] = (),
 ) -> None:
     """Capture what an existing run lacks, from its own tokens: its texts need not be there any more.
 
-    Shards that are `damaged` are removed first, once it is known that they can be captured again.
+    The model is the run's own unless one is `named` now (`load_again`). Shards that are `damaged` are removed
+    first, once it is known that they can be captured again.
     """
     from residyn.model.capture import capture_to, job_of
 
     with store.locked(directory):
         with clocked() as loading:
-            loaded = load(model, settings, reporter)
+            loaded = load_again(directory, named, settings, reporter)
         with clocked() as preparing, reporter.stage("Proving the sites on the model's weights"):
             job = job_of(directory, loaded, read_layout(settings.sites), settings.on_nonfinite)
         reporter.note(job.summary())
@@ -232,27 +330,24 @@ def capture_or_continue(
     them decides what the states are, from the run's own tokens. The model is the run's unless one is named.
     """
     check_is_run(directory)
-    settings = continued(directory, asked, chosen)
-    named = model or recorded_model(directory)
+    settings = _revised(directory, model, continued(directory, asked, chosen), chosen)
     deciding = settings.deciding().keys() & set(chosen)
-    if named is not None and store.has_manifest(directory) and not deciding:
-        complete(directory, named, settings, reporter)
+    known = model is not None or recorded_model(directory) is not None
+    if known and store.has_manifest(directory) and not deciding:
+        complete(directory, model, settings, reporter)
+    elif known and model is None:
+        loaded = load_again(directory, model, settings, reporter)
+        capture(directory, loaded, settings, reporter, named=recorded_model(directory))
     else:
-        capture(directory, named or BUILT_IN_MODEL, settings, reporter)
+        capture(directory, model or BUILT_IN_MODEL, settings, reporter)
 
 
-def repair_damage(directory: Path, damaged: Sequence[int], model: str | None, reporter: Reporter = SILENT) -> None:
+def repair_damage(
+    directory: Path, damaged: Sequence[int], now: ReloadSettings | None = None, reporter: Reporter = SILENT
+) -> None:
     """Capture damaged and missing shards of a run again, and no others."""
-    named = model or recorded_model(directory)
-    if named is None:
-        raise UsageError(f"{directory} does not say which model it is of. Name it with --model.")
-    complete(directory, named, continued(directory, CaptureSettings(), ()), reporter, damaged)
-
-
-def verified(directory: Path, reporter: Reporter = SILENT) -> store.Report:
-    """What comparing every shard of a run with its ledger finds. Raises as `rd.verify` does."""
-    with reporter.progress("verify", "shards") as progress:
-        return store.verify(directory, progress=progress)
+    now = now or ReloadSettings()
+    complete(directory, now.model, _reloading(directory, now), reporter, damaged)
 
 
 def check(model: str, settings: ModelSettings, reporter: Reporter = SILENT) -> Check:
@@ -273,16 +368,16 @@ def is_control(directory: Path) -> bool:
 def check_is_run(directory: Path) -> None:
     """Raise StoreError where a run directory is that of a control: its run alone says what it is of."""
     if is_control(directory):
-        raise StoreError(f"{directory} is a control, which is captured with: {controls_command(directory)}")
+        raise StoreError(f"{directory} is a control, which is captured with: {_command_of(directory)}")
 
 
 def repair_advice(directory: Path) -> str:
-    """How damaged shards are captured again."""
+    """How what is damaged is made again."""
     if is_control(directory):
-        return f"It is a control, and only those are captured again with: {controls_command(directory)}"
-    return f"`residyn verify {directory} --repair` captures only those again."
+        return f"It is a control, which is captured again with: {_command_of(directory)}"
+    return f"`residyn verify {directory} --repair` makes it again, and nothing else."
 
 
-def controls_command(control: Path) -> str:
-    """What captures a control: it lies in RUN/controls/NAME."""
-    return f"residyn controls {control.resolve().parent.parent}"
+def _command_of(control: Path) -> str:
+    """What captures a control."""
+    return controls_command(control) or "residyn controls RUN, of the run that it was captured for"

@@ -13,18 +13,26 @@ from residyn import store
 from residyn.errors import StoreError
 from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
 from residyn.runs import layout
-from residyn.runs.contents import open_controls, open_teleport_results, outdated
-from residyn.runs.results import hash_of_results, open_results
-from residyn.runs.stages import Stage
+from residyn.runs.contents import (
+    begun_controls,
+    open_controls,
+    open_run_results,
+    open_teleport_results,
+    outdated,
+    uncovered,
+)
+from residyn.runs.results import hash_of_results
+from residyn.runs.stages import ANALYSIS, CLAIMS, TELEPORTS, Stage
 from residyn.runs.verdicts import read_verdicts
 from residyn.settings import ClaimsSettings
+from residyn.store.records import sha256_of_record
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from residyn.claims import Verdicts
 
-NAME = "claims"
+NAME = CLAIMS
 Ledger = dict[str, dict[str, list[float | None]]]
 
 
@@ -33,6 +41,7 @@ class PartialClaims(msgspec.Struct, frozen=True):
 
     fingerprint: str
     ledger: Ledger
+    sha256: str
 
 
 def claims(directory: Path, settings: ClaimsSettings | None = None, reporter: Reporter = SILENT) -> Verdicts:
@@ -45,7 +54,7 @@ def claims(directory: Path, settings: ClaimsSettings | None = None, reporter: Re
     settings = settings or ClaimsSettings()
     with store.undisturbed(directory):
         judged = _judged(directory)
-    reporter.warn([judged.notice] if judged.notice else [])
+    reporter.warn(judged.notices)
     path, partial = directory / layout.CLAIMS, directory / layout.PARTIAL_CLAIMS
     if partial.exists() or judged.stage(settings).reasons(directory):
         with store.locked(directory, needed=False):
@@ -67,7 +76,7 @@ class _Judged:
     summary: xr.Dataset | None
     controls: Mapping[str, xr.DataArray]
     inputs: Mapping[str, str | None]
-    notice: str
+    notices: list[str]
 
     def stage(self, settings: ClaimsSettings) -> Stage:
         return Stage(NAME, self.inputs, settings.deciding())
@@ -75,12 +84,14 @@ class _Judged:
 
 def _judged(directory: Path) -> _Judged:
     states = store.open_states(directory)
-    stored = open_results(directory / layout.RESULTS)
+    stored = open_run_results(directory)
     notice = outdated(directory, stored, states)
+    notices = [notice, uncovered(directory, ANALYSIS, TELEPORTS), _left_out(directory)]
     results = None if notice else stored
     summary = open_teleport_results(directory).get("summary")
     controls = open_controls(directory)
-    return _Judged(states, results, summary, controls, _inputs(directory, states, controls, results), notice)
+    inputs = _inputs(directory, states, controls, results)
+    return _Judged(states, results, summary, controls, inputs, [one for one in notices if one])
 
 
 def _judge(directory: Path, judged: _Judged, settings: ClaimsSettings, reporter: Reporter) -> None:
@@ -92,7 +103,9 @@ def _judge(directory: Path, judged: _Judged, settings: ClaimsSettings, reporter:
     path, partial = directory / layout.CLAIMS, directory / layout.PARTIAL_CLAIMS
 
     def keep(ledger: Mapping[str, object]) -> None:
-        store.write_json(partial, {"fingerprint": stage.fingerprint, "ledger": ledger})
+        made = store.plain(ledger)
+        record = {"fingerprint": stage.fingerprint, "ledger": made, "sha256": sha256_of_record(made)}
+        store.write_json(partial, record)
 
     with timed(directory, "claims_s") as timer, timer.progress(reporter, "claims", "tasks") as progress:
         verdicts = judge(
@@ -105,6 +118,7 @@ def _judge(directory: Path, judged: _Judged, settings: ClaimsSettings, reporter:
             keep=keep,
             progress=progress,
         )
+        stage.begin(directory)
         store.write_json(path, verdicts.to_record())
         store.update_run(directory, claims=settings.record())
     stage.finish(directory, [path])
@@ -123,13 +137,22 @@ def _inputs(
     }
 
 
+def _left_out(directory: Path) -> str:
+    """What to tell of controls whose capture was not finished; empty where there is none."""
+    begun = begun_controls(directory)
+    said = f"Judged without the controls {', '.join(begun)}, which are not complete. Go on with: residyn controls"
+    return f"{said} {directory}" if begun else ""
+
+
 def _left(path: Path, fingerprint: str) -> dict[str, dict[str, list[float]]]:
     """The ledger of an interrupted judgement of the same; empty where there is none, or it was damaged."""
     try:
-        found = msgspec.convert(store.read_json(path), PartialClaims)
+        record = store.read_json(path)
+        found = msgspec.convert(record, PartialClaims)
     except (StoreError, msgspec.ValidationError):
         return {}
-    if found.fingerprint != fingerprint:
+    # Of what was written: a whole number is read as another one with a point.
+    if found.fingerprint != fingerprint or found.sha256 != sha256_of_record(record["ledger"]):
         return {}
     nan = float("nan")
     return {

@@ -13,11 +13,17 @@ from residyn.errors import StoreError, UsageError
 from residyn.pipeline import analysis as analysing
 from residyn.pipeline.reporter import SILENT, Reporter
 from residyn.runs import layout
-from residyn.runs.contents import outdated, said_of_control
-from residyn.runs.results import open_if_whole, open_results
-from residyn.runs.stages import read_stage
-from residyn.runs.verdicts import read_verdicts
-from residyn.settings import AnalysisSettings
+from residyn.runs.contents import (
+    check_controls,
+    open_run_results,
+    open_verdicts,
+    outdated,
+    said_of_control,
+    uncovered,
+)
+from residyn.runs.results import open_if_whole
+from residyn.runs.stages import ANALYSIS, CLAIMS, differs, read_stage
+from residyn.settings import AnalysisSettings, recorded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,6 +126,7 @@ def _controls(named: Mapping[str, Path], reporter: Reporter) -> dict[str, Path]:
     """The complete controls of all runs, analysed; the first of each run, then the second, …"""
     found = []
     for name, directory in named.items():
+        check_controls(directory)
         folder = directory / layout.CONTROLS
         complete = []
         for control in sorted(folder.iterdir()) if folder.is_dir() else []:
@@ -140,15 +147,20 @@ def _controls(named: Mapping[str, Path], reporter: Reporter) -> dict[str, Path]:
 def _analyze_control(directory: Path, reporter: Reporter) -> None:
     """Results of a control's states, unless it was analysed, however: what curves are made of, and no more."""
     finished = read_stage(directory, analysing.NAME)
+    settings = AnalysisSettings(estimators=("gcmi",), shuffles=0, leave_out=())
     if finished is not None and open_if_whole(directory / layout.RESULTS) is not None:
         hashes = {"states": store.open_states(directory).attrs["states_hash"]}
         if finished.inputs == hashes:
-            return
-    analysing.analysis(directory, AnalysisSettings(estimators=("gcmi",), shuffles=0, leave_out=()), reporter)
+            if not differs(directory, analysing.NAME):
+                return
+            settings = recorded(AnalysisSettings, finished.settings, layout.stage(directory, analysing.NAME))
+    analysing.analysis(directory, settings, reporter)
 
 
 def _open(directory: Path, reporter: Reporter) -> Compared:
-    results = open_results(directory / layout.RESULTS)
+    results = open_run_results(directory)
+    notice = uncovered(directory, ANALYSIS, CLAIMS)
+    reporter.warn([notice] if notice else [])
     origin = results.attrs.get("states_hash")
     states = None
     if store.has_manifest(directory):
@@ -156,7 +168,7 @@ def _open(directory: Path, reporter: Reporter) -> Compared:
         if notice := outdated(directory, results, states):
             reporter.warn([notice])
             states = None
-    verdicts = read_verdicts(directory / layout.CLAIMS)
+    verdicts = open_verdicts(directory)
     if verdicts is None:
         reporter.warn([f"{directory} has no claims yet. Judge them with: residyn claims {directory}"])
     elif verdicts.states_hash != origin:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,12 @@ from residyn.errors import DataError, ModelError, StoreError
 from residyn.pipeline.capture import read_layout, reopened
 from residyn.pipeline.reporter import SILENT, Reporter, Timer, is_done, timed
 from residyn.runs import layout
-from residyn.runs.contents import captured_controls, control_names
+from residyn.runs.contents import control_names
 from residyn.runs.results import replace_results
-from residyn.runs.stages import Stage
-from residyn.settings import ControlsSettings
+from residyn.runs.stages import CONTROLS, NOISE_FLOOR, Stage, read_stage, stage_differences
+from residyn.runs.written import is_temporary
+from residyn.settings import ControlsSettings, ReloadSettings
+from residyn.store.layout import COMMITS, CREATION, MANIFEST
 
 if TYPE_CHECKING:
     from residyn.model.capture import Job
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from residyn.model.loading import LoadedModel
     from residyn.model.sites import Layout
 
-NAME = "controls"
+NAME = CONTROLS
 
 
 def controls(
@@ -31,35 +34,38 @@ def controls(
     reporter: Reporter = SILENT,
     loaded: LoadedModel | None = None,
     *,
-    verify: bool = False,
+    again: bool = False,
+    reload: ReloadSettings | None = None,
 ) -> None:
     """Capture the controls that are asked for, each into a run directory of its own below DIR/controls.
 
-    Goes on where it was interrupted; what is there for the same states and settings is not done again, except,
-    with `verify`, shards that are not what was committed. Models with other weights are made and let go of one by
-    one. Where the model's weights cannot be permuted, or its states are not finite then, the reporter is told, and
-    the run goes without that control; with `verify` it is tried again. Raises StoreError, before the model is
-    loaded, where a control's folder holds something else or what was captured with other settings.
+    Goes on where it was interrupted; what is there for the same states and settings is not done again, except
+    shards that are not what was committed, and controls that do not say any more what their shards are. Models
+    with other weights are made and let go of one by one. Where the model's weights cannot be permuted, or its
+    states are not finite then, the reporter is told, and the run goes without that control; asked for `again` it
+    is tried again. A model that is not `loaded` is the run's own, as `reload` says. Raises StoreError, before the
+    model is loaded, where a control's folder holds something else or what was captured with other settings.
     """
     settings = settings or ControlsSettings()
     states = store.open_states(directory)
     names = control_names(settings)
     stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())
-    damaged = _damaged(directory, names, reporter) if verify else {}
+    lost = _lost(directory, names)
+    damaged = _damaged(directory, [name for name in names if name not in lost], reporter)
     done = is_done(stage, directory, reporter)
     # The finished stage knows which controls could be had.
-    wanted = [path.name for path in stage.outputs(directory)] if done and not verify else names
-    if damaged or not done or not set(wanted) <= set(captured_controls(directory)):
+    wanted = [path.name for path in stage.outputs(directory)] if done and not again else names
+    if lost or damaged or not done or not set(wanted) <= set(_captured(directory, names)):
         with store.locked(directory, needed=False):
-            if damaged:
-                # Another process may have captured them again while they were verified.
-                damaged = _damaged(directory, list(damaged), SILENT)
+            # Another process may have captured them again while they were verified.
+            for name in _lost(directory, lost):
+                _start_anew(layout.control(directory, name), reporter)
+            damaged = _damaged(directory, list(damaged), SILENT)
             with timed(directory, "controls_s") as timer:
                 if names:
-                    _capture_all(directory, settings, damaged, reporter, loaded, timer=timer)
+                    _capture_all(directory, settings, damaged, reporter, (loaded, reload), timer=timer)
                 store.update_run(directory, controls=settings.record())
-            captured = captured_controls(directory)
-            stage.finish(directory, [layout.control(directory, name) for name in names if name in captured])
+            stage.finish(directory, [layout.control(directory, name) for name in _captured(directory, names)])
     elif settings.noise:
         _measure_noise(directory)
 
@@ -69,16 +75,17 @@ def _capture_all(
     settings: ControlsSettings,
     damaged: Mapping[str, Sequence[int]],
     reporter: Reporter,
-    loaded: LoadedModel | None,
+    model: tuple[LoadedModel | None, ReloadSettings | None],
     *,
     timer: Timer,
 ) -> None:
+    """Capture all controls; `model` is the one that is loaded, and how it is loaded where none is."""
     from residyn.model.capture import job_of
 
     with reporter.stage("Choosing the controls' texts"):
         readings = _readings(directory, settings)
         _check_folders(directory, readings)
-    loaded, asked = reopened(directory, loaded, reporter)
+    loaded, asked = reopened(directory, model[0], reporter, model[1])
     sites = read_layout(asked.sites)
     with reporter.stage("Proving the sites on the model's weights"):
         job = job_of(directory, loaded, sites, asked.on_nonfinite)
@@ -94,16 +101,85 @@ def _capture_all(
             _measure_noise(directory)
 
 
+def _lost(directory: Path, names: Sequence[str]) -> list[str]:
+    """The controls that do not say any more what their shards are: captured as a whole, as their tokens are the
+    run's.
+    """
+    record = read_stage(directory, NAME)
+    written = [] if record is None else [Path(name).name for name in record.outputs]
+    changed = _changed(directory)
+    return [
+        name
+        for name in sorted(set(names) & set(written))
+        if any(file.parts[0] != COMMITS for file in changed.get(name, ()))
+    ]
+
+
 def _damaged(directory: Path, names: Sequence[str], reporter: Reporter) -> dict[str, list[int]]:
-    """The shards of complete controls that are not what was committed, by the control."""
-    found = {}
-    for name in sorted(set(names) & set(captured_controls(directory))):
-        with reporter.progress(f"verify {name}", "shards") as progress:
-            report = store.verify(layout.control(directory, name), progress=progress)
-        if not report.ok:
-            found[name] = [damage.shard for damage in report.damaged]
-            reporter.warn([f"{len(found[name])} shards of {report.path} are damaged, and are captured again."])
+    """The shards of controls that are not what was committed, by the control."""
+    changed = _changed(directory)
+    found: dict[str, list[int]] = {}
+    for name in sorted(set(names)):
+        control = layout.control(directory, name)
+        if not store.has_manifest(control):
+            continue
+        markers = {int(file.stem) for file in changed.get(name, ()) if file.parts[0] == COMMITS}
+        if shards := sorted(markers | _damaged_shards(control, reporter)):
+            found[name] = shards
+            reporter.warn([f"{len(shards)} shards of {control} are damaged, and are captured again."])
     return found
+
+
+def _changed(directory: Path) -> dict[str, list[Path]]:
+    """The files that are not what the finished stage left, from each control's folder on, by the control."""
+    found: dict[str, list[Path]] = {}
+    for one in stage_differences(directory):
+        if one.stage == NAME and one.reason != "damaged":
+            _, name, *file = Path(one.file).parts
+            found.setdefault(name, []).append(Path(*file))
+    return found
+
+
+def _damaged_shards(control: Path, reporter: Reporter) -> set[int]:
+    try:
+        with reporter.progress(f"verify {control.name}", "shards") as progress:
+            report = store.verify(control, progress=progress)
+    except StoreError:
+        # What stands there may be another's, or of another version: it is told when it is to be captured into.
+        return set()
+    return {damage.shard for damage in report.damaged}
+
+
+def _captured(directory: Path, names: Sequence[str]) -> list[str]:
+    """The names of the controls that are complete, of those that are asked for."""
+    folders = {name: layout.control(directory, name) for name in names}
+    return [n for n, folder in folders.items() if store.has_manifest(folder) and store.info(folder)["complete"]]
+
+
+_OWN = {MANIFEST, *CREATION, layout.RESULTS, layout.TABLES, layout.STAGES}
+"""What residyn writes into the folder of a control."""
+
+
+def _start_anew(control: Path, reporter: Reporter) -> None:
+    """Remove a control that the controls stage captured, where it says no more what its shards are.
+
+    Raises StoreError where there is anything in its folder that residyn does not write.
+    """
+    if not control.exists() and not control.is_symlink():
+        return
+    strangers = sorted(
+        path.name for path in control.iterdir() if path.name not in _OWN and not is_temporary(path.name)
+    )
+    if control.is_symlink() or strangers:
+        raise StoreError(
+            f"The control {control.name} was damaged since it was captured, and its folder {control} should hold "
+            f"nothing but what residyn wrote; it {f'has {strangers[0]}' if strangers else 'is a link'}. Move away "
+            f"what is there, and give the same command again."
+        )
+    reporter.warn([f"The control {control.name} was damaged beyond its shards, and is captured again as a whole."])
+    # It may be analysed meanwhile, which takes a lock of its own.
+    with store.locked(control, needed=False):
+        shutil.rmtree(control)
 
 
 def _readings(directory: Path, settings: ControlsSettings) -> dict[str, Reading]:
@@ -159,7 +235,11 @@ def _check_folders(directory: Path, readings: Mapping[str, Reading]) -> None:
             continue
         if not store.has_manifest(folder):
             continue
-        stored = store.read_manifest(folder).description.get("samples", {})
+        try:
+            stored = store.read_manifest(folder).description.get("samples", {})
+        except StoreError as error:
+            foreign.append(f"{error} {advice}")
+            continue
         if not isinstance(stored, dict) or "control" not in stored:
             foreign.append(f"{folder} holds a run that is no control. {advice}")
             continue
@@ -233,8 +313,9 @@ def _measure_noise(directory: Path) -> None:
     from residyn.quantities.noise import noise_floor
 
     states, again = store.open_states(directory), store.open_states(layout.control(directory, layout.NOISE))
-    stage = Stage("noise_floor", {"states": states.attrs["states_hash"], "again": again.attrs["states_hash"]})
+    stage = Stage(NOISE_FLOOR, {"states": states.attrs["states_hash"], "again": again.attrs["states_hash"]})
     if stage.reasons(directory):
         with store.locked(directory, needed=False):
+            stage.begin(directory)
             replace_results(noise_floor(states, again), layout.noise_floor(directory))
             stage.finish(directory, [layout.noise_floor(directory)])

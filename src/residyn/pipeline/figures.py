@@ -7,12 +7,12 @@ from pathlib import Path
 from residyn import store
 from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
 from residyn.runs import layout
-from residyn.runs.contents import open_noise_floor, open_teleport_results, outdated
-from residyn.runs.results import hash_of_results, open_results
-from residyn.runs.stages import Stage
+from residyn.runs.contents import open_noise_floor, open_run_results, open_teleport_results, outdated, uncovered
+from residyn.runs.results import hash_of_results
+from residyn.runs.stages import ANALYSIS, FIGURES, TELEPORTS, Stage
 from residyn.settings import FigureSettings
 
-NAME = "figures"
+NAME = FIGURES
 
 
 def figures(directory: Path, settings: FigureSettings | None = None, reporter: Reporter = SILENT) -> list[Path]:
@@ -23,9 +23,13 @@ def figures(directory: Path, settings: FigureSettings | None = None, reporter: R
     """
     settings = settings or FigureSettings()
     with store.undisturbed(directory):
-        notice = outdated(directory, open_results(directory / layout.RESULTS))
+        results = open_run_results(directory)
+        notices = [outdated(directory, results), uncovered(directory, ANALYSIS, TELEPORTS)]
+        # What the figures are of is whole, also where they need not be drawn again.
+        open_teleport_results(directory)
+        open_noise_floor(directory)
         to_do = _stage(directory, settings).reasons(directory)
-    reporter.warn([notice] if notice else [])
+    reporter.warn([notice for notice in notices if notice])
     if to_do:
         with store.locked(directory, needed=False):
             _draw(directory, settings, reporter)
@@ -41,12 +45,13 @@ def _draw(directory: Path, settings: FigureSettings, reporter: Reporter) -> None
     from residyn.figures.panel import Teleports
 
     # Read under the lock: what is drawn is what the stage says that it is of.
-    results, found = open_results(directory / layout.RESULTS), open_teleport_results(directory)
+    results, found = open_run_results(directory), open_teleport_results(directory)
     noise = open_noise_floor(directory)
     stage = _stage(directory, settings)
     if is_done(stage, directory, reporter):
         return
     teleports = Teleports(found["flow"], found["summary"], found["return_fraction"]) if found else None
+    stage.begin(directory)
     with timed(directory, "figure_s"), reporter.stage("Drawing Figure 1"):
         pictures = draw_all(
             results,

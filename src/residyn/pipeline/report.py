@@ -8,34 +8,48 @@ from residyn import store
 from residyn.pipeline.figures import drawn_inputs
 from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
 from residyn.runs import layout
-from residyn.runs.contents import outdated
-from residyn.runs.results import open_results
-from residyn.runs.stages import Stage
+from residyn.runs.contents import check_controls, open_run_results, outdated, uncovered
+from residyn.runs.stages import ANALYSIS, CLAIMS, REPORT, TELEPORTS, Stage, check_written
 from residyn.store.files import sha256_of
 from residyn.store.records import sha256_of_record
 
-NAME = "report"
+NAME = REPORT
 
 
 def report(directory: Path, reporter: Reporter = SILENT) -> Path:
-    """Write the page, unless it is there of the same content; its path. Raises as `rd.write_report` does."""
-    path = directory / layout.RESULTS
+    """Write the page, unless it is there of the same content; its path.
+
+    Raises as `rd.write_report` does, and StoreError where a control was damaged: verdicts are of controls, too.
+    """
     with store.undisturbed(directory):
-        notice = outdated(directory, open_results(path)) if path.exists() else ""
+        _check(directory)
+        results = directory / layout.RESULTS
+        notices = [
+            outdated(directory, open_run_results(directory)) if results.exists() else "",
+            uncovered(directory, ANALYSIS, TELEPORTS, CLAIMS),
+        ]
         to_do = _stage(directory).reasons(directory)
-    reporter.warn([notice] if notice else [])
+    reporter.warn([notice for notice in notices if notice])
     if to_do:
         with store.locked(directory, needed=False):
             _write(directory, reporter)
     return directory / layout.REPORT
 
 
+def _check(directory: Path) -> None:
+    """Raise StoreError where what the page is of was damaged or changed since."""
+    check_controls(directory)
+    check_written(directory, ANALYSIS, directory / layout.RESULTS)
+
+
 def _write(directory: Path, reporter: Reporter) -> None:
     from residyn.report import write_report
 
+    _check(directory)
     stage = _stage(directory)
     if is_done(stage, directory, reporter):
         return
+    stage.begin(directory)
     with timed(directory, "report_s"), reporter.stage("Writing the report"):
         page = write_report(directory)
     stage.finish(directory, [page])

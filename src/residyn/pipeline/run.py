@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,17 +17,22 @@ from residyn.pipeline.analysis import analysis
 from residyn.pipeline.capture import capture
 from residyn.pipeline.claims import claims
 from residyn.pipeline.controls import controls
-from residyn.pipeline.figures import NAME as FIGURES_STAGE
 from residyn.pipeline.figures import figures
 from residyn.pipeline.presets import PRESETS, PresetName
 from residyn.pipeline.report import report
 from residyn.pipeline.reporter import SILENT, Reporter
 from residyn.pipeline.teleports import teleports
 from residyn.runs import layout
-from residyn.runs.contents import open_controls, open_noise_floor, open_teleport_results
-from residyn.runs.results import open_results
-from residyn.runs.stages import read_stage
-from residyn.runs.verdicts import read_verdicts
+from residyn.runs.contents import (
+    open_controls,
+    open_noise_floor,
+    open_pictures,
+    open_run_results,
+    open_tables,
+    open_teleport_results,
+    open_verdicts,
+    uncovered,
+)
 from residyn.settings import BUILT_IN_MODEL, RunSettings, run_settings
 
 if TYPE_CHECKING:
@@ -40,7 +46,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """What a run directory holds; each part is read when it is first asked for."""
+    """What a run directory holds; each part is read when it is first asked for.
+
+    What was damaged, or changed after a stage wrote it, is not given: StoreError says what it is, and what makes
+    it again.
+    """
 
     directory: Path
 
@@ -52,7 +62,7 @@ class Run:
     @cached_property
     def results(self) -> xr.Dataset:
         """Every quantity of the states. Raises as `rd.open_results` does."""
-        return open_results(self.directory / layout.RESULTS)
+        return open_run_results(self.directory)
 
     @cached_property
     def controls(self) -> dict[str, xr.DataArray]:
@@ -72,21 +82,17 @@ class Run:
     @cached_property
     def claims(self) -> Verdicts | None:
         """The verdicts on the paper's claims; None where they were not judged."""
-        return read_verdicts(self.directory / layout.CLAIMS)
+        return open_verdicts(self.directory)
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """The tables, by name, as they stand in tables/NAME.csv."""
-        import pandas as pd
-
-        paths = sorted((self.directory / layout.TABLES).glob("*.csv"))
-        return {path.stem: pd.read_csv(path) for path in paths}
+        return open_tables(self.directory)
 
     @property
     def pictures(self) -> list[Path]:
         """The files of the figures stage, Figure 1 first; empty where it was not finished."""
-        record = read_stage(self.directory, FIGURES_STAGE)
-        return [self.directory / name for name in record.outputs] if record is not None else []
+        return open_pictures(self.directory)
 
     def figure1(self, *, reference: bool = False) -> Figure:
         """Figure 1 of these results, with panel L where there are teleports. Raises as `rd.figure1` does."""
@@ -113,13 +119,18 @@ class Run:
 
 
 def open_run(directory: str | Path) -> Run:
-    """The run in a directory. Raises StoreError where there is none."""
+    """The run in a directory. Raises StoreError where there is none.
+
+    Warns of what no hashes cover, as in a run of an earlier version.
+    """
     directory = Path(directory).expanduser()
     if not store.has_manifest(directory) and not (directory / layout.RESULTS).exists():
         what = "it holds none" if directory.exists() else "there is no such folder"
         raise StoreError(
             f"Expected a run at {directory}, but {what}. Name the folder that `residyn run` or rd.run wrote."
         )
+    if notice := uncovered(directory):
+        warnings.warn(notice, stacklevel=2)
     return Run(directory)
 
 

@@ -18,10 +18,10 @@ from residyn.errors import DataError, StoreError
 from residyn.pipeline.capture import read_layout, reopened
 from residyn.pipeline.reporter import SILENT, Reporter, Timer, is_done, timed
 from residyn.runs import layout
-from residyn.runs.contents import captured_controls, open_teleport_results, outdated
-from residyn.runs.results import open_results, remove_results, replace_results
-from residyn.runs.stages import Stage
-from residyn.settings import CaptureSettings, TeleportSettings
+from residyn.runs.contents import captured_controls, open_run_results, open_teleport_results, outdated
+from residyn.runs.results import remove_results, replace_results
+from residyn.runs.stages import TELEPORTS, Stage, read_stage, stage_differences
+from residyn.settings import CaptureSettings, ReloadSettings, TeleportSettings
 
 if TYPE_CHECKING:
     from residyn.model.loading import LoadedModel
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from residyn.model.texts import Samples
     from residyn.spaces import Space
 
-NAME = "teleports"
+NAME = TELEPORTS
 TWIN_SAMPLES = 100
 """Texts that an untrained model reads for a space and clouds of its own."""
 
@@ -52,10 +52,12 @@ def teleports(
     settings: TeleportSettings | None = None,
     reporter: Reporter = SILENT,
     loaded: LoadedModel | None = None,
+    reload: ReloadSettings | None = None,
 ) -> dict[str, xr.Dataset]:
     """Teleport from the run's hosts, and from the same hosts in untrained models; the results, by name.
 
-    Goes on where it was interrupted, host by host; what is there for the same settings is not done again. Raises
+    Goes on where it was interrupted, host by host; what is there for the same settings is not done again, except
+    hosts that were damaged since. A model that is not `loaded` is the run's own, as `reload` says. Raises
     DataError where the states leave nothing to teleport to, StoreError where others are there.
     """
     settings = settings or TeleportSettings()
@@ -63,7 +65,7 @@ def teleports(
     stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())
     if stage.reasons(directory):
         with store.locked(directory, needed=False):
-            _teleport(directory, stage, states, settings, reporter, loaded=loaded)
+            _teleport(directory, stage, states, settings, reporter, model=(loaded, reload))
     return open_teleport_results(directory)
 
 
@@ -74,15 +76,16 @@ def _teleport(
     settings: TeleportSettings,
     reporter: Reporter,
     *,
-    loaded: LoadedModel | None,
+    model: tuple[LoadedModel | None, ReloadSettings | None],
 ) -> None:
+    """Teleport; `model` is the one that is loaded, and how it is loaded where none is."""
     from residyn.quantities.suite import not_computed
     from residyn.spaces import Space
     from residyn.teleports.places import horizon_within
 
     if is_done(stage, directory, reporter):
         return
-    results = open_results(directory / layout.RESULTS)
+    results = open_run_results(directory)
     if notice := outdated(directory, results, states):
         raise StoreError(f"Teleports leave from principal components. {notice}")
     if "pc_axes" not in results:
@@ -92,7 +95,8 @@ def _teleport(
     places = _places(directory, states, results, settings, horizon)
     space = Space.from_dataset(results)
     with timed(directory, "teleport_s") as timer:
-        loaded, asked = reopened(directory, loaded, reporter)
+        loaded, asked = reopened(directory, model[0], reporter, model[1])
+        _remove_damaged(directory, reporter)
         sites = read_layout(asked.sites)
         hosts, others = _texts(directory, loaded, asked, settings, sites)
         experiment = Experiment(hosts, places, horizon, settings, sites, reporter, timer)
@@ -100,9 +104,40 @@ def _teleport(
         twins = [
             _untrained(experiment, loaded, others, seed, directory) for seed in range(settings.untrained_teleports)
         ]
-        made = _keep(directory, flow, twins)
+        # Where the last one is, all are, and of its settings: it goes before the first of the others is replaced.
+        stage.begin(directory)
+        made = [*_keep(directory, flow, twins), *_stored(directory, settings)]
         store.update_run(directory, teleports=settings.record())
     stage.finish(directory, made)
+
+
+def _stored(directory: Path, settings: TeleportSettings) -> list[Path]:
+    """The folders of the stored hosts, of the model's and of the untrained models'."""
+    from residyn.model.teleport.folder import GROUP
+
+    twins = [directory / layout.UNTRAINED_TELEPORTS / str(seed) for seed in range(settings.untrained_teleports)]
+    return [folder / GROUP for folder in (directory, *twins)]
+
+
+def _remove_damaged(directory: Path, reporter: Reporter) -> None:
+    """Remove the hosts that are not what the finished stage stored, so that these are made again and no others.
+
+    Where the record of a folder of hosts was damaged, all of its hosts go: nothing says what they are of.
+    """
+    from residyn.model.teleport.folder import GROUP, MANIFEST
+
+    record = read_stage(directory, NAME)
+    names = [one.file for one in stage_differences(directory) if one.stage == NAME]
+    damaged = {name for name in names if Path(name).parent.name == GROUP}
+    lost = {Path(name).parent.as_posix() for name in damaged if Path(name).name == MANIFEST}
+    if record is None or not damaged:
+        return
+    damaged |= {name for name in record.files if Path(name).parent.as_posix() in lost}
+    for name in sorted(damaged):
+        path = directory / name
+        if path.is_file() or path.is_symlink():
+            path.unlink()
+    reporter.note(f"Damaged since they were stored, and made again: {', '.join(sorted(damaged))}")
 
 
 def _places(
@@ -277,7 +312,6 @@ def _keep(directory: Path, flow: xr.Dataset, twins: Sequence[xr.Dataset]) -> lis
     summaries = beside(own, [summary(twin) for twin in twins]) if twins else own
     made: dict[str, Any] = {"flow": flow, "return_fraction": return_fraction(flow), "field": affine(flow)}
     *paths, last = (layout.teleport_result(directory, name) for name in layout.TELEPORT_RESULTS)
-    # Where the last one is, all are, and of its settings: it goes before the first of the others is replaced.
     remove_results(last)
     table = write_frame(teleport_table(summaries), directory / layout.TABLES, layout.TELEPORT_TABLE)
     for path, result in zip(paths, made.values(), strict=True):

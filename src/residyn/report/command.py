@@ -15,7 +15,7 @@ from residyn.store.layout import RUN
 def repeat_command(run: Mapping[str, Any]) -> str:
     """`residyn run …` with the options of run.json that differ from their defaults; empty where none are recorded.
 
-    Fields that are no option of this version, and values that none has, are left out.
+    Fields that are no option of this version, values that none has, and trust are left out.
     """
     request = run.get("request")
     if not isinstance(request, dict) or not isinstance(request.get("model"), str):
@@ -30,7 +30,8 @@ def repeat_command(run: Mapping[str, Any]) -> str:
 
 def _options(kind: type[Settings], asked: Mapping[str, Any]) -> Iterator[str]:
     for field in fields_of(kind):
-        if field.name not in asked:
+        # A command to copy does not give trust that only a file asks for.
+        if field.name not in asked or field.trust:
             continue
         try:
             value = getattr(recorded(kind, {field.name: asked[field.name]}, Path(RUN)), field.name)

@@ -27,8 +27,9 @@ from residyn.report.limits import limits
 from residyn.report.provenance import corpus, licences, provenance
 from residyn.report.record import Panel, Report, Table
 from residyn.runs import layout
+from residyn.runs.contents import open_noise_floor, open_run_results, open_verdicts, uncovered
 from residyn.runs.results import open_results
-from residyn.runs.verdicts import read_verdicts
+from residyn.runs.stages import ANALYSIS, CLAIMS, TELEPORTS, check_written
 from residyn.schema import SAMPLE
 from residyn.settings import FigureSettings, recorded
 from residyn.store.layout import RUN
@@ -46,17 +47,19 @@ class Found(NamedTuple):
     verdicts: Verdicts | None
     teleports: Teleports | None
     noise: xr.Dataset | None
+    uncovered: str = ""
 
 
 def gather(directory: Path) -> Report:
     """The report on a run directory. Raises as `write_report` does."""
-    noise = layout.noise_floor(directory)
     found = Found(
         results=_results(directory),
         run=store.read_run(directory),
-        verdicts=read_verdicts(directory / layout.CLAIMS),
+        verdicts=open_verdicts(directory),
         teleports=_teleports(directory),
-        noise=open_results(noise) if noise.exists() else None,
+        noise=open_noise_floor(directory),
+        # The page says nothing of where the run lies.
+        uncovered=uncovered(directory, ANALYSIS, TELEPORTS, CLAIMS).replace(str(directory), "DIR"),
     )
     results, run = found.results, found.run
     first, further = _panels(found)
@@ -82,12 +85,13 @@ def gather(directory: Path) -> Report:
 
 def _results(directory: Path) -> xr.Dataset:
     path = directory / layout.RESULTS
+    check_written(directory, ANALYSIS, path)
     if not path.exists():
         raise StoreError(
             f"A report is made of results, and {directory} has no {layout.RESULTS}. "
             "Make them first: residyn analyze DIR."
         )
-    results = open_results(path)
+    results = open_run_results(directory)
     lacking = [name for name in required() if name not in results]
     if lacking:
         raise DataError(
@@ -98,6 +102,7 @@ def _results(directory: Path) -> xr.Dataset:
 
 
 def _teleports(directory: Path) -> Teleports | None:
+    check_written(directory, TELEPORTS, directory / layout.TELEPORTS)
     paths = {name: layout.teleport_result(directory, name) for name in ("flow", "summary", "return_fraction")}
     if not paths["flow"].exists():
         return None
@@ -133,6 +138,8 @@ def _warnings(found: Found) -> Iterator[str]:
     recorded = found.run.get("warnings", [])
     if isinstance(recorded, list):
         yield from map(str, recorded)
+    if found.uncovered:
+        yield found.uncovered
     verdicts = found.verdicts
     ours = found.results.attrs.get("states_hash")
     if verdicts is not None and ours and verdicts.states_hash != ours:

@@ -10,7 +10,7 @@
     DIR/claims.partial.json       what an interrupted judgement has computed
     DIR/figures/NAME.png, …       Figure 1 and its panels
     DIR/report.html
-    DIR/stages/NAME.json          of what a stage was finished
+    DIR/stages/NAME.json          of what a stage was finished, and what it wrote
 
 The states, and what they were captured of, stand beside these: `residyn.store.layout`.
 """
@@ -19,9 +19,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from residyn.store.layout import CONTROLS
+
 RESULTS = "results.zarr"
 TABLES, SUMMARY_TABLE, TELEPORT_TABLE = "tables", "summary", "teleports"
-CONTROLS, NOISE_FLOOR = "controls", "noise_floor.zarr"
+NOISE_FLOOR = "noise_floor.zarr"
 NOISE, UNTRAINED_PREFIX, PERMUTED = "noise", "untrained-", "permuted-weights"
 TOKENS, POSITIONS = "shuffled-tokens", "random-position"
 """The controls by name; an untrained model's has its seed behind it."""
@@ -30,7 +32,9 @@ TELEPORT_RESULTS = ("flow", "return_fraction", "field", "summary")
 """In the order in which they are written: where the last one is, all are."""
 CLAIMS, PARTIAL_CLAIMS = "claims.json", "claims.partial.json"
 FIGURES, REPORT = "figures", "report.html"
-STAGES, STAGE_FORMAT, STAGE_VERSION = "stages", "residyn stage", 1
+STAGES, STAGE_FORMAT, STAGE_VERSION = "stages", "residyn stage", 2
+EARLIER_STAGE_VERSIONS = (1,)
+"""Without what stands in the files that a stage left."""
 
 COMPARISON, COMPARISON_RECORD = "comparison", "comparison.json"
 COMPARISON_FORMAT, COMPARISON_VERSION = "residyn comparison", 1

@@ -23,6 +23,8 @@ from residyn.store.leftovers import PARTIAL, REMOVED, REPLACED, link_error, swee
 
 FORMAT = "residyn results"
 FORMAT_VERSION = 1
+ATTRIBUTES_SHA256 = "attributes_sha256"
+"""The attribute by which results say what their other attributes were; those of earlier versions have none."""
 
 _METADATA = "zarr.json"
 _LARGEST_METADATA = 16 * 2**20
@@ -91,6 +93,11 @@ def open_results(path: str | Path) -> xr.Dataset:
         damaged = sorted(
             name for name in sums if name not in results.variables or _sha256(results[name]) != sums[name]
         )
+        results = results[[name for name in sums if name in results.data_vars]]
+        for name in header:
+            results.attrs.pop(name, None)
+        if header[ATTRIBUTES_SHA256] not in (None, _sha256_of_attributes(results)):
+            damaged.append("attributes")
     # A damaged store fails in as many ways as there are bytes in it; which of them does not help the reader.
     except Exception as error:
         if machine := lacking(error):
@@ -100,9 +107,6 @@ def open_results(path: str | Path) -> xr.Dataset:
         raise StoreError(
             f"The results at {path} are not what was saved; damaged: {', '.join(damaged)}. Analyze the run again."
         )
-    results = results[[name for name in sums if name in results.data_vars]]
-    for name in header:
-        results.attrs.pop(name, None)
     for variable in results.variables.values():
         variable.encoding = {}
     return results
@@ -168,6 +172,7 @@ def _write(results: xr.Dataset, path: Path) -> None:
                 for name in [*results.data_vars, *sorted(results.coords, key=str)]
             }
         ),
+        ATTRIBUTES_SHA256: _sha256_of_attributes(results),
     }
     # Variable-length strings are the ones that zarr format 3 specifies; fixed-width ones are not portable.
     text = {name: c.astype(np.dtypes.StringDType()) for name, c in results.coords.items() if c.dtype.kind in "OUT"}
@@ -272,7 +277,7 @@ def _read_header(path: Path) -> dict[str, Any]:
             f"The results at {path} have format version {header['residyn_format_version']}; this residyn reads "
             f"version {FORMAT_VERSION}. Use the residyn that wrote them, or analyze the run again."
         )
-    return header
+    return {**header, ATTRIBUTES_SHA256: attrs.get(ATTRIBUTES_SHA256)}
 
 
 def _foreign(path: Path) -> StoreError:
@@ -293,3 +298,20 @@ def _sha256(array: xr.DataArray | xr.Variable) -> str:
             values = np.where(np.isnan(values), np.nan, values).astype(values.dtype)
         content = np.ascontiguousarray(values).tobytes()
     return hashlib.sha256(f"{values.shape}".encode() + content).hexdigest()
+
+
+def _sha256_of_attributes(results: xr.Dataset) -> str:
+    """Hash of all that results say beside their values: attributes, and which dimensions values are along."""
+    said = {
+        "attributes": results.attrs,
+        "variables": {
+            str(name): {"dimensions": list(map(str, array.dims)), "attributes": array.attrs}
+            for name, array in results.variables.items()
+        },
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=_plain).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """What zarr writes in place of a numpy scalar or array."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)

@@ -59,7 +59,9 @@ S = TypeVar("S", bound=Settings)
 
 
 class Field(msgspec.Struct, frozen=True):
-    """One setting: name, type, default (a plain value), description, heading, and whether it decides numbers."""
+    """One setting: name, type, default (a plain value), description, heading, whether it decides numbers, and
+    whether it gives trust, which is never taken from a file.
+    """
 
     name: str
     kind: Any
@@ -67,6 +69,7 @@ class Field(msgspec.Struct, frozen=True):
     description: str
     panel: str
     decides: bool
+    trust: bool
 
     @property
     def bare(self) -> Any:
@@ -114,6 +117,7 @@ def fields_of(kind: type[Settings]) -> list[Field]:
                 description=next((note.description for note in notes if note.description), ""),
                 panel=extra.get("panel", kind.PANEL),
                 decides=extra.get("decides", True),
+                trust=extra.get("trust", False),
             )
         )
     return made

@@ -18,6 +18,15 @@ Positive = Annotated[float, Meta(gt=0)]
 BUILT_IN_MODEL = "smollm2-135m"
 _ASIDE = {"decides": False}
 """Of a field that no number depends on."""
+_TRUST = {**_ASIDE, "trust": True}
+"""Of a field that lets more be read or run: a file of a run never says so, only who types the command."""
+
+Revision = Annotated[str | None, Meta(description="Branch, tag or commit of a hub model.")]
+AllowPickle = Annotated[bool, Meta(description="Read .bin weights too, tensors only.", extra=_TRUST)]
+TrustRemoteCode = Annotated[
+    bool, Meta(description="Run code of the model's repository; needs --revision COMMIT.", extra=_TRUST)
+]
+Offline = Annotated[bool, Meta(description="Never touch the network.", extra={**_ASIDE, "panel": ""})]
 
 
 def _growing(name: str, values: tuple[Any, ...], example: str) -> Iterator[str]:
@@ -36,7 +45,7 @@ class ModelSettings(Settings, frozen=True, kw_only=True):
     PANEL: ClassVar[str] = "Model"
     SECTION: ClassVar[str] = "request"
 
-    revision: Annotated[str | None, Meta(description="Branch, tag or commit of a hub model.")] = None
+    revision: Revision = None
     dtype: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"], Meta(description="Precision of the pass.")
     ] = "auto"
@@ -44,11 +53,9 @@ class ModelSettings(Settings, frozen=True, kw_only=True):
     sites: Annotated[str | None, Meta(description="A JSON map of where this model's blocks read and write.")] = (
         None
     )
-    allow_pickle: Annotated[bool, Meta(description="Read .bin weights too, tensors only.")] = False
-    trust_remote_code: Annotated[
-        bool, Meta(description="Run code of the model's repository; needs --revision COMMIT.")
-    ] = False
-    offline: Annotated[bool, Meta(description="Never touch the network.", extra={**_ASIDE, "panel": ""})] = False
+    allow_pickle: AllowPickle = False
+    trust_remote_code: TrustRemoteCode = False
+    offline: Offline = False
 
 
 class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
@@ -122,6 +129,23 @@ class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
                 f"A chat template says itself what stands in front; got {spelled('bos')} {self.bos}. "
                 "Leave it at auto."
             )
+
+
+class ReloadSettings(Settings, frozen=True, kw_only=True):
+    """How the model of a run is loaded again: what is not said is as the run was captured, but for trust."""
+
+    PANEL: ClassVar[str] = "Model"
+
+    model: Annotated[
+        str | None, Meta(description="Where the run's model is now, if it was moved; by default where it was.")
+    ] = None
+    revision: Revision = None
+    allow_pickle: AllowPickle = False
+    trust_remote_code: Annotated[
+        bool,
+        Meta(description="Run code of the model's repository; needs --model and --revision COMMIT.", extra=_TRUST),
+    ] = False
+    offline: Offline = False
 
 
 class AnalysisSettings(Settings, frozen=True, kw_only=True):

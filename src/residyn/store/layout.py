@@ -17,6 +17,8 @@ LOCK = "residyn.lock"
 GROUP = "states.zarr"
 ARRAY = "states"
 COMMITS = "commits"
+CONTROLS = "controls"
+"""Where the run directories of a run's controls stand in its own."""
 CREATION = {LOCK, RUN, SAMPLES, GROUP, COMMITS}
 """What an interrupted creation can have left in a folder; the manifest comes last."""
 
@@ -103,9 +105,17 @@ def marker_path(run: Path, shard: int) -> Path:
 
 def resume_command(run: Path) -> str:
     """What to type to capture the shards that are still missing."""
-    return f"residyn capture {shlex.quote(str(run))}"
+    return controls_command(run) or f"residyn capture {shlex.quote(str(run))}"
 
 
 def repair_command(run: Path) -> str:
     """What to type to capture damaged shards again."""
-    return f"residyn verify {shlex.quote(str(run))} --repair"
+    return controls_command(run) or f"residyn verify {shlex.quote(str(run))} --repair"
+
+
+def controls_command(run: Path) -> str:
+    """What to type to capture a control, or its damaged shards, again; empty for a run that is no control."""
+    owner = run.absolute().parent.parent
+    if run.absolute().parent.name != CONTROLS or not (owner / MANIFEST).exists():
+        return ""
+    return f"residyn controls {shlex.quote(str(run.parent.parent if len(run.parts) > 1 else owner))}"

@@ -4,17 +4,19 @@
       teleport.json       format, fingerprint, and the description that it is the hash of; written at creation
       host-00000.zip      what became of one host: a zarr v3 group in one file (zarr's own ZipStore reads it)
 
-A part that is there was finished. One that is no whole zip file was damaged since: a reader refuses it, and a
-writer makes it again. What is inside is checked when it is read, by zip's checksums.
+A part that is there was finished. One that is no whole zip file, or of which a checksum does not fit, was damaged
+since: a reader refuses it, and a writer makes it again.
 """
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import math
 import os
 import re
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -45,6 +47,8 @@ _LARGEST_METADATA = 2**20
 _ROOM = 2**20
 """Values of labels and checks that a host may have beside its states."""
 _HOST = re.compile(r"host-([0-9]{5,10})\.zip")
+_SETTLED_S = 0.1
+"""A file that was written so lately can be written again without another time of writing."""
 
 
 @dataclass(frozen=True)
@@ -167,15 +171,43 @@ def _stored(group: Path) -> list[int]:
 
 
 def _is_whole(group: Path, host: int) -> bool:
-    """Whether a host's file is a zip of parts that are stored as they are: none unpacks to more than the file."""
+    """Whether a host is stored, and every byte of it is what its checksums say."""
+    path = _place(group, host)
     try:
-        with open_file(_place(group, host)) as stream, zipfile.ZipFile(stream) as archive:
-            parts = archive.infolist()
-            size = os.fstat(stream.fileno()).st_size
-    except (OSError, zipfile.BadZipFile):
+        found = path.stat()
+    except OSError:
         return False
-    as_they_are = all(part.compress_type == zipfile.ZIP_STORED for part in parts)
-    return as_they_are and sum(part.file_size for part in parts) <= size
+    if time.time() - found.st_mtime < _SETTLED_S:
+        return _has_right_checksums(path)
+    return _was_whole(path, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _was_whole(path: Path, _inode: int, _size: int, _written_ns: int, _changed_ns: int) -> bool:
+    """The same of a file that was read before, as long as nothing was written to it."""
+    return _has_right_checksums(path)
+
+
+def _has_right_checksums(path: Path) -> bool:
+    """Whether a file is a zip of parts that are stored as they are, and every checksum of it fits.
+
+    None unpacks to more than the file: what was compressed could be of any size.
+    """
+    try:
+        with open_file(path) as stream, zipfile.ZipFile(stream) as archive:
+            parts = archive.infolist()
+            as_they_are = all(
+                part.compress_type == zipfile.ZIP_STORED and part.file_size == part.compress_size for part in parts
+            )
+            size = os.fstat(stream.fileno()).st_size
+            if not as_they_are or sum(part.file_size for part in parts) > size:
+                return False
+            return archive.testzip() is None
+    # zipfile raises of itself, of zlib and of struct, as the damaged byte has it.
+    except Exception as error:
+        if machine := lacking(error):
+            raise machine from error
+        return False
 
 
 def _packed(part: xr.Dataset) -> bytes:

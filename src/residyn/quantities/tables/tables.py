@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -13,6 +15,7 @@ from residyn.quantities.tables.curves import curve_tables, density_table, summar
 from residyn.quantities.tables.further import FURTHER
 from residyn.store.files import disk_errors, write_bytes
 from residyn.store.leftovers import sweep_beside
+from residyn.words import clean
 
 
 def tables(results: xr.Dataset) -> dict[str, pd.DataFrame]:
@@ -53,12 +56,46 @@ def write_tables(results: xr.Dataset, folder: str | Path) -> list[Path]:
 
 
 def write_frame(frame: pd.DataFrame, folder: str | Path, name: str) -> Path:
-    """Write one table as NAME.csv, as `write_tables` does; returns its path."""
+    """Write one table as NAME.csv, as `write_tables` does; returns its path.
+
+    Text that a spreadsheet would take for a formula has an apostrophe in front; control characters become "�".
+    """
     path = Path(folder) / f"{name}.csv"
-    content = frame.to_csv(index=False, lineterminator="\n").encode("utf-8")
+    content = _without_formulas(frame).to_csv(index=False, lineterminator="\n").encode("utf-8")
     with disk_errors(path.parent, f"Writing {path.name}", go_on="give the same command again"):
         path.parent.mkdir(parents=True, exist_ok=True)
         # What a process that was ended here left behind is nobody's any more.
         sweep_beside(path)
         write_bytes(path, content)
     return path
+
+
+_FORMULA = re.compile(r"[=+\-@\t\n＝＋－＠]")
+
+
+def _without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with an apostrophe before text, in cells and headings, that a spreadsheet takes for a formula."""
+    made = frame.rename(columns=_quoted)
+    # By position: two headings may be equal.
+    columns = [column.map(_quoted) if _holds_text(column) else column for _, column in made.items()]
+    return pd.concat(columns, axis="columns") if columns else made
+
+
+def _holds_text(column: pd.Series) -> bool:
+    return not (pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype))
+
+
+def _quoted(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    # Of control characters, a carriage return would begin a row of its own.
+    text = clean(value)
+    return f"'{text}" if _FORMULA.match(text) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text == text.strip()
