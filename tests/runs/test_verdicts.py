@@ -102,11 +102,11 @@ def test_a_claim_passes_under_a_condition_where_all_its_criteria_do(written):
     assert found is not None
     assert [found.claims[7].passes(name) for name in names] == [True, False, None, None]
     assert [found.claims[7].reaches(name) for name in names] == [True, False, False, False]
-    # A premise is no part of what the claim says.
+    # A premise is no part of what the claim says; where it fails, nothing is said of the condition.
     claim["criteria"][1]["premise"] = True
     found = read_verdicts(written(record))
     assert found is not None
-    assert [found.claims[7].passes(name) for name in names] == [True, True, True, None]
+    assert [found.claims[7].passes(name) for name in names] == [True, None, True, None]
     assert [found.claims[7].reaches(name) for name in names] == [True, True, True, False]
 
 
