@@ -1,4 +1,4 @@
-"""A claim tested on its own null holds at most one time in twenty.
+"""A claim tested on its own null holds about one time in twenty, or more rarely.
 
 Of 200 draws with a true rate of 0.05, more than 18 would hold in one experiment of 200; of 100, more than 11.
 """

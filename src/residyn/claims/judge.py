@@ -48,7 +48,8 @@ def judge(
     say which sample is of which), a threshold and a null; docs/claims.md lists them. A claim holds where all its
     statistics are beyond their thresholds with their whole intervals, and beyond their nulls with p ≤ 0.05; it
     does not hold where the interval of one lies on the other side; else it is undecided. On data drawn from its
-    null a claim holds with a probability of at most 0.05. A verdict speaks of this network over texts like these.
+    null a claim holds with a probability of about 0.05 or less. A verdict speaks of this network over texts like
+    these.
 
     Two tasks are computed at a time; what they find does not depend on it. `keep` is called with the ledger
     after every task, and a ledger that is given is gone on from; the caller answers for its being of the same
