@@ -52,7 +52,9 @@ def test_a_signal_ends_the_process_with_a_message_at_once(tmp_path, number, mome
         "def busy(path):\n concurrent.futures.ThreadPoolExecutor(1).submit(time.sleep, 60)\n sign()\n"
         "residyn.store.info = busy",
     }[moment]
-    before = f"import time\ndef sign():\n print('ready', flush=True)\n time.sleep(60)\n{hook}"
+    # Whoever starts the tests in the background has them ignore what Ctrl-C sends, and so do their children.
+    heeding = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
+    before = f"{heeding}\nimport time\ndef sign():\n print('ready', flush=True)\n time.sleep(60)\n{hook}"
     process = program(before, "info", str(tmp_path), stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
