@@ -18,7 +18,8 @@ from residyn.claims.criteria import ends_of, networks
 from residyn.claims.depth_nulls import DepthNull, beside_null, null_draws
 from residyn.claims.registry import claims
 from residyn.claims.work import values_of
-from residyn.quantities.curves import Curves, curves, known_curves
+from residyn.quantities.curves import DIRECTION_RATIO, EXPLAINED, RATIO, Curves, curves, known_curves
+from residyn.quantities.registry import quantities
 from residyn.quantities.replicates import Plan, plan_of, with_halves
 from residyn.quantities.sums import Depth
 from residyn.schema import Sublayer, label_states
@@ -53,10 +54,9 @@ def states(law: str, rng: np.random.Generator, n: int = N):
     for a in kept:
         h.append(a * h[-1] + np.sqrt(1 - a**2) * draw())
     data = np.stack(h, axis=1)
-    if law != "iid":
-        # Half of a document's texts share their tails too.
-        tail = np.sqrt(2.5 / rng.chisquare(2.5, n))[:, None, None] if law == "heavy tails" else 1.0
-        data = data * tail
+    if law == "heavy tails":
+        # Student's t with 2.5 degrees of freedom: each sample's whole path is as much larger or smaller.
+        data *= np.sqrt(2.5 / rng.chisquare(2.5, n))[:, None, None]
     coords = {} if law == "iid" else {"document": document}
     return label_states(
         (path + size * data).astype(np.float32),
@@ -117,7 +117,7 @@ def nulls(repetitions: int) -> None:
     depth = _depth(30)
     print("| criterion | random walk over places | noise about a line |\n|---|---|---|")
     for one in (one for one in criteria() if isinstance(one.null, DepthNull) and len(one.needs) == 1):
-        places = len(depth.site) if one.needs[0] in SUBLAYER_CURVES else len(depth.kind)
+        places = len(depth.site) if _is_along_sublayers(one.needs[0]) else len(depth.kind)
         rates = []
         for make in (_walk, _line):
             held = [
@@ -127,7 +127,10 @@ def nulls(repetitions: int) -> None:
         print(f"| {one.name} | {' | '.join(rates)} |")
 
 
-SUBLAYER_CURVES = ("magnitude", "density", "explained_variance_by_sublayer", "participation_ratio")
+def _is_along_sublayers(curve: str) -> bool:
+    """Whether a curve has a value for each sublayer, as the catalogue says of its quantities."""
+    known = quantities()
+    return known[curve].axis == "sublayer" if curve in known else curve in (EXPLAINED, RATIO, DIRECTION_RATIO)
 
 
 def _walk(rng: np.random.Generator, places: int) -> np.ndarray:

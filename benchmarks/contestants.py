@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from residyn.model.capture import capture_in_memory, capture_to, prepare
+from residyn.model.capture import capture_in_memory, capture_to
 from residyn.model.check import find_sites
 from residyn.model.hooks import run
+from residyn.model.job import prepare
 from residyn.model.plan import plan_batches
 from residyn.model.texts import Samples
 from residyn.schema import Site

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from residyn.claims import ClaimResult, ConditionRecord, CriterionResult, Role, Verdicts, paper, verdicts
+from residyn.claims.assemble import judged_of
 from residyn.claims.claim import Claim, Criterion
 from residyn.claims.conditions import (
     CONDITIONS,
@@ -116,28 +117,7 @@ def _claim(claim: Claim, conditions: Sequence[ConditionRecord], rng: np.random.G
     verdict, origin = FOUND.get(label, ("undecided", ""))
     much, less, lost = _shown(claim, label, origin)
     found = [_criterion(one, claim, verdict, (much, less, lost), rng, wide=not origin) for one in claim.criteria]
-    result = ClaimResult(
-        number=claim.number,
-        variant=claim.variant,
-        claim=claim.claim,
-        panel=claim.panel,
-        verdict=verdicts.claim_verdict(found),
-        sentence="",
-        origin="",
-        reproduced_in=(),
-        passes_in=(),
-        abolished_by=(),
-        criteria=tuple(found),
-        paper=claim.paper,
-    )
-    result = replace(
-        result,
-        reproduced_in=verdicts.reproduced_in(claim, result),
-        passes_in=verdicts.passes_in(claim, result),
-    )
-    if verdict == "holds":
-        result = replace(result, abolished_by=verdicts.abolished_by(claim, result))
-        result = replace(result, origin=verdicts.origin(claim, result, NETWORKS))
+    result = judged_of(claim, found, NETWORKS)
     assert (result.verdict, result.origin) == (verdict, origin), f"claim {label} is not what it was made to be"
     assert (set(result.reproduced_in), set(result.abolished_by)) == (set(much), set(lost))
     return replace(result, sentence=sentence(result, {one.name: one for one in conditions}))

@@ -97,7 +97,7 @@ def test_what_is_there_is_not_done_again(residyn, own, monkeypatch):
     assert [row["control"] for row in rows] == ["noise", *NAMES]
     assert [row["what"] for row in rows] == [
         "each text in a batch of its own",
-        "trained weights with their entries permuted",
+        "the trained weights with permuted entries",
         "texts cut at a random token",
         "the same tokens in random order",
         "an untrained model, seed 0",

@@ -124,15 +124,15 @@ def test_pickles_are_read_where_they_are_allowed_now(residyn, stranger, model_fo
 
 
 def test_a_recorded_commit_is_not_what_somebody_looked_at(stranger):
-    from residyn.pipeline.capture import _reloading
+    from residyn.pipeline.models import reloading
     from residyn.settings import ReloadSettings
 
     requested(stranger, model="org/name", revision="a" * 40)
-    assert _reloading(stranger, ReloadSettings()).revision == "a" * 40
+    assert reloading(stranger, ReloadSettings()).revision == "a" * 40
     named = ReloadSettings(model="org/name", trust_remote_code=True)
-    assert _reloading(stranger, named).revision is None
-    assert _reloading(stranger, ReloadSettings(model="org/other")).revision is None
-    assert _reloading(stranger, ReloadSettings(model="org/name")).revision == "a" * 40
+    assert reloading(stranger, named).revision is None
+    assert reloading(stranger, ReloadSettings(model="org/other")).revision is None
+    assert reloading(stranger, ReloadSettings(model="org/name")).revision == "a" * 40
 
 
 def test_what_gives_trust_decides_nothing_and_is_off():

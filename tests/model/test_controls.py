@@ -16,7 +16,8 @@ from families import build, spelling_tokenizer
 from naive import relative_error
 from residyn.errors import StoreError, UsageError
 from residyn.model import controls
-from residyn.model.capture import capture_in_memory, capture_to, prepare
+from residyn.model.capture import capture_in_memory, capture_to
+from residyn.model.job import prepare
 from residyn.model.loading import load_model, permuted, untrained
 from residyn.quantities.noise import noise_floor
 

@@ -27,7 +27,7 @@ def assemble(found: Found, chosen: Sequence[Claim]) -> tuple[tuple[ConditionReco
     for claim in chosen:
         measure = criteria.of_states if claim.of == "states" else criteria.of_teleports
         judged = _with_own([measure(one, found) for one in claim.criteria])
-        result = _explained(claim, _judged(claim, judged), _n_networks(claim, found))
+        result = judged_of(claim, judged, _n_networks(claim, found))
         said = sentences.sentence(result, conditions, caution if claim.rests_on_first else "")
         results.append(replace(result, sentence=said))
     return tuple(conditions.values()), tuple(results)
@@ -93,8 +93,12 @@ def _n_networks(claim: Claim, found: Found) -> int:
     return len(draws_of(found.ledger, Of.CONDITION, UNTRAINED.name))
 
 
-def _judged(claim: Claim, found: list[CriterionResult]) -> ClaimResult:
-    return ClaimResult(
+def judged_of(claim: Claim, found: Sequence[CriterionResult], n_networks: int) -> ClaimResult:
+    """The verdict on a claim from what was found of its criteria, what else shows it, and where it comes from.
+
+    Without its sentence, which names conditions.
+    """
+    result = ClaimResult(
         number=claim.number,
         variant=claim.variant,
         claim=claim.claim,
@@ -108,10 +112,6 @@ def _judged(claim: Claim, found: list[CriterionResult]) -> ClaimResult:
         criteria=tuple(found),
         paper=claim.paper,
     )
-
-
-def _explained(claim: Claim, result: ClaimResult, n_networks: int) -> ClaimResult:
-    """A judged claim with what else shows it, and where it comes from where it holds."""
     result = replace(
         result,
         reproduced_in=verdicts.reproduced_in(claim, result),

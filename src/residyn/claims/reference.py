@@ -53,9 +53,9 @@ smooth whatever they mean, so the null of a trend keeps the curve's own steps fr
 signs: a driftless walk of 60 places passes 0.5 in three of ten cases. On data drawn from its own null a claim
 holds about one time in twenty or more rarely, so of {n_of_paper} claims that nothing supports, fewer than one is
 expected to hold. Within and across can be exchanged in 2ᴸ⁻¹ ways in a model of L layers: of fewer than six layers
-no exchange is improbable, and such claims stay undecided; so do those over half of the depth for fewer than about
-eleven. A trend over the first third of the depth cannot be told from a walk in models of fewer than about
-twenty-four.
+no exchange is improbable, and such claims stay undecided; so do those over half of the depth for fewer than eight.
+A trend cannot be told from a walk in models of fewer than seven layers, nor one over the first third of the depth
+in models of fewer than about eighteen, however strictly the curve rises.
 
 *Thresholds* are conventions: a trend is a rank correlation with depth beyond ±0.5, "most" is more than half, a
 displacement has come back where less than nine tenths are left, and a difference counts from a least effect on

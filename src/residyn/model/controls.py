@@ -17,8 +17,8 @@ import numpy as np
 
 from residyn import store
 from residyn.errors import UsageError
-from residyn.model.capture import Job
 from residyn.model.check import find_sites
+from residyn.model.job import Job
 from residyn.model.loading import LoadedModel, permuted, untrained
 from residyn.model.plan import plan_batches
 from residyn.model.sites import Layout

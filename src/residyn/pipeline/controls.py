@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from residyn import store
 from residyn.errors import DataError, ModelError, StoreError
-from residyn.pipeline.capture import read_layout, reopened
+from residyn.pipeline.models import read_layout, reopened
 from residyn.pipeline.reporter import SILENT, Reporter, Timer, is_done, timed
 from residyn.runs import layout
 from residyn.runs.contents import control_names
@@ -20,8 +20,8 @@ from residyn.settings import ControlsSettings, ReloadSettings
 from residyn.store.layout import COMMITS, CREATION, MANIFEST
 
 if TYPE_CHECKING:
-    from residyn.model.capture import Job
     from residyn.model.controls import Reading
+    from residyn.model.job import Job
     from residyn.model.loading import LoadedModel
     from residyn.model.sites import Layout
 
@@ -80,7 +80,7 @@ def _capture_all(
     timer: Timer,
 ) -> None:
     """Capture all controls; `model` is the one that is loaded, and how it is loaded where none is."""
-    from residyn.model.capture import job_of
+    from residyn.model.job import job_of
 
     with reporter.stage("Choosing the controls' texts"):
         readings = _readings(directory, settings)

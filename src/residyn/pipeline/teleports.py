@@ -15,7 +15,7 @@ import xarray as xr
 
 from residyn import store
 from residyn.errors import DataError, StoreError
-from residyn.pipeline.capture import read_layout, reopened
+from residyn.pipeline.models import read_layout, reopened
 from residyn.pipeline.reporter import SILENT, Reporter, Timer, is_done, timed
 from residyn.runs import layout
 from residyn.runs.contents import captured_controls, open_run_results, open_teleport_results, outdated
@@ -185,7 +185,7 @@ def _texts(
     directory: Path, loaded: LoadedModel, asked: CaptureSettings, settings: TeleportSettings, sites: Layout | None
 ) -> tuple[Samples, Samples]:
     """The hosts: the prompt, then texts of the run; and the texts that an untrained model reads for itself."""
-    from residyn.model.capture import job_of
+    from residyn.model.job import job_of
     from residyn.model.texts import Sample, read_texts, tokenize_texts
 
     job = job_of(directory, loaded, sites, asked.on_nonfinite)

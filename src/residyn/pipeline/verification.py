@@ -10,10 +10,11 @@ from typing import TypeVar
 from residyn import store
 from residyn.errors import StoreError
 from residyn.pipeline.analysis import analysis
-from residyn.pipeline.capture import continued, is_control, repair_damage
+from residyn.pipeline.capture import is_control, repair_damage
 from residyn.pipeline.claims import claims
 from residyn.pipeline.controls import controls
 from residyn.pipeline.figures import figures
+from residyn.pipeline.models import continued
 from residyn.pipeline.report import report
 from residyn.pipeline.reporter import SILENT, Reporter
 from residyn.pipeline.teleports import teleports

@@ -35,19 +35,15 @@ def control_names(settings: ControlsSettings) -> list[str]:
     return [*names, *(name for name, asked in chosen if asked)]
 
 
-_SAID = {
-    layout.PERMUTED: "trained weights with their entries permuted",
-    layout.TOKENS: "the same tokens in random order",
-    layout.POSITIONS: "texts cut at a random token",
-    layout.NOISE: "each text in a batch of its own",
-}
-
-
 def said_of_control(name: str) -> str:
     """What a control is, in words; empty for a name that no control has."""
     if name.startswith(layout.UNTRAINED_PREFIX):
         return f"an untrained model, seed {name.removeprefix(layout.UNTRAINED_PREFIX)}"
-    return _SAID.get(name, "")
+    if name == layout.NOISE:
+        return "each text in a batch of its own"
+    from residyn.claims.conditions import CONDITIONS, captured_by
+
+    return next((one.title for one in CONDITIONS if captured_by(one, {name: None})), "")
 
 
 def captured_controls(directory: Path, names: Collection[str] | None = None) -> list[str]:

@@ -19,7 +19,7 @@ from families import build, spelling_tokenizer
 from residyn.errors import ModelError, ResourceError, StoreError, UsageError
 from residyn.model.assets import asset_path
 from residyn.model.check import check_model, find_sites
-from residyn.model.loading import language_model, load_model, placement, untrained
+from residyn.model.loading import language_model, load_model, permuted, placement, untrained
 from residyn.model.loading.placement import FLOAT16_WARNING
 
 IDS = torch.tensor([[5, 17, 8, 40]])
@@ -251,9 +251,10 @@ def test_the_built_in_model_has_a_twin():
     find_sites(twin)
 
 
-def test_capture_reads_it_and_does_not_take_it_for_the_trained_one(model, tmp_path):
+@pytest.mark.parametrize("make", [untrained, permuted])
+def test_capture_reads_it_and_does_not_take_it_for_the_trained_one(model, tmp_path, make):
     trained = rd.capture(model, TEXTS, tmp_path / "run")
-    twin = untrained(model)
+    twin = make(model)
     states = rd.capture(twin, TEXTS)
     assert states.shape == trained.shape
     assert np.isfinite(states.values).all()

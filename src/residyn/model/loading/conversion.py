@@ -29,7 +29,7 @@ from residyn.model.loading.checkpoint import Contents, hash_files, list_folder
 from residyn.model.loading.placement import available_memory
 from residyn.model.loading.pretrained import check_report
 from residyn.model.loading.quiet import quiet, quiet_module, said
-from residyn.store.workshop import workshop_in
+from residyn.store.scratch import scratch_in
 
 FORMAT = 2
 _LEDGER = "residyn.json"
@@ -63,11 +63,11 @@ def convert(path: Path, *, progress: Callable[[str], None] | None = None) -> Con
     _check_room(path, folder, header)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with workshop_in(folder.parent, ".convert-") as workshop:
-            made = workshop / "made"
+        with scratch_in(folder.parent, ".convert-") as scratch:
+            made = scratch / "made"
             made.mkdir()
             _write(path, header, made)
-            _put_in_place(made, folder, workshop / "damaged")
+            _put_in_place(made, folder, scratch / "damaged")
     except OSError as error:
         raise ResourceError(
             f"{path.name} cannot be kept, converted, in {folder.parent} ({said(error)}). "

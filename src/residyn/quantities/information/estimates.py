@@ -105,7 +105,8 @@ def orders_of(n_samples: int, options: Options) -> np.ndarray:
 
 
 def _beside(parts: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate(parts, axis=1)
+    # In the order of memory in which results are read again: sums over units come out the same then.
+    return np.ascontiguousarray(np.concatenate(parts, axis=1))
 
 
 def _gcmi(paths: np.ndarray, orders: np.ndarray, _units: list[int], options: Options) -> np.ndarray:

@@ -17,7 +17,7 @@ _ABANDONED_AFTER_S = 3600
 
 
 @contextmanager
-def workshop_in(folder: Path, prefix: str) -> Iterator[Path]:
+def scratch_in(folder: Path, prefix: str) -> Iterator[Path]:
     """A new folder inside `folder`, removed when the context is left; what killed processes left is removed first.
 
     A process that works holds a lock in its folder, which the kernel drops with it. Raises OSError where no folder
