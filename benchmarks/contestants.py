@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from residyn.model.batches import plan_batches
 from residyn.model.capture import capture_in_memory, capture_to
+from residyn.model.capture_plan import prepare
 from residyn.model.check import find_sites
 from residyn.model.hooks import run
-from residyn.model.job import prepare
-from residyn.model.plan import plan_batches
 from residyn.model.texts import Samples
 from residyn.schema import Site
 from workload import Workload

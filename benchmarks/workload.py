@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from residyn.model.job import BATCH_TOKENS, BATCH_TOKENS_ELSEWHERE
+from residyn.model.capture_plan import BATCH_TOKENS, BATCH_TOKENS_ELSEWHERE
 from residyn.model.loading import LoadedModel, load_model
 from residyn.model.texts import Sample, Samples, read_texts, tokenize_texts
 

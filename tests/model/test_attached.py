@@ -11,8 +11,8 @@ import residyn as rd
 from families import build, spelling_tokenizer
 from naive import relative_error
 from residyn.errors import DataError, ModelError, StoreError
+from residyn.model.capture_plan import prepare
 from residyn.model.check import check_model, find_sites
-from residyn.model.job import prepare
 from residyn.model.loading import load_model
 
 TEXTS = [f"{'abc defg ' * (1 + i % 3)}number {i}" for i in range(9)]

@@ -17,7 +17,7 @@ from naive import relative_error
 from residyn.errors import StoreError, UsageError
 from residyn.model import controls
 from residyn.model.capture import capture_in_memory, capture_to
-from residyn.model.job import prepare
+from residyn.model.capture_plan import prepare
 from residyn.model.loading import load_model, permuted, untrained
 from residyn.quantities.noise import noise_floor
 
@@ -31,29 +31,29 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def job(model):
+def plan(model):
     return prepare(model, TEXTS, bos="always")[0]
 
 
 @pytest.fixture(scope="module")
-def states(job):
-    return capture_in_memory(job)
+def states(plan):
+    return capture_in_memory(plan)
 
 
-def ids_of(job):
-    return {record["sample"]: list(record["input_ids"]) for record in job.records}
+def ids_of(plan):
+    return {record["sample"]: list(record["input_ids"]) for record in plan.records}
 
 
-def test_a_share_of_the_samples_is_seeded_and_at_least_fifty(job):
+def test_a_share_of_the_samples_is_seeded_and_at_least_fifty(plan):
     def labels(share, seed):
-        return [record["sample"] for record in controls.chosen_records(job.records, share, seed)]
+        return [record["sample"] for record in controls.chosen_records(plan.records, share, seed)]
 
     assert len(labels(0.2, 0)) == controls.LEAST_SAMPLES == 50
     assert len(labels(0.9, 0)) == 54
     assert len(set(labels(0.9, 0))) == 54
     assert labels(0.2, 0) == labels(0.2, 0)
     assert set(labels(0.2, 0)) != set(labels(0.2, 1))
-    every = [record["sample"] for record in job.records]
+    every = [record["sample"] for record in plan.records]
     assert labels(1, 0) == every
     # The run's own order: longest first.
     assert [sample for sample in every if sample in set(labels(0.2, 3))] == labels(0.2, 3)
@@ -81,14 +81,14 @@ def test_a_run_of_few_texts_is_taken_whole(model):
 
 
 @pytest.mark.parametrize("share", [0, -0.1, 1.01, float("nan")])
-def test_a_share_is_above_nothing_and_at_most_all(job, share):
+def test_a_share_is_above_nothing_and_at_most_all(plan, share):
     with pytest.raises(UsageError, match="above 0 and at most 1"):
-        controls.chosen_records(job.records, share, 0)
+        controls.chosen_records(plan.records, share, 0)
 
 
-def test_shuffled_tokens_are_the_texts_own_behind_the_same_front(job):
-    shuffled = controls.job_for(job, controls.shuffled_tokens(job.records, BEFORE, 0))
-    before, after = ids_of(job), ids_of(shuffled)
+def test_shuffled_tokens_are_the_texts_own_behind_the_same_front(plan):
+    shuffled = controls.plan_for(plan, controls.shuffled_tokens(plan.records, BEFORE, 0))
+    before, after = ids_of(plan), ids_of(shuffled)
     assert before.keys() == after.keys()
     assert all(Counter(after[sample]) == Counter(ids) for sample, ids in before.items())
     assert {tuple(ids[:BEFORE]) for ids in after.values()} == {(1,)}
@@ -100,11 +100,11 @@ def test_shuffled_tokens_are_the_texts_own_behind_the_same_front(job):
     assert moved > len(before) / 2
 
 
-def test_a_shuffle_depends_on_the_seed_and_the_text_alone(job):
-    whole = ids_of(controls.job_for(job, controls.shuffled_tokens(job.records, BEFORE, 0)))
-    some = ids_of(controls.job_for(job, controls.shuffled_tokens(list(reversed(job.records))[::3], BEFORE, 0)))
+def test_a_shuffle_depends_on_the_seed_and_the_text_alone(plan):
+    whole = ids_of(controls.plan_for(plan, controls.shuffled_tokens(plan.records, BEFORE, 0)))
+    some = ids_of(controls.plan_for(plan, controls.shuffled_tokens(list(reversed(plan.records))[::3], BEFORE, 0)))
     assert some == {sample: whole[sample] for sample in some}
-    other = ids_of(controls.job_for(job, controls.shuffled_tokens(job.records, BEFORE, 1)))
+    other = ids_of(controls.plan_for(plan, controls.shuffled_tokens(plan.records, BEFORE, 1)))
     assert sum(other[sample] != ids for sample, ids in whole.items()) == len(whole)
 
 
@@ -112,32 +112,32 @@ def test_every_token_is_as_likely_to_come_last():
     """Among 600 texts of ten distinct tokens each place is drawn 60 times, give or take 4 sd."""
     model = load_model(build("llama"), spelling_tokenizer())
     texts = [f"abcdefg{i:03d}" for i in range(600)]
-    job, _ = prepare(model, texts)
-    shuffled = ids_of(controls.job_for(job, controls.shuffled_tokens(job.records, 0, 5)))
-    letters = ids_of(job)[0][:7]
+    plan, _ = prepare(model, texts)
+    shuffled = ids_of(controls.plan_for(plan, controls.shuffled_tokens(plan.records, 0, 5)))
+    letters = ids_of(plan)[0][:7]
     ends = Counter(ids[-1] for ids in shuffled.values())
     sd = np.sqrt(600 * 0.1 * 0.9)
     assert all(abs(ends[letter] - 60) < 4 * sd for letter in letters), ends
 
 
 def test_a_text_of_one_token_stays(model):
-    job, _ = prepare(model, ["a", "bcd"], bos="always")
-    shuffled = ids_of(controls.job_for(job, controls.shuffled_tokens(job.records, BEFORE, 0)))
-    cut = ids_of(controls.job_for(job, controls.random_positions(job.records, BEFORE, 0)))
-    assert shuffled[0] == cut[0] == ids_of(job)[0]
+    plan, _ = prepare(model, ["a", "bcd"], bos="always")
+    shuffled = ids_of(controls.plan_for(plan, controls.shuffled_tokens(plan.records, BEFORE, 0)))
+    cut = ids_of(controls.plan_for(plan, controls.random_positions(plan.records, BEFORE, 0)))
+    assert shuffled[0] == cut[0] == ids_of(plan)[0]
 
 
-def test_random_positions_are_those_of_a_run_of_random_positions(model, job):
-    cut = controls.job_for(job, controls.random_positions(job.records, BEFORE, 7))
+def test_random_positions_are_those_of_a_run_of_random_positions(model, plan):
+    cut = controls.plan_for(plan, controls.random_positions(plan.records, BEFORE, 7))
     asked, _ = prepare(model, TEXTS, bos="always", position="random", seed=7)
     assert ids_of(cut) == ids_of(asked)
     assert cut.labels["position"] == "random"
-    assert job.labels["position"] == "end"
+    assert plan.labels["position"] == "end"
 
 
-def test_a_twin_is_the_untrained_model_on_the_same_tokens(model, job, states):
-    records = controls.chosen_records(job.records, 0.2, 0)
-    control = capture_in_memory(controls.of_twin(job, records, model, 3, None))
+def test_a_twin_is_the_untrained_model_on_the_same_tokens(model, plan, states):
+    records = controls.chosen_records(plan.records, 0.2, 0)
+    control = capture_in_memory(controls.of_twin(plan, records, model, 3, None))
     twin = untrained(model, 3)
     whole = capture_in_memory(prepare(twin, TEXTS, bos="always")[0])
     assert control.attrs["model"] == twin.name
@@ -148,18 +148,18 @@ def test_a_twin_is_the_untrained_model_on_the_same_tokens(model, job, states):
     assert relative_error(control.values, states.sel(sample=chosen).values) > 0.1
 
 
-def test_a_twin_on_every_sample_has_the_bits_of_a_capture_of_its_own(model, job):
-    control = capture_in_memory(controls.of_twin(job, job.records, model, 0, None))
+def test_a_twin_on_every_sample_has_the_bits_of_a_capture_of_its_own(model, plan):
+    control = capture_in_memory(controls.of_twin(plan, plan.records, model, 0, None))
     own = capture_in_memory(prepare(untrained(model, 0), TEXTS, bos="always")[0])
     assert np.array_equal(control.values.view(np.uint32), own.values.view(np.uint32))
     xr.testing.assert_identical(control.drop_attrs(), own.drop_attrs())
 
 
-def test_permuted_weights_are_the_models_own_on_the_same_tokens_at_the_same_sites(model, job, states):
-    records = controls.chosen_records(job.records, 0.2, 0)
-    told = replace(job, on_nonfinite="drop")
+def test_permuted_weights_are_the_models_own_on_the_same_tokens_at_the_same_sites(model, plan, states):
+    records = controls.chosen_records(plan.records, 0.2, 0)
+    told = replace(plan, on_nonfinite="drop")
     control = controls.of_permuted(told, records, model, 3)
-    assert control.sites is job.sites
+    assert control.sites is plan.sites
     assert control.on_nonfinite == "refuse"
     found = capture_in_memory(control)
     whole = capture_in_memory(prepare(permuted(model, 3), TEXTS, bos="always")[0])
@@ -172,8 +172,8 @@ def test_permuted_weights_are_the_models_own_on_the_same_tokens_at_the_same_site
     assert relative_error(found.values, states.sel(sample=chosen).values) > 0.1
 
 
-def test_shuffled_states_are_those_of_the_shuffled_tokens(model, job):
-    control = controls.job_for(job, controls.shuffled_tokens(job.records[:5], BEFORE, 0))
+def test_shuffled_states_are_those_of_the_shuffled_tokens(model, plan):
+    control = controls.plan_for(plan, controls.shuffled_tokens(plan.records[:5], BEFORE, 0))
     found = capture_in_memory(control)
     for record in control.records:
         with torch.no_grad():
@@ -184,13 +184,13 @@ def test_shuffled_states_are_those_of_the_shuffled_tokens(model, job):
         assert relative_error(entering.values, expected) <= 1e-5
 
 
-def test_other_batches_hold_one_text_each_and_change_the_rounding_alone(job, states):
-    control = controls.job_for(job, controls.other_batches(job.records))
+def test_other_batches_hold_one_text_each_and_change_the_rounding_alone(plan, states):
+    control = controls.plan_for(plan, controls.other_batches(plan.records))
     assert len(control.records) == controls.NOISE_SAMPLES == 16
-    assert all(batch.stop - batch.start == 1 for shard in control.plan.shards for batch in shard)
-    assert any(batch.stop - batch.start > 1 for shard in job.plan.shards for batch in shard)
+    assert all(batch.stop - batch.start == 1 for shard in control.batches.shards for batch in shard)
+    assert any(batch.stop - batch.start > 1 for shard in plan.batches.shards for batch in shard)
     lengths = [record["n_tokens"] for record in control.records]
-    every = [record["n_tokens"] for record in job.records]
+    every = [record["n_tokens"] for record in plan.records]
     assert (lengths[0], lengths[-1]) == (every[0], every[-1])
     again = capture_in_memory(control)
     assert relative_error(again.values, states.sel(sample=again["sample"].values).values) <= 1e-6
@@ -200,39 +200,40 @@ def test_other_batches_hold_one_text_each_and_change_the_rounding_alone(job, sta
 def test_the_noise_of_other_batches_is_that_of_the_number_format(dtype, bound):
     """Texts of one and two tokens: many rows and single ones are multiplied by different kernels."""
     coarse = load_model(build("llama").to(dtype), spelling_tokenizer())
-    job, _ = prepare(
+    plan, _ = prepare(
         coarse, [letter * (1 + place % 2) for place, letter in enumerate("abcdefghijklmnopqrstuvwxyz")]
     )
-    again = capture_in_memory(controls.job_for(job, controls.other_batches(job.records)))
-    floor = noise_floor(capture_in_memory(job), again)
+    again = capture_in_memory(controls.plan_for(plan, controls.other_batches(plan.records)))
+    floor = noise_floor(capture_in_memory(plan), again)
     assert float(floor["state_noise"].max()) <= bound
     assert floor["state_noise"].attrs["capture_dtype"] == str(dtype).removeprefix("torch.")
 
 
-def test_controls_keep_the_documents_of_their_samples(model, job):
-    told = replace(job, records=tuple({**record, "document": record["sample"] // 5} for record in job.records))
+def test_controls_keep_the_documents_of_their_samples(model, plan):
+    told = replace(plan, records=tuple({**record, "document": record["sample"] // 5} for record in plan.records))
     for made in (
-        controls.job_for(told, controls.shuffled_tokens(told.records, BEFORE, 0)),
-        controls.job_for(told, controls.random_positions(told.records, BEFORE, 0)),
-        controls.job_for(told, controls.other_batches(told.records)),
+        controls.plan_for(told, controls.shuffled_tokens(told.records, BEFORE, 0)),
+        controls.plan_for(told, controls.random_positions(told.records, BEFORE, 0)),
+        controls.plan_for(told, controls.other_batches(told.records)),
         controls.of_twin(told, told.records[:9], model, 0, None),
         controls.of_permuted(told, told.records[:9], model, 0),
     ):
         assert all(record["document"] == record["sample"] // 5 for record in made.records)
         assert (
-            made.records[0]["sha256"] == {r["sample"]: r["sha256"] for r in job.records}[made.records[0]["sample"]]
+            made.records[0]["sha256"]
+            == {r["sample"]: r["sha256"] for r in plan.records}[made.records[0]["sample"]]
         )
 
 
-def test_every_control_is_a_run_of_its_own(model, job, tmp_path):
+def test_every_control_is_a_run_of_its_own(model, plan, tmp_path):
     made = [
-        controls.job_for(job, controls.shuffled_tokens(job.records, BEFORE, 0)),
-        controls.job_for(job, controls.shuffled_tokens(job.records, BEFORE, 1)),
-        controls.job_for(job, controls.other_batches(job.records)),
-        controls.of_twin(job, job.records, model, 0, None),
-        controls.of_twin(job, job.records, model, 1, None),
-        controls.of_permuted(job, job.records, model, 0),
-        controls.of_permuted(job, job.records, model, 1),
+        controls.plan_for(plan, controls.shuffled_tokens(plan.records, BEFORE, 0)),
+        controls.plan_for(plan, controls.shuffled_tokens(plan.records, BEFORE, 1)),
+        controls.plan_for(plan, controls.other_batches(plan.records)),
+        controls.of_twin(plan, plan.records, model, 0, None),
+        controls.of_twin(plan, plan.records, model, 1, None),
+        controls.of_permuted(plan, plan.records, model, 0),
+        controls.of_permuted(plan, plan.records, model, 1),
     ]
     for place, one in enumerate(made):
         one.create(tmp_path / "run" / str(place))
@@ -241,8 +242,8 @@ def test_every_control_is_a_run_of_its_own(model, job, tmp_path):
                 other.create(tmp_path / "run" / str(place))
 
 
-def test_a_control_that_lost_a_shard_goes_on_and_ends_the_same(model, job, tmp_path):
-    control = controls.job_for(job, controls.shuffled_tokens(job.records, BEFORE, 0))
+def test_a_control_that_lost_a_shard_goes_on_and_ends_the_same(model, plan, tmp_path):
+    control = controls.plan_for(plan, controls.shuffled_tokens(plan.records, BEFORE, 0))
     for place in ("whole", "cut"):
         control.create(tmp_path / place)
         capture_to(control, tmp_path / place)
@@ -250,7 +251,7 @@ def test_a_control_that_lost_a_shard_goes_on_and_ends_the_same(model, job, tmp_p
     marker.unlink()
     with pytest.raises(StoreError, match="not complete"):
         rd.open_states(tmp_path / "cut")
-    again = controls.job_for(job, controls.shuffled_tokens(job.records, BEFORE, 0))
+    again = controls.plan_for(plan, controls.shuffled_tokens(plan.records, BEFORE, 0))
     again.create(tmp_path / "cut")
     capture_to(again, tmp_path / "cut")
     whole, cut = (rd.open_states(tmp_path / place) for place in ("whole", "cut"))

@@ -49,7 +49,7 @@ def test_a_write_that_misses_the_skip_path_is_refused(monkeypatch, name, full):
         return hooks.rewrite(root, [tap.module for tap in taps], replaced)
 
     model = loaded(name)
-    monkeypatch.setattr("residyn.model.teleport.flight.hooks.write", half_written)
+    monkeypatch.setattr("residyn.model.teleport.passes.hooks.write", half_written)
     # A block's input reaches its skip path either way.
     quietly(in_full(model) if full else model, TEXT, vectors(2), "1.attn")
     with pytest.raises(ModelError, match="next state = target"):

@@ -25,7 +25,7 @@ def model(monkeypatch):
     def begun(*_):
         raise AssertionError("a pass has begun")
 
-    monkeypatch.setattr("residyn.model.teleport.experiment.travel", begun)
+    monkeypatch.setattr("residyn.model.teleport.experiment.teleport_host", begun)
     return loaded("llama")
 
 

@@ -67,7 +67,7 @@ def test_an_interrupted_run_is_gone_on_with_bit_for_bit(tmp_path):
 
 def test_a_complete_run_is_not_computed_again(tmp_path, monkeypatch):
     first = make(tmp_path).load()
-    monkeypatch.setattr("residyn.model.teleport.experiment.travel", None)
+    monkeypatch.setattr("residyn.model.teleport.experiment.teleport_host", None)
     assert same(make(tmp_path), first)
 
 

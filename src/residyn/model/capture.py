@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from residyn import store
 from residyn.errors import DataError, Interrupted
+from residyn.model.batches import BatchPlan
+from residyn.model.capture_plan import CapturePlan, prepare
 from residyn.model.check import taps_of
 from residyn.model.forward import in_halves_if_needed
 from residyn.model.interrupts import asked_to_stop
-from residyn.model.job import Job, prepare
 from residyn.model.loading import LoadedModel
-from residyn.model.plan import Plan
 from residyn.model.texts import Samples, Texts
 from residyn.schema import label_states
 
@@ -54,81 +54,79 @@ def capture(
     """
     if out is not None:
         store.check_target(out)
-    job, samples = prepare(model, texts, **options)
+    plan, samples = prepare(model, texts, **options)
     for warning in samples.warnings:
         warnings.warn(warning, stacklevel=2)
     if out is None:
-        return capture_in_memory(job, progress)
-    job.create(out)
-    for warning in capture_to(job, out, progress):
+        return capture_in_memory(plan, progress)
+    plan.create(out)
+    for warning in capture_to(plan, out, progress):
         warnings.warn(warning, stacklevel=2)
     return store.open_states(out)
 
 
-def capture_in_memory(job: Job, progress: Progress | None = None) -> xr.DataArray:
+def capture_in_memory(plan: CapturePlan, progress: Progress | None = None) -> xr.DataArray:
     """`capture` without a run directory."""
-    report = _Report(job.plan, range(len(job.plan.shards)), progress)
-    blocks = [_block(job, shard, report)[0] for shard in range(len(job.plan.shards))]
-    states = np.concatenate(blocks)
+    states = np.concatenate([made.block for made in computed(plan, range(plan.batches.n_shards), progress)])
     finite = np.asarray(np.isfinite(states).all(axis=(1, 2)))
-    if job.on_nonfinite == "refuse" or not finite.any():
-        _refuse_nonfinite(states, job)
+    if plan.on_nonfinite == "refuse" or not finite.any():
+        _refuse_nonfinite(states, plan)
     attrs: dict[str, Any] = {}
     if not finite.all():
         attrs["dropped"] = f"{np.count_nonzero(~finite)} of {len(states)} samples: their states are not finite"
         states = states[finite]
-    sample, coordinates = store.coordinates([job.records[row] for row in np.flatnonzero(finite)])
+    sample, coordinates = store.coordinates([plan.records[row] for row in np.flatnonzero(finite)])
     distinct, tied = store.last_token_ties(coordinates["last_token"])
     attrs |= {
-        "model": job.model.name,
-        "capture_dtype": job.capture_dtype,
+        "model": plan.model.name,
+        "capture_dtype": plan.capture_dtype,
         "distinct_last_tokens": distinct,
         "tie_fraction": tied,
-        "sites": job.sites.to_json(),
-        **job.labels,
+        "sites": plan.sites.to_json(),
+        **plan.labels,
     }
-    return label_states(states, job.sites.sublayers, sample=sample, sample_coords=coordinates, attrs=attrs)
+    return label_states(states, plan.sites.sublayers, sample=sample, sample_coords=coordinates, attrs=attrs)
 
 
-def _refuse_nonfinite(states: np.ndarray, job: Job) -> None:
+def _refuse_nonfinite(states: np.ndarray, plan: CapturePlan) -> None:
     bad = np.argwhere(~np.isfinite(states))
     if len(bad):
         row, sublayer, _ = bad[0]
         raise DataError(
-            f"Sample {job.records[row]['sample']} has non-finite states, first at sublayer "
-            f"{job.sites.sublayers[sublayer].label}. float16 overflows: use float32 or bfloat16; or go on "
+            f"Sample {plan.records[row]['sample']} has non-finite states, first at sublayer "
+            f"{plan.sites.sublayers[sublayer].label}. float16 overflows: use float32 or bfloat16; or go on "
             'without such samples by on_nonfinite="drop".'
         )
 
 
-def capture_to(job: Job, out: str | Path, progress: Progress | None = None) -> list[str]:
-    """Fill the job's run directory from where it was left; returns what its provenance should warn of.
+def capture_to(plan: CapturePlan, out: str | Path, progress: Progress | None = None) -> list[str]:
+    """Fill the plan's run directory from where it was left; returns what its provenance should warn of.
 
     Raises DataError where a state is not finite, ResourceError where memory or disk is full, StoreError where
     another process has the run or the model does not give the states that are stored, Interrupted after the
     shard in hand where the user asked to stop.
     """
     notes: list[str] = []
-    job.check_stored(out)
+    plan.check_stored(out)
     with store.open_writer(out) as writer, asked_to_stop() as stop, ThreadPoolExecutor(1) as committer:
         pending = writer.pending
-        report = _Report(job.plan, pending, progress)
         # One shard is compressed, flushed and hashed while the model computes the next: on a fast device the
         # disk would otherwise take as long as the passes. At most two shards are in memory.
         committed: Future[list[int]] | None = None
-        for left, shard in zip(reversed(range(len(pending))), pending, strict=True):
-            block, halved = _block(job, shard, report)
-            if halved and not notes:
+        for left, made in zip(reversed(range(len(pending))), computed(plan, pending, progress), strict=True):
+            if made.halved and not notes:
                 notes.append(HALVED)
                 # Before the shard is stored: whatever ends this process, what made the states stays told.
                 store.record_warnings(out, notes)
             if committed:
                 committed.result()
-            committed = committer.submit(writer.commit, shard, block, drop_nonfinite=job.on_nonfinite == "drop")
+            committed = committer.submit(
+                writer.commit, made.shard, made.block, drop_nonfinite=plan.on_nonfinite == "drop"
+            )
             if stop() and left:
                 committed.result()
                 raise Interrupted(
-                    f"Stopped as asked: {len(job.plan.shards) - left} of {len(job.plan.shards)} shards of {out} "
+                    f"Stopped as asked: {plan.batches.n_shards - left} of {plan.batches.n_shards} shards of {out} "
                     "are stored. The same command goes on from there."
                 )
         if committed:
@@ -147,26 +145,45 @@ def dropped(out: str | Path) -> list[str]:
     return [f"{len(gone)} samples were dropped: their states are not finite. Samples {shown}."]
 
 
-def _block(job: Job, shard: int, report: _Report) -> tuple[np.ndarray, bool]:
-    """The states (row, sublayer, unit) of one shard, and whether a batch had to be halved."""
-    batches = job.plan.shards[shard]
+class Computed(NamedTuple):
+    """The states (row, sublayer, unit) of one shard, float32, and whether a batch of them had to be halved."""
+
+    shard: int
+    block: np.ndarray
+    halved: bool
+
+
+def computed(plan: CapturePlan, shards: Iterable[int], progress: Progress | None = None) -> Iterator[Computed]:
+    """The states of some of a plan's shards, in that order: the same bits whichever are asked for together.
+
+    Nothing is stored, and no file is read or written. progress: called with (tokens done, tokens in all), where
+    the shards of the plan that are not asked for count as done.
+    """
+    shards = list(shards)
+    report = _Report(plan.batches, shards, progress)
+    for shard in shards:
+        yield _computed(plan, shard, report)
+
+
+def _computed(plan: CapturePlan, shard: int, report: _Report) -> Computed:
+    batches = plan.batches.shards[shard]
     first = batches[0].start
-    taps = taps_of(job.sites.sites)
-    block = np.empty((batches[-1].stop - first, len(taps), job.model.n_units), dtype=np.float32)
+    taps = taps_of(plan.sites.sites)
+    block = np.empty((batches[-1].stop - first, len(taps), plan.model.n_units), dtype=np.float32)
     halved = False
     for batch in batches:
-        ids = np.array([job.records[row]["input_ids"] for row in range(batch.start, batch.stop)], dtype=np.int64)
-        states, smaller = in_halves_if_needed(job.model.module, taps, ids, job.model.n_units)
+        ids = np.array([plan.records[row]["input_ids"] for row in range(batch.start, batch.stop)], dtype=np.int64)
+        states, smaller = in_halves_if_needed(plan.model.module, taps, ids, plan.model.n_units)
         block[batch.start - first : batch.stop - first] = states
         halved |= smaller
         report(ids.size)
-    return block, halved
+    return Computed(shard, block, halved)
 
 
 class _Report:
     """Counts tokens towards the whole run, so that a resumed one starts where it was left."""
 
-    def __init__(self, plan: Plan, pending: Iterable[int], progress: Progress | None) -> None:
+    def __init__(self, plan: BatchPlan, pending: Iterable[int], progress: Progress | None) -> None:
         tokens = [sum((b.stop - b.start) * b.n_tokens for b in batches) for batches in plan.shards]
         self.total = sum(tokens)
         self.done = self.total - sum(tokens[shard] for shard in pending)

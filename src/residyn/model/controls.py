@@ -1,6 +1,6 @@
 """What a run is compared with: other weights on its texts, its model on other tokens, the same in other batches.
 
-Each control is a job of its own, on some of the run's samples, and is captured as the run was. What it reads is
+Each control is a plan of its own, on some of the run's samples, and is captured as the run was. What it reads is
 decided by the run's records alone, and can be compared with what is stored before any model is loaded. Samples
 keep their labels, so that a control and its run are paired by them.
 """
@@ -17,10 +17,10 @@ import numpy as np
 
 from residyn import store
 from residyn.errors import UsageError
+from residyn.model.batches import plan_batches
+from residyn.model.capture_plan import CapturePlan
 from residyn.model.check import find_sites
-from residyn.model.job import Job
 from residyn.model.loading import LoadedModel, permuted, untrained
-from residyn.model.plan import plan_batches
 from residyn.model.sites import Layout
 from residyn.model.texts.samples import Sample, draw_of, drawn_length, hash_of
 
@@ -46,7 +46,7 @@ class Reading:
     batch_tokens: int = 0
 
     def settings(self, run: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings of the control's job, from those of the run's."""
+        """The settings of the control's plan, from those of the run's."""
         hashed = hash_of(Sample(tuple(record["input_ids"]), 0, "") for record in self.records)
         own = {"sha256": hashed, "n": len(self.records), "control": self.control}
         return {**run, **own, **({"position": self.position} if self.position else {})}
@@ -72,23 +72,25 @@ def chosen_records(records: Records, share: float, seed: int) -> list[Mapping[st
     return [records[row] for row in np.sort(drawn)]
 
 
-def of_twin(job: Job, records: Records, model: LoadedModel, seed: int, layout: Layout | None) -> Job:
+def of_twin(
+    plan: CapturePlan, records: Records, model: LoadedModel, seed: int, layout: Layout | None
+) -> CapturePlan:
     """The same tokens through the untrained twin of a model; its sites are proved on its own weights.
 
     Raises as `untrained` and `find_sites` do.
     """
     twin = untrained(model, seed)
-    return replace(job_for(job, same_tokens(records)), model=twin, sites=find_sites(twin, layout))
+    return replace(plan_for(plan, same_tokens(records)), model=twin, sites=find_sites(twin, layout))
 
 
-def of_permuted(job: Job, records: Records, model: LoadedModel, seed: int) -> Job:
+def of_permuted(plan: CapturePlan, records: Records, model: LoadedModel, seed: int) -> CapturePlan:
     """The same tokens through a copy of the model whose weights are permuted.
 
     Its modules are the model's own, and so are the sites, which were proved there. A sample whose states are not
     finite refuses the control, whatever is done with those of the run: without it, all that is compared with the
     run would lack the sample. Raises as `permuted` does.
     """
-    own = job_for(job, permuted_weights(records, seed))
+    own = plan_for(plan, permuted_weights(records, seed))
     return replace(own, model=permuted(model, seed), on_nonfinite="refuse")
 
 
@@ -135,17 +137,17 @@ def other_batches(records: Records) -> Reading:
     return Reading([records[row] for row in rows], "one text a batch", batch_tokens=1)
 
 
-def job_for(job: Job, reading: Reading) -> Job:
-    """The job of a control of a run's job: its records in the order and the batches of a plan of their own."""
-    records, sites, units = reading.records, job.sites.sites, job.model.n_units
-    plan = plan_batches(
+def plan_for(plan: CapturePlan, reading: Reading) -> CapturePlan:
+    """The plan of a control of a run's plan: its records in the order and the batches of a plan of their own."""
+    records, sites, units = reading.records, plan.sites.sites, plan.model.n_units
+    batches = plan_batches(
         [record["n_tokens"] for record in records],
         store.samples_per_shard(len(records), len(sites), units),
-        reading.batch_tokens or job.plan.batch_tokens,
+        reading.batch_tokens or plan.batches.batch_tokens,
     )
-    ordered = tuple(records[row] for row in plan.order)
-    settings, texts = reading.settings(job.settings), f"{job.texts} ({reading.control})"
-    return replace(job, records=ordered, settings=settings, texts=texts, plan=plan)
+    ordered = tuple(records[row] for row in batches.order)
+    settings, texts = reading.settings(plan.settings), f"{plan.texts} ({reading.control})"
+    return replace(plan, records=ordered, settings=settings, texts=texts, batches=batches)
 
 
 def _with_ids(record: Mapping[str, Any], ids: list[int]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def _capture(
     if store.has_manifest(directory):
         held.enter_context(store.locked(directory))
     from residyn.model.capture import capture_to, dropped
-    from residyn.model.job import prepare
+    from residyn.model.capture_plan import prepare
     from residyn.model.texts import read_texts
 
     layout = read_layout(settings.sites)
@@ -83,7 +83,7 @@ def _capture(
     with clocked() as loading:
         loaded = load(model, settings, reporter) if isinstance(model, str) else model
     with clocked() as preparing, reporter.stage("Tokenizing, and proving the sites on the model's weights"):
-        job, samples = prepare(
+        plan, samples = prepare(
             loaded,
             texts,
             position=settings.position,
@@ -98,8 +98,8 @@ def _capture(
         )
     warnings = [*loaded.warnings, *texts.warnings, *samples.warnings]
     reporter.warn(warnings)
-    reporter.note(job.summary())
-    job.create(directory)
+    reporter.note(plan.summary())
+    plan.create(directory)
     held.enter_context(store.locked(directory))
     store.update_run(
         directory,
@@ -115,7 +115,7 @@ def _capture(
     for name, seconds in {"texts_s": reading(), "model_s": loading(), "prepare_s": preparing()}.items():
         store.add_timing(directory, name, seconds)
     with timed(directory, "capture_s") as timer, timer.progress(reporter, "capture", "tokens") as progress:
-        later = capture_to(job, directory, progress)
+        later = capture_to(plan, directory, progress)
     reporter.warn(later)
     return loaded
 
@@ -133,20 +133,20 @@ def complete(
     first, once it is known that they can be captured again.
     """
     from residyn.model.capture import capture_to
-    from residyn.model.job import job_of
+    from residyn.model.capture_plan import plan_of
 
     with store.locked(directory):
         with clocked() as loading:
             loaded = load_again(directory, named, settings, reporter)
         with clocked() as preparing, reporter.stage("Proving the sites on the model's weights"):
-            job = job_of(directory, loaded, read_layout(settings.sites), settings.on_nonfinite)
-        reporter.note(job.summary())
+            plan = plan_of(directory, loaded, read_layout(settings.sites), settings.on_nonfinite)
+        reporter.note(plan.summary())
         store.record_warnings(directory, loaded.warnings)
         store.forget(directory, list(damaged))
         for name, seconds in {"model_s": loading(), "prepare_s": preparing()}.items():
             store.add_timing(directory, name, seconds)
         with timed(directory, "capture_s") as timer, timer.progress(reporter, "capture", "tokens") as progress:
-            warnings = capture_to(job, directory, progress)
+            warnings = capture_to(plan, directory, progress)
         reporter.warn(warnings)
 
 

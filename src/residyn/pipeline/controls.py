@@ -20,8 +20,8 @@ from residyn.settings import ControlsSettings, ReloadSettings
 from residyn.store.layout import COMMITS, CREATION, MANIFEST
 
 if TYPE_CHECKING:
+    from residyn.model.capture_plan import CapturePlan
     from residyn.model.controls import Reading
-    from residyn.model.job import Job
     from residyn.model.loading import LoadedModel
     from residyn.model.sites import Layout
 
@@ -80,7 +80,7 @@ def _capture_all(
     timer: Timer,
 ) -> None:
     """Capture all controls; `model` is the one that is loaded, and how it is loaded where none is."""
-    from residyn.model.job import job_of
+    from residyn.model.capture_plan import plan_of
 
     with reporter.stage("Choosing the controls' texts"):
         readings = _readings(directory, settings)
@@ -88,9 +88,9 @@ def _capture_all(
     loaded, asked = reopened(directory, model[0], reporter, model[1])
     sites = read_layout(asked.sites)
     with reporter.stage("Proving the sites on the model's weights"):
-        job = job_of(directory, loaded, sites, asked.on_nonfinite)
+        plan = plan_of(directory, loaded, sites, asked.on_nonfinite)
     for control, reading in readings.items():
-        make = _maker(control, reading, job, loaded, seed=settings.control_seed, sites=sites)
+        make = _maker(control, reading, plan, loaded, seed=settings.control_seed, sites=sites)
         try:
             _capture(layout.control(directory, control), make, damaged.get(control, ()), reporter, timer)
         except (DataError, ModelError) as error:
@@ -260,38 +260,38 @@ def _refuse(other: Mapping[Path, str]) -> None:
 
 
 def _maker(
-    control: str, reading: Reading, job: Job, loaded: LoadedModel, *, seed: int, sites: Layout | None
-) -> Callable[[], Job]:
-    """What makes the job of a control."""
+    control: str, reading: Reading, plan: CapturePlan, loaded: LoadedModel, *, seed: int, sites: Layout | None
+) -> Callable[[], CapturePlan]:
+    """What makes the plan of a control."""
     from residyn.model import controls as of_model
 
     if control.startswith(layout.UNTRAINED_PREFIX):
         twin = int(control.removeprefix(layout.UNTRAINED_PREFIX))
-        return lambda: of_model.of_twin(job, reading.records, loaded, twin, sites)
+        return lambda: of_model.of_twin(plan, reading.records, loaded, twin, sites)
     if control == layout.PERMUTED:
-        return lambda: of_model.of_permuted(job, reading.records, loaded, seed)
-    return lambda: of_model.job_for(job, reading)
+        return lambda: of_model.of_permuted(plan, reading.records, loaded, seed)
+    return lambda: of_model.plan_for(plan, reading)
 
 
 def _capture(
-    folder: Path, make: Callable[[], Job], damaged: Sequence[int], reporter: Reporter, timer: Timer
+    folder: Path, make: Callable[[], CapturePlan], damaged: Sequence[int], reporter: Reporter, timer: Timer
 ) -> None:
     from residyn.model.capture import capture_to
 
     control = folder.name
     with reporter.stage(f"Preparing the control {control}"):
-        job = make()
+        plan = make()
         try:
-            job.create(folder)
+            plan.create(folder)
         except store.OtherSettings as error:
             # The texts were compared before: what differs is the model, its sites or the batches.
             _refuse({folder: f"The control {control} was captured with other settings: {error.found}"})
     store.forget(folder, list(damaged))
-    store.update_run(folder, model=job.model.describe(), control=job.settings["control"])
+    store.update_run(folder, model=plan.model.describe(), control=plan.settings["control"])
     if store.info(folder)["complete"]:
         return
     with timer.progress(reporter, f"control {control}", "tokens") as progress:
-        warnings = capture_to(job, folder, progress)
+        warnings = capture_to(plan, folder, progress)
     reporter.warn(warnings)
 
 

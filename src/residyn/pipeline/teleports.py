@@ -185,10 +185,10 @@ def _texts(
     directory: Path, loaded: LoadedModel, asked: CaptureSettings, settings: TeleportSettings, sites: Layout | None
 ) -> tuple[Samples, Samples]:
     """The hosts: the prompt, then texts of the run; and the texts that an untrained model reads for itself."""
-    from residyn.model.job import job_of
+    from residyn.model.capture_plan import plan_of
     from residyn.model.texts import Sample, read_texts, tokenize_texts
 
-    job = job_of(directory, loaded, sites, asked.on_nonfinite)
+    plan = plan_of(directory, loaded, sites, asked.on_nonfinite)
     prompt = tokenize_texts(
         read_texts([settings.prompt], n=None, min_chars=0, max_chars=None, white_space="keep"),
         loaded.tokenizer,
@@ -196,7 +196,7 @@ def _texts(
         special_tokens=asked.special_tokens,
         chat=asked.chat,
     )
-    records = sorted(job.records, key=lambda record: record["sample"])
+    records = sorted(plan.records, key=lambda record: record["sample"])
     rows = [Sample(tuple(record["input_ids"]), record["text_id"], record["sha256"]) for record in records]
     order = np.random.default_rng(settings.teleport_seed).permutation(len(rows))
     chosen = [rows[i] for i in order[: settings.hosts]]

@@ -18,7 +18,6 @@ from residyn.schema import UNIT, documents_of
 from residyn.spaces import Space
 from residyn.spaces.record import COMPONENT
 from residyn.teleports.definitions import DEFINITIONS, Definition
-from residyn.teleports.journeys import horizons, measure, reached
 from residyn.teleports.labels import (
     HOST,
     INJECTED,
@@ -30,6 +29,7 @@ from residyn.teleports.labels import (
     label,
     provenance_of,
 )
+from residyn.teleports.measures import horizons, measure, reached
 from residyn.teleports.places import find, states_at
 
 _PARTS = 10

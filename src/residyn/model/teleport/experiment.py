@@ -14,9 +14,9 @@ from residyn.model.interrupts import asked_to_stop
 from residyn.model.loading import LoadedModel
 from residyn.model.sites import Layout
 from residyn.model.teleport import folder
-from residyn.model.teleport.job import Job, prepare
-from residyn.model.teleport.journey import travel
 from residyn.model.teleport.labels import join, label
+from residyn.model.teleport.one_host import teleport_host
+from residyn.model.teleport.plan import TeleportPlan, prepare
 from residyn.model.texts import Samples, Texts
 
 Progress = Callable[[int, int], None]
@@ -78,7 +78,7 @@ def teleport(
     """
     if out is not None:
         folder.check_out(out)
-    job = prepare(
+    plan = prepare(
         model,
         texts,
         to,
@@ -89,10 +89,10 @@ def teleport(
         layout=layout,
         memory=memory,
     )
-    for said in job.hosts.warnings:
+    for said in plan.hosts.warnings:
         warnings.warn(said, stacklevel=2)
-    report = _Report(job, progress)
-    made = _in_memory(job, report) if out is None else _to_folder(job, Path(out), report)
+    report = _Report(plan, progress)
+    made = _in_memory(plan, report) if out is None else _to_folder(plan, Path(out), report)
     for said in sorted(report.reasons):
         warnings.warn(
             f"Every row took a full pass, because a prefix cannot be shared in this model: {said}. "
@@ -102,37 +102,37 @@ def teleport(
     return made
 
 
-def _in_memory(job: Job, report: _Report) -> xr.Dataset:
-    return join([_one(job, host, report) for host in range(len(job.hosts))])
+def _in_memory(plan: TeleportPlan, report: _Report) -> xr.Dataset:
+    return join([_one(plan, host, report) for host in range(len(plan.hosts))])
 
 
-def _to_folder(job: Job, out: Path, report: _Report) -> xr.Dataset:
-    with folder.open_folder(out, job.describe(), len(job.hosts)) as writer, asked_to_stop() as stop:
+def _to_folder(plan: TeleportPlan, out: Path, report: _Report) -> xr.Dataset:
+    with folder.open_folder(out, plan.describe(), len(plan.hosts)) as writer, asked_to_stop() as stop:
         pending = writer.pending()
-        report.skip(len(job.hosts) - len(pending))
+        report.skip(len(plan.hosts) - len(pending))
         for left, host in zip(reversed(range(len(pending))), pending, strict=True):
-            writer.commit(host, _one(job, host, report))
+            writer.commit(host, _one(plan, host, report))
             if stop() and left:
                 raise Interrupted(
-                    f"Stopped as asked: {len(job.hosts) - left} of {len(job.hosts)} hosts in {out} are stored. "
+                    f"Stopped as asked: {len(plan.hosts) - left} of {len(plan.hosts)} hosts in {out} are stored. "
                     "The same call goes on from there."
                 )
     return folder.open_teleports(out)
 
 
-def _one(job: Job, host: int, report: _Report) -> xr.Dataset:
-    found = travel(job, host, report.add)
+def _one(plan: TeleportPlan, host: int, report: _Report) -> xr.Dataset:
+    found = teleport_host(plan, host, report.add)
     if found.reason:
         report.reasons.add(found.reason)
-    return label(job, host, found)
+    return label(plan, host, found)
 
 
 class _Report:
     """Counts targets towards the whole work, and gathers why hosts took full passes."""
 
-    def __init__(self, job: Job, progress: Progress | None) -> None:
-        self.each = len(job.places) * job.targets.n
-        self.total = self.each * len(job.hosts)
+    def __init__(self, plan: TeleportPlan, progress: Progress | None) -> None:
+        self.each = len(plan.places) * plan.targets.n
+        self.total = self.each * len(plan.hosts)
         self.done = 0
         self.progress = progress
         self.reasons: set[str] = set()

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from residyn.model.teleport.job import Job
-from residyn.model.teleport.journey import Travelled
+from residyn.model.teleport.one_host import HostResult
+from residyn.model.teleport.plan import TeleportPlan
 from residyn.model.teleport.targets import HOST, INJECTED, TARGET, UNIT
 from residyn.model.teleport.tolerance import MEANING, limit
 from residyn.schema import SUBLAYER
@@ -19,10 +19,10 @@ from residyn.store.manifest import residyn_version
 STEP, CHECK = "step", "check"
 
 
-def label(job: Job, host: int, found: Travelled) -> xr.Dataset:
+def label(plan: TeleportPlan, host: int, found: HostResult) -> xr.Dataset:
     """What became of one host, as a Dataset whose dimension host has length one."""
-    sample = job.hosts.samples[host]
-    sublayers = job.sites.sublayers
+    sample = plan.hosts.samples[host]
+    sublayers = plan.sites.sublayers
     over_targets = (HOST, INJECTED, TARGET)
     kl = np.full(found.states.shape[:2], np.nan) if found.kl is None else found.kl
     variables: dict[str, Any] = {
@@ -44,24 +44,24 @@ def label(job: Job, host: int, found: Travelled) -> xr.Dataset:
         variables["top1_changed"] = (over_targets, found.top1_changed[None], said)
     coords = {
         HOST: np.array([host]),
-        INJECTED: np.array(job.labels),
-        TARGET: np.arange(job.targets.n),
-        STEP: np.arange(job.n_steps + 1),
-        UNIT: np.arange(job.model.n_units),
+        INJECTED: np.array(plan.labels),
+        TARGET: np.arange(plan.targets.n),
+        STEP: np.arange(plan.n_steps + 1),
+        UNIT: np.arange(plan.model.n_units),
         SUBLAYER: np.array([place.label for place in sublayers]),
         CHECK: np.array(list(MEANING)),
         "layer": (SUBLAYER, np.array([place.layer for place in sublayers])),
         "site": (SUBLAYER, np.array([place.site for place in sublayers])),
-        "injected_layer": (INJECTED, np.array([sublayers[place].layer for place in job.places])),
-        "injected_site": (INJECTED, np.array([sublayers[place].site for place in job.places])),
-        "step_sublayer": ((INJECTED, STEP), _followers(job)),
+        "injected_layer": (INJECTED, np.array([sublayers[place].layer for place in plan.places])),
+        "injected_site": (INJECTED, np.array([sublayers[place].site for place in plan.places])),
+        "step_sublayer": ((INJECTED, STEP), _followers(plan)),
         "text_id": (HOST, np.array([sample.text_id])),
         "n_tokens": (HOST, np.array([sample.n_tokens])),
         "last_token": (HOST, np.array([sample.last_token])),
         "path": (HOST, np.array([found.path])),
     }
-    coords |= {name: _of_host(host, *given) for name, given in job.targets.coords.items() if name not in coords}
-    return xr.Dataset(variables, coords=coords, attrs=_attributes(job))
+    coords |= {name: _of_host(host, *given) for name, given in plan.targets.coords.items() if name not in coords}
+    return xr.Dataset(variables, coords=coords, attrs=_attributes(plan))
 
 
 def join(parts: Sequence[xr.Dataset]) -> xr.Dataset:
@@ -95,10 +95,10 @@ def _said(definition: str, units: str) -> dict[str, str]:
     return {"definition": definition, "units": units}
 
 
-def _followers(job: Job) -> np.ndarray:
+def _followers(plan: TeleportPlan) -> np.ndarray:
     """The label of the sublayer at every step after every place; empty beyond the last."""
-    labels = [place.label for place in job.sites.sublayers] + [""] * (job.n_steps + 1)
-    return np.array([labels[place : place + job.n_steps + 1] for place in job.places])
+    labels = [place.label for place in plan.sites.sublayers] + [""] * (plan.n_steps + 1)
+    return np.array([labels[place : place + plan.n_steps + 1] for place in plan.places])
 
 
 def _of_host(host: int, dims: tuple[str, ...], values: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
@@ -106,21 +106,21 @@ def _of_host(host: int, dims: tuple[str, ...], values: np.ndarray) -> tuple[tupl
     return (dims, np.take(values, [host], axis=dims.index(HOST))) if HOST in dims else (dims, values)
 
 
-def _attributes(job: Job) -> dict[str, Any]:
+def _attributes(plan: TeleportPlan) -> dict[str, Any]:
     attributes: dict[str, Any] = {
         "quantity": "teleports",
         "source": "panel L",
-        "model": job.model.name,
-        "texts": job.hosts.name,
-        "position": job.position,
-        "residual": job.residual,
-        "steps": job.n_steps,
-        "capture_dtype": str(job.model.dtype).removeprefix("torch."),
-        "sites": job.sites.to_json(),
-        "limits": json.dumps({check: limit(check, job.model.dtype) for check in MEANING}),
-        "fingerprint": job.fingerprint,
+        "model": plan.model.name,
+        "texts": plan.hosts.name,
+        "position": plan.position,
+        "residual": plan.residual,
+        "steps": plan.n_steps,
+        "capture_dtype": str(plan.model.dtype).removeprefix("torch."),
+        "sites": plan.sites.to_json(),
+        "limits": json.dumps({check: limit(check, plan.model.dtype) for check in MEANING}),
+        "fingerprint": plan.fingerprint,
         "residyn_version": residyn_version(),
     }
-    if job.no_head:
-        attributes["no_head"] = job.no_head
+    if plan.no_head:
+        attributes["no_head"] = plan.no_head
     return attributes

@@ -22,7 +22,7 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 from residyn.model import hooks
 from residyn.model.check import taps_of
 from residyn.model.loading.quiet import said
-from residyn.model.teleport.flight import Flight, Task
+from residyn.model.teleport.passes import PassPlan, PassRecord
 from residyn.schema import SiteMap
 
 _BIASES = ("alibi", "position_bias")
@@ -105,20 +105,25 @@ def _prefix(cache: DynamicCache, n_prefix: int) -> Cache:
     return Cache(layers=layers)
 
 
-def fly(
-    root: nn.Module, whole: nn.Module | None, task: Task, begun: Start, last: torch.Tensor
-) -> tuple[Flight, torch.Tensor | None]:
-    """One pass of a task's rows beside the prefix, and the rows' logits (row, word) where the model with its head
-    is given as `whole`.
+def run_pass(
+    root: nn.Module, whole: nn.Module | None, planned: PassPlan, begun: Start, last: torch.Tensor
+) -> tuple[PassRecord, torch.Tensor | None]:
+    """The record of one pass of rows beside the prefix, and the rows' logits (row, word).
+
+    There are logits where the model with its head is given as `whole`.
 
     `last` is the last token's id, (1, 1). Raises Unsuited where the model's blocks cannot be run so.
     """
-    flight = Flight(task, _rows)
-    blocks = [f"{task.sites.blocks}.{layer}" for layer in range(1 + task.sites.sites[-1].layer)]
+    record = PassRecord(planned, _rows)
+    blocks = [f"{planned.sites.blocks}.{layer}" for layer in range(1 + planned.sites.sites[-1].layer)]
+
+    def enter(layer: int, arguments: dict[str, Any]) -> None:
+        _enter(planned, begun.n_prefix, layer, arguments)
+
     try:
         with (
-            hooks.rewrite(root, blocks, lambda layer, arguments: _enter(task, begun.n_prefix, layer, arguments)),
-            flight.hooked(root, stop=whole is None),
+            hooks.rewrite(root, blocks, enter),
+            record.hooked(root, stop=whole is None),
         ):
             run_by = whole or root
             output = hooks.run(run_by, last, use_cache=True, **{_cache_argument(run_by): begun.prefix})
@@ -126,7 +131,7 @@ def fly(
         if hooks.out_of_memory(error):
             raise
         raise Unsuited(_said(error)) from error
-    return flight, output.logits.reshape(task.n_rows, -1) if whole else None
+    return record, output.logits.reshape(planned.n_rows, -1) if whole else None
 
 
 def _cache_argument(module: nn.Module) -> str:
@@ -134,13 +139,13 @@ def _cache_argument(module: nn.Module) -> str:
     return "cache" if "cache" in inspect.signature(module.forward).parameters else "past_key_values"
 
 
-def _enter(task: Task, n_prefix: int, layer: int, arguments: dict[str, Any]) -> None:
+def _enter(planned: PassPlan, n_prefix: int, layer: int, arguments: dict[str, Any]) -> None:
     """Append the rows that enter at this block, and let every row see the prefix and itself alone."""
     name = "hidden_states" if "hidden_states" in arguments else next(iter(arguments))
     stream = arguments[name]
     if stream.dim() != 3 or stream.shape[0] != 1:
         raise Unsuited(f"its blocks take tensors of shape {tuple(stream.shape)}")
-    if joining := task.joining(layer):
+    if joining := planned.joining(layer):
         stream = torch.cat([stream, stream[:, :1].expand(-1, joining, -1)], dim=1)
         arguments[name] = stream
     n_rows = stream.shape[1]

@@ -9,16 +9,17 @@ import torch
 from torch import nn
 
 from residyn.model import hooks
-from residyn.model.teleport.flight import Flight, Task
+from residyn.model.teleport.passes import PassPlan, PassRecord
 
 
-def fly(
-    root: nn.Module, whole: nn.Module | None, task: Task, ids: torch.Tensor
-) -> tuple[Flight, torch.Tensor | None]:
-    """One pass of a task's rows, each a copy of `ids` (1, token), and the last token's logits (row, word) where
-    the model with its head is given as `whole`.
+def run_pass(
+    root: nn.Module, whole: nn.Module | None, planned: PassPlan, ids: torch.Tensor
+) -> tuple[PassRecord, torch.Tensor | None]:
+    """The record of one pass of rows, each a copy of `ids` (1, token), and the last token's logits (row, word).
+
+    There are logits where the model with its head is given as `whole`.
     """
-    batch = ids.expand(task.n_rows, -1)
+    batch = ids.expand(planned.n_rows, -1)
 
     def rows_of(tensor: torch.Tensor) -> torch.Tensor:
         return tensor.view(*batch.shape, -1)[:, -1]
@@ -28,12 +29,12 @@ def fly(
         name = "hidden_states" if "hidden_states" in arguments else next(iter(arguments))
         arguments[name] = arguments[name].clone()
 
-    flight = Flight(task, rows_of)
-    entered = sorted({task.sites.sites[group.site].layer for group in task.groups})
-    blocks = [f"{task.sites.blocks}.{layer}" for layer in entered]
-    with hooks.rewrite(root, blocks, own_stream), flight.hooked(root, stop=whole is None):
+    record = PassRecord(planned, rows_of)
+    entered = sorted({planned.sites.sites[group.site].layer for group in planned.groups})
+    blocks = [f"{planned.sites.blocks}.{layer}" for layer in entered]
+    with hooks.rewrite(root, blocks, own_stream), record.hooked(root, stop=whole is None):
         output = hooks.run(whole or root, batch, **(_last_only(whole) if whole else {}))
-    return flight, output.logits[:, -1] if whole else None
+    return record, output.logits[:, -1] if whole else None
 
 
 def _last_only(whole: nn.Module) -> dict[str, int]:

@@ -23,7 +23,7 @@ class Batch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """`order[row]` is the sample stored in a row; `shards[i]` are the batches of shard i, in order."""
 
     order: tuple[int, ...]
@@ -31,8 +31,12 @@ class Plan:
     rows_per_shard: int
     batch_tokens: int
 
+    @property
+    def n_shards(self) -> int:
+        return len(self.shards)
 
-def plan_batches(lengths: Sequence[int], rows_per_shard: int, batch_tokens: int) -> Plan:
+
+def plan_batches(lengths: Sequence[int], rows_per_shard: int, batch_tokens: int) -> BatchPlan:
     """Batches of equal-length texts, none across a shard, each of at most `batch_tokens` tokens.
 
     `lengths` are the samples' token counts. A text longer than `batch_tokens` is a batch of its own. Raises
@@ -48,7 +52,7 @@ def plan_batches(lengths: Sequence[int], rows_per_shard: int, batch_tokens: int)
     for first in range(0, len(order), rows_per_shard):
         end = min(first + rows_per_shard, len(order))
         shards.append(tuple(_batches(order, lengths, first, end, batch_tokens)))
-    return Plan(order, tuple(shards), rows_per_shard, batch_tokens)
+    return BatchPlan(order, tuple(shards), rows_per_shard, batch_tokens)
 
 
 def _batches(order: Sequence[int], lengths: Sequence[int], first: int, end: int, batch_tokens: int) -> list[Batch]:

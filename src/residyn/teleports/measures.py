@@ -18,7 +18,7 @@ from residyn.teleports.labels import HOST, INJECTED, STEP, TARGET
 _EPS = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 
 
-class Journey(NamedTuple):
+class Paths(NamedTuple):
     """The targets of one host at one place: states (T, M + 1, D), control (M + 1, D), the step of the horizon.
 
     Both are NaN beyond the last sublayer.
@@ -36,21 +36,21 @@ def measure(
     sizes = [jumps.sizes[dim] for dim in (HOST, INJECTED, TARGET)]
     found: dict[str, np.ndarray] = {"control_path": _scores(plane, jumps["control"].values)}
     negligible = _negligible(jumps)
-    for host, place, journey in _journeys(jumps, steps):
-        measured = _of_journey(journey, plane, negligible)
+    for host, place, paths in _each_paths(jumps, steps):
+        measured = _of_paths(paths, plane, negligible)
         if clouds is not None:
-            measured["mahalanobis"] = numerics.mahalanobis(clouds[place], journey.moved[:, 0])
+            measured["mahalanobis"] = numerics.mahalanobis(clouds[place], paths.moved[:, 0])
         for name, values in measured.items():
             whole = found.setdefault(name, np.full([*sizes, *values.shape[1:]], np.nan))
             whole[host, place] = values
     return found
 
 
-def _of_journey(journey: Journey, plane: Coordinates, negligible: float) -> dict[str, np.ndarray]:
+def _of_paths(paths: Paths, plane: Coordinates, negligible: float) -> dict[str, np.ndarray]:
     """Quantities of one host and place, each with the targets first."""
-    control = journey.control.astype(np.float64)
-    written = journey.moved[:, 0].astype(np.float64)
-    left = numerics.contraction(journey.moved, journey.control, negligible)
+    control = paths.control.astype(np.float64)
+    written = paths.moved[:, 0].astype(np.float64)
+    left = numerics.contraction(paths.moved, paths.control, negligible)
     move = written - control[0]
     start, own = _scores(plane, written), _scores(plane, control[0])
     distance, size = np.linalg.norm(move, axis=1), np.linalg.norm(control[0])
@@ -66,18 +66,16 @@ def _of_journey(journey: Journey, plane: Coordinates, negligible: float) -> dict
         "amplification": left.amplification,
         "relative_distance": left.relative,
     }
-    return known | _ahead(journey, control, written, plane)
+    return known | _ahead(paths, control, written, plane)
 
 
-def _ahead(
-    journey: Journey, control: np.ndarray, written: np.ndarray, plane: Coordinates
-) -> dict[str, np.ndarray]:
+def _ahead(paths: Paths, control: np.ndarray, written: np.ndarray, plane: Coordinates) -> dict[str, np.ndarray]:
     """What is measured between the write and the horizon; NaN where nothing follows."""
-    if not journey.horizon:
+    if not paths.horizon:
         nothing = np.full(len(written), np.nan)
         names = ("displacement_norm", "pull", "pull_plane", "pull_passive", "pull_plane_passive")
         return dict.fromkeys(names, nothing) | {"displacement": np.full((len(written), 2), np.nan)}
-    end, there = journey.moved[:, journey.horizon].astype(np.float64), control[journey.horizon]
+    end, there = paths.moved[:, paths.horizon].astype(np.float64), control[paths.horizon]
     start, own, at_end, goal = (_scores(plane, states) for states in (written, control[0], end, there))
     return {
         "displacement": at_end - start,
@@ -89,7 +87,7 @@ def _ahead(
     }
 
 
-def _journeys(jumps: xr.Dataset, steps: np.ndarray) -> Iterator[tuple[int, int, Journey]]:
+def _each_paths(jumps: xr.Dataset, steps: np.ndarray) -> Iterator[tuple[int, int, Paths]]:
     """Host by host and place by place, so that one place's states are in memory at a time."""
     sublayers = [str(name) for name in jumps[SUBLAYER].values]
     there = reached(jumps)
@@ -106,7 +104,7 @@ def _journeys(jumps: xr.Dataset, steps: np.ndarray) -> Iterator[tuple[int, int, 
                     f"States of host {host} injected at {name} are not finite. Make the teleports again, "
                     "with nearer targets or in float32."
                 )
-            yield host, place, Journey(moved, control, int(steps[place]))
+            yield host, place, Paths(moved, control, int(steps[place]))
 
 
 def horizons(jumps: xr.Dataset, horizon: int) -> np.ndarray:

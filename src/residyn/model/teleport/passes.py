@@ -26,7 +26,7 @@ RowsOf = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
-class Task:
+class PassPlan:
     """What one pass has to do: the targets of every group, and how many sublayers after the write are kept.
 
     vectors   one tensor (target, unit) a group, in the model's number format and place
@@ -60,27 +60,27 @@ class Task:
 
 
 @dataclass
-class Flight:
-    """The records of one pass of a task.
+class PassRecord:
+    """What one pass left behind.
 
     control   (sublayer, unit), the states of row 0
     states    one array (target, step, unit) a group; step 0 is the state written; NaN beyond the last sublayer
     errors    the largest relative error of each check
     """
 
-    task: Task
+    planned: PassPlan
     rows_of: RowsOf
     control: torch.Tensor = field(init=False)
     states: tuple[torch.Tensor, ...] = field(init=False)
     errors: dict[str, float] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        n_sites, n_units = len(self.task.sites.sites), self.task.vectors[0].shape[1]
+        n_sites, n_units = len(self.planned.sites.sites), self.planned.vectors[0].shape[1]
         self.control = torch.full((n_sites, n_units), torch.nan)
         self.states = tuple(
-            torch.full((group.n, self.task.n_steps + 1, n_units), torch.nan) for group in self.task.groups
+            torch.full((group.n, self.planned.n_steps + 1, n_units), torch.nan) for group in self.planned.groups
         )
-        self._rows = self.task.rows()
+        self._rows = self.planned.rows()
         self._landed: dict[int, torch.Tensor] = {}
         self._written: dict[int, torch.Tensor] = {}
         self._after: dict[int, torch.Tensor] = {}
@@ -91,7 +91,7 @@ class Flight:
 
         With `stop` it ends after the last thing read.
         """
-        sites = self.task.sites.sites
+        sites = self.planned.sites.sites
         extra = self._extra_taps()
         taps = [*taps_of(sites), *(tap for tap, _ in extra)]
 
@@ -110,28 +110,28 @@ class Flight:
 
     def verify(self) -> None:
         """Complete `errors` once the pass is done. Raises DataError where a state of a row is not finite."""
-        for index, (group, states) in enumerate(zip(self.task.groups, self.states, strict=True)):
-            reached = states[:, : len(self.task.sites.sites) - group.site]
+        for index, (group, states) in enumerate(zip(self.planned.groups, self.states, strict=True)):
+            reached = states[:, : len(self.planned.sites.sites) - group.site]
             if not bool(torch.isfinite(reached).all()):
                 target = group.first + int((~torch.isfinite(reached)).any(dim=(1, 2)).nonzero()[0])
-                label = self.task.sites.sublayers[group.site].label
+                label = self.planned.sites.sublayers[group.site].label
                 raise DataError(
                     f"The states that follow target {target} at {label} are not finite: it lies too far out for "
                     "this model's number format. Take nearer targets, or load the model as float32."
                 )
             landed, after = self._landed[index], self._after[index]
-            written = self._written[index] * self.task.sites.scale if self._scaled else self._written[index]
+            written = self._written[index] * self.planned.sites.scale if self._scaled else self._written[index]
             sizes = landed.double().norm(dim=-1) + written.double().norm(dim=-1)
             difference = (after - (landed + written)).double().norm(dim=-1) / sizes.clamp_min(1e-300)
             self._note(SUM, float(difference.max()))
 
     @property
     def _scaled(self) -> bool:
-        return self.task.sites.scale != 1.0
+        return self.planned.sites.scale != 1.0
 
     def _extra_taps(self) -> list[tuple[Tap, Callable[[torch.Tensor], None]]]:
         """What the sum next state = target + writes is checked with, for every group."""
-        sites = self.task.sites.sites
+        sites = self.planned.sites.sites
         found: list[tuple[Tap, Callable[[torch.Tensor], None]]] = []
 
         def add(rows: torch.Tensor, index: int) -> None:
@@ -141,15 +141,15 @@ class Flight:
         def keep(rows: torch.Tensor, index: int) -> None:
             self._after[index] = rows[self._rows[index]].clone()
 
-        for index, group in enumerate(self.task.groups):
+        for index, group in enumerate(self.planned.groups):
             for path in sites[group.site].writes:
                 found.append((Tap(path, "output"), lambda rows, index=index: add(rows, index)))
-            found.append((_after(self.task.sites, group.site), lambda rows, index=index: keep(rows, index)))
+            found.append((_after(self.planned.sites, group.site), lambda rows, index=index: keep(rows, index)))
         return found
 
     def _write(self, site: int, rows: torch.Tensor) -> None:
         """Measure that rows not yet written are the control, then write the groups of this site."""
-        for index, group in enumerate(self.task.groups):
+        for index, group in enumerate(self.planned.groups):
             own = self._rows[index]
             if group.site < site or own.stop > len(rows):
                 continue
@@ -158,23 +158,23 @@ class Flight:
                 rows[own] = self._wanted(index, rows)
 
     def _wanted(self, index: int, rows: torch.Tensor) -> torch.Tensor:
-        vectors = self.task.vectors[index].to(rows.device)
-        return rows[0] + vectors if self.task.added else vectors
+        vectors = self.planned.vectors[index].to(rows.device)
+        return rows[0] + vectors if self.planned.added else vectors
 
     def _read(self, site: int, rows: torch.Tensor) -> None:
         self.control[site] = rows[0].to("cpu", torch.float32)
-        for index, group in enumerate(self.task.groups):
+        for index, group in enumerate(self.planned.groups):
             own = self._rows[index]
-            if own.stop + self.task.spare > len(rows):
+            if own.stop + self.planned.spare > len(rows):
                 continue
-            if self.task.spare:
+            if self.planned.spare:
                 self._note(NO_OP, largest(rows[own.stop] - rows[0], rows[0]))
             step = site - group.site
             if step == 0:
                 self._landed[index] = rows[own].clone()
                 wanted = self._wanted(index, rows)
                 self._note(LANDING, largest(rows[own] - wanted, wanted))
-            if 0 <= step <= self.task.n_steps:
+            if 0 <= step <= self.planned.n_steps:
                 self.states[index][:, step] = rows[own].to("cpu", torch.float32)
 
     def _note(self, check: str, error: float) -> None:

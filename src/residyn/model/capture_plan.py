@@ -11,9 +11,9 @@ import numpy as np
 
 from residyn import store
 from residyn.errors import DataError, UsageError
+from residyn.model.batches import BatchPlan, plan_batches
 from residyn.model.check import find_sites, taps_of
 from residyn.model.loading import LoadedModel
-from residyn.model.plan import Plan, plan_batches
 from residyn.model.recheck import check_stored
 from residyn.model.sites import Layout
 from residyn.model.texts import Sample, Samples, Texts, read_texts, tokenize_texts
@@ -25,7 +25,7 @@ BATCH_TOKENS_ELSEWHERE = 16384
 
 
 @dataclass(frozen=True)
-class Job:
+class CapturePlan:
     """Everything that decides the numbers of a capture, before the first pass.
 
     `records` holds one record a row, in the order of the store: sample (its place among the texts), text_id,
@@ -39,7 +39,7 @@ class Job:
     settings: Mapping[str, Any]
     texts: str
     sites: SiteMap
-    plan: Plan
+    batches: BatchPlan
     on_nonfinite: Literal["refuse", "drop"] = "refuse"
 
     @property
@@ -51,12 +51,12 @@ class Job:
         return {
             "model": self.model.fingerprint(),
             "samples": dict(self.settings),
-            "plan": {"batch_tokens": self.plan.batch_tokens, "rows_per_shard": self.plan.rows_per_shard},
+            "plan": {"batch_tokens": self.batches.batch_tokens, "rows_per_shard": self.batches.rows_per_shard},
             "sites": [[site.layer, site.site, site.module, site.where] for site in self.sites.sites],
         }
 
     def summary(self) -> str:
-        """The job in one line."""
+        """The plan in one line."""
         distinct, tied = store.last_token_ties(np.array([record["last_token"] for record in self.records]))
         return (
             f"{len(self.records)} texts, {self.n_tokens:,} tokens, {distinct} distinct last tokens "
@@ -65,7 +65,7 @@ class Job:
         )
 
     def create(self, out: str | Path) -> None:
-        """Make the run directory of this job, or find it; StoreError where another run stands there."""
+        """Make the run directory of this plan, or find it; StoreError where another run stands there."""
         store.create(
             out,
             self.describe(),
@@ -76,11 +76,11 @@ class Job:
             capture_dtype=self.capture_dtype,
             sites_json=self.sites.to_json(),
             labels=self.labels,
-            rows_per_shard=self.plan.rows_per_shard,
+            rows_per_shard=self.batches.rows_per_shard,
         )
 
     def check_stored(self, out: str | Path) -> None:
-        """Raise StoreError where states stored in the job's directory are not those that its model gives."""
+        """Raise StoreError where states stored in the plan's directory are not those that its model gives."""
         taps = taps_of(self.sites.sites)
         check_stored(out, self.model.module, taps, self.records, self.model.dtype)
 
@@ -107,12 +107,12 @@ def prepare(
     batch_tokens: int | None = None,
     layout: Layout | None = None,
     on_nonfinite: Literal["refuse", "drop"] = "refuse",
-) -> tuple[Job, Samples]:
+) -> tuple[CapturePlan, Samples]:
     """Tokenize, prove the sites and plan the batches: all that can fail before the long work does so here.
 
     `batch_tokens` is the most tokens of one batch, by default 2,048 on a CPU, where more is no faster, and
     16,384 elsewhere. `on_nonfinite` refuses states that are not finite, or drops their samples and counts
-    them. Returns the job, and the samples with what was counted on the way. Raises UsageError,
+    them. Returns the plan, and the samples with what was counted on the way. Raises UsageError,
     DataError, ModelError.
     """
     if on_nonfinite not in ("refuse", "drop"):
@@ -144,14 +144,14 @@ def prepare(
     sites = find_sites(model, layout)
     rows = store.samples_per_shard(len(samples), len(sites.sites), model.n_units)
     most = batch_tokens or BATCH_TOKENS.get(model.device.type, BATCH_TOKENS_ELSEWHERE)
-    plan = plan_batches([sample.n_tokens for sample in samples], rows, most)
+    batches = plan_batches([sample.n_tokens for sample in samples], rows, most)
     records = tuple(
         record_of(index, samples.samples[index], written.get(samples.samples[index].text_id, ""))
-        for index in plan.order
+        for index in batches.order
     )
     decisive = {key: samples.settings[key] for key in ("position", "limit", "bos")}
     settings = {"sha256": samples.sha256, "n": len(samples), **decisive}
-    return Job(model, records, settings, name, sites, plan, on_nonfinite), samples
+    return CapturePlan(model, records, settings, name, sites, batches, on_nonfinite), samples
 
 
 def check_ids(model: LoadedModel, samples: Iterable[Sample]) -> None:
@@ -194,22 +194,22 @@ def _name_of(texts: Texts) -> str:
     return " ".join(str(part) for part in (shown, texts.source.get("split")) if part)
 
 
-def job_of(
+def plan_of(
     run: str | Path,
     model: LoadedModel,
     layout: Layout | None = None,
     on_nonfinite: Literal["refuse", "drop"] = "refuse",
-) -> Job:
-    """The job of an existing run directory, made of its own tokens and settings, to repair or complete it.
+) -> CapturePlan:
+    """The plan of an existing run directory, made of its own tokens and settings, to repair or complete it.
 
     Raises StoreError, naming what differs, where the model or its sites are not those of the run.
     """
     manifest = store.read_manifest(run)
     records = tuple(store.read_samples(Path(run), sha256=manifest.samples_sha256, n_samples=manifest.n_samples))
     batch_tokens = manifest.description["plan"]["batch_tokens"]
-    plan = plan_batches([record["n_tokens"] for record in records], manifest.rows_per_shard, batch_tokens)
+    batches = plan_batches([record["n_tokens"] for record in records], manifest.rows_per_shard, batch_tokens)
     settings, texts = manifest.description["samples"], str(manifest.labels.get("texts", "texts"))
-    job = Job(model, records, settings, texts, find_sites(model, layout), plan, on_nonfinite)
-    job.create(run)
-    job.check_stored(run)
-    return job
+    plan = CapturePlan(model, records, settings, texts, find_sites(model, layout), batches, on_nonfinite)
+    plan.create(run)
+    plan.check_stored(run)
+    return plan

@@ -26,7 +26,7 @@ Residual = Literal["drop", "keep"]
 
 
 @dataclass(frozen=True)
-class Job:
+class TeleportPlan:
     """Hosts × places × targets, and how they are to be run.
 
     `places` are indices among `sites.sites`. `whole` is the model with its head, or None for the reason `no_head`.
@@ -94,7 +94,7 @@ def prepare(
     steps: int,
     layout: Layout | None,
     memory: int | None,
-) -> Job:
+) -> TeleportPlan:
     """Check every argument, tokenize the hosts, prove the sites. Raises UsageError, DataError, ModelError."""
     if residual not in ("drop", "keep"):
         raise UsageError(f"residual is 'drop' or 'keep'; got {residual!r}.")
@@ -108,4 +108,6 @@ def prepare(
     targets = read_targets(to, len(hosts), labels, model.n_units, model.dtype)
     whole, no_head = language_model(model)
     memory = MEMORY if memory is None else int(memory)
-    return Job(model, sites, hosts, places, targets, position, residual, int(steps), memory, whole, no_head)
+    return TeleportPlan(
+        model, sites, hosts, places, targets, position, residual, int(steps), memory, whole, no_head
+    )

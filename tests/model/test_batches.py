@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from residyn.errors import UsageError
-from residyn.model.plan import Batch, plan_batches
+from residyn.model.batches import Batch, plan_batches
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=80)
 
