@@ -71,7 +71,7 @@ def test_a_model_that_is_not_there(residyn, texts_file, tmp_path):
 def test_texts_of_which_none_pass(residyn, model_folder, tmp_path):
     path = tmp_path / "short.txt"
     path.write_text("a\nb\n")
-    code, _, errors = residyn("run", model_folder, "--texts", path, "--out", tmp_path / "run")
+    code, _, errors = residyn("run", model_folder, "--texts", path, "--min-chars", 5, "--out", tmp_path / "run")
     assert code == DATA
     assert "2 too short" in said(errors)
 

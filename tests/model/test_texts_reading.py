@@ -26,7 +26,7 @@ def kept(texts: Texts) -> list[tuple[int, str]]:
 
 def test_length_bounds_are_strict_and_hold_for_the_stripped_text():
     rows = ["a" * 100, " " + "b" * 101 + "\n", "c" * 499, "d" * 500, " " * 120, "e" * 99 + "  "]
-    texts = read_texts(rows, n=None)
+    texts = read_texts(rows, n=None, min_chars=100, max_chars=500)
     assert kept(texts) == [(1, "b" * 101), (2, "c" * 499)]
     assert texts.counts == {
         "rows_read": 6,
@@ -98,7 +98,7 @@ def test_order_first_takes_the_first_rows_and_reads_no_further():
 def test_fewer_rows_than_wanted_are_all_taken_with_a_warning():
     texts = read_texts(ROWS, n=10, min_chars=0, white_space="keep")
     assert len(texts) == 5
-    assert texts.warnings == ("10 texts were wanted; only 5 of list pass the filter, and all are taken.",)
+    assert texts.warnings == ("10 texts were wanted; list has 5 (left out: 1 blank), and all are taken.",)
     assert read_texts(ROWS, n=5, min_chars=0, white_space="keep").warnings == ()
 
 
@@ -222,11 +222,26 @@ def test_options_out_of_range_are_usage_errors(options, said):
 
 def test_when_no_row_passes_the_message_counts_what_failed():
     with pytest.raises(DataError) as caught:
-        read_texts(["", "short", "s" * 20, "l" * 1000])
+        read_texts(["", "short", "s" * 20, "l" * 1000], min_chars=100, max_chars=500)
     assert str(caught.value) == (
         "None of the 4 rows of list passes the filter (1 blank, 2 too short, 1 too long). Wanted were rows of "
-        "more than 100 characters and fewer than 500. Change min_chars or max_chars, or give other texts."
+        "more than 100 characters and fewer than 500. Change min_chars or max_chars (--min-chars, --max-chars), "
+        "or give other texts."
     )
+
+
+def test_texts_of_ones_own_are_all_kept_and_wikitext_is_filtered_as_in_the_paper():
+    own = read_texts(["", "short", "s" * 20, "l" * 1000], n=None)
+    assert [len(row.text) for row in own.rows] == [5, 20, 1000]
+    assert own.summary() == "list: 3 of 4 rows are kept (1 blank)."
+    wikitext = read_texts("wikitext-2:test", n=None)
+    lengths = [len(row.text) for row in wikitext.rows]
+    assert 100 < min(lengths) < 110
+    assert 490 < max(lengths) < 500
+    assert (wikitext.filter["min_chars"], wikitext.filter["max_chars"]) == (100, 500)
+    short = read_texts("wikitext-2:test", n=5, min_chars=0, max_chars=30)
+    assert {len(row.text) < 30 for row in short.rows} == {True}
+    assert all(part in short.summary() for part in ("not drawn", "too long"))
 
 
 def test_built_in_texts_are_read_from_the_cache(tmp_path, monkeypatch):

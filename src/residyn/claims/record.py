@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from msgspec import Meta
 
 from residyn.claims.conditions import Role
+from residyn.shown import Shown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Verdict = Literal["holds", "does not hold", "undecided"]
 Origin = Literal["learned", "scale", "architecture", "artefact", ""]
@@ -149,8 +154,8 @@ class ClaimResult:
         )
 
 
-@dataclass(frozen=True)
-class Verdicts:
+@dataclass(frozen=True, repr=False)
+class Verdicts(Shown):
     """All claims on one model's states, and what they were judged with."""
 
     model: str
@@ -167,6 +172,36 @@ class Verdicts:
     def to_record(self) -> dict[str, Any]:
         """The content of claims.json; a number that is not defined is null there."""
         return {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(self)}
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """The verdicts as a table: a row for each statistic of each claim, with its 95 % interval and p."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {
+                    "claim": claim.label,
+                    "what": claim.claim,
+                    "verdict": claim.verdict,
+                    "origin": claim.origin,
+                    "statistic": one.name,
+                    "value": one.value,
+                    "low": one.low,
+                    "high": one.high,
+                    "threshold": one.threshold,
+                    "p": math.nan if one.null is None else one.null.p,
+                }
+                for claim in self.claims
+                for one in claim.criteria
+            ]
+        )
+
+    def shown(self) -> tuple[str, list[tuple[str, str]]]:
+        rows = [
+            (f"{claim.label} {claim.claim}", f"{claim.verdict}{f': {claim.origin}' if claim.origin else ''}")
+            for claim in self.claims
+        ]
+        return f"The paper's claims on {self.model}, {self.n_samples:,} samples", rows
 
     @property
     def by_chance(self) -> float:

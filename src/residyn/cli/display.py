@@ -11,6 +11,7 @@ from typing import Any
 
 from rich import markup
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -28,6 +29,9 @@ from residyn.words import clean, spelled
 
 Report = Callable[[int, int], None]
 _LOG_EVERY_S = 10.0
+_UNBOUNDED = 10_000
+_SENTENCE = 24
+"""A cell with spaces and more characters than this is a sentence: it may be wrapped, to no less than this."""
 
 
 def escape(text: object) -> str:
@@ -38,16 +42,21 @@ def escape(text: object) -> str:
     return markup.escape(clean(text))
 
 
-class _Rate(ProgressColumn):
-    """Units done a second."""
+def _is_sentence(cell: str) -> bool:
+    return len(cell) > _SENTENCE and " " in cell.strip()
 
-    def __init__(self, unit: str) -> None:
-        super().__init__()
-        self.unit = unit
+
+def _speed(speed: float) -> str:
+    """Units done a second, in words; where that is below one, the seconds that each takes."""
+    return f"{1 / speed:,.0f} s each" if 0 < speed < 1 else f"{speed:,.0f} a second"
+
+
+class _Rate(ProgressColumn):
+    """How fast units are done."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f} {self.unit}/s", style="progress.data.speed")
+        return Text("" if speed is None else _speed(speed), style="progress.data.speed")
 
 
 class _Log:
@@ -67,7 +76,7 @@ class _Log:
         self.said = now
         speed = (done - self.first) / max(now - self.started, 1e-9)
         left = f", {(total - done) / speed:,.0f} s left" if speed and done < total else ""
-        self.note(f"{self.text}: {done:,} of {total:,} {self.unit}, {speed:,.0f} a second{left}")
+        self.note(f"{self.text}: {done:,} of {total:,} {self.unit}, {_speed(speed)}{left}")
 
 
 class _Console(Console):
@@ -83,7 +92,8 @@ class Display:
     def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
         self.as_json = as_json
         self.errors = _Console(stderr=True, highlight=False)
-        self.results = _Console(highlight=False)
+        # A file or a pipe is as wide as it needs to be: nothing that is read by a program is wrapped.
+        self.results = _Console(highlight=False, width=None if sys.stdout and sys.stdout.isatty() else _UNBOUNDED)
         self.quiet = quiet
 
     def note(self, text: str) -> None:
@@ -125,7 +135,7 @@ class Display:
         amount: list[ProgressColumn] = (
             [DownloadColumn()]
             if unit == "bytes"
-            else [TextColumn("{task.completed:,.0f}/{task.total:,.0f}"), _Rate(unit)]
+            else [TextColumn("{task.completed:,.0f}/{task.total:,.0f}"), _Rate()]
         )
         columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), *amount, TimeRemainingColumn()]
         with Progress(*columns, console=self.errors, transient=True) as bar:
@@ -145,13 +155,25 @@ class Display:
             yield report
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """A table on standard output."""
-        table = Table(title=escape(title), title_justify="left", header_style="bold")
-        for name in columns:
-            table.add_column(escape(name), overflow="fold")
-        for row in rows:
-            table.add_row(*(cell if isinstance(cell, Text) else escape(cell) for cell in row))
-        self.results.print(table)
+        """A table on standard output: names and numbers stay whole, and only sentences are wrapped.
+
+        Where the terminal is too narrow for that, each row is shown as lines of `column: value`.
+        """
+        shown = [[escape(cell) for cell in row] for row in rows]
+        table = Table(title=escape(title), title_justify="left", header_style="bold", show_header=any(columns))
+        for place, name in enumerate(columns):
+            sentences = any(_is_sentence(line) for row in rows for line in str(row[place]).splitlines())
+            table.add_column(escape(name), no_wrap=not sentences, min_width=_SENTENCE if sentences else None)
+        for row in shown:
+            table.add_row(*row)
+        unbounded = self.results.options.update(max_width=_UNBOUNDED)
+        if Measurement.get(self.results, unbounded, table).minimum <= self.results.width:
+            self.results.print(table)
+            return
+        self.results.print(f"[italic]{escape(title)}[/italic]", soft_wrap=True)
+        for row in shown:
+            lines = [f"{escape(name)}: {cell}" if name else cell for name, cell in zip(columns, row, strict=True)]
+            self.results.print("\n  ".join(line.replace("\n", "\n    ") for line in lines if line), soft_wrap=True)
 
     def result(self, text: str) -> None:
         self.results.print(escape(text), soft_wrap=True)

@@ -7,6 +7,8 @@ import sys
 import traceback
 import warnings
 from contextlib import suppress
+from importlib.metadata import version as installed_version
+from typing import Annotated
 
 import typer
 
@@ -16,12 +18,27 @@ from residyn.errors import Interrupted, ResidynError, ResourceError, StoreError,
 
 app = typer.Typer(
     name="residyn",
-    help="The residual stream of a transformer as a dynamical system over depth.",
-    no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+@app.callback()
+def _without_verb(
+    context: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """The residual stream of a transformer as a dynamical system over depth."""
+    if version:
+        Display().result(f"residyn {installed_version('residyn')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
 for verb in VERBS:
     app.command(name=verb.__name__)(verb)
 
@@ -93,7 +110,8 @@ def _known(error: BaseException, arguments: list[str]) -> ResidynError | None:
     # What the parser of the command line raises: of a class that depends on the version of typer.
     wrong_usage = getattr(error, "format_message", None)
     if wrong_usage:
-        return UsageError(f"{wrong_usage()} See residyn {' '.join(arguments[:1])} --help.")
+        verbs = [name for name in arguments[:1] if name in {verb.__name__ for verb in VERBS}]
+        return UsageError(f"{wrong_usage()} See {' '.join(['residyn', *verbs, '--help'])}.")
     if isinstance(error, OSError) and error.errno in _OUTPUT and error.filename is None:
         return ResourceError(_NO_OUTPUT.format(error.strerror))
     if isinstance(error, RecursionError):

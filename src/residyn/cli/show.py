@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
     from residyn.pipeline.presets import Preset, PresetName
     from residyn.pipeline.run import Run
     from residyn.pipeline.verification import Verification
+    from residyn.schema import Site
 
 
 def show_results(directory: Path, results: xr.Dataset, display: Display) -> None:
-    """The names, shapes and units of a run's results."""
+    """How many quantities a run's results hold, of what, and where they are; their names too where it is JSON."""
     described = [
         {"name": str(name), "shape": dict(array.sizes), "units": array.attrs.get("units", "")}
         for name, array in results.data_vars.items()
@@ -36,11 +38,10 @@ def show_results(directory: Path, results: xr.Dataset, display: Display) -> None
     if display.as_json:
         display.emit({"results": str(directory / layout.RESULTS), "quantities": described})
         return
-    rows = [
-        (item["name"], " × ".join(f"{size} {dim}" for dim, size in item["shape"].items()), item["units"])
-        for item in described
-    ]
-    display.table(str(directory / layout.RESULTS), ["quantity", "shape", "units"], rows)
+    display.result(
+        f"{len(described)} arrays of {results.attrs.get('n_samples', 0):,} samples: {directory / layout.RESULTS} "
+        f"(xarray), {directory / layout.TABLES} (csv)"
+    )
 
 
 def show_controls(directory: Path, display: Display) -> None:
@@ -74,9 +75,10 @@ _FLOW_COLUMNS = {
 
 
 def show_teleports(directory: Path, found: Mapping[str, xr.Dataset], display: Display) -> None:
-    """A line for each model, place and kind of target: what tells a pull from a mere carrying along.
+    """A line for each place and kind of target of the run's model: what tells a pull from a mere carrying along.
 
-    Of kinds with radii, the middle one is shown; tables/teleports.csv has all, with intervals.
+    Of kinds with radii, the middle one is shown; tables/teleports.csv has all of them and all models, with
+    intervals.
     """
     summaries = found["summary"]
     if "model" not in summaries.dims:
@@ -101,16 +103,15 @@ def show_teleports(directory: Path, found: Mapping[str, xr.Dataset], display: Di
     if display.as_json:
         display.emit({"run": str(directory), "teleports": records})
         return
+    first = records[0]["model"] if records else ""
     rows = [
-        [
-            record["model"],
-            record["injected"],
-            record["targets"],
-            *(f"{record[name]:.3g}" for name in _FLOW_COLUMNS),
-        ]
+        [record["injected"], record["targets"], *(f"{record[name]:.3g}" for name in _FLOW_COLUMNS)]
         for record in records
+        if record["model"] == first
     ]
-    display.table(str(directory / layout.TELEPORTS), ["model", "at", "targets", *_FLOW_COLUMNS.values()], rows)
+    title = f"{directory / layout.TELEPORTS}: the {first} model"
+    display.table(title, ["at", "targets", *_FLOW_COLUMNS.values()], rows)
+    display.result(f"All models, radii and intervals: {directory / layout.TABLES / 'teleports.csv'}")
 
 
 def _middle(summaries: xr.Dataset, kind: str) -> int:
@@ -148,13 +149,20 @@ def _statistic(one: CriterionResult) -> str:
     return f"{one.value:.3g}{interval} {threshold}{p}"
 
 
-def show_files(what: str, paths: Path | list[Path], display: Display) -> None:
-    """Where files were written."""
+def show_pictures(paths: Sequence[Path], display: Display) -> None:
+    """Where Figure 1 is, and how many panels are beside it."""
     if display.as_json:
-        display.emit({what: paths})
+        display.emit({"figures": paths})
         return
-    for path in paths if isinstance(paths, list) else [paths]:
-        display.result(str(path))
+    display.result(f"Figure 1: {paths[0]} ({len(paths) - 1} further files in {paths[0].parent})")
+
+
+def show_page(path: Path, display: Display) -> None:
+    """Where the report is."""
+    if display.as_json:
+        display.emit({"report": path})
+        return
+    display.result(str(path))
 
 
 def show_presets(presets: Mapping[PresetName, Preset], display: Display) -> None:
@@ -163,8 +171,16 @@ def show_presets(presets: Mapping[PresetName, Preset], display: Display) -> None
         display.emit({name: {"purpose": one.purpose, "choices": one.choices} for name, one in presets.items()})
         return
     for name, preset in presets.items():
-        rows = [(flag(option), typed(value)) for option, value in preset.choices.items()]
-        display.table(f"{name}: {preset.purpose}", ["option", "choice"], rows or [("", "every option's default")])
+        chosen = " ".join(_as_typed(option, value) for option, value in preset.choices.items())
+        display.result(f"{name}: {preset.purpose}")
+        display.result(f"    {chosen or 'the default of every option'}")
+
+
+def _as_typed(option: str, value: Any) -> str:
+    """An option with its value, as it is typed."""
+    if isinstance(value, bool):
+        return flag(option, on=value)
+    return f"{flag(option)} {typed(value)}" if value is not None else f"(no {flag(option)})"
 
 
 def show_run(run: Run, display: Display) -> None:
@@ -208,31 +224,56 @@ def show_run(run: Run, display: Display) -> None:
 
 
 def show_info(record: dict[str, Any], display: Display) -> None:
-    """What `store.info` says of a run."""
+    """What `held` says of a run."""
     if display.as_json:
         display.emit(record)
         return
-    rows = [(name.replace("_", " "), _short(value)) for name, value in record.items()]
-    display.table(str(record["path"]), ["", ""], rows)
+    rows = [(name.replace("_", " "), _short(value)) for name, value in record.items() if value is not None]
+    display.table("", ["", ""], rows)
 
 
 def _short(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {item}" for name, item in value.items() if isinstance(item, str | int | float))
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+        told = {name: item for name, item in value.items() if isinstance(item, str | int | float)}
+        return ", ".join(f"{name} {item}" for name, item in told.items()) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return "\n".join(map(str, value)) or "none"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def show_check(found: Check, display: Display) -> None:
-    """The sites of a model and every probe."""
+    """Whether a model's sites are right, where they are, and every probe; sites of like layers in one line."""
     if display.as_json:
         display.emit(found.describe())
         return
-    sites = [(s.layer, s.site, f"{s.where} of {s.module}", " + ".join(s.writes)) for s in found.sites.sites]
+    passed = sum(probe.passed for probe in found.probes)
+    verdict = f"{found.model}: {passed} of {len(found.probes)} probes hold."
+    display.result(verdict)
+    sites = _like_layers(found.sites.sites)
     how = {"table": "from the table of families", "structure": "found by structure", "user": "as you gave them"}
     title = f"{found.model}: {found.sites.family}, {found.sites.arrangement} blocks; sites {how[found.how]}"
     display.table(title, ["layer", "site", "state read at", "then added"], sites)
     probes = [(p.name, p.statement, f"{p.error:.1e}", f"{p.limit:.0e}", p.status) for p in found.probes]
     display.table("Probes, on these weights", ["probe", "what must hold", "error", "limit", ""], probes)
+    display.result(verdict)
+
+
+def _like_layers(sites: Sequence[Site]) -> list[tuple[str, str, str, str]]:
+    """A row for each kind of site: the layers that have it, and its modules with the layers' numbers in one."""
+    layers: dict[tuple[str, str, str], list[int]] = {}
+    for site in sites:
+        modules = [re.sub(rf"\b{site.layer}\b", "{}", path, count=1) for path in (site.module, *site.writes)]
+        layers.setdefault((site.site, f"{site.where} of {modules[0]}", " + ".join(modules[1:])), []).append(
+            site.layer
+        )
+    rows = []
+    for (name, read, written), own in layers.items():
+        whole = own == list(range(own[0], own[-1] + 1))
+        shown = str(own[0]) if len(own) == 1 else f"{own[0]}…{own[-1]}" if whole else ",".join(map(str, own))
+        rows.append((shown, name, read.replace("{}", shown), written.replace("{}", shown)))
+    return rows
 
 
 def show_verification(directory: Path, found: Verification, display: Display) -> None:

@@ -77,12 +77,12 @@ def capture(
     display: Display,
 ) -> None:
     """Capture states into DIR, or go on with the capture that was interrupted there."""
-    from residyn import store
     from residyn.cli.show import show_info
     from residyn.pipeline.capture import capture_or_continue
+    from residyn.runs.held import held
 
     capture_or_continue(directory, model, settings, chosen, display)
-    show_info(store.info(directory), display)
+    show_info(held(directory), display)
 
 
 @verb
@@ -175,19 +175,19 @@ def claims(
 @verb
 def figure(directory: Directory, *, settings: FigureSettings, display: Display) -> None:
     """Draw Figure 1 and its panels from DIR's results."""
-    from residyn.cli.show import show_files
+    from residyn.cli.show import show_pictures
     from residyn.pipeline.figures import figures
 
-    show_files("figures", figures(directory, settings, display), display)
+    show_pictures(figures(directory, settings, display), display)
 
 
 @verb
 def report(directory: Directory, *, display: Display) -> None:
     """Write DIR/report.html, one page with everything that was found, from what is there."""
-    from residyn.cli.show import show_files
+    from residyn.cli.show import show_page
     from residyn.pipeline.report import report
 
-    show_files("report", report(directory, display), display)
+    show_page(report(directory, display), display)
 
 
 @verb
@@ -219,11 +219,11 @@ def presets(*, display: Display) -> None:
 
 @verb
 def info(directory: Directory, *, display: Display) -> None:
-    """Say what DIR holds."""
-    from residyn import store
+    """Say what DIR holds: states, stages, controls, verdicts, warnings."""
     from residyn.cli.show import show_info
+    from residyn.runs.held import held
 
-    show_info(store.info(directory), display)
+    show_info(held(directory), display)
 
 
 @verb

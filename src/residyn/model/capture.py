@@ -78,7 +78,7 @@ def capture_in_memory(plan: CapturePlan, progress: Progress | None = None) -> xr
     sample, coordinates = store.coordinates([plan.records[row] for row in np.flatnonzero(finite)])
     distinct, tied = store.last_token_ties(coordinates["last_token"])
     attrs |= {
-        "model": plan.model.name,
+        "model": plan.model.title,
         "capture_dtype": plan.capture_dtype,
         "distinct_last_tokens": distinct,
         "tie_fraction": tied,

@@ -72,7 +72,7 @@ class CapturePlan:
             self.records,
             self.sites.sublayers,
             self.model.n_units,
-            model=self.model.name,
+            model=self.model.title,
             capture_dtype=self.capture_dtype,
             sites_json=self.sites.to_json(),
             labels=self.labels,

@@ -80,6 +80,7 @@ def _capture(
             offline=settings.offline,
             progress=progress,
         )
+    reporter.note(texts.summary())
     with clocked() as loading:
         loaded = load(model, settings, reporter) if isinstance(model, str) else model
     with clocked() as preparing, reporter.stage("Tokenizing, and proving the sites on the model's weights"):

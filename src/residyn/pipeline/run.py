@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -34,6 +33,7 @@ from residyn.runs.contents import (
     uncovered,
 )
 from residyn.settings import BUILT_IN_MODEL, RunSettings, run_settings
+from residyn.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from residyn.model.loading import LoadedModel
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, repr=False)
+class Run(Shown):
     """What a run directory holds; each part is read when it is first asked for.
 
     What was damaged, or changed after a stage wrote it, is not given: StoreError says what it is, and what makes
@@ -107,15 +107,11 @@ class Run:
         """Write DIR/report.html of everything that is there; its path. Raises as `rd.write_report` does."""
         return report(self.directory)
 
-    def _repr_html_(self) -> str:
-        """The run as a notebook shows it: where it is, what of, and which verdicts."""
+    def shown(self) -> tuple[str, list[tuple[str, str]]]:
         attrs = self.results.attrs if (self.directory / layout.RESULTS).exists() else {}
         rows = [("folder", str(self.directory))]
         rows += [(name, str(attrs[name])) for name in ("model", "texts", "n_samples") if name in attrs]
-        if self.claims is not None:
-            rows += [(f"claim {claim.label}: {claim.claim}", claim.verdict) for claim in self.claims.claims]
-        cells = (f"<td>{html.escape(name)}</td><td>{html.escape(value)}</td>" for name, value in rows)
-        return f"<table><caption>residyn run</caption>{''.join(f'<tr>{cell}</tr>' for cell in cells)}</table>"
+        return "residyn run", [*rows, *(self.claims.shown()[1] if self.claims is not None else [])]
 
 
 def open_run(directory: str | Path) -> Run:

@@ -190,7 +190,7 @@ def _texts(
 
     plan = plan_of(directory, loaded, sites, asked.on_nonfinite)
     prompt = tokenize_texts(
-        read_texts([settings.prompt], n=None, min_chars=0, max_chars=None, white_space="keep"),
+        read_texts([settings.prompt], n=None, white_space="keep"),
         loaded.tokenizer,
         bos=asked.bos,
         special_tokens=asked.special_tokens,

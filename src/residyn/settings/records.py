@@ -71,8 +71,14 @@ class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
         ),
     ] = "wikitext-2"
     n: Annotated[int, Meta(ge=1, description="How many texts.")] = 1000
-    min_chars: Annotated[int, Meta(ge=0, description="Texts have more characters than this.")] = 100
-    max_chars: Annotated[int, Meta(description="Texts have fewer characters than this.")] = 500
+    min_chars: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="Texts have more characters than this; 100 for WikiText, else 0."),
+    ] = None
+    max_chars: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="Texts have fewer characters than this; 500 for WikiText, else any number."),
+    ] = None
     max_tokens: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="Texts are cut after so many tokens.")
     ] = None
@@ -119,9 +125,9 @@ class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
     ] = "refuse"
 
     def faults(self, spelled: Callable[[str], str]) -> Iterator[str]:
-        if self.max_chars - self.min_chars < 2:
+        if self.max_chars is not None and self.max_chars - (self.min_chars or 0) < 2:
             yield (
-                f"No text has more than {spelled('min_chars')} {self.min_chars} and fewer than "
+                f"No text has more than {spelled('min_chars')} {self.min_chars or 0} and fewer than "
                 f"{spelled('max_chars')} {self.max_chars} characters. Widen the bounds."
             )
         if self.chat and self.bos != "auto":

@@ -12,6 +12,7 @@ import xarray as xr
 from residyn.errors import DataError, UsageError
 from residyn.numerics import pca
 from residyn.schema import SAMPLE, STATE_DIMS, SUBLAYER, UNIT, along, check_states
+from residyn.shown import Shown
 from residyn.spaces.coordinates import Coordinates, map_vectors
 from residyn.walk import Progress, each_block
 
@@ -22,8 +23,8 @@ ROBUST = (0.01, 0.99)
 _PREFIX = "pc_"
 
 
-@dataclass(frozen=True)
-class Space:
+@dataclass(frozen=True, repr=False)
+class Space(Shown):
     """Principal axes of states, and the coordinates they span.
 
     A state x at sublayer s has scores z = (x / (sublayer_scale_s · unit_scale) − mean) · axesᵀ. `axes`
@@ -44,6 +45,13 @@ class Space:
     sublayer_scale: xr.DataArray
     unit_used: xr.DataArray
     fitted: xr.DataArray
+
+    def shown(self) -> tuple[str, list[tuple[str, str]]]:
+        most = self.explained.isel({COMPONENT: slice(0, 3)}).values
+        first = [] if self.explained.ndim > 1 else [("explained", ", ".join(f"{100 * one:.1f} %" for one in most))]
+        rows = [("components", f"{self.n_components} of {self.axes.sizes[UNIT]} units"), *first]
+        each = "a sublayer" if SUBLAYER in self.axes.dims else "for all sublayers"
+        return "Principal components", [*rows, ("axes", f"one set {each}")]
 
     @property
     def n_components(self) -> int:

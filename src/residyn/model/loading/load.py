@@ -99,6 +99,7 @@ def load_model(
         module=module,
         tokenizer=own_tokenizer,
         name=name,
+        title=opened.title,
         source=opened.source,
         revision=opened.repository.revision if opened.repository else None,
         files=files,
@@ -122,6 +123,7 @@ class _Opened:
     """Where a named model's files lie, before any of them is read."""
 
     name: str
+    title: str
     source: Source
     folder: Path
     listing: Mapping[str, int]
@@ -144,9 +146,9 @@ def _open(
             )
         progress(f"looking for {name}")
         found = hub.open_repository(name, revision, offline=offline, with_code=trust_remote_code)
-        return _Opened(name, "hub", found.folder, found.listing, repository=found)
+        return _Opened(name, name, "hub", found.folder, found.listing, repository=found)
     if kind == "folder" and path:
-        return _Opened(str(path), "folder", path, checkpoint.list_folder(path))
+        return _Opened(str(path), path.resolve().name, "folder", path, checkpoint.list_folder(path))
     if kind == "builtin":
         progress(f"looking for {name}")
         path = asset_path(name, offline=offline, progress=_in_percent(name, progress))
@@ -154,6 +156,7 @@ def _open(
     converted = convert(path, progress=progress)
     return _Opened(
         name,
+        path.stem,
         "builtin" if kind == "builtin" else "gguf",
         converted.folder,
         checkpoint.list_folder(converted.folder),

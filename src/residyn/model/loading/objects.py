@@ -73,6 +73,7 @@ def wrap(
         module=module,
         tokenizer=tokenizer,
         name=name,
+        title=name,
         source="object",
         revision=None,
         files={**identity_of(name, module), "tokenizer": hash_tokenizer(tokenizer)},

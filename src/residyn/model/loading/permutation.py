@@ -65,6 +65,7 @@ def permuted(model: LoadedModel, seed: int = 0) -> LoadedModel:
         model,
         module=module,
         name=name,
+        title=f"{model.title} (weights permuted, seed {seed})",
         source="permuted",
         revision=None,
         files=_files(model, seed),

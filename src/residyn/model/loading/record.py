@@ -10,6 +10,8 @@ from typing import Any, Literal
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from residyn.shown import Shown
+
 Source = Literal["hub", "folder", "gguf", "builtin", "object", "untrained", "permuted"]
 
 
@@ -26,13 +28,14 @@ class HeadSource:
     tied: bool | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class LoadedModel:
+@dataclass(frozen=True, eq=False, repr=False)
+class LoadedModel(Shown):
     """A base model ready to read, and how it came to be.
 
     module         the text decoder without its language-model head, in evaluation mode
     tokenizer      its tokenizer
-    name           as the user named it (a folder or file by its path)
+    name           as the user named it (a folder or file by its path): under it the model is loaded again
+    title          what figures and reports call it: a folder or file by its own name, without the path to it
     source         "hub" | "folder" | "gguf" | "builtin" | "object" | "untrained" |
                    "permuted"
     revision       the commit of a hub repository (40 hex digits), else None
@@ -55,6 +58,7 @@ class LoadedModel:
     module: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     name: str
+    title: str
     source: Source
     revision: str | None
     files: Mapping[str, str]
@@ -71,10 +75,20 @@ class LoadedModel:
     warnings: tuple[str, ...]
     head: HeadSource | None = None
 
+    def shown(self) -> tuple[str, list[tuple[str, str]]]:
+        rows = {
+            "architecture": f"{self.model_type}, {self.n_layers} layers of {self.n_units} units",
+            "weights": self.quantization or self.source,
+            "number format": str(self.dtype).removeprefix("torch."),
+            "device": str(self.device),
+        }
+        return self.title, [*rows.items(), *(("warning", warning) for warning in self.warnings)]
+
     def describe(self) -> dict[str, Any]:
         """Everything but the module, the tokenizer and the head, as plain JSON: the provenance of a run."""
         return {
             "name": self.name,
+            "title": self.title,
             "source": self.source,
             "revision": self.revision,
             "files": dict(self.files),

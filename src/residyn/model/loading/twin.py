@@ -64,6 +64,7 @@ def untrained(model: LoadedModel, seed: int = 0) -> LoadedModel:
         model,
         module=module,
         name=name,
+        title=f"{model.title} (untrained, seed {seed})",
         source="untrained",
         revision=None,
         files=_files(plan, seed, model),

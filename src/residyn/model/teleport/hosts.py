@@ -74,7 +74,7 @@ def _texts(texts: str | Iterable[str] | Texts) -> Texts:
             raise DataError(f"Host {index} is empty: it has no token to move. Leave it out.")
     if not written:
         raise DataError("There is no host text to move the stream of. Give one text or more.")
-    return read_texts(written, n=None, min_chars=0, max_chars=None, white_space="keep")
+    return read_texts(written, n=None, white_space="keep")
 
 
 def _tokenized(model: LoadedModel, texts: Texts, position: Literal["last"] | int) -> Hosts:

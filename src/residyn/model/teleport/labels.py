@@ -110,7 +110,7 @@ def _attributes(plan: TeleportPlan) -> dict[str, Any]:
     attributes: dict[str, Any] = {
         "quantity": "teleports",
         "source": "panel L",
-        "model": plan.model.name,
+        "model": plan.model.title,
         "texts": plan.hosts.name,
         "position": plan.position,
         "residual": plan.residual,

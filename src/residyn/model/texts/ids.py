@@ -45,7 +45,7 @@ def _row(row: Any, kept: Any, number: int) -> tuple[int, ...]:
     if isinstance(row, str):
         raise UsageError(
             f"Texts as read_texts gives them, or a list of ids for each sample, were wanted; sample {number} is a "
-            "str. Read texts by read_texts(texts, n=None, min_chars=0, max_chars=None) first."
+            "str. Read texts by read_texts(texts, n=None) first."
         )
     array = _array(row)
     if kept is not None:

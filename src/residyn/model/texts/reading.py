@@ -17,7 +17,10 @@ from residyn.errors import DataError, UsageError
 from residyn.model.assets import Progress
 from residyn.model.texts.documents import NO_DOCUMENT
 from residyn.model.texts.sources import Source, open_source
+from residyn.shown import Shown, shortened
 
+PAPER_CHARS = (100, 500)
+"""Between how many characters the paper's texts have, both bounds strict."""
 _RULES = ("blank", "headings", "too_short", "too_long")
 
 
@@ -33,8 +36,8 @@ class Row(NamedTuple):
     document: int = NO_DOCUMENT
 
 
-@dataclass(frozen=True)
-class Texts:
+@dataclass(frozen=True, repr=False)
+class Texts(Shown):
     """The texts of an experiment, in the order of their source, with all that is needed to choose them again.
 
     `counts`: rows_read = blank + headings + too_short + too_long + passed, of which `kept` are here;
@@ -50,6 +53,20 @@ class Texts:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def summary(self) -> str:
+        """How many texts are kept of how many rows, and why the others are not."""
+        counts = self.counts
+        left_out = _left_out(counts)
+        others = counts["passed"] - counts["kept"]
+        why = [left_out] if left_out else []
+        why += [f"{others:,} not drawn"] if others else []
+        told = f"{self.source['name']}: {counts['kept']:,} of {counts['rows_read']:,} rows are kept"
+        return f"{told} ({'; '.join(why)})." if why else f"{told}."
+
+    def shown(self) -> tuple[str, list[tuple[str, str]]]:
+        first = [(str(row.text_id), shortened(row.text)) for row in self.rows[:3]]
+        return self.summary(), [*first, *([("…", "")] if len(self.rows) > len(first) else [])]
 
     def describe(self) -> dict[str, Any]:
         """Source, filter, counts, warnings and one sha256 over all texts, as plain JSON values."""
@@ -67,8 +84,8 @@ def read_texts(
     source: str | os.PathLike[str] | Iterable[str] = "wikitext-2",
     *,
     n: int | None = 1000,
-    min_chars: int = 100,
-    max_chars: int | None = 500,
+    min_chars: int | None = None,
+    max_chars: int | None = None,
     field: str = "text",
     order: Literal["random", "first"] = "random",
     seed: int = 0,
@@ -87,8 +104,8 @@ def read_texts(
         "-" for lines on standard input; or an iterable of strings.
     n: how many; None for all. Fewer passing rows are all taken, with a warning.
     min_chars, max_chars: kept are rows with min_chars < len(text) < max_chars, both strict, on the text
-        stripped of surrounding white space (the paper's 100 and 500; 5,145 training rows of wikitext-2 pass).
-        max_chars=None sets no upper bound.
+        stripped of surrounding white space. By default the paper's 100 and 500 for WikiText, whose rows are also
+        titles and whole paragraphs (5,145 training rows of wikitext-2 pass), and all that is not blank elsewhere.
     order: "random" takes a seeded random subset without replacement and leaves it in source order. The paper
         does not say which 1000 rows it took; the first ones come from a few articles, so that neighbours
         share a topic and are not independent samples. With one seed, a smaller n gives a subset of a larger
@@ -108,7 +125,7 @@ def read_texts(
     cannot be read (missing, not UTF-8, a NUL or a lone surrogate, malformed JSON, no such field, truncated
     Parquet) or in which no row passes.
     """
-    _check_options(n=n, min_chars=min_chars, max_chars=max_chars, max_rows=max_rows, seed=seed)
+    _check_options(n=n, max_rows=max_rows, seed=seed)
     if order not in ("random", "first"):
         raise UsageError(f"order is 'random' or 'first'; got {order!r}.")
     if headings not in ("keep", "drop"):
@@ -116,6 +133,10 @@ def read_texts(
     if white_space not in ("strip", "keep"):
         raise UsageError(f"white_space is 'strip' or 'keep'; got {white_space!r}.")
     opened = open_source(source, field, offline, progress)
+    lowest, highest = PAPER_CHARS if opened.wikitext else (0, None)
+    min_chars = lowest if min_chars is None else min_chars
+    max_chars = highest if max_chars is None else max_chars
+    _check_bounds(min_chars, max_chars)
     limit = max_rows or opened.row_limit
     counts: Counter[str] = Counter(dict.fromkeys(("rows_read", *_RULES, "passed", "stripped"), 0))
     broken_rule = partial(_broken_rule, min_chars=min_chars, max_chars=max_chars, drop_headings=headings == "drop")
@@ -129,8 +150,10 @@ def read_texts(
     )
     warnings = []
     if n is not None and len(rows) < n:
-        warnings.append(f"{n} texts were wanted; only {len(rows)} of {name} pass the filter, and all are taken.")
-    if counts["stripped"] and not opened.padded:
+        left_out = _left_out(counts)
+        why = f" (left out: {left_out})" if left_out else ""
+        warnings.append(f"{n} texts were wanted; {name} has {len(rows)}{why}, and all are taken.")
+    if counts["stripped"] and not opened.wikitext:
         warnings.append(
             f"{counts['stripped']} of the {counts['passed']} texts of {name} that pass begin or end in white "
             "space, which was taken off. Keep it by white_space='keep' (--white-space keep)."
@@ -158,15 +181,16 @@ def read_texts(
     )
 
 
-def _check_options(
-    *, n: int | None, min_chars: int, max_chars: int | None, max_rows: int | None, seed: int
-) -> None:
+def _check_options(*, n: int | None, max_rows: int | None, seed: int) -> None:
     if n is not None and n < 1:
         raise UsageError(f"n is the number of texts, at least 1 (None for all); got {n}.")
     if max_rows is not None and max_rows < 1:
         raise UsageError(f"max_rows is the number of rows to read, at least 1; got {max_rows}.")
     if seed < 0:
         raise UsageError(f"seed is an integer, 0 or more; got {seed}.")
+
+
+def _check_bounds(min_chars: int, max_chars: int | None) -> None:
     if min_chars < 0:
         raise UsageError(f"min_chars is a length, 0 or more; got {min_chars}.")
     if max_chars is not None and max_chars - min_chars < 2:
@@ -238,12 +262,17 @@ def _random_subset(items: Iterable[tuple[int, str, int]], n: int | None, seed: i
     return sorted((number, text, document) for _, number, text, document in kept)
 
 
+def _left_out(counts: Mapping[str, int]) -> str:
+    """How many rows each rule of the filter left out, in words."""
+    return ", ".join(f"{counts[rule]:,} {rule.replace('_', ' ')}" for rule in _RULES if counts[rule])
+
+
 def _nothing_passed(name: str, counts: Counter[str], min_chars: int, max_chars: int | None) -> DataError:
     if not counts["rows_read"]:
         return DataError(f"{name} is empty: it holds no row of text.")
-    failed = ", ".join(f"{counts[rule]} {rule.replace('_', ' ')}" for rule in _RULES if counts[rule])
     upper = "" if max_chars is None else f" and fewer than {max_chars}"
     return DataError(
-        f"None of the {counts['rows_read']} rows of {name} passes the filter ({failed}). Wanted were rows of "
-        f"more than {min_chars} characters{upper}. Change min_chars or max_chars, or give other texts."
+        f"None of the {counts['rows_read']} rows of {name} passes the filter ({_left_out(counts)}). Wanted were "
+        f"rows of more than {min_chars} characters{upper}. Change min_chars or max_chars (--min-chars, "
+        "--max-chars), or give other texts."
     )

@@ -18,6 +18,7 @@ from residyn.model.texts.documents import NO_DOCUMENT
 from residyn.model.texts.encoding import Encoder, encode, make_encoder
 from residyn.model.texts.ids import read_ids
 from residyn.model.texts.reading import Texts
+from residyn.shown import Shown
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -59,8 +60,8 @@ def hash_of(samples: Iterable[Sample]) -> str:
     return digest.hexdigest()
 
 
-@dataclass(frozen=True)
-class Samples:
+@dataclass(frozen=True, repr=False)
+class Samples(Shown):
     """Tokenized texts in the order of the texts, with how they were made.
 
     `settings`: position, seed, limit, bos, tokenizer; `bos_rule`: the ids put before each text, and the ids
@@ -74,6 +75,11 @@ class Samples:
     settings: Mapping[str, Any]
     counts: Mapping[str, int]
     warnings: tuple[str, ...]
+
+    def shown(self) -> tuple[str, list[tuple[str, str]]]:
+        n_tokens = sum(sample.n_tokens for sample in self.samples)
+        kept = {name: str(self.settings[name]) for name in ("position", "bos") if name in self.settings}
+        return f"{len(self):,} tokenized texts", [("tokens", f"{n_tokens:,}"), *kept.items()]
 
     def __len__(self) -> int:
         return len(self.samples)

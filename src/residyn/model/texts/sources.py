@@ -39,15 +39,15 @@ _SPLITS = {"train": "train", "valid": "valid", "validation": "valid", "test": "t
 class Source:
     """Where texts come from: what is known of it (plain JSON values) and its rows, each with its document.
 
-    `place(number)` says in words where row `number`, counted from 0, stands. `padded` rows all have white space
-    around them that is no part of the text.
+    `place(number)` says in words where row `number`, counted from 0, stands. Rows of `wikitext` all have
+    white space around them that is no part of the text, and are of all lengths: titles, sentences, paragraphs.
     """
 
     known: Mapping[str, Any]
     rows: Iterator[Entry]
     place: Callable[[int], str]
     row_limit: int | None = None
-    padded: bool = False
+    wikitext: bool = False
 
 
 def open_source(
@@ -97,7 +97,7 @@ def _open_wikitext(name: str, split: str, offline: bool, progress: Progress | No
         "sha256": asset.members[member].sha256,
         "licence": asset.licence,
     }
-    return Source(known, titled(file_lines(path, path.name)), _line_of(path.name), padded=True)
+    return Source(known, titled(file_lines(path, path.name)), _line_of(path.name), wikitext=True)
 
 
 def _open_hub_source(source: str, rest: str, field: str, offline: bool) -> Source:
@@ -112,7 +112,7 @@ def _hub_source(name: str, config: str | None, split: str, field: str, offline: 
     known, rows = open_hub(name, config, split, field, offline=offline)
     wikitext = name == _WIKITEXT_ON_HUB
     entries = titled(rows) if wikitext else unknown(rows)
-    return Source(known, entries, lambda i: f"hf:{name}, row {i}", row_limit=HUB_ROWS, padded=wikitext)
+    return Source(known, entries, lambda i: f"hf:{name}, row {i}", row_limit=HUB_ROWS, wikitext=wikitext)
 
 
 def _open_stdin() -> Source:
