@@ -1,5 +1,7 @@
 # The public names, each where it stands: read by type checkers, and by `__init__.py`, which imports a name when
 # it is first used. Each quantity of `residyn.quantities.registry` has its name too: residyn.cosine(states), …
+from .adapters import from_cache as from_cache
+from .adapters import from_hidden_states as from_hidden_states
 from .claims import judge as judge
 from .comparison import trajectory_distance as trajectory_distance
 from .errors import ResidynError as ResidynError

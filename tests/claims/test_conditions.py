@@ -318,13 +318,13 @@ def test_controls_pair_by_label_whatever_their_order():
     controls = {**twins(synthetic.HOLDS[8]), "shuffled-tokens": states_of(synthetic.gaussian, 20)}
     order = np.random.default_rng(0).permutation(synthetic.N)
     shuffled = {name: control.isel(sample=order) for name, control in controls.items()}
-    assert repr(whole(states, shuffled)) == repr(whole(states, controls))
+    assert repr(whole(states, shuffled).to_record()) == repr(whole(states, controls).to_record())
     # Labels that were given to other rows are another matter.
     mistaken = {
         name: relabelled(control.isel(sample=order), control["sample"].values)
         for name, control in controls.items()
     }
-    assert repr(whole(states, mistaken)) != repr(whole(states, controls))
+    assert repr(whole(states, mistaken).to_record()) != repr(whole(states, controls).to_record())
 
 
 def test_the_model_is_compared_on_the_samples_that_all_controls_have():
@@ -348,7 +348,7 @@ def test_without_controls_the_model_is_compared_on_a_seeded_choice():
     states = states_of(synthetic.HOLDS[8], 1)
     few, same, other = (whole(states, None, null_samples=30, claims_seed=seed) for seed in (0, 0, 1))
     assert {condition.name: condition.n_samples for condition in few.conditions}["same samples"] == 30
-    assert repr(few) == repr(same)
+    assert repr(few.to_record()) == repr(same.to_record())
     value = "same samples"
     assert few.claims[1].criteria[-1].conditions[value] != other.claims[1].criteria[-1].conditions[value]
     assert few.claims[1].criteria[-1].value == other.claims[1].criteria[-1].value

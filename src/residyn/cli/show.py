@@ -248,7 +248,7 @@ def show_check(found: Check, display: Display) -> None:
     if display.as_json:
         display.emit(found.describe())
         return
-    passed = sum(probe.passed for probe in found.probes)
+    passed = sum(probe.status == "pass" for probe in found.probes)
     verdict = f"{found.model}: {passed} of {len(found.probes)} probes hold."
     display.result(verdict)
     sites = _like_layers(found.sites.sites)

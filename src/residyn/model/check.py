@@ -115,7 +115,7 @@ def check_model(model: LoadedModel, layout: Layout | None = None) -> Check:
         _batching(model, sites),
         _padding(model, sites),
     )
-    return Check(model.name, how, sites, probes)
+    return Check(model.title, how, sites, probes)
 
 
 def _locate(model: LoadedModel, layout: Layout | None) -> tuple[SiteMap, str]:

@@ -1,0 +1,117 @@
+"""States that other tools have captured, as residyn's labelled states."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from residyn.arrays import as_real, on_host
+from residyn.errors import DataError
+from residyn.schema import from_array
+
+_RESIDUAL = re.compile(r"blocks\.(\d+)\.hook_resid_(pre|mid|post)")
+
+
+def from_hidden_states(hidden_states: Sequence[Any], *, attention_mask: Any = None, **known: Any) -> xr.DataArray:
+    """States before each block, (sample, sublayer, unit), from the `hidden_states` of a transformers model.
+
+    `hidden_states` is what `model(**inputs, output_hidden_states=True).hidden_states` gives: one tensor
+    (text, token, unit) before each block, and one after the final norm. The last is no state of the residual
+    stream and is left out. A sample is the last token of a text: the last place that `attention_mask`
+    (text, token) marks with 1, and without a mask the last place. States before the MLPs are not among
+    `hidden_states`; `rd.capture` reads them. `known` goes to `rd.from_array`: text_id, document, last_token, …
+
+    Raises DataError where there are fewer than three tensors, their shapes differ, or a text has no token.
+
+    >>> import numpy as np, residyn as rd
+    >>> hidden = tuple(np.random.default_rng(0).normal(size=(5, 7, 16)) for _ in range(4))
+    >>> rd.from_hidden_states(hidden).sublayer.values.tolist()
+    ['0.block', '1.block', '2.block']
+    """
+    if isinstance(hidden_states, np.ndarray) or not isinstance(hidden_states, Sequence) or len(hidden_states) < 3:
+        raise DataError(
+            "hidden_states is a tuple of tensors (text, token, unit), one for each block and one after the last "
+            f"norm; got {_described(hidden_states)}. Give what model(**inputs, output_hidden_states=True) has by "
+            "this name."
+        )
+    last = _last_tokens(as_real(hidden_states[0]).shape, attention_mask)
+    states = _stacked({f"hidden_states[{i}]": one for i, one in enumerate(hidden_states[:-1])}, last)
+    n = states.shape[1]
+    return from_array(states, range(n), ["block"] * n, **known)
+
+
+def from_cache(cache: Mapping[str, Any], *, attention_mask: Any = None, **known: Any) -> xr.DataArray:
+    """States before attention and before the MLP, (sample, sublayer, unit), from an activation cache.
+
+    `cache` maps TransformerLens's names to tensors (text, token, unit), as `model.run_with_cache(tokens)[1]` does:
+    `blocks.N.hook_resid_pre` becomes N.attn, `blocks.N.hook_resid_mid` N.mlp, and the last `hook_resid_post`
+    N.out; where no block has a state in the middle, each has one state, N.block. Other names are passed over.
+    TransformerLens by default centres what is written to the stream, so that its states are not those of
+    the model as it was published. A sample is the last token of a text, as in `rd.from_hidden_states`, and
+    `known` goes to `rd.from_array`.
+
+    Raises DataError where no such name is there, a block lacks one that others have, or shapes differ.
+
+    >>> import numpy as np, residyn as rd
+    >>> normal = np.random.default_rng(0).normal
+    >>> names = [f"blocks.{n}.hook_resid_{part}" for n in range(2) for part in ("pre", "mid", "post")]
+    >>> states = rd.from_cache({name: normal(size=(5, 7, 16)) for name in names})
+    >>> states.sublayer.values.tolist()
+    ['0.attn', '0.mlp', '1.attn', '1.mlp', '1.out']
+    """
+    found = {
+        (int(match[1]), match[2]): name for name in cache if (match := _RESIDUAL.fullmatch(str(name))) is not None
+    }
+    blocks = sorted({block for block, part in found if part == "pre"})
+    if not blocks:
+        raise DataError(
+            "An activation cache has tensors named blocks.N.hook_resid_pre; got "
+            f"{', '.join(sorted(map(str, cache))[:5]) or 'an empty one'}. Let run_with_cache keep the names that "
+            'end in "resid_pre", "resid_mid" and "resid_post".'
+        )
+    halves = any(part == "mid" for _, part in found)
+    places = [(n, part) for n in range(blocks[-1] + 1) for part in (("pre", "mid") if halves else ("pre",))]
+    if lacking := [f"blocks.{n}.hook_resid_{part}" for n, part in places if (n, part) not in found]:
+        raise DataError(f"Every block has the same states in a cache; {', '.join(lacking[:5])} is not there.")
+    sites = {"pre": "attn" if halves else "block", "mid": "mlp", "post": "out"}
+    places += [(blocks[-1], "post")] if (blocks[-1], "post") in found else []
+    tensors = {found[place]: cache[found[place]] for place in places}
+    last = _last_tokens(as_real(next(iter(tensors.values()))).shape, attention_mask)
+    states = _stacked(tensors, last)
+    return from_array(states, [n for n, _ in places], [sites[part] for _, part in places], **known)
+
+
+def _last_tokens(shape: tuple[int, ...], mask: Any) -> np.ndarray:
+    """The place of the last token of each text."""
+    if len(shape) != 3:
+        raise DataError(f"Each tensor has the shape (text, token, unit); got {shape}.")
+    if mask is None:
+        return np.full(shape[0], shape[1] - 1)
+    marked = np.asarray(on_host(mask)) != 0
+    if marked.shape != shape[:2]:
+        raise DataError(f"attention_mask has the shape (text, token), here {shape[:2]}; got {marked.shape}.")
+    if not marked.any(axis=1).all():
+        raise DataError(f"Text {int(np.argmin(marked.any(axis=1)))} has no token: its attention_mask is all 0.")
+    return shape[1] - 1 - np.argmax(marked[:, ::-1], axis=1)
+
+
+def _stacked(tensors: Mapping[str, Any], last: np.ndarray) -> np.ndarray:
+    """The states of the last tokens, (text, tensor, unit)."""
+    made: list[np.ndarray] = []
+    for name, tensor in tensors.items():
+        values = np.asarray(as_real(tensor))
+        if values.ndim != 3 or len(values) != len(last) or (made and values.shape[2] != made[0].shape[1]):
+            raise DataError(
+                f"Tensors of one pass have one shape (text, token, unit); {name} has {values.shape}, beside "
+                f"{len(last)} texts{f' of {made[0].shape[1]} units' if made else ''}."
+            )
+        made.append(values[np.arange(len(last)), last])
+    return np.stack(made, axis=1)
+
+
+def _described(given: Any) -> str:
+    return f"{type(given).__name__} of {len(given)}" if hasattr(given, "__len__") else type(given).__name__
