@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import re
-
 import numpy as np
 import pytest
 import xarray as xr
 
-from claims_record import example_claims, old_record
 from residyn.figures.panel import Inputs, Panel, Teleports
 from residyn.figures.registry import declared, further, lettered
 from residyn.quantities.registry import quantities
 from residyn.report.captions import (
     beyond,
-    controls_of,
     generic,
     motion,
     phrases,
@@ -24,7 +19,6 @@ from residyn.report.captions import (
     teleports,
     units,
 )
-from residyn.runs.verdicts import read_verdicts
 from residyn.schema import Sublayer, label_states, transition_coords
 
 from .conftest import site_map
@@ -432,79 +426,6 @@ def test_where_states_were_moved_to_is_said_of_each_kind():
         "Moved by 1 σ in the plane, states end closer than they began in 25\u00a0% at 0.attn.",
         "Moved by 1 σ in any direction, states end closer than they began in 50\u00a0% at 0.attn.",
         "Moved by 1 σ towards another sample, states end closer than they began in 75\u00a0% at 0.attn.",
-    )
-
-
-@pytest.fixture
-def verdicts(tmp_path):
-    record = example_claims()
-    for one in record["claims"][4]["criteria"]:
-        one |= {"value": 0.85, "low": 0.8, "high": 0.9}
-        one["null"] = one["null"] and {**one["null"], "mean": 0.01}
-        tried = one["conditions"]
-        tried["random walk"]["value"], tried["skip path"]["value"] = 0.84, 0.83
-        tried["shuffled tokens"]["value"] = 0.6
-        tried["untrained"] |= {"value": 0.2, "low": 0.1, "high": 0.3}
-    (tmp_path / "claims.json").write_text(json.dumps(record))
-    return read_verdicts(tmp_path / "claims.json")
-
-
-def test_what_controls_do(verdicts):
-    said = controls_of(verdicts, "C")
-    assert [re.split("[:.] ", sentence)[0] for sentence in said] == [
-        "Claim 4 holds",
-        "Claim 5 holds",
-        "Of claim 5, this holds",
-        "Claim 6 holds",
-    ]
-    assert said[1] == (
-        "Claim 5 holds. Of claim 5, this holds: rank correlation of median r with depth, the weaker of both "
-        "kinds, 0.85 (0.8 to 0.9). Under its null, the curve's own steps with random signs: 0.01 on average, "
-        "p\u00a0<\u00a00.002. In untrained models of this architecture: 0.2 (0.1 to 0.3). As much in the skip "
-        "path alone (0.83) and random walks of the same lengths and angles (0.84). Passes, if less, in the same "
-        "tokens in random order (0.6)."
-    )
-    assert "null" not in said[2]
-    assert "Lost with texts cut at a random token (" in said[3]
-    first, second, third = controls_of(verdicts, "F")
-    assert first.startswith("Claim 9 is undecided. Of claim 9, this is undecided: rise of velocity")
-    assert second.startswith("Of claim 9, this is undecided: share of velocity's rise in the first third")
-    assert "null" not in first
-    assert "Under its null" in third
-    assert controls_of(verdicts, "A") == controls_of(None, "C") == ()
-
-
-def test_what_is_said_of_a_statistic_is_its_own(tmp_path):
-    record = example_claims()
-    claim = record["claims"][7]
-    lost = {"verdict": "does not hold", "abolished_by": ["without massive units"]}
-    claim |= {**lost, "reproduced_in": ["random signs"], "passes_in": ["shuffled tokens"]}
-    trend, _, gap = claim["criteria"]
-    claim["criteria"] = [trend, gap]
-    trend["verdict"], gap["verdict"] = "holds", "does not hold"
-    for one, passing in ((trend, True), (gap, False)):
-        for name in ("random signs", "shuffled tokens", "without massive units"):
-            one["conditions"][name]["passes"] = passing
-    (tmp_path / "claims.json").write_text(json.dumps(record))
-    first, second = controls_of(read_verdicts(tmp_path / "claims.json"), "E")
-    assert first.startswith("Claim 8 does not hold. Of claim 8, this holds: rank correlation")
-    assert "As much in steps of the same size and random sign (" in first
-    assert "Passes, if less, in the same tokens in random order (" in first
-    assert "Lost with" not in first
-    assert second.startswith("Of claim 8, this does not hold: cosine similarity within")
-    assert "As much in" not in second
-    assert "Passes, if less, in" not in second
-    assert "Lost with the 10 most massive units left out (" in second
-
-
-def test_verdicts_of_format_1_are_told_beside_their_panels(tmp_path):
-    (tmp_path / "claims.json").write_text(json.dumps(old_record()))
-    verdicts = read_verdicts(tmp_path / "claims.json")
-    first = controls_of(verdicts, "B")[0]
-    assert first.startswith("Claim 1 does not hold: rank correlation of mean |h| with depth, 0.2")
-    assert "In untrained models of this architecture: −0.4" in first
-    assert sum(len(controls_of(verdicts, letter)) for letter in "BCDEFHIKL") == sum(
-        len(claim.criteria) for claim in verdicts.claims
     )
 
 

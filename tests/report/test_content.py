@@ -102,16 +102,22 @@ def test_each_curve_of_a_panel_is_defined(report, results):
 
 
 def test_claims_stand_under_their_panel_once(report):
-    said = {panel.name: len(panel.controls) for panel in report.panels}
-    criteria = {
-        letter: sum(len(claim.criteria) for claim in report.verdicts.claims if claim.panel == letter)
-        for letter in "BEIL"
-    }
-    assert said["panel-i"] == criteria["I"] == 5
-    assert said["panel-i-3d"] == said["panel-a"] == said["panel-g"] == said["panel-j"] == 0
-    told = (said["panel-b"], said["panel-e"], said["panel-l"])
-    assert told == (criteria["B"], criteria["E"], criteria["L"]) == (5, 3, 6)
-    assert all(not panel.controls for panel in report.further)
+    said = {panel.name: [claim.label for claim in panel.claims] for panel in report.panels}
+    assert said["panel-i"] == ["13"]
+    assert said["panel-l"] == ["14 CCN", "14 arXiv"]
+    assert said["panel-i-3d"] == said["panel-a"] == said["panel-g"] == said["panel-j"] == []
+    told = [label for labels in said.values() for label in labels]
+    assert sorted(told) == sorted(claim.label for claim in report.verdicts.claims)
+    assert all(not panel.claims for panel in report.further)
+
+
+def test_the_files_of_the_run_are_linked_from_its_folder(results, tmp_path):
+    run = write_run(tmp_path, results)
+    for name in ("tables/summary.csv", "figures/figure1.pdf", "figures/figure1.png"):
+        (run / name).parent.mkdir(exist_ok=True)
+        (run / name).write_text("")
+    found = gather(run)
+    assert (found.tables, found.drawings) == (("tables/summary.csv",), ("figures/figure1.pdf",))
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -294,7 +300,7 @@ def test_verdicts_of_format_1_are_reported(copied):
     found = gather(copied)
     assert [one.verdict for one in found.verdicts.claims] == [one["verdict"] for one in record["claims"]]
     assert found.abstract
-    assert any(panel.controls for panel in found.panels)
+    assert any(panel.claims for panel in found.panels)
 
 
 @pytest.mark.usefixtures("undrawn")

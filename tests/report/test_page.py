@@ -18,6 +18,7 @@ import pytest
 
 from claims_record import old_record
 from residyn.claims import ConditionRecord
+from residyn.report.claims import anchor_of, claim_rows
 from residyn.report.page import render
 from residyn.report.record import Picture
 from residyn.runs.verdicts import read_verdicts
@@ -64,9 +65,12 @@ def parsed(page) -> Parsed:
     return Parsed(page)
 
 
-def poisoned(
-    value: Any, poison: str, keep: tuple[str, ...] = ("verdict", "origin", "address", "name", "role")
-) -> Any:
+CLOSED = ("verdict", "origin", "address", "name", "role")
+NAMED = ("reproduced_in", "passes_in", "abolished_by")
+"""Names of conditions: of one that is not described nothing is said."""
+
+
+def poisoned(value: Any, poison: str, keep: tuple[str, ...] = CLOSED) -> Any:
     """A record with poison at the end of each text that is there and not one of a closed set."""
     if isinstance(value, str):
         return value + poison if value else value
@@ -91,7 +95,7 @@ def shape_of(parsed: Parsed) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def test_hostile_text_changes_nothing_but_text(report, parsed):
-    hostile = Parsed(render(poisoned(report, HOSTILE)))
+    hostile = Parsed(render(poisoned(report, HOSTILE, (*CLOSED, *NAMED))))
     assert shape_of(hostile) == shape_of(parsed)
     assert not hostile.open
     assert hostile.words("h1").startswith(
@@ -170,13 +174,17 @@ def test_headings_and_landmarks_are_in_order(parsed):
     assert len(parsed.all("main")) == 1
 
 
-def test_references_lead_somewhere(parsed):
+def test_references_lead_somewhere(parsed, report):
     ids = [attrs["id"] for _, attrs in parsed.tags if "id" in attrs]
     assert len(set(ids)) == len(ids)
-    wanted = {(attrs["href"] or "")[1:] for attrs in parsed.all("a")}
+    links = [attrs["href"] or "" for attrs in parsed.all("a")]
+    wanted = {link[1:] for link in links}
     wanted |= {attrs["aria-labelledby"] for _, attrs in parsed.tags if "aria-labelledby" in attrs}
     assert wanted <= set(ids)
-    assert len(parsed.all("a")) == 6
+    # Each claim is led to from the strip and from its panel.
+    claims = [anchor_of(claim) for claim in report.verdicts.claims]
+    assert sorted(link[1:] for link in links if link.startswith("#claim-")) == sorted(claims * 2)
+    assert len(links) == 6 + 2 * len(claims)
 
 
 def test_heads_of_tables_have_a_scope(parsed):
@@ -185,10 +193,26 @@ def test_heads_of_tables_have_a_scope(parsed):
 
 def test_verdicts_are_words_and_marks(page, report):
     rows = re.findall(r'class="verdict".*?</td>', page, re.DOTALL)
-    assert [re.sub(r"<[^>]*>|^[^>]*>", "", row).split(maxsplit=1) for row in rows] == [
-        [{"holds": "●", "does not hold": "○", "undecided": "◐"}[claim.verdict], claim.verdict]
-        for claim in report.verdicts.claims
+    told = [re.sub(r"<[^>]*>|^[^>]*>", "", row).split(maxsplit=1) for row in rows]
+    marks = {"holds": "●", "does not hold": "○", "undecided": "◐"}
+    assert [(sign, " ".join(words.split())) for sign, words in told] == [
+        (marks[claim.verdict], f"{claim.verdict} {claim.origin}".strip()) for claim in report.verdicts.claims
     ]
+
+
+def test_the_strip_has_every_verdict_before_anything_else(page, report):
+    strip = page[page.index('<ol class="strip"') : page.index("</ol>")]
+    assert page.index('<ol class="strip"') < page.index('<dl class="key"') < page.index("<table")
+    words = re.findall(r'class="word">(.*?)</span>', strip)
+    assert words == [with_origin(claim.verdict, claim.origin) for claim in report.verdicts.claims]
+    assert all(claim.claim in strip for claim in report.verdicts.claims)
+
+
+def test_files_are_linked_by_their_names_from_the_page(report):
+    page = render(replace(report, tables=("tables/a b#c.csv",), drawings=("figures/figure1.pdf",)))
+    assert 'href="tables/a%20b%23c.csv"' in page
+    assert 'href="figures/figure1.pdf"' in page
+    assert 'href="#files"' in page
 
 
 def test_the_matrix_says_where_each_claim_passes(page, report):
@@ -225,10 +249,10 @@ def test_an_artefact_is_not_marked_as_what_holds_in_the_matrix(page, report):
 def test_rows_of_the_claims_table_are_full(page, report):
     table = Parsed(page[page.index('<table class="claims"') : page.index("</table>") + 8])
     bodies = [i for i, (tag, _) in enumerate(table.tags) if tag == "tbody"]
-    for claim, start, end in zip(report.verdicts.claims, bodies, [*bodies[1:], None], strict=True):
+    for claim, start, end in zip(claim_rows(report.verdicts), bodies, [*bodies[1:], None], strict=True):
         cells = [attrs for tag, attrs in table.tags[start:end] if tag in {"td", "th"}]
         area = sum(int(a.get("rowspan") or 1) * int(a.get("colspan") or 1) for a in cells)
-        assert area == 7 * (len(claim.criteria) + 1)
+        assert area == 6 * (len(claim.result.criteria) + bool(claim.remarks))
 
 
 def test_a_bare_report_has_neither_claims_nor_empty_lists(report):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from residyn.claims.conditions import PERMUTED, POSITIONS, UNTRAINED, Role
 from residyn.claims.record import LEVEL, ClaimResult, ConditionRecord, CriterionResult, NullResult
@@ -17,10 +18,31 @@ def sentence(result: ClaimResult, conditions: Mapping[str, ConditionRecord], cau
         said = "Undecided: nothing was measured."
     else:
         said = f"{result.verdict.capitalize()}: {'; '.join(_said(one) for one in _deciding(result))}."
-    parts = [said, *(_explained(result, conditions) if result.verdict == "holds" else ()), caution]
+    first, rest = _only(result, conditions), _explained(result, conditions)
+    return " ".join(part for part in (*first, said, *rest, caution) if part)
+
+
+def remarks(result: ClaimResult, conditions: Mapping[str, ConditionRecord]) -> str:
+    """What else shows a claim that holds, and what it is lost with; empty for others.
+
+    Of a condition that a file names and does not describe, nothing is said.
+    """
+
+    def described(names: Sequence[str]) -> tuple[str, ...]:
+        return tuple(name for name in names if name in conditions)
+
+    known = replace(
+        result,
+        reproduced_in=described(result.reproduced_in),
+        passes_in=described(result.passes_in),
+        abolished_by=described(result.abolished_by),
+    )
+    return " ".join([*_only(known, conditions), *_explained(known, conditions)])
+
+
+def _only(result: ClaimResult, conditions: Mapping[str, ConditionRecord]) -> Iterator[str]:
     if POSITIONS.name in result.abolished_by:
-        parts.insert(0, f"Only at the end of texts, and not in {conditions[POSITIONS.name].title}.")
-    return " ".join(part for part in parts if part)
+        yield f"Only at the end of texts, and not in {conditions[POSITIONS.name].title}."
 
 
 def _deciding(result: ClaimResult) -> Sequence[CriterionResult]:
@@ -65,6 +87,8 @@ def _beside_null(null: NullResult) -> str:
 
 def _explained(result: ClaimResult, conditions: Mapping[str, ConditionRecord]) -> Iterator[str]:
     """What else shows a claim that holds, and what it is lost with."""
+    if result.verdict != "holds":
+        return
 
     def titles(names: Sequence[str], *roles: Role) -> list[str]:
         return [conditions[name].title for name in names if conditions[name].role in roles]
@@ -88,7 +112,7 @@ def _explained(result: ClaimResult, conditions: Mapping[str, ConditionRecord]) -
         yield f"It is lost with {listed(others)}."
     if UNTRAINED.name in (*reproduced, *passing):
         yield "Untrained networks of this architecture pass too."
-    elif result.origin == "scale":
+    elif result.origin == "scale" and PERMUTED.name in conditions:
         yield f"Untrained networks do not show it, but {conditions[PERMUTED.name].title} do: it is their scale."
     elif result.origin == "learned":
         yield "Untrained networks of this architecture do not: it is learned."

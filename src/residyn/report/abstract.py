@@ -49,7 +49,7 @@ _ORIGINS = {
 
 
 def abstract(verdicts: Verdicts | None) -> tuple[str, ...]:
-    """What was found, in plain words: how many claims hold, where those come from, and which do not hold.
+    """What was found, in plain words: how many claims hold, where those come from, and what training adds.
 
     Claims that the paper does not make are counted apart from the paper's.
     """
@@ -118,9 +118,6 @@ def _named(claims: Sequence[ClaimResult]) -> Iterator[str]:
     learned = [claim for claim in claims if claim.verdict == "holds" and claim.origin == "learned"]
     if learned:
         yield f"What training adds: {'; '.join(_lower(claim.claim) for claim in learned)}."
-    failing = [claim for claim in claims if claim.verdict == "does not hold"]
-    if failing:
-        yield f"Not so here: {'; '.join(_lower(claim.claim) for claim in failing)}."
 
 
 def _labels(claims: Sequence[ClaimResult]) -> str:

@@ -19,8 +19,9 @@ from residyn.figures.registry import further, lettered, required
 from residyn.quantities.massive import massive_table
 from residyn.quantities.suite import not_computed
 from residyn.report.abstract import abstract, key_numbers
-from residyn.report.captions import controls_of, seen
+from residyn.report.captions import seen
 from residyn.report.citation import citation
+from residyn.report.claims import claims_of
 from residyn.report.command import repeat_command
 from residyn.report.images import is_wide, picture
 from residyn.report.limits import limits
@@ -80,7 +81,14 @@ def gather(directory: Path) -> Report:
         citation=citation(),
         licences=licences(run),
         version=version("residyn"),
+        tables=_files(directory, layout.TABLES, "*.csv"),
+        drawings=_files(directory, layout.FIGURES, "*.pdf"),
     )
+
+
+def _files(directory: Path, folder: str, pattern: str) -> tuple[str, ...]:
+    """Files of a run by their paths from its folder, where the page lies too."""
+    return tuple(path.relative_to(directory).as_posix() for path in sorted((directory / folder).glob(pattern)))
 
 
 def _results(directory: Path) -> xr.Dataset:
@@ -183,7 +191,7 @@ def _panel(found: Found, inputs: Inputs, drawn: Drawn) -> Panel:
         title=drawn.title,
         picture=picture(drawn, inputs, " ".join([alt, *said[:1]])),
         seen=said,
-        controls=controls_of(found.verdicts, drawn.letter) if judged else (),
+        claims=claims_of(found.verdicts, drawn.letter) if judged else (),
         definition=drawn.definition or _definitions(found.results, drawn.defined_by),
         wide=is_wide(drawn.shape),
     )

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from residyn import words
+from residyn.report.claims import anchor_of
 from residyn.report.record import Report
 
 
@@ -64,6 +65,7 @@ def _environment() -> Environment:
         percent=words.percent,
         mark=words.mark,
         with_origin=words.with_origin,
+        anchor=anchor_of,
     )
     return environment
 

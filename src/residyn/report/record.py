@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from residyn.claims import Verdicts
+from residyn.claims import ClaimResult, Verdicts
+from residyn.report.claims import ClaimRow, claim_rows
 
 
 @dataclass(frozen=True)
@@ -19,14 +20,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Panel:
-    """A panel: its letter or none, a title, its picture; what is seen, what the controls do, how it is defined."""
+    """A panel: its letter or none, a title, its picture; what is seen, the claims on it, how it is defined."""
 
     name: str
     letter: str
     title: str
     picture: Picture
     seen: tuple[str, ...]
-    controls: tuple[str, ...]
+    claims: tuple[ClaimResult, ...]
     definition: str
     wide: bool
 
@@ -68,3 +69,10 @@ class Report:
     citation: str
     licences: tuple[str, ...]
     version: str
+    tables: tuple[str, ...]
+    drawings: tuple[str, ...]
+
+    @property
+    def claims(self) -> tuple[ClaimRow, ...]:
+        """The rows of the verdicts."""
+        return claim_rows(self.verdicts)

@@ -3,7 +3,6 @@
 Every number in a sentence is read from the results; which sentence is said (rises, falls, stays) depends on them.
 """
 
-from residyn.report.captions.controls import controls_of
 from residyn.report.captions.registry import seen
 
-__all__ = ["controls_of", "seen"]
+__all__ = ["seen"]
