@@ -6,10 +6,11 @@ Sizes are final print sizes: a two-column journal figure is 180 mm wide and noth
 
 from __future__ import annotations
 
+import io
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib.style
 import numpy as np
@@ -18,12 +19,15 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
+Kind = TypeVar("Kind", bound=Axes)
+
 MM = 1 / 25.4
 """Inches in a millimetre."""
 
 WIDTH_MM = 180.0
 PANEL_MM = (88.0, 66.0)
 DPI = 300
+_SCREEN_DPI = 150
 
 SMALL_PT, BASE_PT, TITLE_PT, LETTER_PT = 6.5, 7.0, 8.0, 9.0
 LINE_PT = 0.6
@@ -117,7 +121,7 @@ _RC: dict[str, Any] = {
     "lines.markersize": 3.0,
     "patch.linewidth": LINE_PT,
     "hatch.linewidth": 0.4,
-    "figure.dpi": 150,
+    "figure.dpi": _SCREEN_DPI,
     "savefig.dpi": DPI,
     "savefig.facecolor": "white",
     "pdf.fonttype": 42,  # text stays text that an editor can open
@@ -141,14 +145,31 @@ def context() -> Iterator[None]:
         yield
 
 
-def new_figure(width_mm: float, height_mm: float, *, layout: Any = None) -> Figure:
+class ShownFigure(Figure):
+    """A figure that a notebook shows as a picture, although pyplot does not know it."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=_SCREEN_DPI)
+        return buffer.getvalue()
+
+
+def new_figure(width_mm: float, height_mm: float, *, layout: Any = None) -> ShownFigure:
     """An empty white figure of the given print size, not registered with pyplot."""
-    return Figure(figsize=(width_mm * MM, height_mm * MM), layout=layout, facecolor="white")
+    return ShownFigure(figsize=(width_mm * MM, height_mm * MM), layout=layout, facecolor="white")
+
+
+def shown(ax: Kind) -> Kind:
+    """The axes of a figure of its own, which a notebook shows as the figure's picture."""
+    figure = ax.get_figure(root=True)
+    if isinstance(figure, ShownFigure):
+        ax._repr_png_ = figure._repr_png_  # type: ignore[attr-defined]
+    return ax
 
 
 def new_axes(ax: Axes | None, size_mm: tuple[float, float] = PANEL_MM) -> Axes:
-    """`ax`, or the axes of a new one-panel figure where `ax` is None."""
-    return ax if ax is not None else new_figure(*size_mm, layout="constrained").subplots()
+    """`ax`, or the axes of a new one-panel figure where `ax` is None; a notebook shows these as a picture."""
+    return ax if ax is not None else shown(new_figure(*size_mm, layout="constrained").subplots())
 
 
 def dress(ax: Axes, *, frame: bool = False) -> None:

@@ -90,7 +90,7 @@ def teleport_row(
     sheet, narrow = fields.sheet_of(flow, host), len(places) > _WIDE
     width = (1 - _GAP * (len(places) - 1)) / len(places)
     with style.context():
-        ax = ax if ax is not None else style.new_figure(*ROW_MM).add_axes(ROW_BOX)
+        ax = ax if ax is not None else style.shown(style.new_figure(*ROW_MM).add_axes(ROW_BOX))
         ax.set_axis_off()
         for column, (place, field) in enumerate(zip(places, drawn, strict=True)):
             inner = ax.inset_axes((column * (width + _GAP), 0.0, width, 1.0))

@@ -137,7 +137,7 @@ def _label(ax: Axes, picture: Picture) -> None:
 
 
 def _new_space() -> Axes3D:
-    ax = style.new_figure(*style.PANEL_MM).add_axes(SPACE_BOX, projection="3d")
+    ax = style.shown(style.new_figure(*style.PANEL_MM).add_axes(SPACE_BOX, projection="3d"))
     assert isinstance(ax, Axes3D)
     return ax
 
