@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+
+import pytest
 
 import residyn as rd
 from residyn.quantities.registry import quantities
@@ -33,3 +36,17 @@ def test_every_quantity_is_a_public_name():
 
 def test_an_unknown_name_is_an_attribute_error():
     assert not hasattr(rd, "no_such_quantity")
+    with pytest.raises(AttributeError, match="Did you mean 'velocity'"):
+        rd.velocty  # noqa: B018 - it is the looking up that is tried
+
+
+def test_completion_shows_public_names_only():
+    for place in (rd, rd.plot, rd.targets):
+        for name in dir(place):
+            found = getattr(place, name)
+            if name.startswith("__") or found in (rd.plot, rd.targets):
+                continue
+            assert not inspect.ismodule(found), name
+            assert str(getattr(found, "__module__", "residyn")).startswith("residyn"), name
+    assert "velocity" in dir(rd.plot)
+    assert "grid" in dir(rd.targets)

@@ -13,6 +13,8 @@ rd.figure1(results).savefig("figure1.png")
 Each quantity is a public name too, and takes states: `rd.cosine(states)`, `rd.cosine.curve(states)`.
 """
 
+import sys
+from difflib import get_close_matches
 from importlib.metadata import version
 from typing import Any
 
@@ -28,9 +30,11 @@ def __getattr__(name: str) -> Any:
         return _stated(name)
     from residyn.quantities.registry import quantities
 
-    if name not in quantities():
-        return _stated(name)
-    return quantities()[name]
+    if name in quantities():
+        return quantities()[name]
+    close = get_close_matches(name, __dir__(), n=1)
+    meant = f" Did you mean {close[0]!r}?" if close else ""
+    raise AttributeError(f"residyn has no {name!r}.{meant}", name=name, obj=sys.modules[__name__])
 
 
 def __dir__() -> list[str]:

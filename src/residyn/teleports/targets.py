@@ -43,6 +43,8 @@ from residyn.teleports.places import (
     widths,
 )
 
+__all__ = ["combine", "discs", "grid", "isotropic", "no_op", "swaps"]
+
 RADII = (0.5, 1.0, 2.0, 4.0)
 _DIMS = (HOST, INJECTED, TARGET, UNIT)
 
@@ -244,3 +246,8 @@ def _along(one: xr.DataArray, name: str) -> np.ndarray:
     if name in one.coords:
         return one[name].values
     return np.full(one.sizes[TARGET], "" if name == KIND else np.nan)
+
+
+def __dir__() -> list[str]:
+    """The functions that make targets."""
+    return sorted(__all__)

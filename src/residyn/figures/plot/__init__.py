@@ -1,5 +1,7 @@
 """The panels of Figure 1 and those beside it: each draws a labelled result into `ax` and returns the axes."""
 
+from inspect import isfunction
+
 from residyn.figures.plot.controls import angular_velocity as angular_velocity
 from residyn.figures.plot.controls import correlation_excess as correlation_excess
 from residyn.figures.plot.controls import information_excess as information_excess
@@ -26,3 +28,10 @@ from residyn.figures.plot.trajectories import trajectories as trajectories
 from residyn.figures.plot.trajectories import trajectories_3d as trajectories_3d
 from residyn.figures.plot.variance import explained_variance as explained_variance
 from residyn.figures.plot.variance import explained_variance_by_sublayer as explained_variance_by_sublayer
+
+__all__ = [name for name, value in list(globals().items()) if isfunction(value) and name != "isfunction"]
+
+
+def __dir__() -> list[str]:
+    """The plots, and not the modules that they stand in."""
+    return sorted(__all__)
