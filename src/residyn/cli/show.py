@@ -227,10 +227,10 @@ def show_check(found: Check, display: Display) -> None:
     if display.as_json:
         display.emit(found.describe())
         return
-    sites = [(s.layer, s.site, f"{s.where} of {s.module}", " + ".join(s.writes)) for s in found.sites.sites]
+    sites = [(s.layer, s.site, f"{s.where} of {s.module}", s.describe()) for s in found.sites.sites]
     how = {"table": "from the table of families", "structure": "found by structure", "user": "as you gave them"}
     title = f"{found.model}: {found.sites.family}, {found.sites.arrangement} blocks; sites {how[found.how]}"
-    display.table(title, ["layer", "site", "state read at", "then added"], sites)
+    display.table(title, ["layer", "site", "state read at", "what becomes of it"], sites)
     probes = [(p.name, p.statement, f"{p.error:.1e}", f"{p.limit:.0e}", p.status) for p in found.probes]
     display.table("Probes, on these weights", ["probe", "what must hold", "error", "limit", ""], probes)
 

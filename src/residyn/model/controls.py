@@ -19,9 +19,9 @@ from residyn import store
 from residyn.errors import UsageError
 from residyn.model.check import find_sites
 from residyn.model.job import Job
+from residyn.model.layout import Layout
 from residyn.model.loading import LoadedModel, permuted, untrained
 from residyn.model.plan import plan_batches
-from residyn.model.sites import Layout
 from residyn.model.texts.samples import Sample, draw_of, drawn_length, hash_of
 
 LEAST_SAMPLES = 50
