@@ -187,7 +187,8 @@ def _sha256(path: Path) -> str | None:
     # Whoever opened a named pipe would wait for ever.
     if path.exists() and not path.is_file():
         raise ResourceError(
-            f"{path} is no file. Remove it, or set RESIDYN_CACHE to another folder: files of residyn's own lie there."
+            f"{path} is no file, and one of residyn's own is wanted there. Remove it, or set RESIDYN_CACHE to "
+            "another folder."
         )
     try:
         with path.open("rb") as stream:
