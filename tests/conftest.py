@@ -67,7 +67,7 @@ def texts_file(tmp_path_factory):
 @pytest.fixture
 def residyn(capsys):
     """Run a command line in this process: (exit code, standard output, standard error)."""
-    from residyn.cli.main import run_command
+    from residyn.cli.running import run_command
 
     def command(*arguments) -> tuple[int, str, str]:
         capsys.readouterr()
@@ -87,7 +87,7 @@ def asked(model_folder, texts_file):
 @pytest.fixture(scope="session")
 def finished(asked, tmp_path_factory):
     """A finished run, not to be touched."""
-    from residyn.cli.main import run_command
+    from residyn.cli.running import run_command
 
     out = tmp_path_factory.mktemp("runs") / "finished"
     assert run_command([str(argument) for argument in ("run", *asked, "--out", out)]) == 0

@@ -18,9 +18,19 @@ UNITS = 32
 
 @dataclass(frozen=True)
 class Family:
+    """A model type, the options that make it tiny, and the sites of a layer, or of each where they differ."""
+
     model_type: str
     parallel: bool = False
     options: dict[str, Any] = field(default_factory=dict)
+    sites: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def labels(self) -> list[tuple[int, str]]:
+        """The layer and the site of every state, in order of depth."""
+        each = self.sites or ((("block",) if self.parallel else ("attn", "mlp")),)
+        each = each * LAYERS if len(each) == 1 else each
+        return [(layer, site) for layer, own in enumerate(each) for site in own]
 
 
 _LLAMA = {
@@ -107,10 +117,183 @@ FAMILIES: dict[str, Family] = {
     "gpt-oss": Family("gpt_oss", options={**_HEADS, **_EXPERTS, "num_local_experts": 4, "sliding_window": 6}),
 }
 
+_MAMBA = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": UNITS,
+    "num_hidden_layers": LAYERS,
+    "state_size": 8,
+    **_SPECIALS,
+}
+_SSM = {"mamba_n_heads": 4, "mamba_d_head": 16, "mamba_d_state": 8, "mamba_n_groups": 1, "mamba_chunk_size": 8}
+_LAYER_TYPES = {"layer_types": ["linear_attention", "full_attention", "linear_attention"]}
+_GRANITE = {
+    **_LLAMA,
+    **_EXPERTS,
+    "num_local_experts": 4,
+    "shared_intermediate_size": 24,
+    "residual_multiplier": 0.22,
+}
+_ZAMBA = {
+    **_LLAMA,
+    "mamba_d_state": 8,
+    "n_mamba_heads": 2,
+}
+_LINEAR = {
+    "linear_key_head_dim": 8,
+    "linear_value_head_dim": 8,
+    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 4,
+}
+
+
+def _mixed(name: str) -> tuple[tuple[str, ...], ...]:
+    """The sites of layers of which the second has attention, and the others what is named."""
+    return (name, "mlp"), ("attn", "mlp"), (name, "mlp")
+
+
+HYBRIDS: dict[str, Family] = {
+    "jamba": Family(
+        "jamba",
+        options={
+            **_LLAMA,
+            **_EXPERTS,
+            "num_experts": 4,
+            "attn_layer_period": 2,
+            "attn_layer_offset": 1,
+            "mamba_d_state": 8,
+        },
+        sites=_mixed("mamba"),
+    ),
+    "bamba": Family("bamba", options={**_LLAMA, **_SSM, "attn_layer_indices": [1]}, sites=_mixed("mamba")),
+    "falcon-h1": Family(
+        "falcon_h1",
+        options={
+            **_LLAMA,
+            **_SSM,
+            "mamba_d_ssm": 64,
+            "ssm_out_multiplier": 0.6,
+            "attention_out_multiplier": 1.7,
+            "attention_in_multiplier": 0.8,
+        },
+        sites=(("mixer", "mlp"),),
+    ),
+    "granite-moe": Family(
+        "granitemoe", options={key: value for key, value in _GRANITE.items() if not key.startswith("shared")}
+    ),
+    "granite-moe-shared": Family("granitemoeshared", options=_GRANITE),
+    "granite-moe-hybrid": Family(
+        "granitemoehybrid", options={**_GRANITE, **_SSM, **_LAYER_TYPES}, sites=_mixed("mamba")
+    ),
+    "granite-hybrid-dense": Family(
+        "granitemoehybrid",
+        options={**_GRANITE, **_SSM, **_LAYER_TYPES, "num_local_experts": 0},
+        sites=_mixed("mamba"),
+    ),
+    "lfm2": Family(
+        "lfm2", options={**_LLAMA, "layer_types": ["conv", "full_attention", "conv"]}, sites=_mixed("conv")
+    ),
+    "qwen3-next": Family(
+        "qwen3_next",
+        options={
+            **_HEADS,
+            **_EXPERTS,
+            **_LINEAR,
+            **_LAYER_TYPES,
+            "num_experts": 4,
+            "moe_intermediate_size": 16,
+            "shared_expert_intermediate_size": 16,
+        },
+        sites=_mixed("linear_attn"),
+    ),
+    "qwen3.5": Family("qwen3_5_text", options={**_HEADS, **_LINEAR, **_LAYER_TYPES}, sites=_mixed("linear_attn")),
+    "kimi-linear": Family(
+        "kimi_linear",
+        options={
+            **_FULL,
+            **_EXPERTS,
+            **_LAYER_TYPES,
+            "num_local_experts": 4,
+            "moe_intermediate_size": 16,
+            "kv_lora_rank": 16,
+            "qk_rope_head_dim": 4,
+            "qk_nope_head_dim": 4,
+            "v_head_dim": 8,
+            "linear_head_dim": 8,
+            "linear_num_heads": 4,
+        },
+        sites=_mixed("linear_attn"),
+    ),
+    "minimax": Family(
+        "minimax",
+        options={
+            **_HEADS,
+            **_EXPERTS,
+            **_LAYER_TYPES,
+            "num_local_experts": 4,
+            "full_attn_alpha_factor": 1.5,
+            "full_attn_beta_factor": 0.7,
+            "linear_attn_alpha_factor": 2.5,
+            "linear_attn_beta_factor": 0.9,
+            "mlp_alpha_factor": 1.25,
+            "mlp_beta_factor": 0.8,
+        },
+        sites=_mixed("linear_attn"),
+    ),
+    "recurrent-gemma": Family(
+        "recurrent_gemma",
+        options={**_HEADS, "attention_window_size": 64, "block_types": ["recurrent", "attention", "recurrent"]},
+        sites=_mixed("mixer"),
+    ),
+    "mamba": Family("mamba", options=_MAMBA, sites=(("mamba",),)),
+    "mamba2": Family(
+        "mamba2",
+        options={**_MAMBA, "num_heads": 4, "head_dim": 16, "n_groups": 1, "chunk_size": 8},
+        sites=(("mamba",),),
+    ),
+    "falcon-mamba": Family("falcon_mamba", options=_MAMBA, sites=(("mamba",),)),
+    "nemotron-h": Family(
+        "nemotron_h",
+        options={
+            **_HEADS,
+            **_EXPERTS,
+            "layers_block_type": ["linear_attention", "moe", "full_attention"],
+            "ssm_state_size": 8,
+            "mamba_num_heads": 4,
+            "mamba_head_dim": 16,
+            "n_groups": 1,
+            "chunk_size": 8,
+            "n_routed_experts": 4,
+            "moe_intermediate_size": 16,
+            "moe_shared_expert_intermediate_size": 16,
+        },
+        sites=(("mamba",), ("mlp",), ("attn",)),
+    ),
+    "zamba": Family(
+        "zamba",
+        options={
+            **_ZAMBA,
+            "num_key_value_heads": 4,
+            "layers_block_type": ["linear_attention", "hybrid", "hybrid"],
+        },
+        sites=(("mamba",), ("mixer",), ("mixer",)),
+    ),
+    "zamba2": Family(
+        "zamba2",
+        options={
+            **_ZAMBA,
+            "num_key_value_heads": 4,
+            "chunk_size": 8,
+            "layers_block_type": ["linear_attention", "hybrid", "hybrid"],
+        },
+        sites=(("mamba",), ("mixer",), ("mixer",)),
+    ),
+}
+"""Families whose layers have other mixers than attention, several modules that make one write, or one write."""
+
 
 def build(name: str, seed: int = 0) -> torch.nn.Module:
     """A base model of the family with random weights, in float32 and ready to read."""
-    entry = FAMILIES[name]
+    entry = (FAMILIES | HYBRIDS)[name]
     config = AutoConfig.for_model(entry.model_type, **entry.options)
     torch.manual_seed(seed)
     model = AutoModel.from_config(config).float().eval()

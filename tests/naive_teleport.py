@@ -16,7 +16,7 @@ import xarray as xr
 from transformers import AutoConfig, AutoModelForCausalLM
 
 import residyn as rd
-from families import FAMILIES, UNITS, spelling_tokenizer
+from families import FAMILIES, HYBRIDS, LAYERS, UNITS, spelling_tokenizer
 from naive import relative_error
 from residyn.model.check import find_sites
 from residyn.model.loading import language_model
@@ -28,7 +28,7 @@ TEXT = "The quick brown fox."
 @functools.cache
 def loaded(name: str, **options):
     """A tiny random model of the family with its head, loaded from memory."""
-    entry = FAMILIES[name]
+    entry = (FAMILIES | HYBRIDS)[name]
     config = AutoConfig.for_model(entry.model_type, **{**entry.options, **options})
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(config).float().eval()
@@ -41,8 +41,7 @@ def loaded(name: str, **options):
 
 def naive_path(model, ids, label: str | None = None, target=None) -> tuple[np.ndarray, np.ndarray]:
     """States (sublayer, unit) and logits (word,) of the last token, whose state at `label` is put at `target`."""
-    site_map = find_sites(model)
-    scale, sites = site_map.scale, site_map.sites
+    sites = find_sites(model).sites
     modules = dict(model.module.named_modules())
     states: dict[int, torch.Tensor] = {}
     handles = []
@@ -56,7 +55,7 @@ def naive_path(model, ids, label: str | None = None, target=None) -> tuple[np.nd
     def move(place: int) -> None:
         site = sites[place]
         goal = torch.as_tensor(target, dtype=torch.float32)
-        if site.site != "mlp":
+        if site.where == "input" and (place == 0 or sites[place - 1].layer < site.layer):
 
             def at_block(_, args, kwargs):
                 last(stream(args, kwargs))[:] = goal
@@ -71,12 +70,18 @@ def naive_path(model, ids, label: str | None = None, target=None) -> tuple[np.nd
 
             handles.append(modules[site.module].register_forward_hook(at_norm))
         else:
+            writers, written = dict(sites[place - 1].added), {}
 
-            def at_attention(_, args, output):
+            def at_mixer(path, _, args, output):
+                # The last of the modules that write here makes up for what the others wrote.
                 tensor = output[0] if isinstance(output, tuple) else output
-                last(tensor)[:] = (goal - states[place - 1]) / scale
+                written[path] = last(tensor).clone()
+                if len(written) == len(writers):
+                    others = sum(writers[other] * written[other] for other in writers if other != path)
+                    last(tensor)[:] = (goal - states[place - 1] - others) / writers[path]
 
-            handles.append(modules[sites[place - 1].writes[0]].register_forward_hook(at_attention))
+            for path in writers:
+                handles.append(modules[path].register_forward_hook(functools.partial(at_mixer, path)))
 
     def keep(index: int, tensor: torch.Tensor) -> None:
         states[index] = last(tensor).clone()
@@ -109,7 +114,8 @@ def divergence(control: np.ndarray, moved: np.ndarray) -> float:
 
 
 def places(name: str) -> list[str]:
-    return ["2.block", "0.block"] if FAMILIES[name].parallel else ["2.mlp", "0.mlp", "1.attn"]
+    labels = [f"{layer}.{site}" for layer, site in (FAMILIES | HYBRIDS)[name].labels]
+    return [labels[-1], labels[0]] if len(labels) == LAYERS else [labels[-1], labels[1], labels[2]]
 
 
 def vectors(*shape: int, seed: int = 0) -> np.ndarray:

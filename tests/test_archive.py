@@ -18,7 +18,7 @@ import pytest
 
 import residyn as rd
 from residyn.cli.display import Display
-from residyn.cli.main import run_command
+from residyn.cli.running import run_command
 from residyn.cli.show import show_claims
 from residyn.runs.verdicts import read_verdicts
 from residyn.store import read_run, verify

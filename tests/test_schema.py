@@ -22,8 +22,6 @@ from residyn.comparison.similarity import representation_similarity
 from residyn.errors import DataError
 from residyn.quantities.replicates import plan_of
 from residyn.schema import (
-    Site,
-    SiteMap,
     Sublayer,
     check_states,
     documents_of,
@@ -33,6 +31,7 @@ from residyn.schema import (
     transition_coords,
     transition_kind,
 )
+from residyn.sitemap import Site, SiteMap
 
 
 @pytest.mark.parametrize(
@@ -307,6 +306,6 @@ def test_a_result_keeps_where_its_states_came_from():
 
 def test_a_site_map_survives_its_json():
     site = Site(0, "mlp", "layers.0.norm", "output", ("layers.0.fc2",), norm="layers.0.final_norm")
-    sites = SiteMap("opt", "post-norm", "layers", (site,), "self_attn", "fc2", 0.5)
+    sites = SiteMap("opt", "layers", (site,))
     assert SiteMap.from_json(sites.to_json()) == sites
     assert sites.sublayers == (Sublayer(0, "mlp"),)

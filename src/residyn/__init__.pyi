@@ -11,10 +11,10 @@ from .figures.panel import Teleports as Teleports
 from .figures.reference import paper_reference as paper_reference
 from .model.capture import capture as capture
 from .model.check import check_model as check_model
+from .model.layout import Layout as Layout
 from .model.loading import load_model as load_model
 from .model.loading import permuted as permuted
 from .model.loading import untrained as untrained
-from .model.sites import Layout as Layout
 from .model.teleport import open_teleports as open_teleports
 from .model.teleport import teleport as teleport
 from .model.texts import read_texts as read_texts

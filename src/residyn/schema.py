@@ -10,9 +10,9 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Any, Literal, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -35,8 +35,19 @@ TRANSITION_KIND = "transition_kind"
 KINDS = ("within", "cross", "block")
 FORMAT_VERSION = 1
 
-SiteName = Literal["attn", "mlp", "block", "out"]
-SITES: tuple[SiteName, ...] = ("attn", "mlp", "block", "out")
+MIXERS = MappingProxyType(
+    {
+        "attn": "attention",
+        "mamba": "Mamba",
+        "conv": "convolution",
+        "linear_attn": "linear attention",
+        "mixer": "mixer",
+    }
+)
+"""Sites of states that enter what carries information from token to token, and what it is called: attention, a
+state-space mixer, a short convolution, linear attention; "mixer" is another, or several that make one write."""
+SITES = MappingProxyType({**MIXERS, "mlp": "MLP", "block": "block", "out": "output"})
+"""Every site that a state can be of, and the name of what reads the state."""
 
 STATES_PROVENANCE = (
     "model",
@@ -63,55 +74,6 @@ class Sublayer(NamedTuple):
     @property
     def label(self) -> str:
         return f"{self.layer}.{self.site}"
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where one state is read, and what is added to it before the next one.
-
-    `module` is a path from the base model, and `where` says whether the state is that module's input or its
-    output. `writes` are the paths of the modules whose outputs are added to this state; `norm`, in models that
-    normalise the stream itself, is the path of the norm that the sum then passes through.
-    """
-
-    layer: int
-    site: str
-    module: str
-    where: Literal["input", "output"]
-    writes: tuple[str, ...] = ()
-    norm: str | None = None
-
-
-@dataclass(frozen=True)
-class SiteMap:
-    """Where a model's residual stream is read, and which modules write to it.
-
-    `arrangement` is "sequential" (attention, then MLP: two states a layer), "post-norm" (the same, with the
-    norm on the stream itself, after each addition) or "parallel" (attention and MLP add at once: one state a
-    layer). `attn_write` and `mlp_write` name, inside a block, the modules whose output is added; `scale` is
-    what both are multiplied by before the addition.
-    """
-
-    family: str
-    arrangement: Literal["sequential", "post-norm", "parallel"]
-    blocks: str
-    sites: tuple[Site, ...]
-    attn_write: str
-    mlp_write: str
-    scale: float = 1.0
-
-    @property
-    def sublayers(self) -> tuple[Sublayer, ...]:
-        return tuple(Sublayer(site.layer, site.site) for site in self.sites)
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> SiteMap:
-        fields = json.loads(text)
-        sites = tuple(Site(**{**site, "writes": tuple(site["writes"])}) for site in fields["sites"])
-        return cls(**{**fields, "sites": sites})
 
 
 def label_states(
@@ -192,7 +154,7 @@ def from_array(
     of one document, name the `document` of each, a whole number ≥ 0, or −1 where it is not known: intervals, and
     samples held out, are then of whole documents. All other keywords, numbers and strings, become attributes.
 
-    Raises DataError where the shapes do not fit, a site is not one of "attn", "mlp", "block", "out", a coordinate
+    Raises DataError where the shapes do not fit, a site is not one of `residyn.schema.SITES`, a coordinate
     has not one entry for each sample or is of the wrong kind, or where a keyword of another name has one entry
     for each sample.
     """
@@ -268,14 +230,25 @@ def sublayers_of(states: xr.DataArray) -> list[Sublayer]:
 def transition_kind(before: Sublayer, after: Sublayer) -> str:
     """Which part of the network lies between two successive states.
 
-    "within": attention wrote it (n.attn→n.mlp); "cross": an MLP wrote it (n.mlp→n+1.attn or →n.out);
-    "block": a whole block or more (parallel blocks, or sublayers left out in between).
+    "within": attention wrote it, or what stands in its place (n.attn→n.mlp, n.mamba→n.mlp); "cross": an MLP wrote
+    it (n.mlp→n+1.attn, n.mlp→n+1.conv, or →n.out); "block": a whole block or more (parallel blocks, blocks of one
+    mixer, or sublayers left out in between).
     """
-    if before.site == "attn" and after == Sublayer(before.layer, "mlp"):
+    if before.site in MIXERS and after == Sublayer(before.layer, "mlp"):
         return "within"
-    if before.site == "mlp" and after in (Sublayer(before.layer + 1, "attn"), Sublayer(before.layer, "out")):
+    next_layer = after.layer == before.layer + 1 and after.site in MIXERS
+    if before.site == "mlp" and (next_layer or after == Sublayer(before.layer, "out")):
         return "cross"
     return "block"
+
+
+def role_of(site: str) -> str:
+    """What a state's site stands for within a layer: "mixer" for all of `MIXERS`, else the site itself.
+
+    States that enter attention and states that enter a mixer in its place are of one kind where curves over depth
+    are compared within kinds; what they enter differs.
+    """
+    return "mixer" if site in MIXERS else site
 
 
 def transition_coords(states: xr.DataArray) -> dict[str, Any]:

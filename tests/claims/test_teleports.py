@@ -13,8 +13,8 @@ from residyn.claims.criteria import ends_of, networks
 from residyn.claims.depth_nulls import DRAWS
 from residyn.claims.registry import claims
 from residyn.claims.teleports import NO_DEPTH, host_null, trajectories
-from residyn.schema import Site, SiteMap
 from residyn.settings import ClaimsSettings
+from residyn.sitemap import Site, SiteMap
 
 SETTINGS = ClaimsSettings(resamples=100)
 LAYERS = [0, 3, 7, 11, 15]
@@ -39,7 +39,7 @@ def judged(summary: xr.Dataset, **options) -> list:
 
 def sites_up_to(layer: int) -> str:
     places = tuple(Site(n, site, f"layers.{n}", "input") for n in range(layer + 1) for site in ("attn", "mlp"))
-    return SiteMap("made up", "sequential", "layers", places, "attn", "mlp").to_json()
+    return SiteMap("made up", "layers", places).to_json()
 
 
 # Places.

@@ -10,7 +10,7 @@ import pytest
 
 import residyn as rd
 from claims_record import example_claims, old_record, verdicts_of
-from residyn.cli.main import run_command
+from residyn.cli.running import run_command
 from residyn.errors import StoreError, UsageError
 from residyn.pipeline.compare import names_of
 from residyn.store import info

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 import residyn as rd
-from residyn.cli.main import run_command
+from residyn.cli.running import run_command
 from residyn.errors import ModelError, StoreError, UsageError
 from residyn.model import capture as capturing
 from residyn.model.loading import load_model, permuted, untrained

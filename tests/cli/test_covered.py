@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import residyn as rd
-from residyn.cli.main import run_command
+from residyn.cli.running import run_command
 from residyn.errors import StoreError
 from residyn.runs import layout
 from residyn.runs.contents import open_controls

@@ -183,7 +183,7 @@ def test_a_defect_is_called_one(residyn, monkeypatch, tmp_path):
 
 def test_help_and_refusals_come_at_once_without_torch():
     program = (
-        "import sys; from residyn.cli.main import run_command; "
+        "import sys; from residyn.cli.running import run_command; "
         "assert run_command(['--help']) == 0; assert run_command(['run', '--help']) == 0; "
         "assert run_command(['run', '--n', '0']) == 2; "
         "heavy = {'torch', 'transformers', 'matplotlib', 'dask'} & sys.modules.keys(); "
@@ -221,11 +221,18 @@ def test_control_characters_of_a_name_never_reach_the_terminal(residyn, tmp_path
 
 def test_control_characters_of_a_warning_never_reach_the_terminal():
     program = (
-        "import importlib, warnings; from residyn.cli import main; "
-        "module = importlib.import_module('residyn.cli.main'); "
-        f"module.run_command = lambda arguments: warnings.warn({f'text {HOSTILE}'!a}) or 0; main()"
+        "import warnings; from residyn.cli import main, running; "
+        f"running.run_command = lambda arguments: warnings.warn({f'text {HOSTILE}'!a}) or 0; main()"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
     shown = done.stderr.decode()
     assert (done.returncode, "warning: text" in shown) == (0, True)
     assert not set(shown) & OBEYED
+
+
+def test_main_is_the_entry_function_and_nothing_else():
+    """A module of that name inside the package would take the function's place once something imported it."""
+    code = "import importlib.util, residyn.cli.running, residyn.cli as cli; "
+    code += "print(callable(cli.main), importlib.util.find_spec('residyn.cli.main'))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["True", "None"]

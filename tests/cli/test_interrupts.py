@@ -46,7 +46,7 @@ def test_a_signal_ends_the_process_with_a_message_at_once(tmp_path, number, mome
     """While modules are imported, at work, and while threads compute that nobody waits for any more."""
     hook = {
         "import": "import sys\nclass F:\n def find_spec(self, name, *_):\n"
-        "  if name == 'residyn.cli.main': sign()\nsys.meta_path.insert(0, F())",
+        "  if name == 'residyn.cli.running': sign()\nsys.meta_path.insert(0, F())",
         "work": "import residyn.store\nresidyn.store.info = lambda path: sign()",
         "threads": "import residyn.store, concurrent.futures\n"
         "def busy(path):\n concurrent.futures.ThreadPoolExecutor(1).submit(time.sleep, 60)\n sign()\n"
@@ -133,7 +133,7 @@ def test_what_the_machine_lacks_is_found_behind_other_errors():
 def test_too_few_descriptors_are_not_taken_for_damage(finished_states):
     """Whatever needs to be imported is; then not one file more can be opened."""
     before = (
-        "import os, resource, sys; from residyn.cli.main import run_command\n"
+        "import os, resource, sys; from residyn.cli.running import run_command\n"
         f"assert run_command(['info', {str(finished_states)!r}]) == 0\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
         "try:\n while True: os.dup(0)\nexcept OSError: pass\n"

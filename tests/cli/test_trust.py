@@ -8,7 +8,7 @@ import shutil
 import pytest
 import torch
 
-from residyn.cli.main import run_command
+from residyn.cli.running import run_command
 from residyn.settings import CaptureSettings, fields_of
 
 

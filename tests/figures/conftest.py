@@ -14,7 +14,8 @@ from scipy.stats import rankdata
 from residyn import cosine, mean_activation, unit_correlation, velocity
 from residyn.figures.panel import Teleports
 from residyn.quantities.correlations import correlation_density
-from residyn.schema import Site, SiteMap, from_array, label_result, label_states, transition_coords
+from residyn.schema import from_array, label_result, label_states, transition_coords
+from residyn.sitemap import Site, SiteMap
 from residyn.spaces import Space, fit_space, pc_scores
 from residyn.teleports import flow, grid, return_fraction, summary
 from synthetic_jumps import UNITS, Law, make_jumps, relaxing
@@ -51,7 +52,7 @@ def site_map(family: str, n_layers: int) -> SiteMap:
                 where, norms = "output", (f"{block}.{middle}", f"{block}.final_layer_norm")
             sites.append(Site(layer, "attn", block, "input", writes[:1], norm=norms[0]))
             sites.append(Site(layer, "mlp", f"{block}.{middle}", where, writes[1:], norm=norms[1]))
-    return SiteMap(family, arrangement, blocks, tuple(sites), attn, mlp)
+    return SiteMap(family, blocks, tuple(sites))
 
 
 def states_of(sites: SiteMap, n_units: int = 24, n_samples: int = 30, **attrs: object) -> xr.DataArray:

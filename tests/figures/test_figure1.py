@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import matplotlib as mpl
 import pytest
@@ -11,7 +12,7 @@ from residyn.figures.figure1 import draw_all, figure1, footer
 from residyn.figures.panel import Inputs
 from residyn.figures.registry import further, required
 from residyn.figures.saving import save
-from residyn.schema import SiteMap
+from residyn.sitemap import SiteMap
 
 
 def words(figure):
@@ -74,8 +75,8 @@ def test_the_composites_bytes_are_the_same_twice(full, tmp_path):
 
 def test_hostile_names_are_only_text(map_of, results_of, hostile, tmp_path):
     sites = map_of("opt", 2)
-    fields = {"blocks": hostile, "attn_write": hostile, "mlp_write": hostile, "family": hostile}
-    bad = SiteMap(**{**vars(sites), **fields})
+    places = tuple(replace(site, writes=(hostile,), module=hostile) for site in sites.sites)
+    bad = SiteMap(hostile, hostile, places)
     results = results_of(sites, model=hostile, distinct_last_tokens=hostile)
     results = results.assign_attrs(texts=hostile, position=hostile, capture_dtype=hostile)
     results = results.assign_coords(space=[hostile, *"abcd"], estimator=[hostile, "kde"])

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from residyn.errors import DataError
 from residyn.figures import plot, style
 from residyn.figures.plot import strokes
-from residyn.schema import Site
+from residyn.sitemap import Site
 
 
 def words(ax):
@@ -79,7 +79,8 @@ def test_norms_stand_before_and_behind_a_branch_as_the_model_has_them(map_of):
 
 
 def test_a_branch_scale_is_shown(llama):
-    assert words(plot.schematic(dataclasses.replace(llama, scale=0.22))).count("×0.22") == 2
+    scaled = [dataclasses.replace(site, factors=(0.22,)) for site in llama.sites]
+    assert words(plot.schematic(dataclasses.replace(llama, sites=tuple(scaled)))).count("×0.22") == 2
     assert not [word for word in words(plot.schematic(llama)) if word.startswith("×")]
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 
 from residyn.figures import style
-from residyn.schema import SITES
+from residyn.schema import MIXERS, SITES
 
 # Machado, Oliveira & Fernandes 2009, severity 1, on linear RGB.
 VISION = {
@@ -87,7 +87,16 @@ def test_a_state_has_the_colour_and_marker_of_what_reads_it():
     for site, kind in (("attn", "within"), ("mlp", "cross"), ("block", "block")):
         assert style.SITE_COLOURS[site] == style.KIND_COLOURS[kind]
         assert style.SITE_MARKERS[site] == style.KIND_MARKERS[kind]
-    assert len(set(style.SITE_COLOURS.values())) == len(set(style.SITE_MARKERS.values())) == len(SITES)
+    assert len(set(style.SITE_MARKERS.values())) == len(SITES)
+
+
+@pytest.mark.parametrize("vision", VISION)
+def test_attention_is_told_from_other_mixers(vision):
+    """Mixers that are not attention share a colour, which no other state has, and differ in their markers."""
+    others = {style.SITE_COLOURS[site] for site in MIXERS if site != "attn"}
+    assert len(others) == 1
+    for site in set(SITES) - set(MIXERS) | {"attn"}:
+        assert np.linalg.norm(cielab(*others, vision) - cielab(style.SITE_COLOURS[site], vision)) > 25
 
 
 @pytest.mark.parametrize("vision", VISION)

@@ -132,6 +132,14 @@ def test_a_wheel_laid_by_hand_is_used_after_its_hash_is_checked(shelf, monkeypat
     assert by_hand.exists()
 
 
+def test_a_named_pipe_in_the_cache_is_refused_and_never_waited_for(shelf):
+    place = asset_path("tiny", "train")
+    place.unlink()
+    os.mkfifo(place)
+    with pytest.raises(ResourceError, match=r"is no file.*Remove it"):
+        asset_path("tiny", "train")
+
+
 def test_another_file_under_the_pinned_name_is_refused(shelf):
     write_wheel(shelf / WHEEL, {**CONTENTS, "test": b"another file\n"})
     with pytest.raises(DataError, match="DO NOT MATCH THE HASHES") as caught:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 import residyn as rd
-from families import UNITS
+from families import HYBRIDS, UNITS
 from naive import relative_error
 from naive_teleport import TEXT, assert_like_naive, hook_count, in_full, loaded, places, quietly, vectors
 
@@ -26,6 +27,20 @@ def test_teleports_of_every_family_are_those_of_whole_passes(family):
     assert errors["upstream"] <= 1e-6
     assert errors["sum"] <= 5e-7
     assert hook_count(model) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hybrid", sorted(HYBRIDS))
+def test_teleports_of_every_hybrid_are_those_of_whole_passes(hybrid):
+    """Mixers that keep a state of their own share no prefix; what is taken instead is right, and is said."""
+    model, to = loaded(hybrid), vectors(2)
+    jumps = quietly(model, TEXT, to, places(hybrid), steps=3)
+    only_attention = {site for _, site in HYBRIDS[hybrid].labels} <= {"attn", "mlp"}
+    assert jumps.attrs["path"] == ("shared prefix" if only_attention else "full pass")
+    assert_like_naive(jumps, model, TEXT, to)
+    errors = json.loads(jumps.attrs["checks"])
+    assert errors["landing"] == 0.0
+    assert errors["sum"] <= 5e-7
 
 
 def test_full_passes_give_the_same(family):

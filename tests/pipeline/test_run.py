@@ -10,7 +10,7 @@ import pytest
 
 import residyn as rd
 from families import build, spelling_tokenizer
-from residyn.cli.main import run_command
+from residyn.cli.running import run_command
 from residyn.errors import StoreError, UsageError
 
 FEW = {"min_chars": 0, "n": 40, "components": 6, "hosts": 1, "grid": 3, "resamples": 20, "null_draws": 1}

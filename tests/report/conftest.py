@@ -17,8 +17,9 @@ from residyn.report.content import gather
 from residyn.report.page import render
 from residyn.report.record import Report
 from residyn.runs.results import save_results
-from residyn.schema import Site, SiteMap, from_array, label_states
+from residyn.schema import from_array, label_states
 from residyn.settings import AnalysisSettings
+from residyn.sitemap import Site, SiteMap
 from residyn.spaces import fit_space
 from residyn.teleports import flow, grid, return_fraction, summary
 from synthetic_jumps import UNITS, make_jumps, relaxing
@@ -62,7 +63,7 @@ def site_map() -> SiteMap:
         block = f"layers.{layer}"
         sites.append(Site(layer, "attn", block, "input", (f"{block}.self_attn",)))
         sites.append(Site(layer, "mlp", f"{block}.post_attention_layernorm", "input", (f"{block}.mlp",)))
-    return SiteMap("llama", "sequential", "layers", tuple(sites), "self_attn", "mlp")
+    return SiteMap("llama", "layers", tuple(sites))
 
 
 def make_results(**attrs: Any) -> xr.Dataset:

@@ -9,6 +9,7 @@ import numpy as np
 
 from residyn.numerics import nan, trends
 from residyn.quantities.sums import Depth
+from residyn.schema import role_of
 
 Rows = Mapping[str, np.ndarray]
 THIRDS = (0.0, 1 / 3, 2 / 3, 1.0)
@@ -170,8 +171,9 @@ def largest_of(name: str, beyond: str = "") -> Statistic:
 
 
 def by_kind(n_places: int, depth: Depth) -> list[np.ndarray]:
-    """The places of each kind of transitions, or of each site of sublayers; all, where there are no kinds."""
-    kinds = {len(depth.kind): depth.kind, len(depth.site): depth.site}.get(n_places)
+    """The places of each kind of transitions, or of each role of sublayers; all, where there are no kinds."""
+    roles = np.array([role_of(site) for site in depth.site.tolist()])
+    kinds = {len(depth.kind): depth.kind, len(roles): roles}.get(n_places)
     if kinds is None or not n_places:
         return [np.arange(n_places)]
     return [np.flatnonzero(kinds == name) for name in dict.fromkeys(kinds.tolist())]

@@ -12,7 +12,7 @@ from residyn.claims.depth_nulls import flips
 from residyn.numerics.groups import groups_of, replicate_weights, weighted_mean
 from residyn.quantities.replicates import Plan
 from residyn.quantities.sums import Depth
-from residyn.schema import SiteMap
+from residyn.sitemap import SiteMap
 from residyn.teleports.labels import GROUP, HOST, INJECTED, KIND
 
 MODEL, UNTRAINED = "model", "untrained"

@@ -23,7 +23,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminated)
     _stand_in_for_closed_streams()
     try:
-        from residyn.cli.main import run_command, show_warnings
+        from residyn.cli.running import run_command, show_warnings
 
         show_warnings()
         code = run_command(sys.argv[1:])

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from typer.models import ArgumentInfo, OptionInfo
 
-from residyn.cli.main import app
+from residyn.cli.running import app
 
 HEADER = """# The command line
 

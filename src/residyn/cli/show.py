@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from residyn.pipeline.presets import Preset, PresetName
     from residyn.pipeline.run import Run
     from residyn.pipeline.verification import Verification
-    from residyn.schema import Site
+    from residyn.sitemap import Site
 
 
 def show_results(directory: Path, results: xr.Dataset, display: Display) -> None:
@@ -254,7 +254,7 @@ def show_check(found: Check, display: Display) -> None:
     sites = _like_layers(found.sites.sites)
     how = {"table": "from the table of families", "structure": "found by structure", "user": "as you gave them"}
     title = f"{found.model}: {found.sites.family}, {found.sites.arrangement} blocks; sites {how[found.how]}"
-    display.table(title, ["layer", "site", "state read at", "then added"], sites)
+    display.table(title, ["layer", "site", "state read at", "what becomes of it"], sites)
     probes = [(p.name, p.statement, f"{p.error:.1e}", f"{p.limit:.0e}", p.status) for p in found.probes]
     display.table("Probes, on these weights", ["probe", "what must hold", "error", "limit", ""], probes)
     display.result(verdict)
@@ -264,10 +264,9 @@ def _like_layers(sites: Sequence[Site]) -> list[tuple[str, str, str, str]]:
     """A row for each kind of site: the layers that have it, and its modules with the layers' numbers in one."""
     layers: dict[tuple[str, str, str], list[int]] = {}
     for site in sites:
-        modules = [re.sub(rf"\b{site.layer}\b", "{}", path, count=1) for path in (site.module, *site.writes)]
-        layers.setdefault((site.site, f"{site.where} of {modules[0]}", " + ".join(modules[1:])), []).append(
-            site.layer
-        )
+        number = rf"(?<=\.){site.layer}(?=\.|,| |$)"
+        told = [re.sub(number, "{}", text) for text in (f"{site.where} of {site.module}", site.describe())]
+        layers.setdefault((site.site, told[0], told[1]), []).append(site.layer)
     rows = []
     for (name, read, written), own in layers.items():
         whole = own == list(range(own[0], own[-1] + 1))

@@ -17,7 +17,7 @@ from residyn.figures.layout import Place, alone, arrange
 from residyn.figures.panel import Inputs, Panel, Shape, Teleports
 from residyn.figures.registry import further, lettered, required
 from residyn.figures.saving import FORMATS, save
-from residyn.schema import SiteMap
+from residyn.sitemap import SiteMap
 
 _TITLE_MM = 6.0
 

@@ -11,7 +11,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from residyn.figures.reference import paper_reference
-from residyn.schema import SiteMap
+from residyn.sitemap import SiteMap
 
 Shape = Literal["schematic", "map", "curve", "scaled", "space", "row"]
 """What room a panel takes: "scaled" is a curve with a second scale on its right, "row" fills a page's width."""

@@ -19,6 +19,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
+from residyn.schema import MIXERS, SITES
+
 Kind = TypeVar("Kind", bound=Axes)
 
 MM = 1 / 25.4
@@ -42,16 +44,21 @@ KIND_MARKERS = {"within": "o", "cross": "s", "block": "D"}
 
 KIND_NAMES = {"within": "within layer", "cross": "cross layer", "block": "whole block"}
 
+_OTHER_MIXER = "#955072"
 SITE_COLOURS = {
     "attn": KIND_COLOURS["within"],
+    **{site: _OTHER_MIXER for site in MIXERS if site != "attn"},
     "mlp": KIND_COLOURS["cross"],
     "block": KIND_COLOURS["block"],
     "out": INK,
 }
-"""Colour of a state: that of the part of the network that reads it, as its arrow in panel A."""
+"""Colour of a state: that of the part of the network that reads it, as its arrow in panel A. Mixers of tokens that
+are not attention share one, and markers tell them apart."""
 
-SITE_MARKERS = {"attn": "o", "mlp": "s", "block": "D", "out": "^"}
-SITE_NAMES = {"attn": "attn state", "mlp": "mlp state", "block": "block state", "out": "output"}
+SITE_MARKERS = {
+    "attn": "o", "mamba": "v", "conv": "P", "linear_attn": "p", "mixer": "h", "mlp": "s", "block": "D", "out": "^",
+}  # fmt: skip
+SITE_NAMES = {site: f"{site} state" for site in SITES} | {"linear_attn": "linear attn state", "out": "output"}
 
 TARGET_COLOURS = {
     "grid": INK,

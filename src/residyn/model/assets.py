@@ -184,6 +184,12 @@ def _folder(asset: Asset) -> Path:
 
 
 def _sha256(path: Path) -> str | None:
+    # Whoever opened a named pipe would wait for ever.
+    if path.exists() and not path.is_file():
+        raise ResourceError(
+            f"{path} is no file, and one of residyn's own is wanted there. Remove it, or set RESIDYN_CACHE to "
+            "another folder."
+        )
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -13,12 +13,13 @@ from residyn import store
 from residyn.errors import DataError, UsageError
 from residyn.model.batches import BatchPlan, plan_batches
 from residyn.model.check import find_sites, taps_of
+from residyn.model.layout import Layout
 from residyn.model.loading import LoadedModel
 from residyn.model.recheck import check_stored
-from residyn.model.sites import Layout
 from residyn.model.texts import Sample, Samples, Texts, read_texts, tokenize_texts
 from residyn.model.texts.ids import are_ids
-from residyn.schema import DOCUMENT, NO_DOCUMENT, SiteMap
+from residyn.schema import DOCUMENT, NO_DOCUMENT
+from residyn.sitemap import SiteMap
 
 BATCH_TOKENS = {"cpu": 2048}
 BATCH_TOKENS_ELSEWHERE = 16384

@@ -20,8 +20,8 @@ from residyn.errors import UsageError
 from residyn.model.batches import plan_batches
 from residyn.model.capture_plan import CapturePlan
 from residyn.model.check import find_sites
+from residyn.model.layout import Layout
 from residyn.model.loading import LoadedModel, permuted, untrained
-from residyn.model.sites import Layout
 from residyn.model.texts.samples import Sample, draw_of, drawn_length, hash_of
 
 LEAST_SAMPLES = 50

@@ -2,76 +2,36 @@
 
 One short pass records what enters and leaves every module. The state before the MLP is then the tensor that
 equals the block's input plus one module's output, and to which a second module's output is added to give the
-block's own output. Names play no part, so a new family needs no entry as long as it adds to a stream.
+block's own output. Names play no part in where states lie, so a new family needs no entry as long as it adds to a
+stream; what a mixer of tokens is called, attention or another, is told from the names of its modules.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+import itertools
+from typing import Any
 
 import torch
 from torch import nn
 
 from residyn.errors import ModelError
-from residyn.model.hooks import End, Tap, read, run
-from residyn.schema import Site, SiteMap
-
-_CLOSE = 1e-4
-
-
-class _Seen(NamedTuple):
-    name: str
-    entered: torch.Tensor | None
-    left: torch.Tensor | None
-
-
-@dataclass(frozen=True)
-class _Block:
-    """What one block does: its two writes, and where the state between them lies."""
-
-    writes: tuple[str, str]
-    mid: Tap | None
-    norms: tuple[str, str] | None = None
-    scale: float = 1.0
+from residyn.model.hooks import Tap, read, run
+from residyn.model.layout import Sum, mixer_of, only_site
+from residyn.model.sites import BLOCK, Step, sites_of_steps
+from residyn.model.sums import Passed, Seen
+from residyn.sitemap import SiteMap
 
 
 def discover_sites(root: nn.Module, config: Any, input_ids: torch.Tensor) -> SiteMap:
     """The sites of a base model of an unknown family, found by one pass over `input_ids` (batch, token).
 
-    Raises ModelError, saying what was tried, where no list of layers is found or a block does not add two
-    writes to a stream (state-space blocks with a single mixer, blocks that concatenate, gated skips).
+    Raises ModelError, saying what was tried and what stands in the way, where no list of layers is found, or where
+    what leaves a block is no sum of what enters it and its modules' outputs (several streams beside each other,
+    factors for single units, skips over blocks).
     """
     path, blocks = _list_of_blocks(root, config)
-    found = [_understand(root, f"{path}.{layer}", block, input_ids) for layer, block in enumerate(blocks)]
-    shapes = {(block.mid is None, block.norms is None, round(block.scale, 6)) for block in found}
-    if len(shapes) > 1:
-        raise ModelError(
-            f"{type(root).__name__} mixes blocks that add to the stream in different ways, so its layers have "
-            "no common sublayers: no map of sites can say that, and this model cannot be read yet."
-        )
-    sites: list[Site] = []
-    for layer, block in enumerate(found):
-        own = f"{path}.{layer}"
-        first, second = (f"{own}.{name}" for name in block.writes)
-        norms = tuple(f"{own}.{name}" for name in block.norms) if block.norms else (None, None)
-        if block.mid is None:
-            sites.append(Site(layer, "block", own, "input", (first, second)))
-        else:
-            sites.append(Site(layer, "attn", own, "input", (first,), norm=norms[0]))
-            mid = f"{own}.{block.mid.module}"
-            sites.append(Site(layer, "mlp", mid, block.mid.where, (second,), norm=norms[1]))
-    first_block = found[0]
-    arrangement = "parallel" if first_block.mid is None else "post-norm" if first_block.norms else "sequential"
-    return SiteMap(
-        family=config.model_type,
-        arrangement=arrangement,
-        blocks=path,
-        sites=tuple(sites),
-        attn_write=first_block.writes[0],
-        mlp_write=first_block.writes[1],
-        scale=first_block.scale,
-    )
+    steps = [_understand(root, f"{path}.{layer}", block, input_ids) for layer, block in enumerate(blocks)]
+    return SiteMap(config.model_type, path, sites_of_steps(path, steps))
 
 
 def _list_of_blocks(root: nn.Module, config: Any) -> tuple[str, nn.ModuleList]:
@@ -84,33 +44,39 @@ def _list_of_blocks(root: nn.Module, config: Any) -> tuple[str, nn.ModuleList]:
         raise ModelError(
             f"No list of {depth} layers was found in {type(root).__name__} (model type "
             f"{config.model_type!r}, which the table of sites does not know). Lists of modules it has: {seen}. "
-            "Give a map of sites."
+            "If one of them holds its layers, each taking the stream and giving it back, name it in a map of "
+            "sites; if none does, no map can say where the stream is, and this model cannot be read yet."
         )
     return min(fitting, key=lambda item: item[0].count("."))
 
 
-def _understand(root: nn.Module, path: str, block: nn.Module, input_ids: torch.Tensor) -> _Block:
-    """How the block at `path` adds to the stream. Raises ModelError where that is not found."""
-    names = [name for name, _ in block.named_modules() if name]
-    before, after, seen = _record(root, path, names, input_ids)
-    found = _sequential(before, after, seen) or _post_norm(before, after, seen) or _parallel(before, after, seen)
+def _understand(root: nn.Module, path: str, block: nn.Module, input_ids: torch.Tensor) -> tuple[Step, ...]:
+    """The steps in which the block at `path` adds to the stream. Raises ModelError where they are not found."""
+    passed = _record(root, path, block, input_ids)
+    found = _plain(block, passed) or _with_factors(block, passed)
     if found is None:
         children = ", ".join(f"{name} ({type(child).__name__})" for name, child in block.named_children())
         raise ModelError(
-            f"The blocks of {type(root).__name__} ({type(block).__name__}) do not add two writes to a residual "
-            f"stream in a way that was recognised. Tried, over the inputs and outputs of {len(seen)} modules of "
-            f"{path}: input + first write = mid and mid + second write = output (before or after a norm), and "
-            f"input + both writes = output. Its modules: {children}. Such a block may add one write only, or "
-            "several modules may make one write (attention beside a state-space mixer, experts beside a shared "
-            "MLP) with factors of their own; no map of sites can say that, so this model cannot be read yet."
+            f"What leaves the blocks of {type(root).__name__} ({type(block).__name__}) is no sum of what enters "
+            "them and of their modules' outputs that was recognised. Tried, over the inputs and outputs of "
+            f"{len(passed.seen)} modules of {path}, each with factors of its own: input + first write = mid and "
+            "mid + second write = output (before or after a norm), input + both writes = output, input + one "
+            "write = output. "
+            f"{passed.why_none(_width(root))} Its modules: {children}. If you know a sum that a map of "
+            "sites can say, give it; otherwise this model cannot be read yet."
         )
     return found
 
 
-def _record(
-    root: nn.Module, path: str, names: list[str], input_ids: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor, list[_Seen]]:
+def _width(root: nn.Module) -> int | None:
+    """How many units one token's state has, as far as the embedding says."""
+    own: Any = getattr(root, "get_input_embeddings", None)
+    return getattr(own() if own else None, "embedding_dim", None)
+
+
+def _record(root: nn.Module, path: str, block: nn.Module, input_ids: torch.Tensor) -> Passed:
     """What entered and left the block and each module in it that handles vectors of the stream's width."""
+    names = [name for name, _ in block.named_modules() if name]
     taps = [Tap(path, "input"), Tap(path, "output")]
     for name in names:
         taps += [Tap(f"{path}.{name}", "input"), Tap(f"{path}.{name}", "output")]
@@ -122,14 +88,17 @@ def _record(
     with read(root, taps, keep, strict=False):
         run(root, input_ids)
     if 0 not in found or 1 not in found:
-        raise ModelError(f"The pass of {type(root).__name__} never went through {path}. Give a map of sites.")
-    before = found[0].reshape(*input_ids.shape, -1).float()
+        raise ModelError(
+            f"The pass of {type(root).__name__} never went through {path}, or no tensor: if its layers are "
+            "another list of modules, name that in a map of sites."
+        )
+    before = found[0].reshape(*input_ids.shape, -1).double()
 
     def state(index: int) -> torch.Tensor | None:
         tensor = found.get(index)
         if tensor is None or not tensor.is_floating_point() or tensor.numel() != before.numel():
             return None
-        return tensor.reshape(before.shape).float()
+        return tensor.reshape(before.shape).double()
 
     def plainness(index: int) -> tuple[bool, int]:
         # Where several modules return the same tensor, the one that reads best is the outermost that computes.
@@ -137,79 +106,99 @@ def _record(
         return isinstance(module, nn.Dropout | nn.Identity), names[index].count(".")
 
     order = sorted(range(len(names)), key=plainness)
-    seen = [_Seen(names[i], state(2 + 2 * i), state(3 + 2 * i)) for i in order]
-    return before, found[1].reshape(before.shape).float(), seen
+    return Passed(
+        before,
+        found[1].reshape(before.shape).double(),
+        tuple(Seen(names[i], state(2 + 2 * i), state(3 + 2 * i)) for i in order),
+        tuple(float(value) for value in vars(block).values() if isinstance(value, int | float)),
+        torch.finfo(found[1].dtype).eps,
+    )
 
 
-def _scale(total: torch.Tensor, part: torch.Tensor, write: torch.Tensor) -> float | None:
-    """The factor c for which total = part + c·write, or None if there is none."""
-    size = float((write * write).sum())
-    if size == 0.0:
-        return None
-    difference = total - part
-    factor = float((difference * write).sum()) / size
-    if abs(factor - 1.0) < _CLOSE:
-        factor = 1.0
-    left_over = float((difference - factor * write).norm())
-    fits = abs(factor) > _CLOSE and left_over <= _CLOSE * float((factor * write).norm())
-    return factor if fits else None
+Steps = tuple[Step, ...] | None
 
 
-def _additions(total: torch.Tensor, part: torch.Tensor, seen: list[_Seen]) -> list[tuple[str, float]]:
-    """Every module whose output, times a factor, makes `total` of `part`; those added as they are come first."""
-    found = []
-    for other in seen:
-        if other.left is not None and (factor := _scale(total, part, other.left)) is not None:
-            found.append((other.name, factor))
-    return sorted(found, key=lambda item: item[1] != 1.0)
+def _plain(block: nn.Module, passed: Passed) -> Steps:
+    """One module a write, and the stream as it is: the forms that nearly all families have."""
+    mixer = mixer_of(block) or "mixer"
+    return (
+        _sequential(mixer, passed, plain=True)
+        or _post_norm(mixer, passed, plain=True)
+        or _single(block, passed, plain=True)
+        or _parallel(passed)
+        or _pre_norm(mixer, passed, plain=True)
+    )
 
 
-def _pair(first: list[tuple[str, float]], second: list[tuple[str, float]]) -> tuple[tuple[str, str], float] | None:
-    """The first two writes, by different modules, that carry the same factor."""
-    for name, factor in first:
-        for other, same in second:
-            if name != other and abs(factor - same) < _CLOSE * abs(factor):
-                return (name, other), factor
-    return None
+def _with_factors(block: nn.Module, passed: Passed) -> Steps:
+    """Two modules to a write, or a factor of the stream's own."""
+    mixer = mixer_of(block) or "mixer"
+    return (
+        _sequential(mixer, passed, plain=False)
+        or _post_norm(mixer, passed, plain=False)
+        or _pre_norm(mixer, passed, plain=False)
+        or _single(block, passed, plain=False)
+    )
 
 
-def _sequential(before: torch.Tensor, after: torch.Tensor, seen: list[_Seen]) -> _Block | None:
-    for place in seen:
-        ends: tuple[tuple[End, torch.Tensor | None], ...] = (("input", place.entered), ("output", place.left))
-        for where, mid in ends:
-            if mid is None or torch.equal(mid, after):
+def _sequential(mixer: str, passed: Passed, *, plain: bool) -> Steps:
+    for place in passed.seen:
+        for tap, mid in ((Tap(place.name, "input"), place.entered), (Tap(place.name, "output"), place.left)):
+            if mid is None or torch.equal(mid, passed.after) or torch.equal(mid, passed.before):
                 continue
-            first = _additions(mid, before, seen)
-            pair = _pair(first, _additions(after, mid, seen)) if first else None
+            first = passed.sums(mid, passed.before, plain=plain)
+            pair = passed.pair(first, lambda mid=mid: passed.sums(passed.after, mid, plain=plain))
             if pair:
-                return _Block(pair[0], Tap(place.name, where), scale=pair[1])
+                return Step(mixer, BLOCK, pair[0]), Step("mlp", tap, pair[1])
     return None
 
 
-def _post_norm(before: torch.Tensor, after: torch.Tensor, seen: list[_Seen]) -> _Block | None:
-    lasts = [norm for norm in seen if norm.left is not None and torch.equal(norm.left, after)]
-    for norm in seen:
-        if norm.entered is None or norm.left is None:
+def _post_norm(mixer: str, passed: Passed, *, plain: bool) -> Steps:
+    lasts = [norm for norm in passed.seen if norm.left is not None and torch.equal(norm.left, passed.after)]
+    for norm, last in itertools.product(passed.seen, lasts):
+        if norm.entered is None or norm.left is None or last.entered is None:
             continue
-        first = _additions(norm.entered, before, seen)
-        for last in lasts if first else []:
-            if last.entered is None:
-                continue
-            pair = _pair(first, _additions(last.entered, norm.left, seen))
-            if pair:
-                return _Block(pair[0], Tap(norm.name, "output"), (norm.name, last.name), pair[1])
+        mid, total = norm.left, last.entered
+        first = passed.sums(norm.entered, passed.before, plain=plain)
+        pair = passed.pair(first, lambda mid=mid, total=total: passed.sums(total, mid, plain=plain))
+        if pair:
+            return (
+                Step(mixer, BLOCK, pair[0], norm=norm.name),
+                Step("mlp", Tap(norm.name, "output"), pair[1], norm=last.name),
+            )
     return None
 
 
-def _parallel(before: torch.Tensor, after: torch.Tensor, seen: list[_Seen]) -> _Block | None:
-    writes = [module for module in seen if module.left is not None]
-    for i, first in enumerate(writes):
-        for second in writes[i + 1 :]:
-            if first.left is None or second.left is None or torch.equal(first.left, second.left):
-                continue
-            factor = _scale(after, before, first.left + second.left)
-            if factor is not None:
-                attn_first = "att" not in second.name.lower()
-                names = (first.name, second.name) if attn_first else (second.name, first.name)
-                return _Block(names, None, scale=factor)
+def _pre_norm(mixer: str, passed: Passed, *, plain: bool) -> Steps:
+    """A block that begins with a norm on the stream itself, and has another one between its two sums."""
+    firsts = [
+        norm for norm in passed.seen if norm.entered is not None and torch.equal(norm.entered, passed.before)
+    ]
+    for norm, second in itertools.product(firsts, passed.seen):
+        if norm.left is None or second.entered is None or second.left is None:
+            continue
+        mid = second.left
+        pair = passed.pair(
+            passed.sums(second.entered, norm.left, plain=plain),
+            lambda mid=mid: passed.sums(passed.after, mid, plain=plain),
+        )
+        if pair:
+            return (
+                Step(mixer, Tap(norm.name, "output"), pair[0], norm=second.name),
+                Step("mlp", Tap(second.name, "output"), pair[1], norm_of_next=norm.name),
+            )
     return None
+
+
+def _parallel(passed: Passed) -> Steps:
+    for first, second in itertools.combinations(passed.seen, 2):
+        found = passed.both(first, second)
+        if found:
+            attn_first = "att" not in second.name.lower()
+            return (Step("block", BLOCK, found if attn_first else Sum(found.writes[::-1])),)
+    return None
+
+
+def _single(block: nn.Module, passed: Passed, *, plain: bool) -> Steps:
+    found = passed.sums(passed.after, passed.before, plain=plain)
+    return (Step(only_site(block), BLOCK, found[0]),) if found else None

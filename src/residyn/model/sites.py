@@ -1,46 +1,38 @@
 """Where the residual stream is read and written: one table by family, checked on the model's own weights.
 
 A layout says, in names relative to a block, which modules add to the stream and where the state before the
-MLP can be read. The state before attention is always the block's own input.
+MLP can be read. The state before attention is the block's own input, but where that is normalised first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import nn
 
 from residyn.errors import ModelError
-from residyn.model.hooks import find_module
-from residyn.schema import Site, SiteMap
+from residyn.model.hooks import Tap, find_module
+from residyn.model.layout import Layout, Sum, mixer_of, module_in, only_site, sum_in
+from residyn.sitemap import Site, SiteMap
+
+BLOCK = Tap("", "input")
+"""A block's own input, as what is inside it is named."""
 
 
 @dataclass(frozen=True)
-class Layout:
-    """How one block reads and writes the stream, in module names relative to the block.
+class Step:
+    """One addition that a block makes: the site of the state before it, where in the block that is, and the sum.
 
-    blocks     path of the list of blocks from the base model
-    attn, mlp  the modules whose outputs are added to the stream (where a norm follows a branch, that norm)
-    mid        the module whose input is the state before the MLP; None where attention and MLP run in parallel
-    post_norm  (after attention, after MLP): the norms on the stream itself, in models that have them;
-               the state before the MLP is then the first norm's output
-    scale      the block's attribute that both writes are multiplied by, if there is one
+    `norm` is the norm that the sum then passes through; `norm_of_next` is that norm where it is the next block's.
     """
 
-    blocks: str
-    attn: str
-    mlp: str
-    mid: str | None = None
-    post_norm: tuple[str, str] | None = None
-    scale: str | None = None
-
-    @property
-    def arrangement(self) -> Literal["sequential", "post-norm", "parallel"]:
-        if self.post_norm:
-            return "post-norm"
-        return "sequential" if self.mid else "parallel"
+    site: str
+    tap: Tap
+    sum: Sum
+    norm: str | None = None
+    norm_of_next: str | None = None
 
 
 _LLAMA = Layout("layers", attn="self_attn", mlp="mlp", mid="post_attention_layernorm")
@@ -64,6 +56,33 @@ _FALCON = Layout("h", attn="self_attention", mlp="mlp", mid="post_attention_laye
 _FALCON_PARALLEL = Layout("h", attn="self_attention", mlp="mlp")
 _NEOX = Layout("layers", attn="attention", mlp="mlp", mid="post_attention_layernorm")
 _NEOX_PARALLEL = Layout("layers", attn="attention", mlp="mlp")
+# Layers with attention, and layers with another mixer in its place.
+_JAMBA = Layout("layers", attn="self_attn | mamba", mlp="feed_forward", mid="pre_ff_layernorm")
+_LFM2 = Layout("layers", attn="self_attn | conv", mlp="feed_forward", mid="ffn_norm")
+_QWEN_NEXT = Layout("layers", attn="self_attn | linear_attn", mlp="mlp", mid="post_attention_layernorm")
+_RECURRENT_GEMMA = Layout("layers", attn="temporal_block", mlp="mlp_block", mid="channel_pre_norm")
+_MINIMAX = Layout(
+    "layers",
+    attn="stream * attn_alpha_factor + self_attn * attn_beta_factor",
+    mlp="stream * mlp_alpha_factor + mlp * mlp_beta_factor",
+    pre_norm=("input_layernorm", "post_attention_layernorm"),
+)
+# Several modules that make one write.
+_FALCON_H1 = Layout(
+    "layers",
+    attn="mamba * ssm_out_multiplier + self_attn * attn_out_multiplier",
+    mlp="feed_forward",
+    mid="pre_ff_layernorm",
+)
+_GRANITE_MOE = Layout(
+    "layers", "self_attn", "block_sparse_moe", "post_attention_layernorm", scale="residual_multiplier"
+)
+_GRANITE_SHARED = replace(_GRANITE_MOE, mlp="block_sparse_moe + shared_mlp")
+_GRANITE_HYBRID = replace(_GRANITE_SHARED, attn="self_attn | mamba")
+_GRANITE_HYBRID_DENSE = replace(_GRANITE_HYBRID, mlp="shared_mlp")
+# One write a block. Zamba's shared attention writes nothing itself: it is part of what its Mamba reads.
+_MAMBA = Layout("layers", attn="mixer")
+_ZAMBA = Layout("layers", attn="mamba | mamba_decoder.mamba")
 
 
 def _opt(config: Any) -> Layout:
@@ -80,6 +99,14 @@ def _falcon(config: Any) -> Layout:
 
 def _neox(config: Any) -> Layout:
     return _NEOX_PARALLEL if config.use_parallel_residual else _NEOX
+
+
+def _granite_shared(config: Any) -> Layout:
+    return _GRANITE_SHARED if config.shared_intermediate_size else _GRANITE_MOE
+
+
+def _granite_hybrid(config: Any) -> Layout:
+    return _GRANITE_HYBRID if config.num_local_experts else _GRANITE_HYBRID_DENSE
 
 
 FAMILIES: dict[str, Layout | Callable[[Any], Layout]] = {
@@ -110,6 +137,26 @@ FAMILIES: dict[str, Layout | Callable[[Any], Layout]] = {
     "mixtral": _LLAMA,
     "qwen3_moe": _LLAMA,
     "gpt_oss": _LLAMA,
+    "jamba": _JAMBA,
+    "bamba": _JAMBA,
+    "lfm2": _LFM2,
+    "lfm2_moe": _LFM2,
+    "qwen3_next": _QWEN_NEXT,
+    "qwen3_5_text": _QWEN_NEXT,
+    "qwen3_5_moe_text": _QWEN_NEXT,
+    "kimi_linear": _LLAMA,
+    "recurrent_gemma": _RECURRENT_GEMMA,
+    "minimax": _MINIMAX,
+    "falcon_h1": _FALCON_H1,
+    "granitemoe": _GRANITE_MOE,
+    "granitemoeshared": _granite_shared,
+    "granitemoehybrid": _granite_hybrid,
+    "mamba": _MAMBA,
+    "mamba2": _MAMBA,
+    "falcon_mamba": _MAMBA,
+    "nemotron_h": _MAMBA,
+    "zamba": _ZAMBA,
+    "zamba2": _ZAMBA,
 }
 """Model type → layout, or a function of the config where a flag decides it."""
 
@@ -123,9 +170,9 @@ def layout_of(config: Any) -> Layout | None:
 def map_sites(root: nn.Module, layout: Layout, family: str) -> SiteMap:
     """The sites of every layer of a base model that is laid out as `layout` says.
 
-    Two states a layer, "attn" and "mlp", or one, "block", where the arrangement is parallel. Nothing is run:
-    names that the model lacks raise ModelError, and whether the states are what they are said to be is the
-    check's business.
+    Two states a layer, one before what mixes tokens (see `residyn.schema.MIXERS`) and "mlp"; or one, "block" where
+    the two add at once, and the name of what writes where a block makes one write. Nothing is run: names that the
+    model lacks raise ModelError, and whether the states are what they are said to be is the check's business.
     """
     blocks = find_module(root, layout.blocks)
     if not isinstance(blocks, nn.ModuleList) or not len(blocks):
@@ -133,29 +180,49 @@ def map_sites(root: nn.Module, layout: Layout, family: str) -> SiteMap:
             f"{layout.blocks!r} of {type(root).__name__} was expected to be its list of layers, "
             f"and is a {type(blocks).__name__}. Name the list of layers in the map."
         )
-    for name in (layout.attn, layout.mlp, layout.mid, *(layout.post_norm or ())):
-        if name is not None:
-            find_module(root, f"{layout.blocks}.0.{name}")
-    scale = float(getattr(blocks[0], layout.scale)) if layout.scale else 1.0
+    steps = [_steps(block, layout) for block in blocks]
+    return SiteMap(family, layout.blocks, sites_of_steps(layout.blocks, steps))
+
+
+def sites_of_steps(blocks: str, steps: Sequence[Sequence[Step]]) -> tuple[Site, ...]:
+    """The sites of blocks, each of which adds to the stream in the steps that are given for it."""
     sites: list[Site] = []
-    for layer in range(len(blocks)):
-        block = f"{layout.blocks}.{layer}"
-        attn, mlp = f"{block}.{layout.attn}", f"{block}.{layout.mlp}"
-        if layout.post_norm:
-            after_attn, after_mlp = (f"{block}.{norm}" for norm in layout.post_norm)
-            sites.append(Site(layer, "attn", block, "input", (attn,), norm=after_attn))
-            sites.append(Site(layer, "mlp", after_attn, "output", (mlp,), norm=after_mlp))
-        elif layout.mid:
-            sites.append(Site(layer, "attn", block, "input", (attn,)))
-            sites.append(Site(layer, "mlp", f"{block}.{layout.mid}", "input", (mlp,)))
-        else:
-            sites.append(Site(layer, "block", block, "input", (attn, mlp)))
-    return SiteMap(
-        family=family,
-        arrangement=layout.arrangement,
-        blocks=layout.blocks,
-        sites=tuple(sites),
-        attn_write=layout.attn,
-        mlp_write=layout.mlp,
-        scale=scale,
-    )
+    for layer, own in enumerate(steps):
+        block = f"{blocks}.{layer}"
+        for step in own:
+            module = f"{block}.{step.tap.module}" if step.tap.module else block
+            paths = tuple(f"{block}.{name}" for name, _ in step.sum.writes)
+            factors = tuple(factor for _, factor in step.sum.writes)
+            plain = all(factor == 1.0 for factor in factors)
+            norm = f"{block}.{step.norm}" if step.norm else None
+            if step.norm_of_next:
+                norm = f"{blocks}.{layer + 1}.{step.norm_of_next}" if layer + 1 < len(steps) else None
+            sites.append(
+                Site(
+                    layer, step.site, module, step.tap.where, paths, norm, () if plain else factors, step.sum.kept
+                )
+            )
+    return tuple(sites)
+
+
+def _steps(block: nn.Module, layout: Layout) -> tuple[Step, ...]:
+    first = sum_in(block, layout.attn, layout.scale)
+    if layout.mlp is None:
+        return (Step(only_site(block), BLOCK, first),)
+    second = sum_in(block, layout.mlp, layout.scale)
+    mixer = mixer_of(block) or "mixer"
+    if layout.pre_norm:
+        before_mixer, before_mlp = (module_in(block, norm) for norm in layout.pre_norm)
+        return (
+            Step(mixer, Tap(before_mixer, "output"), first, norm=before_mlp),
+            Step("mlp", Tap(before_mlp, "output"), second, norm_of_next=before_mixer),
+        )
+    if layout.post_norm:
+        after_mixer, after_mlp = (module_in(block, norm) for norm in layout.post_norm)
+        return (
+            Step(mixer, BLOCK, first, norm=after_mixer),
+            Step("mlp", Tap(after_mixer, "output"), second, norm=after_mlp),
+        )
+    if layout.mid:
+        return Step(mixer, BLOCK, first), Step("mlp", Tap(module_in(block, layout.mid), "input"), second)
+    return (Step("block", BLOCK, Sum(first.writes + second.writes, first.kept)),)

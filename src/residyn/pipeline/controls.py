@@ -22,8 +22,8 @@ from residyn.store.layout import COMMITS, CREATION, MANIFEST
 if TYPE_CHECKING:
     from residyn.model.capture_plan import CapturePlan
     from residyn.model.controls import Reading
+    from residyn.model.layout import Layout
     from residyn.model.loading import LoadedModel
-    from residyn.model.sites import Layout
 
 NAME = CONTROLS
 

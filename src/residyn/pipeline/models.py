@@ -25,8 +25,8 @@ from residyn.settings import (
 from residyn.store.layout import RUN
 
 if TYPE_CHECKING:
+    from residyn.model.layout import Layout
     from residyn.model.loading import LoadedModel
-    from residyn.model.sites import Layout
 
 S = TypeVar("S", bound=Settings)
 
@@ -174,10 +174,10 @@ def load(model: str, settings: ModelSettings, reporter: Reporter = SILENT) -> Lo
 
 
 def read_layout(path: str | None) -> Layout | None:
-    """A user's map of sites, a JSON object with the fields of `residyn.model.sites.Layout`. Raises UsageError."""
+    """A user's map of sites, a JSON object with the fields of `residyn.model.layout.Layout`. Raises UsageError."""
     if path is None:
         return None
-    from residyn.model.sites import Layout
+    from residyn.model.layout import Layout
 
     names = [field.name for field in fields(Layout)]
     wanted = f"a JSON object with the keys {', '.join(names)}"
@@ -185,11 +185,12 @@ def read_layout(path: str | None) -> Layout | None:
         record = json.loads(Path(path).expanduser().read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"--sites names {wanted}; {path} cannot be read as one: {error}.") from error
-    if not isinstance(record, dict) or not {"blocks", "attn", "mlp"} <= record.keys() <= set(names):
+    if not isinstance(record, dict) or not {"blocks", "attn"} <= record.keys() <= set(names):
         raise UsageError(
-            f"--sites names {wanted}, of which blocks, attn and mlp are needed; {path} holds "
+            f"--sites names {wanted}, of which blocks and attn are needed; {path} holds "
             f"{', '.join(map(str, record)) if isinstance(record, dict) else type(record).__name__}."
         )
-    if record.get("post_norm") is not None:
-        record["post_norm"] = tuple(record["post_norm"])
+    for norms in ("post_norm", "pre_norm"):
+        if record.get(norms) is not None:
+            record[norms] = tuple(record[norms])
     return Layout(**record)

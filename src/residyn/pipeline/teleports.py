@@ -24,8 +24,8 @@ from residyn.runs.stages import TELEPORTS, Stage, read_stage, stage_differences
 from residyn.settings import CaptureSettings, ReloadSettings, TeleportSettings
 
 if TYPE_CHECKING:
+    from residyn.model.layout import Layout
     from residyn.model.loading import LoadedModel
-    from residyn.model.sites import Layout
     from residyn.model.texts import Samples
     from residyn.spaces import Space
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -153,3 +154,56 @@ def test_code_of_another_repository_is_never_loaded(folder):
 def test_code_of_the_hub_needs_a_pinned_commit(revision):
     with pytest.raises(UsageError, match="40 hexadecimal"):
         load_model("org/model", revision=revision, trust_remote_code=True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "generation_config.json",
+        "chat_template.jinja",
+        "additional_chat_templates/rag.jinja",
+        "named as nothing is",
+    ],
+)
+def test_a_named_pipe_in_a_model_s_folder_is_refused_and_never_waited_for(folder, name):
+    place = folder / name
+    place.parent.mkdir(exist_ok=True)
+    place.unlink(missing_ok=True)
+    os.mkfifo(place)
+    with pytest.raises(ModelError, match=r"is no file of a model: a named pipe stands there.*Take it out"):
+        load_model(folder)
+
+
+def test_a_device_and_a_socket_are_refused_too(folder):
+    (folder / "generation_config.json").unlink()
+    (folder / "generation_config.json").symlink_to("/dev/zero")
+    with pytest.raises(ModelError, match="a device stands there"):
+        load_model(folder)
+    (folder / "generation_config.json").unlink()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(os.path.relpath(folder / "s"))
+        with pytest.raises(ModelError, match="a socket stands there"):
+            load_model(folder)
+
+
+def test_a_named_pipe_in_the_place_of_a_gguf_file_or_beside_it_is_refused(gguf_file, tmp_path, monkeypatch):
+    monkeypatch.setenv("RESIDYN_CACHE", str(tmp_path / "cache"))
+    os.mkfifo(gguf_file.parent / "unrelated")
+    os.mkfifo(gguf_file.parent / "tokenizer_config.json")
+    with pytest.raises(ModelError, match=r"tokenizer_config\.json is no file of a model: a named pipe"):
+        load_model(gguf_file)
+    (gguf_file.parent / "tokenizer_config.json").unlink()
+    load_model(gguf_file)
+    (ledger,) = (tmp_path / "cache" / "converted").glob("*/residyn.json")
+    ledger.unlink()
+    os.mkfifo(ledger)
+    load_model(gguf_file)
+    assert ledger.is_file()
+    gguf_file.unlink()
+    os.mkfifo(gguf_file)
+    with pytest.raises(ModelError, match="cannot be read: a named pipe stands there"):
+        load_model(gguf_file)

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from residyn.errors import DataError
 from residyn.figures import style
 from residyn.figures.plot import parts
+from residyn.schema import MIXERS
 
 
 def colours_of(layers: Sequence[int] | np.ndarray) -> ScalarMappable:
@@ -59,7 +60,7 @@ def present(sites: Sequence[str]) -> list[str]:
 def site_entry(site: str, *, colour: str | None = None) -> tuple[Line2D, str]:
     """A legend's entry of a site: its marker in `colour`, or in its own, and its name."""
     colour = colour or style.SITE_COLOURS[site]
-    hollow = colour == style.MUTED and site != "attn"
+    hollow = colour == style.MUTED and site not in MIXERS
     return (
         Line2D(
             [], [], linestyle="none", marker=style.SITE_MARKERS[site], markersize=3.2,

@@ -11,7 +11,8 @@ from residyn.figures import style
 from residyn.figures.panel import Inputs, Panel
 from residyn.figures.plot import strokes
 from residyn.figures.plot.strokes import CEILING, FLOOR, SIZE_MM, STREAM, Box
-from residyn.schema import UNIT, Site, SiteMap
+from residyn.schema import SITES, UNIT
+from residyn.sitemap import Site, SiteMap
 
 _SIDE = 16.4
 """Distance of a branch's middle from the stream."""
@@ -21,14 +22,14 @@ _BETWEEN = 5.5
 
 
 def schematic(sites: SiteMap, *, n_units: int | None = None, ax: Axes | None = None) -> Axes:
-    """Panel A: a drawing of one block of the model that `sites` maps.
+    """Panel A: a drawing of one block of the model that `sites` maps, the middle one.
 
-    The residual stream flows upward; attention and MLP read it and add to it; arrows to the left show where
-    the states are read, with the module's path and whether it is its input or its output. The stretch of
-    stream up to the next state has the colour of the transition: within layer, cross layer or whole block.
-    Module names are the model's own; a norm whose name the map does not hold is called "norm". Below stands
-    how many states of how many units a sample gives. Made for 58 × 70 mm. Raises DataError for anything but
-    a map with sites.
+    The residual stream flows upward; attention, or another mixer, and MLP read it and add to it; arrows to the
+    left show where the states are read, with the module's path and whether it is its input or its output. The
+    stretch of stream up to the next state has the colour of the transition: within layer, cross layer or whole
+    block. Module names are the model's own; a norm whose name the map does not hold is called "norm". Below
+    stands how many states of how many units a sample gives. Made for 58 × 70 mm. Raises DataError for anything
+    but a map with sites.
     """
     if not isinstance(sites, SiteMap) or not sites.sites:
         came = "a map without sites" if isinstance(sites, SiteMap) else type(sites).__name__
@@ -43,10 +44,12 @@ def schematic(sites: SiteMap, *, n_units: int | None = None, ax: Axes | None = N
         ax.set_axis_off()
         strokes.background(ax, f"{sites.blocks}.ℓ")
         read = _states_of_one_layer(sites)
-        if sites.arrangement == "parallel":
-            _parallel(ax, sites, read)
-        else:
+        if len(read) > 1:
             _sequential(ax, sites, read)
+        elif (only := read[0]).site == "block":
+            _parallel(ax, sites, only)
+        else:
+            _single(ax, sites, only)
         strokes.words(
             ax,
             SIZE_MM[0] / 2,
@@ -60,23 +63,24 @@ def schematic(sites: SiteMap, *, n_units: int | None = None, ax: Axes | None = N
     return ax
 
 
-def _states_of_one_layer(sites: SiteMap) -> dict[str, Site]:
-    """The sites of the middle layer among those that are read, by name."""
+def _states_of_one_layer(sites: SiteMap) -> list[Site]:
+    """The sites of the middle layer among those that are read."""
     layers = sorted({site.layer for site in sites.sites if site.site != "out"}) or [sites.sites[0].layer]
-    return {site.site: site for site in sites.sites if site.layer == layers[len(layers) // 2]}
+    own = [site for site in sites.sites if site.layer == layers[len(layers) // 2]]
+    return [site for site in own if site.site != "out"] or own
 
 
-def _sequential(ax: Axes, sites: SiteMap, read: dict[str, Site]) -> None:
-    """Attention, then MLP; with norms on the stream itself where the arrangement is "post-norm"."""
-    attn, mlp = _branch_boxes(sites, read.get("mlp"))
-    norm_room = 5.5 if sites.arrangement == "post-norm" else 0.0
-    needs = [sum(box.height + strokes.BRANCH_GAP for box in boxes) for boxes in (attn, mlp)]
+def _sequential(ax: Axes, sites: SiteMap, read: list[Site]) -> None:
+    """A mixer, then the MLP; with norms on the stream itself where the map has them."""
+    branches = _branch_boxes(sites, read)
+    norm_room = 5.5 if any(site.norm for site in read) else 0.0
+    needs = [sum(box.height + strokes.BRANCH_GAP for box in boxes) for boxes in branches]
     spare = (_BRANCH_TOP - _BRANCH_BOTTOM - 2 * norm_room - _BETWEEN - sum(needs)) / 2
     bottom, before = _BRANCH_BOTTOM, "cross"
-    for site, kind, boxes, need in (("attn", "within", attn, needs[0]), ("mlp", "cross", mlp, needs[1])):
+    for site, kind, boxes, need in zip(read, ("within", "cross"), branches, needs, strict=True):
         colour = style.KIND_COLOURS[kind]
         seen, join = bottom - 3.0, bottom + need + spare
-        strokes.stream(ax, FLOOR - 1.5 if site == "attn" else seen - 2.5, seen, before)
+        strokes.stream(ax, FLOOR - 1.5 if kind == "within" else seen - 2.5, seen, before)
         strokes.stream(ax, seen, min(join + norm_room + 3.0, CEILING), kind)
         strokes.words(
             ax,
@@ -88,53 +92,71 @@ def _sequential(ax: Axes, sites: SiteMap, read: dict[str, Site]) -> None:
             color=colour,
         )
         strokes.branch(ax, boxes, x=STREAM + _SIDE, bottom=bottom, join=join, colour=colour)
-        strokes.add(ax, join, sites.scale, colour)
+        strokes.add(ax, join, site.factors, site.kept, colour)
         if norm_room:
-            norm = read[site].norm if site in read else None
-            strokes.stream_norm(ax, join + 4.6, _inside_block(norm or "", sites, read.get(site)) or "")
-        if site in read:
-            strokes.read_out(ax, seen, f"{site} state", _where(read[site], sites), colour)
+            strokes.stream_norm(ax, join + 4.6, _inside_block(site.norm or "", sites, site) or "")
+        strokes.read_out(ax, seen, style.SITE_NAMES[site.site], _where(site, sites), colour)
         bottom, before = join + norm_room + _BETWEEN, kind
     strokes.ends(ax, before)
 
 
-def _parallel(ax: Axes, sites: SiteMap, read: dict[str, Site]) -> None:
+def _parallel(ax: Axes, sites: SiteMap, site: Site) -> None:
     """Attention and MLP read the same state and are added at once: one state a layer."""
+    boxes = [[Box("", "norm"), *_module_boxes(title, [name])] for title, name in zip(
+        ("attention", "MLP"), _names(sites, site), strict=False
+    )]  # fmt: skip
+    _one_sum(ax, sites, site, boxes)
+
+
+def _single(ax: Axes, sites: SiteMap, site: Site) -> None:
+    """A block that makes one write: of a mixer, or of an MLP."""
+    _one_sum(ax, sites, site, [[Box("", "norm"), *_module_boxes(_title(site), _names(sites, site))]])
+
+
+def _one_sum(ax: Axes, sites: SiteMap, site: Site, branches: list[list[Box]]) -> None:
     bottom, join = _BRANCH_BOTTOM + 4.0, _BRANCH_TOP - 6.0
-    seen = bottom - 4.5
     colour = style.KIND_COLOURS["block"]
     strokes.stream(ax, FLOOR - 1.5, CEILING, "block")
-    for name, title, side in ((sites.attn_write, "attention", 14.9), (sites.mlp_write, "MLP", -14.9)):
-        boxes = [Box("", "norm"), *_module_boxes(title, name)]
+    for boxes, side in zip(branches, (14.9, -14.9), strict=False):
         strokes.branch(ax, boxes, x=STREAM + side, bottom=bottom, join=join, colour=colour)
-    strokes.add(ax, join, sites.scale, colour)
+    strokes.add(ax, join, site.factors, site.kept, colour)
     strokes.words(ax, STREAM + 2.2, join + 5.5, style.KIND_NAMES["block"], color=style.INK)
-    for site in read.values():
-        strokes.read_out(ax, seen, f"{site.site} state", _where(site, sites), colour)
+    strokes.read_out(ax, bottom - 4.5, style.SITE_NAMES[site.site], _where(site, sites), colour)
     strokes.ends(ax, "block")
 
 
-def _branch_boxes(sites: SiteMap, mlp_site: Site | None) -> tuple[list[Box], list[Box]]:
-    """The boxes on the attention and the MLP branch, in the order in which the signal passes them.
+def _branch_boxes(sites: SiteMap, read: list[Site]) -> list[list[Box]]:
+    """The boxes on the mixer's and the MLP's branch, in the order in which the signal passes them.
 
     The state before the MLP is read at the module that reads it. Where that is a norm, both branches begin
-    with one (attention's is not in the map); where it is the MLP itself or a norm's output, neither does.
+    with one (the mixer's is not in the map); where it is the MLP itself or a norm's output, neither does.
     """
-    before_attn: list[Box] = []
-    before_mlp: list[Box] = []
-    if mlp_site is not None and mlp_site.where == "input":
+    first: list[list[Box]] = [[], []]
+    mlp_site = read[1]
+    if mlp_site.where == "input":
         name = _inside_block(mlp_site.module, sites, mlp_site) or mlp_site.module
         if _is_norm(name):
-            before_attn, before_mlp = [Box("", "norm")], [Box("", name)]
-    return (
-        before_attn + _module_boxes("attention", sites.attn_write),
-        before_mlp + _module_boxes("MLP", sites.mlp_write),
-    )
+            first = [[Box("", "norm")], [Box("", name)]]
+    return [
+        begin + _module_boxes(_title(site), _names(sites, site)) for begin, site in zip(first, read, strict=True)
+    ]
 
 
-def _module_boxes(title: str, write: str) -> list[Box]:
-    """A branch's module; where what is added comes out of a norm behind it, that norm as a second box."""
-    return [Box(title), Box("", write)] if _is_norm(write) else [Box(title, write)]
+def _title(site: Site) -> str:
+    """What reads a state, as its box is called."""
+    return SITES.get(site.site, site.site)
+
+
+def _names(sites: SiteMap, site: Site) -> list[str]:
+    """The modules that write at a site, as their block calls them."""
+    return [_inside_block(path, sites, site) or path for path in site.writes]
+
+
+def _module_boxes(title: str, writes: list[str]) -> list[Box]:
+    """A branch's modules; where what is added comes out of a norm behind them, that norm as a second box."""
+    if len(writes) == 1 and _is_norm(writes[0]):
+        return [Box(title), Box("", writes[0])]
+    return [Box(title, " + ".join(writes))]
 
 
 def _is_norm(name: str) -> bool:
@@ -142,9 +164,9 @@ def _is_norm(name: str) -> bool:
     return "norm" in last or re.match(r"ln(_|\d|$)", last) is not None
 
 
-def _inside_block(module: str, sites: SiteMap, site: Site | None) -> str | None:
+def _inside_block(module: str, sites: SiteMap, site: Site) -> str | None:
     """A module's path as its block calls it ("" for the block itself); None for a module outside it."""
-    block = f"{sites.blocks}.{site.layer if site else 0}"
+    block = f"{sites.blocks}.{site.layer}"
     if module == block:
         return ""
     return module.removeprefix(f"{block}.") if module.startswith(f"{block}.") else None

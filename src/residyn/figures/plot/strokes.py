@@ -160,13 +160,16 @@ def draw_box(ax: Axes, x: float, y: float, box: Box, *, colour: str, width: floa
         )
 
 
-def add(ax: Axes, y: float, scale: float, colour: str) -> None:
-    """The ⊕ on the stream, with the factor that the branch is multiplied by where it is not 1."""
+def add(ax: Axes, y: float, factors: Sequence[float], kept: float, colour: str) -> None:
+    """The ⊕ on the stream, with what the branch's modules and the stream are multiplied by where that is not 1."""
     ink = {"markeredgecolor": style.INK, "markeredgewidth": 0.8}
     ax.plot(STREAM, y, marker="o", markersize=9, markerfacecolor="white", zorder=5, **ink)
     ax.plot(STREAM, y, marker="+", markersize=6, zorder=6, **ink)
-    if scale != 1.0:
-        words(ax, STREAM + 3.0, y + 0.5, f"×{scale:.3g}", va="bottom", color=colour)
+    said = [] if kept == 1.0 else [f"stream ×{kept:.3g}"]
+    if any(factor != 1.0 for factor in factors):
+        said += [f"×{factor:.3g}" for factor in dict.fromkeys(factors)]
+    if said:
+        words(ax, STREAM + 3.0, y + 0.5, ", ".join(said), va="bottom", color=colour)
 
 
 def stream_norm(ax: Axes, y: float, name: str) -> None:

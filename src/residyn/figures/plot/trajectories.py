@@ -20,6 +20,7 @@ from residyn.figures import style
 from residyn.figures.panel import Panel
 from residyn.figures.plot import layers, parts
 from residyn.figures.plot.paths import Picture, picture_of
+from residyn.schema import MIXERS
 from residyn.words import percent
 
 SPACE_BOX = (0.1, 0.06, 0.8, 0.8)
@@ -34,11 +35,11 @@ def trajectories(
 
     `scores` is `pc_scores` (sample, sublayer, pc); `components` are two places along the last, from 0.
     Thin translucent lines are samples (at most `most`, evenly spaced among all), the thick line is the mean
-    over all samples, coloured by layer, with a filled marker at each attn state and a hollow one at each mlp
-    state. The view shows everything where that costs little room; otherwise it ends at the 0.5th and 99.5th
-    percentile of the points, or where the mean path does, and a line above says which share lies outside. A
-    path with an undefined state (NaN) is broken there. Raises DataError for another result, UsageError for
-    components that it lacks or a `most` below 1.
+    over all samples, coloured by layer, with a filled marker at each attn state, or that of another mixer, and
+    a hollow one at each mlp state. The view shows everything where that costs little room; otherwise it ends at
+    the 0.5th and 99.5th percentile of the points, or where the mean path does, and a line above says which share
+    lies outside. A path with an undefined state (NaN) is broken there. Raises DataError for another result,
+    UsageError for components that it lacks or a `most` below 1.
     """
     picture = picture_of(scores, components, 2, most)
     with style.context():
@@ -107,13 +108,13 @@ def _alpha(n_paths: int) -> float:
 
 
 def _markers(picture: Picture, colours: ScalarMappable) -> list[tuple[np.ndarray, dict[str, Any]]]:
-    """Of each site: which states are marked, and how: attn filled, others hollow, coloured by layer."""
+    """Of each site: which states are marked, and how: mixers' filled, others hollow, coloured by layer."""
     size = float(np.clip(300 / len(picture.mean), 4.0, 9.0))
     site, drawn = np.array(picture.site), []
     for name in layers.present(picture.site):
         where = (site == name) & np.isfinite(picture.mean).all(axis=1)
         rgba = colours.to_rgba(picture.layer[where])
-        faces = rgba if name == "attn" else ["white"]
+        faces = rgba if name in MIXERS else ["white"]
         look = {"marker": style.SITE_MARKERS[name], "s": size, "linewidths": 0.7, "label": name}
         drawn.append((where, {"facecolors": faces, "edgecolors": rgba, **look}))
     return drawn

@@ -16,9 +16,11 @@ from safetensors import SafetensorError, safe_open
 
 from residyn.errors import ModelError
 from residyn.model.loading.quiet import said
+from residyn.store.files import NotAFileError, check_file
 
 _SAFE, _SAFE_INDEX = "model.safetensors", "model.safetensors.index.json"
 _PICKLE, _PICKLE_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
+_TEMPLATES = "additional_chat_templates"
 _LARGEST_JSON = 64 * 1024 * 1024
 _STORED = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 
@@ -45,14 +47,38 @@ class Contents:
     stored: torch.dtype | None
 
 
-def list_folder(folder: Path) -> dict[str, int]:
-    """The folder's own files, name → bytes. Raises ModelError where it cannot be read."""
+def list_folder(folder: Path, suffixes: tuple[str, ...] = ("",)) -> dict[str, int]:
+    """The folder's own files of these suffixes, name → bytes.
+
+    Raises ModelError where it cannot be read, and where something else than files and folders has such a name in
+    it, or in its folder of chat templates: whoever opened a named pipe would wait for ever, and transformers opens
+    what it finds.
+    """
     try:
-        return {entry.name: entry.stat().st_size for entry in sorted(folder.iterdir()) if entry.is_file()}
+        listing = _files_in(folder, suffixes)
+        if (folder / _TEMPLATES).is_dir():
+            _files_in(folder / _TEMPLATES, suffixes)
     except OSError as error:
         raise ModelError(
             f"The folder {folder} cannot be read: {error.strerror or error}. Make it readable."
         ) from error
+    return listing
+
+
+def _files_in(folder: Path, suffixes: tuple[str, ...]) -> dict[str, int]:
+    found = {}
+    for entry in sorted(folder.iterdir()):
+        if (
+            not entry.name.endswith(suffixes) or entry.is_dir() or not entry.exists()
+        ):  # a link to nowhere is as good as no file
+            continue
+        try:
+            found[entry.name] = check_file(entry)
+        except NotAFileError as error:
+            raise ModelError(
+                f"{entry} is no file of a model: {error.strerror}. Take it out of the folder."
+            ) from error
+    return found
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -33,6 +33,8 @@ from residyn.store.scratch import scratch_in
 
 FORMAT = 2
 _LEDGER = "residyn.json"
+_READ_BESIDE = (".json", ".jinja", ".model", ".txt")
+"""What transformers looks for in the folder of a GGUF file, too."""
 _PLAIN_TYPES = frozenset({"F32", "F16", "BF16", "F64"})
 
 
@@ -52,6 +54,7 @@ def convert(path: Path, *, progress: Callable[[str], None] | None = None) -> Con
     ResourceError where memory or room in the cache is lacking.
     """
     header = check_header(path)
+    list_folder(path.parent, _READ_BESIDE)
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     folder = cache_dir() / "converted" / f"{digest}-{FORMAT}"
@@ -172,10 +175,16 @@ def _put_in_place(made: Path, folder: Path, aside: Path) -> None:
 
 def _is_whole(folder: Path) -> bool:
     try:
+        there = list_folder(folder)
         ledger = json.loads((folder / _LEDGER).read_text(encoding="utf-8"))
         files = ledger["files"]
-        return ledger["format"] == FORMAT and bool(files) and hash_files(folder, files) == files
-    except (OSError, ValueError, KeyError, TypeError):
+        return (
+            files.keys() <= there.keys()
+            and ledger["format"] == FORMAT
+            and bool(files)
+            and hash_files(folder, files) == files
+        )
+    except (ModelError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
 

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from residyn.errors import ModelError
 from residyn.model.assets import ASSETS
+from residyn.store.files import check_file
 
 
 class Place(NamedTuple):
@@ -33,6 +34,10 @@ def find_place(name: str | os.PathLike[str]) -> Place:
     if path.suffix.lower() == ".gguf":
         if not path.exists():
             raise ModelError(f"There is no file {path}. {advice}")
+        try:
+            check_file(path)
+        except OSError as error:
+            raise ModelError(f"{path} cannot be read: {error.strerror}. {advice}") from error
         return Place("gguf", path)
     if path.exists():
         raise ModelError(

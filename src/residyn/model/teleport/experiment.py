@@ -11,8 +11,8 @@ import xarray as xr
 
 from residyn.errors import Interrupted
 from residyn.model.interrupts import asked_to_stop
+from residyn.model.layout import Layout
 from residyn.model.loading import LoadedModel
-from residyn.model.sites import Layout
 from residyn.model.teleport import folder
 from residyn.model.teleport.labels import join, label
 from residyn.model.teleport.one_host import teleport_host

@@ -19,7 +19,7 @@ from residyn.model.check import taps_of
 from residyn.model.hooks import Tap
 from residyn.model.teleport.rows import Group
 from residyn.model.teleport.tolerance import LANDING, NO_OP, SUM, UPSTREAM, largest, merged
-from residyn.schema import Site, SiteMap
+from residyn.sitemap import Site, SiteMap
 
 RowsOf = Callable[[torch.Tensor], torch.Tensor]
 """A tensor of the model → its rows (row, unit), as a view that can be written through."""
@@ -120,30 +120,29 @@ class PassRecord:
                     "this model's number format. Take nearer targets, or load the model as float32."
                 )
             landed, after = self._landed[index], self._after[index]
-            written = self._written[index] * self.planned.sites.scale if self._scaled else self._written[index]
+            written, site = self._written[index], self.planned.sites.sites[group.site]
+            landed = landed if site.kept == 1.0 else landed * site.kept
             sizes = landed.double().norm(dim=-1) + written.double().norm(dim=-1)
             difference = (after - (landed + written)).double().norm(dim=-1) / sizes.clamp_min(1e-300)
             self._note(SUM, float(difference.max()))
-
-    @property
-    def _scaled(self) -> bool:
-        return self.planned.sites.scale != 1.0
 
     def _extra_taps(self) -> list[tuple[Tap, Callable[[torch.Tensor], None]]]:
         """What the sum next state = target + writes is checked with, for every group."""
         sites = self.planned.sites.sites
         found: list[tuple[Tap, Callable[[torch.Tensor], None]]] = []
 
-        def add(rows: torch.Tensor, index: int) -> None:
-            wrote = rows[self._rows[index]].clone()
+        def add(rows: torch.Tensor, index: int, factor: float) -> None:
+            own = rows[self._rows[index]]
+            wrote = own.clone() if factor == 1.0 else own * factor
             self._written[index] = self._written[index] + wrote if index in self._written else wrote
 
         def keep(rows: torch.Tensor, index: int) -> None:
             self._after[index] = rows[self._rows[index]].clone()
 
         for index, group in enumerate(self.planned.groups):
-            for path in sites[group.site].writes:
-                found.append((Tap(path, "output"), lambda rows, index=index: add(rows, index)))
+            for path, factor in sites[group.site].added:
+                tap = Tap(path, "output")
+                found.append((tap, lambda rows, index=index, factor=factor: add(rows, index, factor)))
             found.append((_after(self.planned.sites, group.site), lambda rows, index=index: keep(rows, index)))
         return found
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from residyn.errors import UsageError
-from residyn.schema import SiteMap
+from residyn.sitemap import SiteMap
 
 
 def find_places(sites: SiteMap, at: int | str | Iterable[int | str]) -> tuple[int, ...]:

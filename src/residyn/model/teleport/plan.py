@@ -11,14 +11,14 @@ from transformers import PreTrainedModel
 
 from residyn.errors import UsageError
 from residyn.model.check import find_sites
+from residyn.model.layout import Layout
 from residyn.model.loading import LoadedModel, language_model
-from residyn.model.sites import Layout
 from residyn.model.teleport.hosts import Hosts, read_hosts
 from residyn.model.teleport.places import find_places
 from residyn.model.teleport.rows import MEMORY, rows_within
 from residyn.model.teleport.targets import Targets, read_targets
 from residyn.model.texts import Samples, Texts
-from residyn.schema import SiteMap
+from residyn.sitemap import SiteMap
 from residyn.store.manifest import fingerprint_of
 from residyn.store.records import plain
 

@@ -23,8 +23,10 @@ from residyn.model import hooks
 from residyn.model.check import taps_of
 from residyn.model.loading.quiet import said
 from residyn.model.teleport.passes import PassPlan, PassRecord
-from residyn.schema import SiteMap
+from residyn.sitemap import SiteMap
 
+_FAILS = (hooks.ForwardError, RuntimeError, TypeError, ValueError, AttributeError, IndexError)
+"""What a model raises whose blocks or cache do not allow the pass."""
 _BIASES = ("alibi", "position_bias")
 """Arguments of a block that hold one number for each key, counted from the last."""
 
@@ -80,7 +82,7 @@ def start(root: nn.Module, sites: SiteMap, ids: torch.Tensor, attention: str) ->
             with hooks.read(root, taps_of(sites.sites), keep):
                 hooks.run(root, ids, use_cache=True, **{_cache_argument(root): cache})
             prefix, reason = _prefix(cache, n_prefix), ""
-        except (RuntimeError, TypeError, ValueError, AttributeError, IndexError, Unsuited) as error:
+        except (*_FAILS, Unsuited) as error:
             if hooks.out_of_memory(error):
                 raise
             prefix, reason = None, str(error) if isinstance(error, Unsuited) else _said(error)
@@ -127,7 +129,7 @@ def run_pass(
         ):
             run_by = whole or root
             output = hooks.run(run_by, last, use_cache=True, **{_cache_argument(run_by): begun.prefix})
-    except (hooks.ForwardError, RuntimeError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except _FAILS as error:
         if hooks.out_of_memory(error):
             raise
         raise Unsuited(_said(error)) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import xarray as xr
 
@@ -23,7 +25,7 @@ from residyn.report.captions.phrases import (
     sentences,
     without_most,
 )
-from residyn.schema import SUBLAYER, UNIT
+from residyn.schema import MIXERS, SITES, SUBLAYER, UNIT
 from residyn.words import counted, number, percent
 
 
@@ -32,15 +34,22 @@ def schematic(results: xr.Dataset) -> tuple[str, ...]:
     if sites is None:
         return ()
     layers = len({site.layer for site in sites.sites})
+    counts = Counter(site.site for site in sites.sites)
+    hybrid = not set(counts) & set(MIXERS) <= {"attn"}
+    first = "entering what mixes tokens" if hybrid else "entering attention"
     reads = {
-        "sequential": "entering attention and entering the MLP",
-        "post-norm": "entering attention and entering the MLP, the stream itself being normalised after each sum",
+        "sequential": f"{first} and entering the MLP",
+        "post-norm": f"{first} and entering the MLP, the stream itself being normalised after each sum",
         "parallel": "entering each block, whose attention and MLP add to it at once",
+        "single": "entering each block, which makes one write",
+        "mixed": "entering each block, and before its MLP where there is a state between its two writes",
     }[sites.arrangement]
-    return (
+    text = (
         f"The residual stream of {counted(layers, 'layer')} is read {reads}: "
-        f"{counted(len(sites.sites), 'state')} of {counted(results.sizes[UNIT], 'unit')} a sample.",
+        f"{counted(len(sites.sites), 'state')} of {counted(results.sizes[UNIT], 'unit')} a sample."
     )
+    each = ", ".join(f"{SITES[name]} {n}" for name, n in counts.items())
+    return (f"{text} By what they enter: {each}.",) if hybrid or len(counts) > 2 else (text,)
 
 
 def activation(results: xr.Dataset) -> tuple[str, ...]:
