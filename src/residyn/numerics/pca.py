@@ -10,7 +10,9 @@ Axes are orthonormal rows, sorted by falling variance; the sign of each makes it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,13 +54,37 @@ class Components:
     total: float
 
 
-def one_thread() -> threadpool_limits:
+@contextmanager
+def one_thread() -> Iterator[None]:
     """A context in which each product of matrices runs on the thread that asks for it.
 
     A walk over states has threads of its own, which would wait for one another's products; and the last bits
-    of a product can depend on how many threads share it.
+    of a product can depend on how many threads share it. Contexts of several threads may overlap: the limit is the
+    process's, set by the first that begins and lifted by the last that ends.
     """
-    return threadpool_limits(limits=1, user_api="blas")
+    with _limit.lock:
+        _limit.holders += 1
+        if _limit.holders == 1:
+            _limit.set_limits = threadpool_limits(limits=1, user_api="blas")
+    try:
+        yield
+    finally:
+        with _limit.lock:
+            _limit.holders -= 1
+            if not _limit.holders and _limit.set_limits is not None:
+                _limit.set_limits.restore_original_limits()
+
+
+class _Limit:
+    """How many contexts hold the process's products to one thread, and what lifts that."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.holders = 0
+        self.set_limits: threadpool_limits | None = None
+
+
+_limit = _Limit()
 
 
 def scatter(rows: np.ndarray) -> Scatter:
