@@ -249,7 +249,7 @@ class Watched:
 
 @pytest.mark.parametrize(("along", "width", "chunks", "bands"), [("sublayer", 2, 3, 10), ("unit", 64, 2, 16)])
 def test_each_chunk_of_a_store_is_read_once_however_small_bands_are(
-    make_states: Make, monkeypatch: pytest.MonkeyPatch, along: str, width: int, chunks: int, bands: int
+    make_states: Make, monkeypatch: pytest.MonkeyPatch, *, along: str, width: int, chunks: int, bands: int
 ) -> None:
     # Of 960 units a store has chunks of 480, and of 20 sublayers chunks of 8.
     states = make_states(30, layers=10, units=960)

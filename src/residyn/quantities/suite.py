@@ -20,7 +20,7 @@ from residyn.quantities.dependence import information_excess, joint_steps, unit_
 from residyn.quantities.dimensions import filled_dimensions, ratios_without, resampled_ratios
 from residyn.quantities.information import Options, informations
 from residyn.quantities.information.curves import information_curves
-from residyn.quantities.information.replicates import mean_information
+from residyn.quantities.information.replicates import UNITS_SHUFFLED, mean_information
 from residyn.quantities.massive import massive_ratio, massive_units
 from residyn.quantities.measure import INTERVAL, gather, labelled_all
 from residyn.quantities.orbits import orbits
@@ -80,7 +80,8 @@ def analyze(
       or median along depth with the ends of its 95 % interval over documents; and NAME_by_kind (bound,
       transition_kind), the mean of that curve over the transitions of each kind.
     - correlation_density (transition_kind, bin, unit); mutual_information and, with shuffles,
-      mutual_information_shuffle (estimator, transition, unit), with mutual_information_curve; massive_ratio.
+      mutual_information_shuffle (estimator, transition, unit) of at most 192 units, drawn by the seed, with
+      mutual_information_curve; massive_ratio.
     - pc_scores of the first three components of the global space, that space (pc_axes, pc_mean, …: see
       `Space.from_dataset`) and explained_variance (sublayer, component); explained_variance_by_sublayer (space,
       sublayer) of the global space, of one fitted without the samples it is judged on, of equalised sublayers, of
@@ -182,6 +183,8 @@ def _units(
         repeats=settings.shuffles,
         seed=settings.analysis_seed,
         device=settings.analysis_device,
+        precision=settings.precision,
+        shuffled_units=UNITS_SHUFFLED,
     )
     plan = plan_of(states)
     information, steps, rows = read_together(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -26,7 +27,10 @@ UNITS_SHUFFLED = 192
 _LOCAL_VALUES = 1 << 22
 """Values of samples in memory, of some units: 32 MiB."""
 
-_LOCAL: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"ksg": local_ksg, "kde": local_kde}
+_LOCAL: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "ksg": local_ksg,
+    "kde": partial(local_kde, single=True),
+}
 """What samples say, of the estimators that are means over samples."""
 _SHARED_NOISE = {"ksg": 1.58, "kde": 1.0}
 """N times the variance of an estimate of N independent pairs, over the variance of what their samples say.
