@@ -38,6 +38,8 @@ FORMAT_VERSION = 1
 SiteName = Literal["attn", "mlp", "block", "out"]
 SITES: tuple[SiteName, ...] = ("attn", "mlp", "block", "out")
 
+DRAWN_FROM = "drawn_from"
+"""The attribute of results that are of some samples: how many there are in all."""
 STATES_PROVENANCE = (
     "model",
     "texts",
@@ -50,6 +52,7 @@ STATES_PROVENANCE = (
     "partial",
     "dropped",
     "null",
+    DRAWN_FROM,
 )
 """Attributes of states that every result made of them keeps, where they are known."""
 

@@ -101,21 +101,22 @@ def each_numbered_block(
     pieces = iter(_pieces(states, along))
     work = partial(_load_and_reduce, reduce, along, states.sizes[SAMPLE])
     with crew_for(work, _IN_FLIGHT) as crew:
-        waiting: deque[tuple[int, Future[list[T]]]] = deque()
+        waiting: deque[tuple[list[int], Future[list[T]]]] = deque()
 
         def hand_out(n: int) -> None:
             for bounds in itertools.islice(pieces, n):
                 part = states.isel({along: slice(bounds[0], bounds[-1])})
-                waiting.append((bounds[-1], crew.submit(part, bounds)))
+                waiting.append((bounds, crew.submit(part, bounds)))
 
         hand_out(crew.at_once)
         while waiting:
-            done, future = waiting.popleft()
+            bounds, future = waiting.popleft()
             results = future.result()
             hand_out(1)
-            yield from results
-            if progress is not None:
-                progress(done, total)
+            for done, result in zip(bounds[1:], results, strict=True):
+                yield result
+                if progress is not None:
+                    progress(done, total)
 
 
 def _load_and_reduce(

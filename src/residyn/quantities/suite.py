@@ -26,6 +26,7 @@ from residyn.quantities.measure import INTERVAL, gather, labelled_all
 from residyn.quantities.orbits import orbits
 from residyn.quantities.registry import quantities
 from residyn.quantities.replicates import Plan, plan_of, with_ends
+from residyn.quantities.subsample import plan_of_some, some_of
 from residyn.schema import (
     BOUND,
     BOUNDS,
@@ -149,9 +150,9 @@ def _silent(_name: str, _counts: str) -> Iterator[Progress]:
 
 
 def _massive(
-    states: xr.DataArray, _settings: AnalysisSettings, _results: xr.Dataset, progress: Progress
+    states: xr.DataArray, settings: AnalysisSettings, _results: xr.Dataset, progress: Progress
 ) -> xr.Dataset:
-    return xr.Dataset({"massive_ratio": massive_ratio(states, progress=progress)})
+    return xr.Dataset({"massive_ratio": massive_ratio(states, seed=settings.analysis_seed, progress=progress)})
 
 
 def _quantities(
@@ -177,7 +178,11 @@ def _quantities(
 def _units(
     states: xr.DataArray, settings: AnalysisSettings, results: xr.Dataset, progress: Progress
 ) -> xr.Dataset:
-    """What needs every sample of a unit: mutual information, and the dependence of steps on states."""
+    """What needs every sample of a unit, of some samples: mutual information, and the dependence of steps on
+    states.
+    """
+    plan = plan_of_some(plan_of(states), settings.analysis_seed)
+    states = some_of(states, settings.analysis_seed)
     options = Options(
         k=settings.neighbours,
         repeats=settings.shuffles,
@@ -186,7 +191,6 @@ def _units(
         precision=settings.precision,
         shuffled_units=UNITS_SHUFFLED,
     )
-    plan = plan_of(states)
     information, steps, rows = read_together(
         states,
         [
@@ -222,8 +226,11 @@ def _resampled(states: xr.DataArray, plan: Plan, settings: AnalysisSettings) -> 
 def _sublayers(
     states: xr.DataArray, settings: AnalysisSettings, results: xr.Dataset, progress: Progress
 ) -> xr.Dataset:
-    """What needs every sample of a sublayer: how many dimensions it fills, and the joint dependence of steps."""
-    plan = plan_of(states)
+    """What needs every sample of a sublayer, of some samples: how many dimensions it fills, and the joint
+    dependence of steps.
+    """
+    plan = plan_of_some(plan_of(states), settings.analysis_seed)
+    states = some_of(states, settings.analysis_seed)
     gone = robustness.units_left_out(results["massive_ratio"], settings.leave_out)
     with pca.one_thread():
         filled, rows, without, joint = read_together(

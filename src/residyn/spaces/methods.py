@@ -41,10 +41,9 @@ def fit_by_covariance(
     states: xr.DataArray, variants: Sequence[Variant], groups: np.ndarray, gathered: Scatters, n: int
 ) -> Iterator[Found]:
     """The axes of each variant, from the scatters gathered for all."""
-    selections = [scales(one, chosen_spread(gathered.spreads, groups, one.selection.fitted)) for one in variants]
-    for _, selection in selections:
+    for one, whole in zip(variants, scatters_of(variants, groups, gathered), strict=True):
+        scaling, selection = scales(one, chosen_spread(gathered.spreads, groups, one.selection.fitted))
         _check_count(selection)
-    for (scaling, selection), whole in zip(selections, scatters_of(variants, groups, gathered), strict=True):
         used = np.flatnonzero(selection.used)
         if whole is None or not np.diag(whole.m2)[used].sum() > 0:
             raise _no_variance(states)

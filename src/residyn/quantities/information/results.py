@@ -21,6 +21,7 @@ import xarray as xr
 from residyn.errors import UsageError
 from residyn.numerics import information
 from residyn.quantities.information.estimates import ESTIMATORS, Estimates, Estimator, Options, estimates
+from residyn.quantities.subsample import some_of
 from residyn.schema import SAMPLE, TRANSITION, UNIT, along, label_result, transition_coords
 from residyn.settings import Precision
 from residyn.walk import Progress, Reading, read_together
@@ -56,6 +57,8 @@ def mutual_information(
     mean of `repeats` estimates on the same data with the samples of the later state permuted (one seeded
     permutation a repeat, for all units and transitions), which is what the estimator makes of no dependence;
     `minus="gaussian"` subtracts −½ ln(1 − r²), what two jointly Gaussian variables of the same Pearson r share.
+    Of more than 4,000 samples so many are drawn by the seed (attribute `drawn_from`).
+
     `k` is the number of neighbours (ksg), `bins` that of bins (binned; None: fitting the sample count). `device`,
     such as "cuda", computes gcmi, ksg and kde there with torch; None computes on the CPU's cores. `precision` is
     that of kde's kernels there: in "float32" an estimate is within 1e-6 nats of that in "float64", typically 1e-7.
@@ -104,9 +107,10 @@ def mutual_informations(
     where `options.repeats` is not 0, `mutual_information_shuffle` of the same shape, the mean over the sample
     shuffles: NaN for units that are not shuffled (`options.shuffled_units`). Raises as `mutual_information` does.
     """
-    (found,) = read_together(
-        states, [informations(states, estimators, options or Options())], progress, along=UNIT
-    )
+    options = options or Options()
+    options.check()
+    some = some_of(states, options.seed)
+    (found,) = read_together(some, [informations(some, estimators, options)], progress, along=UNIT)
     return found
 
 
