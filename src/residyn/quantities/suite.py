@@ -20,7 +20,7 @@ from residyn.quantities.dependence import information_excess, joint_steps, unit_
 from residyn.quantities.dimensions import filled_dimensions, ratios_without, resampled_ratios
 from residyn.quantities.information import Options, informations
 from residyn.quantities.information.curves import information_curves
-from residyn.quantities.information.replicates import UNITS_SHUFFLED, mean_information
+from residyn.quantities.information.replicates import UNITS_SHUFFLED, information_deviations
 from residyn.quantities.massive import massive_ratio, massive_units
 from residyn.quantities.measure import INTERVAL, gather, labelled_all
 from residyn.quantities.orbits import orbits
@@ -191,7 +191,7 @@ def _units(
         precision=settings.precision,
         shuffled_units=UNITS_SHUFFLED,
     )
-    information, steps, rows = read_together(
+    information, steps, deviations = read_together(
         states,
         [
             informations(states, settings.estimators, options),
@@ -208,16 +208,16 @@ def _units(
             **information,
             **steps,
             "information_excess": information_excess(nats),
-            **information_curves(states, nats, rows, plan),
+            **information_curves(states, nats, deviations, plan),
             **robustness.informations(states, nats, gone),
         }
     )
 
 
 def _resampled(states: xr.DataArray, plan: Plan, settings: AnalysisSettings) -> Reading:
-    """The replicates of gcmi's mean, where gcmi is asked for; else nothing is read for them."""
+    """How replicates of gcmi's mean differ from it, where gcmi is asked for; else nothing is read for them."""
     return (
-        mean_information(states, plan)
+        information_deviations(states, plan)
         if "gcmi" in settings.estimators
         else Reading(lambda *_: None, lambda _: None)
     )
@@ -287,7 +287,8 @@ def _space(
 def _basis(
     states: xr.DataArray, settings: AnalysisSettings, _results: xr.Dataset, progress: Progress
 ) -> xr.Dataset:
-    rotated, plan = kurtosis_rotated(states, seed=settings.analysis_seed), plan_of(states)
+    seed, precision = settings.analysis_seed, settings.precision
+    rotated, plan = kurtosis_rotated(states, seed=seed, precision=precision), plan_of(states)
     rows = weighted_mean(rotated.values, plan.group, plan.weights)
     progress(1, 1)
     curve = _curve(states, rotated, with_ends(rows, plan, (1.0, np.inf)), plan, "mean over samples")
