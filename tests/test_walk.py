@@ -235,6 +235,41 @@ def test_bands_hold_every_sample_and_are_in_order(
     assert done[-1] == (states.sizes[along],) * 2
 
 
+class Watched:
+    """An array that says which parts of it were asked for."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values, self.asked = values, []
+        self.shape, self.ndim, self.dtype = values.shape, values.ndim, values.dtype
+
+    def __getitem__(self, index: tuple[slice, ...]) -> np.ndarray:
+        self.asked.append(index)
+        return self.values[index]
+
+
+@pytest.mark.parametrize(("along", "width", "chunks", "bands"), [("sublayer", 2, 3, 10), ("unit", 64, 2, 16)])
+def test_each_chunk_of_a_store_is_read_once_however_small_bands_are(
+    make_states: Make, monkeypatch: pytest.MonkeyPatch, *, along: str, width: int, chunks: int, bands: int
+) -> None:
+    # Of 960 units a store has chunks of 480, and of 20 sublayers chunks of 8.
+    states = make_states(30, layers=10, units=960)
+    axis = states.get_axis_num(along)
+    whole = Watched(states.values)
+    lazy = states.copy(data=dask.array.from_array(whole, chunks=(7, -1, -1), meta=np.empty((0, 0, 0), np.float32)))
+    monkeypatch.setattr(
+        stream, "_BLOCK_BYTES", (2 if along == "sublayer" else 64) * states.isel({along: 0}).nbytes
+    )
+    found = list(stream.each_block(lazy, np.copy, along=along))
+    np.testing.assert_array_equal(np.concatenate(found, axis=axis), states.values)
+    assert len(found) == bands
+    asked = {(index[axis].start, index[axis].stop) for index in whole.asked}
+    assert len(asked) == chunks
+    assert len(whole.asked) == chunks * 5
+    monkeypatch.setattr(stream, "_LOADED_BYTES", 3 * states.isel({along: 0}).nbytes)
+    monkeypatch.setattr(stream, "_BLOCK_BYTES", states.isel({along: 0}).nbytes)
+    assert max(part.shape[axis] for part in stream.each_block(lazy, np.copy, along=along)) == 1
+
+
 def test_a_band_is_never_empty_however_large_one_entry_is(
     make_states: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

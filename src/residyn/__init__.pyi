@@ -5,6 +5,7 @@ from .adapters import from_hidden_states as from_hidden_states
 from .claims import judge as judge
 from .comparison import trajectory_distance as trajectory_distance
 from .errors import ResidynError as ResidynError
+from .executors import running_on as running_on
 from .figures import plot as plot
 from .figures.figure1 import figure1 as figure1
 from .figures.panel import Teleports as Teleports

@@ -49,6 +49,8 @@ state-space mixer, a short convolution, linear attention; "mixer" is another, or
 SITES = MappingProxyType({**MIXERS, "mlp": "MLP", "block": "block", "out": "output"})
 """Every site that a state can be of, and the name of what reads the state."""
 
+DRAWN_FROM = "drawn_from"
+"""The attribute of results that are of some samples: how many there are in all."""
 STATES_PROVENANCE = (
     "model",
     "texts",
@@ -61,6 +63,7 @@ STATES_PROVENANCE = (
     "partial",
     "dropped",
     "null",
+    DRAWN_FROM,
 )
 """Attributes of states that every result made of them keeps, where they are known."""
 

@@ -4,8 +4,12 @@ Along samples for what is summed over samples; along sublayers or units for what
 as the eigenvalues of a sublayer's covariance or the mutual information of a unit.
 
 Two threads each load and reduce one block at a time, whatever the number of cores, so that at most two blocks
-are in memory; reading one overlaps with computing on the other. Results are combined in the order of the
-dimension and the blocks depend on the array alone: the same states give the same bits in every run.
+are in memory; reading one overlaps with computing on the other. Under `running_on` an executor does it. Results
+are combined in the order of the dimension and the blocks depend on the array alone: the same states give the same
+bits in every run.
+
+A store decodes chunks of eight sublayers of up to 512 units whole. Along sublayers and units, what is loaded at a
+time are whole chunks, so that each is decoded once; the bands that are reduced are cut from it in memory.
 """
 
 from __future__ import annotations
@@ -13,7 +17,8 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -21,7 +26,9 @@ import xarray as xr
 
 from residyn.arrays import float_of
 from residyn.errors import DataError
+from residyn.executors import crew_for
 from residyn.schema import SAMPLE, SUBLAYER, UNIT, check_states
+from residyn.store import layout
 
 Progress = Callable[[int, int], object]
 """Called after each block with the number of samples (sublayers, units) done and their total."""
@@ -35,8 +42,10 @@ _CHUNK_BYTES = 256 << 20
 """Largest dask chunk read as one block: a shard of the store is decoded whole, so it is read once."""
 _BLOCK_ROWS = 4096
 """Most samples in a block cut here: long sums of few units would lose digits."""
+_LOADED_BYTES = 512 << 20
+"""Most of the bands loaded at a time; where the chunks of a store are larger, they are decoded more than once."""
 _BAND_MULTIPLE = {SUBLAYER: 8, UNIT: 64}
-"""Bands begin at multiples of these, as the chunks of the store do, so that few chunks are decoded twice."""
+"""Bands have multiples of these, which are easily cut from the chunks of a store, where that many fit a block."""
 
 _LARGEST = float(np.finfo(np.float32).max)
 """Largest magnitude states may have; its square, summed over any number of units, is finite in float64."""
@@ -89,34 +98,40 @@ def each_numbered_block(
     check_states(states)
     _check_content(states)
     total = states.sizes[along]
+    pieces = iter(_pieces(states, along))
+    work = partial(_load_and_reduce, reduce, along, states.sizes[SAMPLE])
+    with crew_for(work, _IN_FLIGHT) as crew:
+        waiting: deque[tuple[list[int], Future[list[T]]]] = deque()
 
-    def load_and_reduce(start: int, stop: int) -> T:
-        part = states.isel({along: slice(start, stop)})
-        block = _load(part)
-        _check_values(block, part, states.sizes[SAMPLE], start if along == SAMPLE else 0)
-        return reduce(block, start)
+        def hand_out(n: int) -> None:
+            for bounds in itertools.islice(pieces, n):
+                part = states.isel({along: slice(bounds[0], bounds[-1])})
+                waiting.append((bounds, crew.submit(part, bounds)))
 
-    waiting: deque[tuple[int, Future[T]]] = deque()
-    bounds = itertools.pairwise(_bounds(states) if along == SAMPLE else _bands(states, along))
-    pool = ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="residyn-block")
-    wait = True
-    try:
-        for start, stop in itertools.islice(bounds, _IN_FLIGHT):
-            waiting.append((stop, pool.submit(load_and_reduce, start, stop)))
+        hand_out(crew.at_once)
         while waiting:
-            done, future = waiting.popleft()
-            result = future.result()
-            for start, stop in itertools.islice(bounds, 1):
-                waiting.append((stop, pool.submit(load_and_reduce, start, stop)))
-            yield result
-            if progress is not None:
-                progress(done, total)
-    except KeyboardInterrupt:
-        # Nobody waits for the blocks in hand.
-        wait = False
-        raise
-    finally:
-        pool.shutdown(wait=wait, cancel_futures=True)
+            bounds, future = waiting.popleft()
+            results = future.result()
+            hand_out(1)
+            for done, result in zip(bounds[1:], results, strict=True):
+                yield result
+                if progress is not None:
+                    progress(done, total)
+
+
+def _load_and_reduce(
+    reduce: Callable[[np.ndarray, int], T], along: str, n_samples: int, part: xr.DataArray, bounds: list[int]
+) -> list[T]:
+    """What `reduce` makes of each block of a part of the states, which lies at `bounds` of the whole."""
+    values = _load(part)
+    _check_values(values, part, n_samples, bounds[0] if along == SAMPLE else 0)
+    axis = part.get_axis_num(along)
+    found = []
+    for start, stop in itertools.pairwise(bounds):
+        here: list[slice] = [slice(None)] * 3
+        here[axis] = slice(start - bounds[0], stop - bounds[0])
+        found.append(reduce(values[tuple(here)], start))
+    return found
 
 
 def loaded(states: xr.DataArray) -> np.ndarray:
@@ -151,17 +166,44 @@ def _bounds(states: xr.DataArray) -> list[int]:
     return [*bounds, n_samples]
 
 
-def _bands(states: xr.DataArray, along: str) -> list[int]:
-    """Where bands of sublayers or units begin and end, each about the size of a block."""
+def _pieces(states: xr.DataArray, along: str) -> list[list[int]]:
+    """What is loaded at a time: where its first block begins, where the others do, and where its last one ends."""
+    if along == SAMPLE:
+        return [list(pair) for pair in itertools.pairwise(_bounds(states))]
     total = states.sizes[along]
-    fitting = _BLOCK_BYTES // max(1, states.nbytes // total)
-    multiple = _BAND_MULTIPLE[along]
+    entry = max(1, states.nbytes // total)
+    fitting, multiple = _BLOCK_BYTES // entry, _BAND_MULTIPLE[along]
     size = fitting // multiple * multiple if fitting >= multiple else max(1, fitting)
-    return [*range(0, total, size), total]
+    *_, deep, wide = layout.chunk_shape(1, states.sizes[UNIT])
+    chunk = deep if along == SUBLAYER else wide
+    # Whole chunks, as many as make a band; those too large to be in memory at a time are cut.
+    whole = max(1, size // chunk) * chunk
+    if whole * entry > _LOADED_BYTES:
+        whole = max(1, _LOADED_BYTES // entry)
+    return [
+        [*range(start, min(start + whole, total), size), min(start + whole, total)]
+        for start in range(0, total, whole)
+    ]
 
 
 def _load(part: xr.DataArray) -> np.ndarray:
     """A part of the states in memory, float32 or float64: a view of such an array that is there already."""
+    rows = part.variable.chunksizes.get(SAMPLE, ())
+    if len(rows) < 2:
+        return _computed(part)
+    # A few chunks at a time: all of them would be in memory a second time while they are put together.
+    values = np.empty(part.shape, dtype=float_of(part.dtype))
+    row_bytes = max(1, part.nbytes // part.sizes[SAMPLE])
+    start = stop = 0
+    for i, size in enumerate(rows):
+        stop += size
+        if i + 1 == len(rows) or (stop + rows[i + 1] - start) * row_bytes > _BLOCK_BYTES:
+            values[start:stop] = _computed(part.isel({SAMPLE: slice(start, stop)}))
+            start = stop
+    return values
+
+
+def _computed(part: xr.DataArray) -> np.ndarray:
     # Dask's own threads would put a block on every core; the walk's two threads are the parallelism.
     values = part.variable.compute(scheduler="synchronous").values
     return values.astype(float_of(values.dtype), copy=False)

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from scipy.stats import gaussian_kde
 
 from residyn.numerics.information import kde, local_kde
-from residyn.numerics.information.kernels import PER_SIGMA, joint_kernel_sums, kernel_sums
+from residyn.numerics.information.kernels import (
+    PER_SIGMA,
+    joint_kernel_sums,
+    joint_kernel_sums_single,
+    kernel_sums,
+)
 
 
 def said_by_scipy(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -38,6 +43,22 @@ def test_it_is_scipys(n: int) -> None:
     paths = np.concatenate([walks, heavy, tied, far])
     expected = [[scipys(path[s], path[s + 1]) for s in range(2)] for path in paths]
     np.testing.assert_allclose(kde(paths)[0], expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("n", [50, 1000, 2001])
+def test_in_float32_it_is_the_same_to_a_millionth_of_a_nat(n: int) -> None:
+    rng = np.random.default_rng(n)
+    walks = np.cumsum(rng.standard_normal((4, 4, n)), axis=1)
+    heavy = rng.standard_t(2, size=(4, 4, n)) * 20 + 5
+    close = walks[:, :1] + 1e-3 * rng.standard_normal((4, 4, n))
+    far = walks.copy()
+    far[:, :, 1] = 1e4
+    paths = np.concatenate([walks, heavy, close, far, walks + 2.0**20])
+    exact, found = kde(paths), kde(paths, single=True)
+    np.testing.assert_allclose(found, exact, rtol=0, atol=1e-6)
+    assert np.median(np.abs(found - exact)) < 2e-7
+    assert (found != exact).any()
+    np.testing.assert_allclose(local_kde(paths, single=True), local_kde(paths), rtol=0, atol=2e-5)
 
 
 def test_what_each_sample_says_is_scipys_in_its_own_place() -> None:
@@ -133,10 +154,16 @@ def test_kernel_sums_are_numpys(n: int, seed: int, spread: float, far: float) ->
     u[0] += far
     sums = np.empty(n)
     du, dv = (np.subtract.outer(c / PER_SIGMA, c / PER_SIGMA) for c in (u, v))
-    kernel_sums(u, np.sort(u), sums)
-    np.testing.assert_allclose(sums, np.exp(-(du**2) / 2).sum(axis=1), rtol=1e-11)
+    kernel_sums(np.sort(u), sums)
+    np.testing.assert_allclose(sums, np.exp(-(du**2) / 2).sum(axis=1)[np.argsort(u)], rtol=1e-11)
+    expected = np.exp(-(du**2 + dv**2) / 2).sum(axis=1)
     joint_kernel_sums(u, v, sums)
-    np.testing.assert_allclose(sums, np.exp(-(du**2 + dv**2) / 2).sum(axis=1), rtol=1e-11)
+    np.testing.assert_allclose(sums, expected, rtol=1e-11)
+    if not far:
+        single = np.empty(n, dtype=np.float32)
+        joint_kernel_sums_single(u.astype(np.float32), v.astype(np.float32), single)
+        # Coordinates are rounded: where kernels are not yet nothing, by up to 8 of their last places.
+        np.testing.assert_allclose(single, expected, rtol=1e-5)
 
 
 def test_a_single_kernel_is_right_over_the_range_of_float64() -> None:

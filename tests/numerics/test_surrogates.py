@@ -373,3 +373,15 @@ def test_one_sublayer_has_no_steps_to_change(name: str) -> None:
         np.testing.assert_array_equal(drawn, states)
     else:
         assert (drawn != states).any()
+
+
+@pytest.mark.slow
+def test_a_rotation_of_many_units_is_that_of_qr_and_orthogonal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = surrogates.haar_rotation(1030, rng(4))
+    monkeypatch.setattr(surrogates, "_BY_CHOLESKY", 2000)
+    expected = surrogates.haar_rotation(1030, rng(4))
+    assert not np.array_equal(found, expected)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(found.T @ found, np.eye(1030), rtol=0, atol=1e-13)

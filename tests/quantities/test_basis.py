@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
+import residyn
 from quantity_sets import basis
 from residyn import walk as stream
 from residyn.errors import DataError, UsageError
@@ -55,7 +56,7 @@ def test_the_mean_is_over_repeats_and_decided_by_the_seed(massive: xr.DataArray)
     assert not np.array_equal(other, one["kurtosis_rotated"])
     many = basis(massive, repeats=16, seed=2)["kurtosis_rotated"]
     assert many.values[:, 2:].std() < 0.6 * one["kurtosis_rotated"].values[:, 2:].std() + 0.15
-    assert many.attrs["parameters"] == '{"repeats": 16, "samples": 30}'
+    assert many.attrs["parameters"] == '{"precision": "float32", "repeats": 16, "samples": 30}'
     assert many.attrs["seed"] == 2
 
 
@@ -87,3 +88,11 @@ def test_what_it_cannot_do_is_refused(make_states: Make) -> None:
         basis(make_states(4)[0])
     with pytest.raises(UsageError, match="seed is an integer, 0 or more; got -1"):
         basis(make_states(4), seed=-1)
+
+
+def test_products_in_float32_are_close_to_those_in_float64(massive: xr.DataArray) -> None:
+    fast, exact = (residyn.kurtosis_rotated(massive, 2, 4, precision=each) for each in ("float32", "float64"))
+    np.testing.assert_allclose(fast, exact, rtol=1e-5)
+    assert (fast.values != exact.values).any()
+    with pytest.raises(UsageError, match="precision is float32 or float64; got 'half'"):
+        residyn.kurtosis_rotated(massive, precision="half")  # type: ignore[arg-type]

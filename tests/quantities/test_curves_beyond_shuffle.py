@@ -95,7 +95,8 @@ def test_replicates_are_weighted_means_of_what_samples_say(states: xr.DataArray,
         for row, times in enumerate(weights):
             floor, varied = of_shuffles.mean(), np.average(of_shuffles, weights=times[group[third]])
             expected = np.average(of_data, weights=times[group]) - floor - STRETCH[estimator] * (varied - floor)
-            assert got[row, t] == pytest.approx(expected, abs=1e-9)
+            # The kernels of kde are in float32.
+            assert got[row, t] == pytest.approx(expected, abs=1e-9 if estimator == "ksg" else 1e-6)
 
 
 def test_units_are_read_some_at_a_time(states: xr.DataArray, monkeypatch: pytest.MonkeyPatch) -> None:

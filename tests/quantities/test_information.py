@@ -174,3 +174,25 @@ def test_bad_options_are_refused(states: xr.DataArray, options: dict, message: s
 def test_one_sublayer_has_no_transition(make_states: Make) -> None:
     with pytest.raises(DataError, match="needs two sublayers"):
         mutual_information(make_states(10, layers=1, sites=("attn",)))
+
+
+def test_some_units_are_shuffled_and_others_have_no_baseline(make_states: Make) -> None:
+    states = make_states(60)
+    every = mutual_informations(states, ("gcmi", "ksg", "kde"), Options(repeats=2, seed=4))
+    some = mutual_informations(states, ("gcmi", "ksg", "kde"), Options(repeats=2, seed=4, shuffled_units=5))
+    xr.testing.assert_identical(some["mutual_information"], every["mutual_information"])
+    drawn = np.sort(np.random.default_rng(4).permutation(12)[:5])
+    baseline, whole = some["mutual_information_shuffle"], every["mutual_information_shuffle"]
+    np.testing.assert_array_equal(baseline[..., drawn], whole[..., drawn])
+    assert np.isnan(np.delete(baseline.values, drawn, axis=2)).all()
+    assert (baseline.attrs["n_units_shuffled"], whole.attrs["n_units_shuffled"]) == (5, 12)
+
+
+def test_float32_is_close_to_float64_and_named(make_states: Make) -> None:
+    states = make_states(60)
+    fast, exact = (mutual_information(states, "kde", precision=each) for each in ("float32", "float64"))
+    np.testing.assert_allclose(fast, exact, rtol=0, atol=1e-6)
+    assert (fast.values != exact.values).any()
+    assert [json.loads(each.attrs["parameters"])["precision"] for each in (fast, exact)] == ["float32", "float64"]
+    with pytest.raises(UsageError, match="precision is float32 or float64; got 'half'"):
+        mutual_information(states, "kde", precision="half")  # type: ignore[arg-type]

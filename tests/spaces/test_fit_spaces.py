@@ -14,7 +14,18 @@ from threadpoolctl import threadpool_limits
 
 from residyn import walk
 from residyn.errors import DataError, UsageError
-from residyn.spaces import explained_variance, fit_space, fit_spaces, fitting, methods, pc_scores, scoring, spread
+from residyn.numerics import pca, subsamples
+from residyn.spaces import (
+    explained_variance,
+    fit_space,
+    fit_spaces,
+    fitting,
+    methods,
+    pc_scores,
+    scatters,
+    scoring,
+    spread,
+)
 
 Make = Callable[..., xr.DataArray]
 SEVEN: dict[str, dict[str, Any]] = {
@@ -45,7 +56,7 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         made.append(along)
         return walk.each_numbered_block(*args, along=along, **options)
 
-    for module in (methods, scoring, spread):
+    for module in (methods, scatters, scoring, spread):
         monkeypatch.setattr(module, "each_numbered_block", counted)
     return made
 
@@ -86,14 +97,14 @@ def test_what_is_shared_is_scikit_learns(make_states: Make) -> None:
         np.testing.assert_allclose(np.abs((axes * expected.components_).sum(1)), 1, rtol=1e-9)
 
 
-def test_seven_spaces_take_two_readings(make_states: Make, readings: list[str]) -> None:
+def test_seven_spaces_take_three_readings(make_states: Make, readings: list[str]) -> None:
     states, reports = depth_states(make_states), []
     fit_spaces(states, SEVEN, 5, progress=lambda *report: reports.append(report))
-    assert readings == ["sublayer", "sample"]
-    assert reports[-1] == (80, 80)
+    assert readings == ["sample"] * 3
+    assert reports[-1] == (120, 120)
     readings.clear()
     fit_spaces(states, {**SEVEN, "both": TWICE_SCALED}, 5)
-    assert readings == ["sample", "sublayer", "sample"]
+    assert readings == ["sample"] * 3
 
 
 def test_scores_that_do_not_fit_at_once_are_read_in_turn(
@@ -104,7 +115,7 @@ def test_scores_that_do_not_fit_at_once_are_read_in_turn(
     readings.clear()
     monkeypatch.setattr(scoring, "_SCORE_BYTES", 3 * 4 * 40 * 6 * 5)
     batched = fit_spaces(states, SEVEN, 5)
-    assert readings == ["sublayer", "sample", "sample", "sample"]
+    assert readings == ["sample"] * 5
     for name, (space, explained, scores) in batched.items():
         assert space.to_dataset().identical(whole[name].space.to_dataset())
         assert explained.identical(whole[name].explained)
@@ -120,7 +131,8 @@ def test_the_same_bits_whatever_the_threads_and_nearly_so_in_any_blocks(
         with threadpool_limits(threads, user_api="blas"):
             found.append(fit_spaces(states, SEVEN, 5))
     monkeypatch.setattr(walk, "_BLOCK_BYTES", 7 * states[0].nbytes)
-    monkeypatch.setattr(methods, "_TILE_VALUES", 11 * 150)
+    monkeypatch.setattr(scatters, "_TILE_VALUES", 2 * 6 * 150)
+    monkeypatch.setattr(scoring, "_TILE_VALUES", 3 * 6 * 150)
     lazy = states.copy(data=dask.array.from_array(states.values, chunks=(5, -1, -1)))
     parts = fit_spaces(lazy, SEVEN, 5)
     for name in SEVEN:
@@ -156,3 +168,33 @@ def test_options_and_states_that_no_space_has(make_states: Make) -> None:
     bad[3, 2, 1] = np.inf
     with pytest.raises(DataError, match=r"sample 103 \(text text-3\) holds inf"):
         fit_spaces(bad, SEVEN)
+
+
+def test_of_many_samples_some_say_where_the_scores_lie(make_states: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    states = depth_states(make_states, 120)
+    whole = fit_space(states, 3)
+    for module in (subsamples, scoring):
+        monkeypatch.setattr(module, "MOST_SAMPLES", 70)
+    some = fit_space(states, 3)
+    drawn = np.sort(np.random.default_rng(0).permutation(120)[:70])
+    expected = np.quantile(whole.project(states.isel(sample=drawn)).values, (0.01, 0.99), axis=(0, 1))
+    np.testing.assert_allclose(some.score_quantiles, expected, rtol=1e-5)
+    assert not np.allclose(some.score_quantiles, whole.score_quantiles, rtol=1e-3)
+    for name in ("axes", "variance", "mean"):
+        xr.testing.assert_identical(getattr(some, name), getattr(whole, name))
+
+
+@pytest.mark.slow
+def test_the_first_components_of_many_units_are_those_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    for spectrum in (np.arange(1, 1101) ** -0.6, np.ones(1100), np.r_[np.full(40, 30.0), np.ones(1060)]):
+        rows = rng.standard_normal((1600, 1100)) * np.sqrt(spectrum)
+        gathered = pca.scatter(rows)
+        found = pca.components(gathered, 40)
+        monkeypatch.setattr(pca, "_LANCZOS_FROM", 2000)
+        expected = pca.components(gathered, 40)
+        monkeypatch.undo()
+        assert not np.array_equal(found.axes, expected.axes)
+        np.testing.assert_allclose(found.variance, expected.variance, rtol=1e-12)
+        np.testing.assert_allclose(np.abs((found.axes * expected.axes).sum(axis=1)), 1, rtol=0, atol=1e-12)
+        np.testing.assert_array_equal(found.axes, pca.components(gathered, 40).axes)

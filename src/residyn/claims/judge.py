@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from importlib.metadata import version
 
 import xarray as xr
@@ -111,7 +112,8 @@ def _fill(
                 if progress is not None:
                     progress(done + place, len(tasks))
                 while len(waiting) < min(_AT_ONCE, len(missing) - place):
-                    waiting.append(pool.submit(missing[place + len(waiting)][1]))
+                    # In this thread's context, which says who computes the blocks of a walk.
+                    waiting.append(pool.submit(copy_context().run, missing[place + len(waiting)][1]))
                 if waiting:
                     ledger.update(waiting.popleft().result())
                     if keep is not None:

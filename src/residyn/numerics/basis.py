@@ -34,14 +34,15 @@ def kurtosis(block: np.ndarray) -> np.ndarray:
 def kurtosis_rotated(block: np.ndarray, rotation: np.ndarray, *, threads: int | None = None) -> np.ndarray:
     """`kurtosis` of the block's states after a common rotation h → hQ, Q (D, D), (n, S).
 
-    Over all rotations its mean is 3(D − 1)/(D + 1), whatever the state. Each sample is multiplied on its own, so
-    that its numbers depend on it alone; call it within `pca.one_thread()`.
+    The product is in Q's width: float32 is twice as fast. Over all rotations the mean is 3(D − 1)/(D + 1),
+    whatever the state. Each sample is multiplied on its own, so that its numbers depend on it alone; call it
+    within `pca.one_thread()`.
     """
     found = np.empty(block.shape[:2])
 
     def work(start: int, stop: int) -> None:
         for sample in range(start, stop):
-            found[sample] = kurtosis((block[sample].astype(np.float64) @ rotation)[None])[0]
+            found[sample] = kurtosis((block[sample].astype(rotation.dtype, copy=False) @ rotation)[None])[0]
 
     over_rows(work, len(block), threads)
     return found

@@ -4,6 +4,8 @@ privileged.
 
 from __future__ import annotations
 
+from typing import Any, get_args
+
 import numpy as np
 import xarray as xr
 
@@ -12,13 +14,16 @@ from residyn.numerics import basis as numerics
 from residyn.numerics import pca
 from residyn.numerics.surrogates import haar_rotation
 from residyn.schema import SAMPLE, SUBLAYER, UNIT, along, check_states, label_result
+from residyn.settings import Precision
 from residyn.walk import each_block
 
 MOST_ROTATED = 200
 """Most samples whose states are rotated: a rotation costs a product of D² for every state."""
 
 
-def kurtosis_rotated(states: xr.DataArray, repeats: int = 3, seed: int = 0) -> xr.DataArray:
+def kurtosis_rotated(
+    states: xr.DataArray, repeats: int = 3, seed: int = 0, *, precision: Precision = "float32"
+) -> xr.DataArray:
     """Mean kurtosis of each state over its units after common random rotations, (sample, sublayer).
 
     The mean over `repeats` rotations of all states together, drawn uniformly from `seed`, for at most 200 samples
@@ -26,6 +31,8 @@ def kurtosis_rotated(states: xr.DataArray, repeats: int = 3, seed: int = 0) -> x
     attribute `isotropic`, 3(D − 1)/(D + 1), is its mean over all of them, whatever the states. States that are
     alike stay alike, and differ from it together. A `kurtosis` far above it says that the units are not just any
     basis: Elhage et al. 2023, Privileged bases in the transformer residual stream.
+
+    `precision` is that of the products with rotations: "float32" moves a value by less than 1e-4 of it.
 
     `n_undefined` counts NaN among the samples used. Memory beside the results: the states of the rotated samples
     and two matrices of D². Raises UsageError for fewer than one repeat or a negative seed, DataError where the
@@ -35,13 +42,15 @@ def kurtosis_rotated(states: xr.DataArray, repeats: int = 3, seed: int = 0) -> x
         raise UsageError(f"Kurtosis after rotation is a mean over at least 1 rotation; got repeats={repeats!r}.")
     if seed < 0:
         raise UsageError(f"seed is an integer, 0 or more; got {seed}.")
+    if precision not in get_args(Precision):
+        raise UsageError(f"precision is {' or '.join(get_args(Precision))}; got {precision!r}.")
     check_states(states)
     rng = np.random.default_rng(seed)
     n_samples, n_units = states.sizes[SAMPLE], states.sizes[UNIT]
     chosen = np.sort(rng.permutation(n_samples)[:MOST_ROTATED])
     rows = np.concatenate(list(each_block(states.isel({SAMPLE: chosen}), np.array)))
     rotated = np.full((n_samples, states.sizes[SUBLAYER]), np.nan)
-    rotated[chosen] = _rotated(rows, int(repeats), rng)
+    rotated[chosen] = _rotated(rows, int(repeats), rng, np.dtype(precision))
     return label_result(
         rotated,
         (SAMPLE, SUBLAYER),
@@ -52,7 +61,7 @@ def kurtosis_rotated(states: xr.DataArray, repeats: int = 3, seed: int = 0) -> x
         f"mean over {int(repeats)} common Haar rotations h → hQ",
         source="Elhage et al. 2023, Privileged bases in the transformer residual stream",
         states=states,
-        parameters={"repeats": int(repeats), "samples": len(chosen)},
+        parameters={"repeats": int(repeats), "samples": len(chosen), "precision": precision},
         seed=int(seed),
         n_undefined=int(np.isnan(rotated[chosen]).sum()),
         n_rotated=len(chosen),
@@ -60,10 +69,10 @@ def kurtosis_rotated(states: xr.DataArray, repeats: int = 3, seed: int = 0) -> x
     )
 
 
-def _rotated(rows: np.ndarray, repeats: int, rng: np.random.Generator) -> np.ndarray:
+def _rotated(rows: np.ndarray, repeats: int, rng: np.random.Generator, kind: np.dtype[Any]) -> np.ndarray:
     """Mean kurtosis of rows (n, S, D) over rotations, (n, S)."""
     total = np.zeros(rows.shape[:2])
     with pca.one_thread():
         for _ in range(repeats):
-            total += numerics.kurtosis_rotated(rows, haar_rotation(rows.shape[2], rng))
+            total += numerics.kurtosis_rotated(rows, haar_rotation(rows.shape[2], rng).astype(kind))
     return total / repeats

@@ -18,6 +18,7 @@ from residyn.quantities.measure import depth_of, gather, rows_of
 from residyn.quantities.ranks import RANK_CORRELATION, RANK_THROUGHOUT, rank_curves
 from residyn.quantities.registry import quantities, quantity_named
 from residyn.quantities.replicates import Plan
+from residyn.quantities.subsample import plan_of_some, some_of
 from residyn.quantities.sums import Depth
 from residyn.schema import SAMPLE, SUBLAYER, UNIT, check_states, transition_coords
 from residyn.spaces import fit_space
@@ -69,7 +70,7 @@ def curves(
     (replicates keep the axes; left out where these span all there is); participation_ratio from one along
     sublayers, of at most 2,000 samples. One along units makes mutual_information (gcmi), ksg_information and
     kde_information (minus what the estimator makes of shuffled samples), and rank_correlation and
-    rank_correlation_throughout (of Spearman's correlations).
+    rank_correlation_throughout (of Spearman's correlations), of at most 4,000 samples drawn by the plan's seed.
 
     Memory: a few times (groups × sublayers × units) in float64. Raises DataError where the states break the data
     contract, are empty or not finite; UsageError for a name that there is not.
@@ -90,12 +91,13 @@ def curves(
         made |= rows_of(registered, read.whole, read.depth, plan)
         if along is not None and along is not MOMENTS:
             made[EXPLAINED] = explained(plan.weights, read.whole[along])
+    some, of_some = some_of(states, plan.seed), plan_of_some(plan, plan.seed)
     ratios = [name for name in (RATIO, DIRECTION_RATIO) if name in wanted]
     if ratios:
-        readings = [resampled_ratios(states, plan, directions=name == DIRECTION_RATIO) for name in ratios]
+        readings = [resampled_ratios(some, of_some, directions=name == DIRECTION_RATIO) for name in ratios]
         with pca.one_thread():
-            made |= dict(zip(ratios, read_together(states, readings, along=SUBLAYER), strict=True))
-    made |= _along_units(states, plan, [name for name in _ALONG_UNITS if name in wanted])
+            made |= dict(zip(ratios, read_together(some, readings, along=SUBLAYER), strict=True))
+    made |= _along_units(some, of_some, [name for name in _ALONG_UNITS if name in wanted])
     return Curves(made, depth_of(states), states.sizes[SAMPLE], plan.n_groups, states.sizes[UNIT])
 
 

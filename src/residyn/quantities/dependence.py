@@ -13,6 +13,7 @@ from residyn.errors import DataError
 from residyn.numerics import dependence as numerics
 from residyn.numerics import information, pca
 from residyn.numerics.moments import LEAST_SAMPLES
+from residyn.quantities.subsample import some_of
 from residyn.schema import SAMPLE, SUBLAYER, TRANSITION, UNIT, along, documents_of, label_result, transition_coords
 from residyn.walk import Progress, Reading, read_together
 
@@ -86,6 +87,8 @@ def dependence(states: xr.DataArray, seed: int = 0, progress: Progress | None = 
     say the contrary: where a half has fewer samples than the states have dimensions, no fit knows the whole map,
     and the share is a lower bound. At most 2000 samples, chosen by the seed.
 
+    Of more than 4,000 samples so many are drawn by the seed (attribute `drawn_from`).
+
     The halves are random, by `seed`, and about equally large. Where the states have the coordinate `document`, no
     document is in both, because what its samples share would pass for dependence; samples of no known document
     count each for itself. Attributes of both shares: `halves`, "of whole documents" or "of samples", and
@@ -98,6 +101,7 @@ def dependence(states: xr.DataArray, seed: int = 0, progress: Progress | None = 
     empty, have but one sublayer, or hold a non-finite value.
     """
     transition_coords(states)
+    states = some_of(states, seed)
     n_units, n_sublayers = states.sizes[UNIT], states.sizes[SUBLAYER]
     total = n_units + n_sublayers
     (by_unit,) = read_together(states, [unit_steps(states, seed)], _shifted(progress, 0, total), along=UNIT)

@@ -14,24 +14,31 @@ import pandas as pd
 import xarray as xr
 
 from residyn.errors import DataError, UsageError
-from residyn.schema import SUBLAYER, UNIT, along, label_result
+from residyn.quantities.subsample import some_of
+from residyn.schema import SAMPLE, SUBLAYER, UNIT, along, label_result
 from residyn.walk import Progress, each_block
 
 MASSIVE = 100.0
 """Ratio from which a unit is counted as massive, in the attribute `n_massive`."""
 
 
-def massive_ratio(states: xr.DataArray, *, progress: Progress | None = None) -> xr.DataArray:
+def massive_ratio(states: xr.DataArray, *, seed: int = 0, progress: Progress | None = None) -> xr.DataArray:
     """Largest |h| of each unit over the samples, over the median |h| of its sublayer, (sublayer, unit), ≥ 0.
 
-    The median is over all samples and units of the sublayer. About 5 for Gaussian units and 1000 samples; NaN
+    The median is over all samples and units of the sublayer, or over 4,000 samples drawn by the seed where there
+    are more (attribute `median_of`). About 5 for Gaussian units and 1000 samples; NaN
     where the median is 0, as in a sublayer most of whose activations are exactly 0 (attribute `n_undefined`
     counts). `n_massive` counts the units that reach 100 at some sublayer. Sun et al. 2024, arXiv:2402.17762, who
     ask for 1000 within one state; the last token of a text is rarely where activations are largest. Raises
     DataError where the states break the data contract, are empty or hold a non-finite value.
     """
-    parts = list(each_block(states, _ratios, progress, along=SUBLAYER))
-    ratio = np.concatenate(parts)
+    some = some_of(states, seed)
+    bands = each_block(some, _largest_and_median, progress, along=SUBLAYER)
+    largest, median = (np.concatenate(parts) for parts in zip(*bands, strict=True))
+    if some is not states:
+        largest = np.max(list(each_block(states, lambda block: np.abs(block).max(axis=0))), axis=0)
+    ratio = np.full(largest.shape, np.nan)
+    np.divide(largest, median, out=ratio, where=median > 0, casting="same_kind")
     with np.errstate(invalid="ignore"):
         reached = (ratio >= MASSIVE).any(axis=0)
     return label_result(
@@ -45,6 +52,7 @@ def massive_ratio(states: xr.DataArray, *, progress: Progress | None = None) -> 
         states=states,
         n_massive=int(reached.sum()),
         n_undefined=int(np.isnan(ratio).sum()),
+        **({} if some is states else {"median_of": some.sizes[SAMPLE], "seed": int(seed)}),
     )
 
 
@@ -87,12 +95,10 @@ def leave_out(states: xr.DataArray, units: Sequence[int] | np.ndarray) -> xr.Dat
     return states.isel({UNIT: kept})
 
 
-def _ratios(band: np.ndarray) -> np.ndarray:
-    """Of a band (N, s, D): max over samples of |h|, over the median of |h|, (s, D)."""
-    ratio = np.full(band.shape[1:], np.nan)
+def _largest_and_median(band: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of a band (N, s, D): max over samples of |h| (s, D), and the median of |h| (s, 1)."""
+    largest, median = np.empty(band.shape[1:], band.dtype), np.empty((band.shape[1], 1), band.dtype)
     for s in range(band.shape[1]):
         size = np.abs(band[:, s])
-        median = np.median(size)
-        if median > 0:
-            ratio[s] = size.max(axis=0) / median
-    return ratio
+        largest[s], median[s] = size.max(axis=0), np.median(size)
+    return largest, median

@@ -17,6 +17,7 @@ from residyn.quantities.measure import Gathered, gather, rows_of
 from residyn.quantities.record import Quantity
 from residyn.quantities.registry import quantities
 from residyn.quantities.replicates import plan_of
+from residyn.quantities.subsample import some_of
 from residyn.quantities.sums import Gather
 from residyn.schema import SUBLAYER, TRANSITION, UNIT, along, label_result, transition_coords
 from residyn.walk import Progress, read_together
@@ -29,6 +30,8 @@ def without_massive(
     states: xr.DataArray,
     results: xr.Dataset,
     leave_out: Sequence[int] = (1, 3, 10),
+    *,
+    seed: int = 0,
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Curves along depth again, without the 0, 1, 3, 10, … most massive units.
@@ -38,6 +41,8 @@ def without_massive(
     quantity that takes part (its record says so), participation_ratio and mutual_information: (left_out, sublayer)
     or (left_out, transition). The row left_out = 0 is with every unit. Numbers of units to leave out that would
     leave none are cut to all but one.
+
+    participation_ratio is of at most 4,000 samples, drawn by the seed.
 
     The explained variance without them is a fit of its own: fit_space(states, without=massive_units(ratio, 3)).
     Raises DataError where the ratio is missing or the states break the data contract.
@@ -55,9 +60,10 @@ def without_massive(
         without=rest(gone),
         also=gathered_again(chosen),
     )
+    some = some_of(states, seed)
     with pca.one_thread():
-        (ratios,) = read_together(states, [ratios_without(list(gone.values()))], progress, along=SUBLAYER)
-    made = walked(states, chosen, found, gone) | labelled_ratios(states, ratios, gone)
+        (ratios,) = read_together(some, [ratios_without(list(gone.values()))], progress, along=SUBLAYER)
+    made = walked(states, chosen, found, gone) | labelled_ratios(some, ratios, gone)
     if "mutual_information" in results:
         made |= informations(states, results["mutual_information"], gone)
     return xr.Dataset(made)

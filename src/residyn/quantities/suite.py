@@ -20,12 +20,13 @@ from residyn.quantities.dependence import information_excess, joint_steps, unit_
 from residyn.quantities.dimensions import filled_dimensions, ratios_without, resampled_ratios
 from residyn.quantities.information import Options, informations
 from residyn.quantities.information.curves import information_curves
-from residyn.quantities.information.replicates import mean_information
+from residyn.quantities.information.replicates import UNITS_SHUFFLED, information_deviations
 from residyn.quantities.massive import massive_ratio, massive_units
 from residyn.quantities.measure import INTERVAL, gather, labelled_all
 from residyn.quantities.orbits import orbits
 from residyn.quantities.registry import quantities
 from residyn.quantities.replicates import Plan, plan_of, with_ends
+from residyn.quantities.subsample import plan_of_some, some_of
 from residyn.schema import (
     BOUND,
     BOUNDS,
@@ -80,7 +81,8 @@ def analyze(
       or median along depth with the ends of its 95 % interval over documents; and NAME_by_kind (bound,
       transition_kind), the mean of that curve over the transitions of each kind.
     - correlation_density (transition_kind, bin, unit); mutual_information and, with shuffles,
-      mutual_information_shuffle (estimator, transition, unit), with mutual_information_curve; massive_ratio.
+      mutual_information_shuffle (estimator, transition, unit) of at most 192 units, drawn by the seed, with
+      mutual_information_curve; massive_ratio.
     - pc_scores of the first three components of the global space, that space (pc_axes, pc_mean, …: see
       `Space.from_dataset`) and explained_variance (sublayer, component); explained_variance_by_sublayer (space,
       sublayer) of the global space, of one fitted without the samples it is judged on, of equalised sublayers, of
@@ -148,9 +150,9 @@ def _silent(_name: str, _counts: str) -> Iterator[Progress]:
 
 
 def _massive(
-    states: xr.DataArray, _settings: AnalysisSettings, _results: xr.Dataset, progress: Progress
+    states: xr.DataArray, settings: AnalysisSettings, _results: xr.Dataset, progress: Progress
 ) -> xr.Dataset:
-    return xr.Dataset({"massive_ratio": massive_ratio(states, progress=progress)})
+    return xr.Dataset({"massive_ratio": massive_ratio(states, seed=settings.analysis_seed, progress=progress)})
 
 
 def _quantities(
@@ -176,15 +178,20 @@ def _quantities(
 def _units(
     states: xr.DataArray, settings: AnalysisSettings, results: xr.Dataset, progress: Progress
 ) -> xr.Dataset:
-    """What needs every sample of a unit: mutual information, and the dependence of steps on states."""
+    """What needs every sample of a unit, of some samples: mutual information, and the dependence of steps on
+    states.
+    """
+    plan = plan_of_some(plan_of(states), settings.analysis_seed)
+    states = some_of(states, settings.analysis_seed)
     options = Options(
         k=settings.neighbours,
         repeats=settings.shuffles,
         seed=settings.analysis_seed,
         device=settings.analysis_device,
+        precision=settings.precision,
+        shuffled_units=UNITS_SHUFFLED,
     )
-    plan = plan_of(states)
-    information, steps, rows = read_together(
+    information, steps, deviations = read_together(
         states,
         [
             informations(states, settings.estimators, options),
@@ -201,16 +208,16 @@ def _units(
             **information,
             **steps,
             "information_excess": information_excess(nats),
-            **information_curves(states, nats, rows, plan),
+            **information_curves(states, nats, deviations, plan),
             **robustness.informations(states, nats, gone),
         }
     )
 
 
 def _resampled(states: xr.DataArray, plan: Plan, settings: AnalysisSettings) -> Reading:
-    """The replicates of gcmi's mean, where gcmi is asked for; else nothing is read for them."""
+    """How replicates of gcmi's mean differ from it, where gcmi is asked for; else nothing is read for them."""
     return (
-        mean_information(states, plan)
+        information_deviations(states, plan)
         if "gcmi" in settings.estimators
         else Reading(lambda *_: None, lambda _: None)
     )
@@ -219,8 +226,11 @@ def _resampled(states: xr.DataArray, plan: Plan, settings: AnalysisSettings) -> 
 def _sublayers(
     states: xr.DataArray, settings: AnalysisSettings, results: xr.Dataset, progress: Progress
 ) -> xr.Dataset:
-    """What needs every sample of a sublayer: how many dimensions it fills, and the joint dependence of steps."""
-    plan = plan_of(states)
+    """What needs every sample of a sublayer, of some samples: how many dimensions it fills, and the joint
+    dependence of steps.
+    """
+    plan = plan_of_some(plan_of(states), settings.analysis_seed)
+    states = some_of(states, settings.analysis_seed)
     gone = robustness.units_left_out(results["massive_ratio"], settings.leave_out)
     with pca.one_thread():
         filled, rows, without, joint = read_together(
@@ -277,7 +287,8 @@ def _space(
 def _basis(
     states: xr.DataArray, settings: AnalysisSettings, _results: xr.Dataset, progress: Progress
 ) -> xr.Dataset:
-    rotated, plan = kurtosis_rotated(states, seed=settings.analysis_seed), plan_of(states)
+    seed, precision = settings.analysis_seed, settings.precision
+    rotated, plan = kurtosis_rotated(states, seed=seed, precision=precision), plan_of(states)
     rows = weighted_mean(rotated.values, plan.group, plan.weights)
     progress(1, 1)
     curve = _curve(states, rotated, with_ends(rows, plan, (1.0, np.inf)), plan, "mean over samples")

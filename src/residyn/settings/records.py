@@ -13,6 +13,7 @@ from residyn.errors import UsageError
 from residyn.settings.base import Settings, fields_of, made_of
 
 Estimator = Literal["gcmi", "ksg", "kde", "binned"]
+Precision = Literal["float32", "float64"]
 Format = Literal["png", "pdf", "svg"]
 Positive = Annotated[float, Meta(gt=0)]
 BUILT_IN_MODEL = "smollm2-135m"
@@ -180,6 +181,10 @@ class AnalysisSettings(Settings, frozen=True, kw_only=True):
         ),
     ] = (1, 3, 10)
     analysis_seed: Annotated[int, Meta(ge=0, description="Decides shuffles, jitter and held-out samples.")] = 0
+    precision: Annotated[
+        Precision,
+        Meta(description="Of products and kernels that are nearly all the work; sums are in float64."),
+    ] = "float32"
     analysis_device: Annotated[
         str | None,
         Meta(description="Compute mutual information there with torch, such as cuda.", extra=_ASIDE),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -12,12 +13,13 @@ from residyn.errors import UsageError
 from residyn.numerics import pca
 from residyn.schema import SAMPLE, SUBLAYER, UNIT, along, check_states, label_result
 from residyn.spaces.explained import label_explained
-from residyn.spaces.methods import Found, fit_by_covariance, fit_by_search, fit_sublayers, gather_scatters
+from residyn.spaces.methods import Found, fit_by_covariance, fit_by_search, fit_sublayers
 from residyn.spaces.record import COMPONENT, QUANTILE, ROBUST, Space
 from residyn.spaces.scaling import Variant, readings, scales, select, unscaled
+from residyn.spaces.scatters import gather_scatters
 from residyn.spaces.scores import label_scores
 from residyn.spaces.scoring import Scored, score, spaces_a_reading
-from residyn.spaces.spread import Spread, chosen_spread, groups_of, spreads
+from residyn.spaces.spread import Spread, chosen_spread, groups_of, merge, spreads
 from residyn.walk import Progress
 
 Fit = Literal["global", "sublayer"]
@@ -100,13 +102,15 @@ def fit_spaces(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, FittedSpace]:
-    """Several global spaces of the same states, each with what it explains, from two readings of the states.
+    """Several global spaces of the same states, each with what it explains, from three readings of the states.
 
     `variants` has under each name the options `equalize`, `standardize`, `without` and `hold_out` of `fit_space`;
-    the spaces are the ones it returns. Scatter matrices are gathered once, sublayer by sublayer, and shared: the
-    covariance without some units is a part of that with them, and other scales rescale it. Variants that are
-    both standardised and equalised take a reading more, states wider than `WIDEST_EXACT` six for each variant,
-    and scores of more than 1 GiB in all are made a few spaces at a time.
+    the spaces are the ones it returns. One reading measures means and spreads. One gathers scatter matrices, of
+    each group of samples that some variant holds out and others do not, and of each equalised variant; they are
+    shared: the covariance without some units is a part of that with them, and other units' scales rescale it. One
+    makes all scores. States wider than `WIDEST_EXACT` take six readings for each variant in place of the second,
+    and where the scores of which quantiles are taken are more than 1 GiB in all, a few spaces at a time share a
+    reading.
 
     Raises as `fit_space` does, and UsageError for an option that it does not have.
     """
@@ -150,16 +154,15 @@ def _fit_together(
     wide = states.sizes[UNIT] > WIDEST_EXACT
     size = spaces_a_reading(states, min(n, states.sizes[UNIT]))
     batches = [slice(start, start + size) for start in range(0, len(variants), size)]
-    first = wide or any(one.equalize and one.standardize for one in variants)
     searched = pca.READINGS * len(variants) if wide else 1
-    passes = iter(readings(progress, first + searched + len(batches), states))
+    passes = iter(readings(progress, 1 + searched + len(batches), states))
     fitted = [one.selection.fitted for one in variants]
     groups = groups_of(fitted)
     # Those held out judge a space where there are any, and all samples where there are none.
     judged = [chosen if chosen.all() else ~chosen for chosen in fitted]
     with pca.one_thread():
-        known = spreads(states, groups, next(passes)) if first else None
-        if wide and known is not None:
+        known = spreads(states, groups, next(passes))
+        if wide:
             fits = [
                 fit_by_search(
                     states,
@@ -173,9 +176,13 @@ def _fit_together(
             ]
         else:
             gathered = gather_scatters(states, variants, groups, known, next(passes))
-            known, fits = gathered.spreads, list(fit_by_covariance(states, variants, groups, gathered, n))
+            fits = list(fit_by_covariance(states, variants, groups, gathered, n))
+            del gathered
+        mean = functools.reduce(merge, known.values()).mean
         scored = [
-            one for batch in batches for one in score(states, fits[batch], judged[batch], n_scores, next(passes))
+            one
+            for batch in batches
+            for one in score(states, fits[batch], judged[batch], n_scores, next(passes), about=mean)
         ]
     wholes = [chosen_spread(known, groups, chosen) for chosen in judged]
     return list(zip(fits, scored, wholes, strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,12 +14,10 @@ from residyn.numerics import pca
 from residyn.schema import SAMPLE, SUBLAYER
 from residyn.spaces.coordinates import Coordinates, scaled_tiles
 from residyn.spaces.record import ROBUST
-from residyn.spaces.scaling import Scaling, Selection, Variant, scales, sublayer_scale, unit_scale
-from residyn.spaces.spread import Spread, chosen_parts, chosen_spread, merge_by_key, rows_where
+from residyn.spaces.scaling import Scaling, Selection, Variant, scales
+from residyn.spaces.scatters import Scatters, scatters_of
+from residyn.spaces.spread import Spread, chosen_spread, rows_where
 from residyn.walk import Progress, each_numbered_block
-
-_TILE_VALUES = 1 << 23
-"""Values of one sublayer converted to float64 at a time: 64 MiB."""
 
 
 class Found(NamedTuple):
@@ -39,89 +37,23 @@ class Found(NamedTuple):
         return Coordinates(self.axes[None], self.mean[None], self.scaling.both)
 
 
-class Gathered(NamedTuple):
-    """From one reading: scatters of all sublayers together, and the spread at each.
-
-    `scatters` has each group of samples under its number, and each equalised variant under its position as
-    ("equalised", i); that is missing where no sublayer varies.
-    """
-
-    scatters: dict[Hashable, pca.Scatter]
-    spreads: dict[int, Spread]
-
-
-def gather_scatters(
-    states: xr.DataArray,
-    variants: Sequence[Variant],
-    groups: np.ndarray,
-    known: dict[int, Spread] | None,
-    progress: Progress | None,
-) -> Gathered:
-    """The scatters that all variants are made of, from one reading along the sublayers.
-
-    `known` is the spread of each group, needed where a variant is both standardised and equalised. Beside the
-    bands of the walk there are some five matrices (D, D) of each group and equalised variant, in float64.
-    """
-    rows = {int(group): groups == group for group in np.unique(groups)}
-    unit = {
-        i: unit_scale(chosen_spread(known, groups, one.selection.fitted)) if known and one.standardize else None
-        for i, one in enumerate(variants)
-        if one.equalize
-    }
-
-    def of_sublayer(parts: dict[int, pca.Scatter]) -> dict[Hashable, pca.Scatter]:
-        own: dict[Hashable, pca.Scatter] = {**parts}
-        for i, by in unit.items():
-            selection = variants[i].selection
-            part = functools.reduce(pca.merge, chosen_parts(parts, groups, selection.fitted))
-            if by is not None:
-                part = pca.rescaled(part, by)
-            here = Spread(part.count, part.mean[None], np.diag(part.m2)[None])
-            scale, varies = sublayer_scale(here, np.ones(len(part.mean)), selection.used)
-            if varies[0]:
-                own["equalised", i] = pca.rescaled(part, np.full(len(part.mean), scale[0]))
-        return own
-
-    def of_band(band: np.ndarray, _: int) -> tuple[dict[Hashable, pca.Scatter], dict[int, Spread]]:
-        pooled: dict[Hashable, pca.Scatter] = {}
-        spreads: dict[int, Spread] = {}
-        for s in range(band.shape[1]):
-            parts = {group: _scatter(rows_where(band[:, s], chosen)) for group, chosen in rows.items()}
-            own = {group: Spread(p.count, p.mean[None], np.diag(p.m2)[None]) for group, p in parts.items()}
-            spreads = merge_by_key([spreads, own], _stacked)
-            pooled = merge_by_key([pooled, of_sublayer(parts)], pca.merge)
-        return pooled, spreads
-
-    gathered = Gathered({}, {})
-    for pooled, spreads in each_numbered_block(states, of_band, progress, along=SUBLAYER):
-        gathered = Gathered(
-            merge_by_key([gathered.scatters, pooled], pca.merge),
-            merge_by_key([gathered.spreads, spreads], _stacked),
-        )
-    return gathered
-
-
 def fit_by_covariance(
-    states: xr.DataArray, variants: Sequence[Variant], groups: np.ndarray, gathered: Gathered, n: int
+    states: xr.DataArray, variants: Sequence[Variant], groups: np.ndarray, gathered: Scatters, n: int
 ) -> Iterator[Found]:
     """The axes of each variant, from the scatters gathered for all."""
-    for i, one in enumerate(variants):
-        found = chosen_spread(gathered.spreads, groups, one.selection.fitted)
-        scaling, selection = scales(one, found)
+    for one, whole in zip(variants, scatters_of(variants, groups, gathered), strict=True):
+        scaling, selection = scales(one, chosen_spread(gathered.spreads, groups, one.selection.fitted))
         _check_count(selection)
-        if one.equalize:
-            part = gathered.scatters["equalised", i]
-        else:
-            parts = chosen_parts(gathered.scatters, groups, selection.fitted)
-            part = pca.rescaled(functools.reduce(pca.merge, parts), scaling.unit)
-        mean, used = part.mean, np.flatnonzero(selection.used)
-        part = pca.Scatter(part.count, mean[used], part.m2[np.ix_(used, used)])
-        if not np.trace(part.m2) > 0:
+        used = np.flatnonzero(selection.used)
+        if whole is None or not np.diag(whole.m2)[used].sum() > 0:
             raise _no_variance(states)
+        part = whole
+        if len(used) < len(whole.mean):
+            part = pca.Scatter(whole.count, whole.mean[used], whole.m2[np.ix_(used, used)])
         axes = pca.components(part, n)
-        full = _embed(axes.axes, selection.used)
         notes = {"method": "covariance"}
-        yield Found(selection, scaling, full, mean, axes.variance, np.array(axes.total), notes)
+        full = _embed(axes.axes, selection.used)
+        yield Found(selection, scaling, full, whole.mean, axes.variance, np.array(axes.total), notes)
 
 
 def fit_by_search(
@@ -205,18 +137,6 @@ def _fit_points(points: np.ndarray, used: np.ndarray, n: int) -> tuple[np.ndarra
     if not found.total > 0:
         axes, variance = np.full_like(axes, np.nan), np.full_like(variance, np.nan)
     return axes, mean, variance, np.array(found.total), np.quantile(deviation @ axes.T, ROBUST, axis=0)
-
-
-def _scatter(rows: np.ndarray) -> pca.Scatter:
-    """The scatter of rows (n, D), a tile at a time."""
-    height = max(1, _TILE_VALUES // rows.shape[1])
-    tiles = (rows[start : start + height] for start in range(0, len(rows), height))
-    return functools.reduce(pca.merge, map(pca.scatter, tiles))
-
-
-def _stacked(a: Spread, b: Spread) -> Spread:
-    """The spread of the same samples at the sublayers of `a`, then at those of `b`."""
-    return Spread(a.count, np.concatenate([a.mean, b.mean]), np.concatenate([a.m2, b.m2]))
 
 
 def _embed(axes: np.ndarray, used: np.ndarray) -> np.ndarray:

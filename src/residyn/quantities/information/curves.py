@@ -28,16 +28,20 @@ _NOT_RESAMPLED = (
 
 
 def information_curves(
-    states: xr.DataArray, nats: xr.DataArray, rows: np.ndarray | None, plan: Plan
+    states: xr.DataArray, nats: xr.DataArray, deviations: np.ndarray | None, plan: Plan
 ) -> dict[str, xr.DataArray]:
-    """The mean over units by each estimator, with an interval for gcmi: along depth, and by kind of transition."""
+    """The mean over units by each estimator, with an interval for gcmi: along depth, and by kind of transition.
+
+    `deviations` (1 + B, T) are `information_deviations`.
+    """
     name = "mutual_information"
     masks = transitions_by_kind(nats["kind"].values)
     means = nan.finite_mean(nats.transpose(ESTIMATOR, TRANSITION, UNIT).values)
     by_kind = np.stack([nan.finite_mean(means[:, mask]) for mask in masks.values()], axis=1)
     along_depth, over_kinds = (np.stack([each, *np.full((2, *each.shape), np.nan)]) for each in (means, by_kind))
-    if rows is not None:
+    if deviations is not None:
         place = nats[ESTIMATOR].values.tolist().index("gcmi")
+        rows = means[place] + deviations
         of_kinds = np.stack([nan.finite_mean(rows[:, mask]) for mask in masks.values()], axis=1)
         along_depth[1:, place] = with_ends(rows, plan, (-np.inf, np.inf))[1:]
         over_kinds[1:, place] = with_ends(of_kinds, plan, (-np.inf, np.inf))[1:]

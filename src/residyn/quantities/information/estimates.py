@@ -12,7 +12,7 @@ import numpy as np
 from residyn.errors import UsageError
 from residyn.numerics import information, moments
 from residyn.numerics.information import on_device
-from residyn.settings import Estimator
+from residyn.settings import Estimator, Precision
 from residyn.walk import Reading
 
 ESTIMATORS: tuple[Estimator, ...] = get_args(Estimator)
@@ -27,6 +27,8 @@ class Options:
     repeats  sample shuffles whose mean is the baseline; 0 for none
     seed     decides the shuffles, and the jitter of ksg
     device   where gcmi, ksg and kde are computed with torch, such as "cuda"; None: on the CPU's cores
+    precision   of kde's kernels on the CPU
+    shuffled_units   units, drawn by the seed, that have a baseline; None for all
     """
 
     k: int = 3
@@ -34,6 +36,8 @@ class Options:
     repeats: int = 0
     seed: int = 0
     device: str | None = None
+    precision: Precision = "float32"
+    shuffled_units: int | None = None
 
     def check(self) -> None:
         """Raise UsageError for a number out of its range."""
@@ -42,12 +46,15 @@ class Options:
             allowed = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least
             if not (allowed or (name == "bins" and value is None)):
                 raise UsageError(f"{name} is a whole number of at least {least}; got {value!r}.")
+        if self.precision not in get_args(Precision):
+            raise UsageError(f"precision is {' or '.join(get_args(Precision))}; got {self.precision!r}.")
 
 
 class Estimates(NamedTuple):
     """Of some units: `values` and `shuffled` by estimator, (T, d) in nats, and what qualifies them, (T, d).
 
-    `shuffled` is the mean over the sample shuffles, empty where there are none. `gaussian` is −½ ln(1 − r²);
+    `shuffled` is the mean over the sample shuffles, NaN for units that were not shuffled, empty where there are no
+    shuffles. `gaussian` is −½ ln(1 − r²);
     `ties` the larger of the two states' shares of tied samples; `constant` where the unit is constant at either.
     """
 
@@ -58,26 +65,34 @@ class Estimates(NamedTuple):
     constant: np.ndarray
 
 
-def estimates(n_samples: int, estimators: Sequence[Estimator], options: Options) -> Reading:
+def estimates(n_samples: int, n_units: int, estimators: Sequence[Estimator], options: Options) -> Reading:
     """A walk along units that makes all units' `Estimates`.
 
     Memory beside the result: two bands of units, in float64 and sorted.
     """
-    orders = orders_of(n_samples, options)
+    own, shuffles = np.split(orders_of(n_samples, options), [1])
+    shuffled = drawn_units(n_units, options)
     chosen = {name: _ESTIMATORS[name] for name in estimators}
 
     def of_band(block: np.ndarray, first: int) -> Estimates:
         paths = np.ascontiguousarray(block.transpose(2, 1, 0), dtype=np.float64)
         units = list(range(first, first + len(paths)))
-        found = {name: function(paths, orders, units, options) for name, function in chosen.items()}
+        some = shuffled[first : first + len(paths)]
+        found = {name: function(paths, own, units, options)[0].T for name, function in chosen.items()}
+        baselines = {}
+        for name, function in chosen.items() if len(shuffles) else ():
+            baselines[name] = np.full_like(found[name], np.nan)
+            if some.any():
+                ids = [unit for unit, one in zip(units, some, strict=True) if one]
+                baselines[name][:, some] = function(paths[some], shuffles, ids, options).mean(axis=0).T
         measured = moments.from_block(block)
         constant = moments.constant(measured)
         ties = information.tie_share(paths).T
         with np.errstate(divide="ignore"):
             gaussian = -0.5 * np.log1p(-(moments.correlation(measured) ** 2))
         return Estimates(
-            {name: values[0].T for name, values in found.items()},
-            {name: values[1:].mean(axis=0).T for name, values in found.items() if len(values) > 1},
+            found,
+            baselines,
             gaussian,
             np.maximum(ties[:-1], ties[1:]),
             constant[:-1] | constant[1:],
@@ -104,6 +119,12 @@ def orders_of(n_samples: int, options: Options) -> np.ndarray:
     return np.stack([np.arange(n_samples), *(rng.permutation(n_samples) for _ in range(options.repeats))])
 
 
+def drawn_units(n_units: int, options: Options) -> np.ndarray:
+    """Which units are shuffled, (D,) bool: as many as the options say, drawn by their seed."""
+    order = np.random.default_rng(options.seed).permutation(n_units)
+    return np.isin(np.arange(n_units), order[: options.shuffled_units])
+
+
 def _beside(parts: list[np.ndarray]) -> np.ndarray:
     # In the order of memory in which results are read again: sums over units come out the same then.
     return np.ascontiguousarray(np.concatenate(parts, axis=1))
@@ -124,7 +145,9 @@ def _ksg(paths: np.ndarray, orders: np.ndarray, units: list[int], options: Optio
 
 def _kde(paths: np.ndarray, orders: np.ndarray, _units: list[int], options: Options) -> np.ndarray:
     return (
-        on_device.kde(paths, orders, device=options.device) if options.device else information.kde(paths, orders)
+        on_device.kde(paths, orders, device=options.device)
+        if options.device
+        else information.kde(paths, orders, single=options.precision == "float32")
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -26,7 +27,10 @@ UNITS_SHUFFLED = 192
 _LOCAL_VALUES = 1 << 22
 """Values of samples in memory, of some units: 32 MiB."""
 
-_LOCAL: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"ksg": local_ksg, "kde": local_kde}
+_LOCAL: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "ksg": local_ksg,
+    "kde": partial(local_kde, single=True),
+}
 """What samples say, of the estimators that are means over samples."""
 _SHARED_NOISE = {"ksg": 1.58, "kde": 1.0}
 """N times the variance of an estimate of N independent pairs, over the variance of what their samples say.
@@ -39,9 +43,27 @@ heavy-tailed values alike. For kde it is 0.8 to 1.5, of a variance that is a ten
 def mean_information(states: xr.DataArray, plan: Plan) -> Reading:
     """A walk along units that makes the mean over units of the Gaussian-copula information, nats, (1 + B, T).
 
-    Ranks do not survive samples that are drawn twice, so replicates are linear in the groups' weights w:
-    I + Σ (w_g − 1)·(1 − 1/G)(I − I without group g), the jackknife's linear approximation of the
-    bootstrap (Efron & Tibshirani 1993, 20.6).
+    Its replicates differ from it as `information_deviations` says.
+    """
+    deviations = information_deviations(states, plan)
+
+    def of_band(block: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray]:
+        paths = np.ascontiguousarray(block.transpose(2, 1, 0), dtype=np.float64)
+        return _finite_sum(copula(paths)[0]), deviations.reduce(block, first)
+
+    def finish(bands: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+        sums, parts = zip(*bands, strict=True)
+        return nan.ratio(*np.sum(sums, axis=0)) + deviations.finish(list(parts))
+
+    return Reading(of_band, finish)
+
+
+def information_deviations(states: xr.DataArray, plan: Plan) -> Reading:
+    """A walk along units: how far replicates of the mean Gaussian-copula information lie from it, (1 + B, T).
+
+    In nats, 0 in row 0. Ranks do not survive samples that are drawn twice, so replicates are linear in the groups'
+    weights w: Σ (w_g − 1)·(1 − 1/G)(I − I without group g), the jackknife's linear approximation of the bootstrap
+    (Efron & Tibshirani 1993, 20.6), from at most `UNITS_LEFT_OUT_OF` units.
     """
     weights, n_groups = plan.weights, plan.n_groups
     n_units = states.sizes[UNIT]
@@ -52,18 +74,18 @@ def mean_information(states: xr.DataArray, plan: Plan) -> Reading:
     without = [np.flatnonzero(plan.group != g) for g in left_out]
 
     def of_band(block: np.ndarray, first: int) -> np.ndarray:
-        """Sums over the band's units of each estimate that is finite, and how many are: (2, 2 + G, T)."""
-        paths = np.ascontiguousarray(block.transpose(2, 1, 0), dtype=np.float64)
-        some = paths[chosen[first : first + len(paths)]]
-        sets = [paths, some, *(np.ascontiguousarray(some[:, :, rows]) for rows in without)]
+        """Sums over the chosen units of each estimate that is finite, and how many are: (2, 1 + G, T)."""
+        some = block[:, :, chosen[first : first + block.shape[2]]]
+        paths = np.ascontiguousarray(some.transpose(2, 1, 0), dtype=np.float64)
+        sets = [paths, *(np.ascontiguousarray(paths[:, :, rows]) for rows in without)]
         return np.stack([_finite_sum(copula(each)[0]) for each in sets], axis=1)
 
     def finish(bands: list[np.ndarray]) -> np.ndarray:
         means = nan.ratio(*np.sum(bands, axis=0))
-        if not without:
-            return np.tile(means[0], (len(weights), 1))
-        influence = (1 - 1 / n_groups) * (means[1] - means[2:])
-        return np.concatenate([means[:1], means[0] + (weights[1:] - 1) @ influence])
+        deviations = np.zeros((len(weights), means.shape[1]))
+        if without:
+            deviations[1:] = (weights[1:] - 1) @ ((1 - 1 / n_groups) * (means[0] - means[1:]))
+        return deviations
 
     return Reading(of_band, finish)
 

@@ -21,7 +21,9 @@ import xarray as xr
 from residyn.errors import UsageError
 from residyn.numerics import information
 from residyn.quantities.information.estimates import ESTIMATORS, Estimates, Estimator, Options, estimates
+from residyn.quantities.subsample import some_of
 from residyn.schema import SAMPLE, TRANSITION, UNIT, along, label_result, transition_coords
+from residyn.settings import Precision
 from residyn.walk import Progress, Reading, read_together
 
 ESTIMATOR = "estimator"
@@ -46,6 +48,7 @@ def mutual_information(
     bins: int | None = None,
     seed: int = 0,
     device: str | None = None,
+    precision: Precision = "float32",
     progress: Progress | None = None,
 ) -> xr.DataArray:
     """Mutual information over samples of each unit at successive sublayers, (transition, unit), in nats. Panel G.
@@ -54,8 +57,11 @@ def mutual_information(
     mean of `repeats` estimates on the same data with the samples of the later state permuted (one seeded
     permutation a repeat, for all units and transitions), which is what the estimator makes of no dependence;
     `minus="gaussian"` subtracts −½ ln(1 − r²), what two jointly Gaussian variables of the same Pearson r share.
+    Of more than 4,000 samples so many are drawn by the seed (attribute `drawn_from`).
+
     `k` is the number of neighbours (ksg), `bins` that of bins (binned; None: fitting the sample count). `device`,
-    such as "cuda", computes gcmi, ksg and kde there with torch; None computes on the CPU's cores.
+    such as "cuda", computes gcmi, ksg and kde there with torch; None computes on the CPU's cores. `precision` is
+    that of kde's kernels there: in "float32" an estimate is within 1e-6 nats of that in "float64", typically 1e-7.
 
     Coordinates (transition, unit): `tie_share`, the larger of the two states' shares of samples whose value
     another sample has too, and `gaussian_floor`, −½ ln(1 − r²). NaN where the unit is constant at either sublayer,
@@ -73,7 +79,7 @@ def mutual_information(
         raise UsageError(f'minus is None, "shuffle" or "gaussian"; got {minus!r}.')
     if minus == "shuffle" and repeats < 1:
         raise UsageError(f"A shuffle baseline needs at least 1 repeat; got {repeats!r}.")
-    options = Options(k, bins, repeats if minus == "shuffle" else 0, seed, device)
+    options = Options(k, bins, repeats if minus == "shuffle" else 0, seed, device, precision)
     found = mutual_informations(states, (estimator,), options, progress).isel({ESTIMATOR: 0})
     result = found["mutual_information"]
     if minus is None:
@@ -99,11 +105,12 @@ def mutual_informations(
 
     Returns `mutual_information` (estimator, transition, unit), each as the function of that name gives it, and,
     where `options.repeats` is not 0, `mutual_information_shuffle` of the same shape, the mean over the sample
-    shuffles. Raises as `mutual_information` does.
+    shuffles: NaN for units that are not shuffled (`options.shuffled_units`). Raises as `mutual_information` does.
     """
-    (found,) = read_together(
-        states, [informations(states, estimators, options or Options())], progress, along=UNIT
-    )
+    options = options or Options()
+    options.check()
+    some = some_of(states, options.seed)
+    (found,) = read_together(some, [informations(some, estimators, options)], progress, along=UNIT)
     return found
 
 
@@ -113,7 +120,7 @@ def informations(states: xr.DataArray, estimators: Sequence[Estimator], options:
     if not estimators or not set(estimators) <= set(ESTIMATORS) or len(set(estimators)) < len(estimators):
         raise UsageError(f"Estimators are one or more of {', '.join(ESTIMATORS)}, each once; got {estimators!r}.")
     transition_coords(states)
-    gathered = estimates(states.sizes[SAMPLE], estimators, options)
+    gathered = estimates(states.sizes[SAMPLE], states.sizes[UNIT], estimators, options)
     return Reading(gathered.reduce, lambda bands: _labelled(states, estimators, options, gathered.finish(bands)))
 
 
@@ -136,6 +143,8 @@ def _labelled(
         "tie_share": ((TRANSITION, UNIT), found.ties),
         "gaussian_floor": ((TRANSITION, UNIT), found.gaussian),
     }
+    if "kde" in estimators and not options.device:
+        parameters["precision"] = options.precision
     said: dict[str, Any] = {
         "units": "nats",
         "source": "Fernando & Guitchounts 2025, Fig. 1G, H",
@@ -163,6 +172,7 @@ def _labelled(
             quantity="mutual_information_shuffle",
             definition=f"mean over {options.repeats} permutations of the later state's samples of: {definition}",
             parameters={**parameters, "repeats": int(options.repeats)},
+            n_units_shuffled=min(states.sizes[UNIT], options.shuffled_units or states.sizes[UNIT]),
             **said,
         )
     return xr.Dataset(results)
