@@ -104,6 +104,21 @@ def hold(path, ready, release):
         release.wait(30)
 
 
+def open_results_of_a_stranger(path, answers):
+    """Open results: what was said of them, and by how many bytes the most memory of this process grew."""
+    import resource
+
+    from residyn.runs.results import open_results
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:
+        open_results(path)
+        said = ""
+    except Exception as error:  # the parent judges it
+        said = str(error)
+    answers.put((said, 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)))
+
+
 def run_out_of_file_size(path, limit, answers):
     """Capture with a limit on the size of files that the kernel enforces."""
     import resource

@@ -9,9 +9,11 @@ import time
 import zipfile
 from contextlib import contextmanager
 
+import pyarrow
 import pytest
 import xarray as xr
 import zarr
+from numcodecs.zstd import Zstd
 
 from residyn.errors import StoreError
 from residyn.model.teleport.folder import open_teleports
@@ -19,6 +21,7 @@ from residyn.runs.results import open_if_whole, open_results, save_results
 from residyn.runs.stages import read_stage
 from residyn.runs.verdicts import read_verdicts
 from residyn.store import info, open_states, open_writer, read_json, read_manifest, read_run, update_run, verify
+from store.producer import open_results_of_a_stranger
 
 PIPE = "a named pipe stands there, where a file is wanted"
 
@@ -144,6 +147,72 @@ def test_results_of_a_small_run_are_not_large(run):
     (run / "results.zarr" / "x" / "zarr.json").write_text(json.dumps({**record, "shape": [2**28]}))
     with soon(), pytest.raises(StoreError, match=r"claims the shape \[268435456\]"):
         open_results(run / "results.zarr")
+
+
+def _packed(n: int) -> bytes:
+    return Zstd().encode(bytes(n))
+
+
+BOMBS = {
+    "one frame": lambda: _packed(2**28),
+    "after a small frame": lambda: _packed(16) + _packed(2**28),
+    "after what is skipped": lambda: bytes.fromhex("502a4d1800000000") + _packed(2**28),
+    "of an unknown size": lambda: _streamed(2**28),
+}
+"""Small files that unpack to a quarter of a gigabyte, where two numbers are wanted."""
+
+
+def _streamed(n: int) -> bytes:
+    """A frame that does not say what it unpacks to."""
+    sink = pyarrow.BufferOutputStream()
+    with pyarrow.CompressedOutputStream(sink, "zstd") as stream:
+        for _ in range(n >> 20):
+            stream.write(bytes(1 << 20))
+    return sink.getvalue().to_pybytes()
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+@pytest.mark.parametrize("name", ["x/c/0", "label/c/0"])
+def test_a_chunk_of_results_that_unpacks_to_more_is_refused_before_it_does(tmp_path, processes, name, bomb):
+    path = tmp_path / "results.zarr"
+    save_results(xr.Dataset({"x": ("t", [1.0, 2.0])}, {"label": ("t", ["a", "b"])}), path)
+    open_results(path)
+    content = BOMBS[bomb]()
+    assert len(content) < 2**16
+    (path / name).write_bytes(content)
+    answers = processes.Queue()
+    child = processes.Process(target=open_results_of_a_stranger, args=(path, answers))
+    child.start()
+    said, most = answers.get(timeout=60)
+    child.join(60)
+    assert f"{name}: it unpacks to more than the" in said
+    assert most < 2**26
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"codecs": [{"name": "bytes"}, {"name": "gzip"}]}, "packed by"),
+        ({"codecs": [{"name": "transpose"}, {"name": "bytes"}, {"name": "zstd"}]}, "packed by"),
+        ({"codecs": [{"name": "vlen-utf8"}, {"name": "zstd"}]}, "float64 packed by"),
+        ({"data_type": "r8000000"}, "cannot be read"),
+    ],
+)
+def test_results_packed_by_what_residyn_does_not_write_with_are_refused(tmp_path, change, said):
+    path = tmp_path / "results.zarr"
+    save_results(xr.Dataset({"x": ("t", [1.0, 2.0])}), path)
+    record = json.loads((path / "x" / "zarr.json").read_text())
+    (path / "x" / "zarr.json").write_text(json.dumps({**record, **change}))
+    with pytest.raises(StoreError, match=said):
+        open_results(path)
+
+
+def test_a_chunk_of_results_that_is_a_huge_file_is_not_read(tmp_path):
+    path = tmp_path / "results.zarr"
+    save_results(xr.Dataset({"x": ("t", [1.0, 2.0])}), path)
+    os.truncate(path / "x" / "c" / "0", 2**37)
+    with soon(), pytest.raises(StoreError, match=r"x/c/0: it has 137,438,953,472 bytes for the 16 of its shape"):
+        open_results(path)
 
 
 @pytest.mark.parametrize("bomb", ["packed", "pipe", "shape", "hosts"])

@@ -1,9 +1,12 @@
+import contextlib
+import json
 import os
 import shutil
 
 import numpy as np
 import pytest
 
+from residyn.errors import StoreError
 from residyn.store import forget, open_states, open_writer, verify
 from store.producer import capture, make, numbers_on_disk
 
@@ -51,6 +54,42 @@ def test_a_fault_is_named_and_repaired_by_capturing_only_its_shard(run, reason):
     capture(run)
     assert numbers_on_disk(run) == whole
     assert [shard(run, number).stat().st_mtime_ns for number in (0, 1, 3, 4, 5)] == others
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "manifest.json",
+        "samples.jsonl",
+        "states.zarr/zarr.json",
+        "states.zarr/states/zarr.json",
+        "states.zarr/states/c.2.0.0",
+        "commits/000002.json",
+    ],
+)
+def test_no_byte_of_what_makes_the_states_is_changed_in_silence(run, name):
+    whole, silent = (run / name).read_bytes(), []
+    for place in range(0, len(whole), 1 if len(whole) < 2_000 else 7):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << place % 3
+        (run / name).write_bytes(bytes(changed))
+        with contextlib.suppress(StoreError):
+            silent += [place] if verify(run).ok else []
+    assert silent == []
+
+
+def test_a_marker_that_says_another_size_is_captured_again(run):
+    whole, marker = numbers_on_disk(run), run / "commits" / "000002.json"
+    size = json.loads(marker.read_text())["bytes"]
+    marker.write_text(marker.read_text().replace(f": {size},", f": {size + 1},"))
+    with pytest.raises(StoreError, match="damaged: 1 of 6 shards"):
+        open_states(run)
+    (damage,) = verify(run).damaged
+    assert (damage.shard, damage.reason) == (2, "marker damaged")
+    assert damage.detail == f"it says {size + 1:,} bytes of the file, which has {size:,} and the right sha256"
+    forget(run, [2])
+    capture(run)
+    assert numbers_on_disk(run) == whole
 
 
 def test_a_misplaced_shard_is_told_from_where_it_came(run):

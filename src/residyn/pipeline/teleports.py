@@ -115,7 +115,7 @@ def _stored(directory: Path, settings: TeleportSettings) -> list[Path]:
     """The folders of the stored hosts, of the model's and of the untrained models'."""
     from residyn.model.teleport.folder import GROUP
 
-    twins = [directory / layout.UNTRAINED_TELEPORTS / str(seed) for seed in range(settings.untrained_teleports)]
+    twins = [directory / layout.UNTRAINED / str(seed) for seed in range(settings.untrained_teleports)]
     return [folder / GROUP for folder in (directory, *twins)]
 
 
@@ -241,7 +241,7 @@ def _anew(out: Path) -> str:
 
     said = f"Remove {out / GROUP} to teleport anew"
     # Untrained models were teleported by the same settings, and would be refused one by one.
-    untrained = out / layout.UNTRAINED_TELEPORTS
+    untrained = out / layout.UNTRAINED
     beside = f", and {untrained} with it" if untrained.exists() else ""
     return f"{said}{beside}, or use the same settings to go on with it."
 
@@ -285,7 +285,7 @@ def _untrained(
         with experiment.timer.progress(experiment.reporter, f"untrained model {seed}", "tokens") as progress:
             states = capture(twin, texts, layout=experiment.sites, progress=progress)
     space = fit_space(states, n_components=2)
-    out = directory / layout.UNTRAINED_TELEPORTS / str(seed)
+    out = directory / layout.UNTRAINED / str(seed)
     coarser = experiment.settings.changed(grid=max(1, experiment.settings.grid // 2))
     asked = replace(experiment, settings=coarser)
     return _flow(asked, twin, states, space, out=out, text=f"teleport, untrained model {seed}")

@@ -19,20 +19,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from residyn.store.layout import CONTROLS
+from residyn.store import layout as folders
 
-RESULTS = "results.zarr"
-TABLES, SUMMARY_TABLE, TELEPORT_TABLE = "tables", "summary", "teleports"
+CONTROLS, RESULTS, TABLES, FIGURES = folders.CONTROLS, folders.RESULTS, folders.TABLES, folders.FIGURES
+STAGES, TELEPORTS, UNTRAINED = folders.STAGES, folders.TELEPORTS, folders.UNTRAINED
+SUMMARY_TABLE, TELEPORT_TABLE = "summary", "teleports"
 NOISE_FLOOR = "noise_floor.zarr"
 NOISE, UNTRAINED_PREFIX, PERMUTED = "noise", "untrained-", "permuted-weights"
 TOKENS, POSITIONS = "shuffled-tokens", "random-position"
 """The controls by name; an untrained model's has its seed behind it."""
-TELEPORTS, UNTRAINED_TELEPORTS = "teleports", "untrained"
 TELEPORT_RESULTS = ("flow", "return_fraction", "field", "summary")
 """In the order in which they are written: where the last one is, all are."""
 CLAIMS, PARTIAL_CLAIMS = "claims.json", "claims.partial.json"
-FIGURES, REPORT = "figures", "report.html"
-STAGES, STAGE_FORMAT, STAGE_VERSION = "stages", "residyn stage", 2
+REPORT = "report.html"
+STAGE_FORMAT, STAGE_VERSION = "residyn stage", 2
 EARLIER_STAGE_VERSIONS = (1,)
 """Without what stands in the files that a stage left."""
 

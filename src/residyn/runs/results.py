@@ -18,8 +18,9 @@ import xarray as xr
 from residyn import store
 from residyn.errors import DataError, ResourceError, StoreError, lacking
 from residyn.runs.layout import RESULTS
-from residyn.store.files import beside, check_file, read_file
+from residyn.store.files import beside, check_file, open_file, read_file
 from residyn.store.leftovers import PARTIAL, REMOVED, REPLACED, link_error, sweep_beside
+from residyn.store.packed import chunks_of
 
 FORMAT = "residyn results"
 FORMAT_VERSION = 1
@@ -234,7 +235,10 @@ def _says_its_quantity(metadata: Path) -> bool:
 
 
 def _check_stored(path: Path, names: Iterable[str]) -> None:
-    """Raise StoreError where arrays claim to be larger than results are; OSError for no file in a file's place."""
+    """Raise StoreError where arrays claim to be larger than results are, or unpack to more than they claim.
+
+    Raises OSError where something else stands in the place of a file.
+    """
     for folder, _, files in os.walk(path):
         for file in files:
             check_file(Path(folder, file))
@@ -245,6 +249,18 @@ def _check_stored(path: Path, names: Iterable[str]) -> None:
         most -= math.prod(shape)
         if most < 0 or any(part > max(1, size) for part, size in zip(chunk, shape, strict=True)):
             raise StoreError(f"{name} claims the shape {shape} in parts of {chunk}: results are smaller")
+        _check_chunks(path / name, record)
+
+
+def _check_chunks(array: Path, record: dict[str, Any]) -> None:
+    chunks = chunks_of(record)
+    for folder, _, files in os.walk(array):
+        for path in (Path(folder, file) for file in files if file != _METADATA):
+            try:
+                with open_file(path) as packed:
+                    chunks.check(packed, check_file(path))
+            except StoreError as error:
+                raise StoreError(f"{path.relative_to(array.parent)}: {error}") from error
 
 
 def _most_values(path: Path) -> int:

@@ -14,7 +14,7 @@ from residyn.runs import layout, stages
 from residyn.runs.stages import StageRecord, read_stage, stage_differences
 from residyn.runs.written import Difference, is_temporary
 from residyn.settings import STAGES
-from residyn.store.layout import CREATION, GROUP, MANIFEST, RUN
+from residyn.store.layout import COMMITS, CREATION, GROUP, MANIFEST, RUN
 
 SECTIONS = {kind.SECTION: stage for stage, kind in STAGES.items() if stage != "capture"}
 """The stage of each section of run.json whose settings its numbers depend on."""
@@ -100,11 +100,11 @@ def _known(directory: Path, within: str) -> set[str]:
 
 def _files(directory: Path) -> Iterator[str]:
     """Every file of a run, by its path from it on, but states, their ledgers, and what is in the making."""
-    own = ("states.zarr", "commits")
     for root, folders, files in os.walk(directory):
         at = Path(root)
         inside = at == directory or (at.parent.name == layout.CONTROLS and at.parent.parent == directory)
-        folders[:] = sorted(name for name in folders if not (inside and name in own) and not is_temporary(name))
+        own = (GROUP, COMMITS) if inside else ()
+        folders[:] = sorted(name for name in folders if name not in own and not is_temporary(name))
         for name in files:
             if not is_temporary(name) and name != layout.PARTIAL_CLAIMS:
                 yield (at / name).relative_to(directory).as_posix()

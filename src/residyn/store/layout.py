@@ -19,6 +19,12 @@ ARRAY = "states"
 COMMITS = "commits"
 CONTROLS = "controls"
 """Where the run directories of a run's controls stand in its own."""
+RESULTS, TABLES, FIGURES, STAGES = "results.zarr", "tables", "figures", "stages"
+TELEPORT_STATES, TELEPORTS, UNTRAINED = "teleport.zarr", "teleports", "untrained"
+FOLDERS = frozenset(
+    (GROUP, COMMITS, CONTROLS, RESULTS, TABLES, FIGURES, STAGES, TELEPORT_STATES, TELEPORTS, UNTRAINED)
+)
+"""Folders of a run directory that residyn writes to; whatever else stands beside them is somebody else's."""
 CREATION = {LOCK, RUN, SAMPLES, GROUP, COMMITS}
 """What an interrupted creation can have left in a folder; the manifest comes last."""
 

@@ -11,23 +11,8 @@ from pathlib import Path
 
 from residyn.errors import StoreError
 from residyn.store.files import disk_errors
-from residyn.store.layout import COMMITS, GROUP, LOCK
+from residyn.store.layout import FOLDERS, LOCK
 
-OWN = frozenset(
-    (
-        GROUP,
-        COMMITS,
-        "results.zarr",
-        "tables",
-        "figures",
-        "stages",
-        "teleports",
-        "teleport.zarr",
-        "untrained",
-        "controls",
-    )
-)
-"""Folders of a run directory that residyn writes to; whatever else stands beside them is somebody else's."""
 TEMPORARY, PARTIAL, REPLACED, REMOVED = ".tmp", ".partial", ".replaced", ".removed"
 _UNIQUE = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{32}(?P<kind>\.tmp|\.partial|\.replaced|\.removed)", re.DOTALL)
 _OF_ZARR = re.compile(r".+\.[0-9a-f]{32}\.partial", re.DOTALL)
@@ -51,7 +36,7 @@ def tidy(run: Path, held_by_another: Callable[[Path], bool]) -> None:
     somebody else would be written or removed. A folder inside whose lock another process holds is left to it.
     """
     with disk_errors(run, "Looking for what an interrupted write left", go_on="give the same command again"):
-        found = list(_leftovers(run, held_by_another, OWN))
+        found = list(_leftovers(run, held_by_another, FOLDERS))
         for path in found:
             _put_away(path)
 

@@ -102,7 +102,8 @@ def _fault(file: Path, marker: Marker, places: dict[str, int]) -> tuple[Reason, 
         return "empty", f"0 bytes where {marker.bytes:,} were committed"
     came = sha256_of(file)
     if came == marker.sha256:
-        return None
+        said = f"it says {marker.bytes:,} bytes of the file, which has {size:,} and the right sha256"
+        return ("marker damaged", said) if size != marker.bytes else None
     if came in places:
         return "misplaced", f"it holds the bytes of shard {places[came]}"
     if size < marker.bytes:

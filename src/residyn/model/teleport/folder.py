@@ -32,15 +32,16 @@ from residyn.model.teleport.labels import join
 from residyn.store.creation import check_target
 from residyn.store.differences import OtherSettings, differing
 from residyn.store.files import disk_errors, open_file, write_bytes
-from residyn.store.layout import LOCK, MAX_SAMPLES, MAX_UNITS
+from residyn.store.layout import LOCK, MAX_SAMPLES, MAX_UNITS, TELEPORT_STATES
 from residyn.store.lock import locked
 from residyn.store.manifest import fingerprint_of, has_manifest, residyn_version
+from residyn.store.packed import chunks_of
 from residyn.store.records import read_json, write_json
 
 if TYPE_CHECKING:
     from zarr.core.buffer import Buffer
 
-GROUP, MANIFEST = "teleport.zarr", "teleport.json"
+GROUP, MANIFEST = TELEPORT_STATES, "teleport.json"
 FORMAT, FORMAT_VERSION = "residyn teleports", 1
 _LARGEST_CHUNK = 16 * 2**20
 _LARGEST_METADATA = 2**20
@@ -261,6 +262,11 @@ def _check_sizes(path: Path, description: Mapping[str, Any]) -> None:
         for sizes in (shape, chunk.get("chunk_shape", [])):
             if math.prod(sizes) > most:
                 raise ValueError(f"{name} has the shape {sizes}")
+    with zipfile.ZipFile(path) as archive:
+        for part in archive.infolist():
+            if part.filename not in names:
+                with archive.open(part) as packed:
+                    chunks_of(records[part.filename.split("/")[0]]).check(packed, part.file_size)
 
 
 def _read(path: Path, description: Mapping[str, Any]) -> xr.Dataset:
