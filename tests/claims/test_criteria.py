@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,6 +53,15 @@ def test_an_interval_is_that_of_the_replicates():
     plan = plan_of()
     draws = rows(3.0, plan)
     assert ends_of(criterion(), draws, plan) == interval(draws, 20)
+
+
+def test_an_interval_is_wider_as_the_plan_says_with_what_its_halves_add():
+    plan = plan_of(halves=True)
+    draws = rows(3.0, plan)
+    low, high = ends_of(criterion(), draws, plan)
+    wide = ends_of(criterion(), draws, replace(plan, wider=1.5))
+    np.testing.assert_allclose(wide, [3 - 1.5 * (3 - low), 3 + 1.5 * (high - 3)], rtol=1e-12)
+    assert ends_of(criterion(bounds=(2.9, 3.1)), draws, replace(plan, wider=1.5)) == (2.9, 3.1)
 
 
 def test_halves_that_differ_from_the_whole_widen_the_interval_on_either_side_by_as_much():
