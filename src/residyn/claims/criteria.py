@@ -22,6 +22,8 @@ from residyn.quantities.replicates import Plan
 
 LEAST_GROUPS = 5
 """Fewest groups of documents, or hosts, from whose spread an interval is made."""
+EXTREME = 1 / (math.sqrt(2) - 1)
+"""What an extreme of all samples is biased by, over how far that of half of them is from it."""
 UNDEFINED = np.full(1, np.nan)
 
 
@@ -185,7 +187,8 @@ def ends_of(criterion: Criterion, draws: np.ndarray, plan: Plan) -> tuple[float,
     """The 95 % interval of a statistic from its value, its replicates, and its values on half of the groups.
 
     Where halves differ from the whole, the number of samples matters: the interval is wider by as much on either
-    side, and all of it by the plan's `wider`. NaN for fewer than `LEAST_GROUPS` groups.
+    side, for a bias that falls like 1 over that number; by `EXTREME` times as much for an extreme, whose bias
+    falls with the root. All of it is wider by the plan's `wider`. NaN for fewer than `LEAST_GROUPS` groups.
     """
     if plan.n_groups < LEAST_GROUPS or len(draws) < 2:
         return float("nan"), float("nan")
@@ -194,6 +197,7 @@ def ends_of(criterion: Criterion, draws: np.ndarray, plan: Plan) -> tuple[float,
     halves = draws[len(replicates) :]
     halves = halves[np.isfinite(halves)]
     shift = float(abs(draws[0] - halves.mean())) if len(halves) else 0.0
+    shift *= EXTREME if criterion.extreme else 1.0
     ends = np.array([low - shift, high + shift])
     ends = np.clip(ends + (plan.wider - 1) * (ends - draws[0]), *criterion.bounds)
     return float(ends[0]), float(ends[1])

@@ -39,10 +39,11 @@ is of which article; else every text stands for itself), and 200 replicates draw
 Percentiles are taken about the replicates' median and put around the value, because a replicate holds fewer
 distinct samples than the data; they are widened by √(G/(G − 1)) · t/z for G groups (1.10 for 20). The statistic is
 also computed on random halves of the groups: where these differ from the whole, the number of samples matters, and
-the interval is wider by as much on either side. Where some samples lie far out, so that the tail index of
-distances from the mean (Hill's estimator, the median over sublayers) is below {light:g}, all intervals are wider
-by {light:g} over it: replicates know nothing of far samples that were not drawn. Of two estimates, the intervals
-of both must lie on one side. Replicates of mutual information weigh each sample's local information. For
+the interval is wider by as much on either side (by 2.4 times as much for the smallest of several values and for
+low quantiles, whose bias falls with the root of that number). Where some samples lie far out, so that the tail
+index of distances from the mean (Hill's estimator, the median over sublayers) is below {light:g}, all intervals
+are wider by {light:g} over it: replicates know nothing of far samples that were not drawn. Of two estimates, the
+intervals of both must lie on one side. Replicates of mutual information weigh each sample's local information. For
 teleports, hosts are resampled.
 
 *Trends* are rank correlations with depth of each kind of places apart (within and across layers; states before
