@@ -12,23 +12,30 @@ import sys
 from collections.abc import Callable
 
 import numpy as np
+import xarray as xr
 
 from residyn.claims.claim import Criterion
+from residyn.claims.conditions import with_other_curves
 from residyn.claims.criteria import ends_of, networks
 from residyn.claims.depth_nulls import DepthNull, beside_null, null_draws
+from residyn.claims.record import Verdict
 from residyn.claims.registry import claims
+from residyn.claims.verdicts import side
 from residyn.claims.work import values_of
 from residyn.quantities.curves import DIRECTION_RATIO, EXPLAINED, RATIO, Curves, curves, known_curves
 from residyn.quantities.registry import quantities
-from residyn.quantities.replicates import Plan, plan_of, with_halves
+from residyn.quantities.replicates import Plan, plan_of, with_halves, with_tails
 from residyn.quantities.sums import Depth
 from residyn.schema import Sublayer, label_states
 
 N, LAYERS, UNITS, DOCUMENTS, ICC = 200, 8, 32, 40, 0.6
 MANY = 20_000
 """Samples from which the value that an interval should cover is taken."""
-LAWS = ("iid", "documents", "heavy tails")
-LOW, HIGH = 0.92, 0.98
+HEAVY, FREEDOM = "heavy tails", 2.5
+"""Student's t with so many degrees of freedom."""
+LAWS = ("iid", "documents", HEAVY)
+OF_COVARIANCES = ("unit_correlation", "correlation_throughout", "participation_ratio")
+"""What follows from covariances: of heavy tails, which any number of samples tells badly, from normal values."""
 
 
 def criteria() -> list[Criterion]:
@@ -38,13 +45,18 @@ def criteria() -> list[Criterion]:
     return [one for one in found.values() if set(one.needs) <= known]
 
 
-def states(law: str, rng: np.random.Generator, n: int = N):
-    """States of a chain over depth: correlations that alternate and rise, a shared path, units of unequal size."""
+def states(law: str, rng: np.random.Generator, n: int = N, *, tails: bool = True):
+    """States of a chain over depth: correlations that alternate and rise, a shared path, units of unequal size.
+
+    The units' sizes grow apart, so that dimension falls. Without `tails`, heavy ones are normal values of the same
+    covariance.
+    """
     sublayers = 2 * LAYERS
     # The law is one and the same whatever the draw.
     fixed = np.random.default_rng(7)
     path = np.cumsum(fixed.standard_normal((sublayers, UNITS)), axis=0) * 0.8
-    size = np.exp(0.4 * fixed.standard_normal(UNITS)) * np.linspace(1, 3, sublayers)[:, None]
+    apart = np.linspace(0.2, 0.7, sublayers)[:, None] * fixed.standard_normal(UNITS)
+    size = np.exp(apart) * np.linspace(1, 3, sublayers)[:, None]
     rise = np.linspace(0.72, 0.93, sublayers - 1)
     kept = rise + np.where(np.arange(sublayers - 1) % 2 == 0, 0.03, -0.03)
     n_documents = DOCUMENTS * n // N
@@ -54,10 +66,11 @@ def states(law: str, rng: np.random.Generator, n: int = N):
     for a in kept:
         h.append(a * h[-1] + np.sqrt(1 - a**2) * draw())
     data = np.stack(h, axis=1)
-    if law == "heavy tails":
-        # Student's t with 2.5 degrees of freedom: each sample's whole path is as much larger or smaller.
-        data *= np.sqrt(2.5 / rng.chisquare(2.5, n))[:, None, None]
-    coords = {} if law == "iid" else {"document": document}
+    if law == HEAVY:
+        # Student's t: each sample's whole path is as much larger or smaller.
+        factor = np.sqrt(FREEDOM / rng.chisquare(FREEDOM, n)) if tails else np.sqrt(FREEDOM / (FREEDOM - 2))
+        data *= np.reshape(factor, (-1, 1, 1))
+    coords = {"document": document} if law == "documents" else {}
     return label_states(
         (path + size * data).astype(np.float32),
         [Sublayer(layer, site) for layer in range(LAYERS) for site in ("attn", "mlp")],
@@ -71,7 +84,7 @@ def _unequal(n: int) -> np.ndarray:
 
 
 def _draws(law: str, document: np.ndarray, n_documents: int, rng: np.random.Generator) -> Callable[[], np.ndarray]:
-    if law == "iid":
+    if law != "documents":
         return lambda: rng.standard_normal((len(document), UNITS))
 
     def clustered() -> np.ndarray:
@@ -82,29 +95,62 @@ def _draws(law: str, document: np.ndarray, n_documents: int, rng: np.random.Gene
 
 
 def coverage(repetitions: int) -> None:
-    """By criterion and law: how often the 95 % interval covers the value of many samples."""
-    chosen = criteria()
-    names = sorted({name for one in chosen for name in one.needs})
+    """By criterion and law: how often what is judged holds the value of many samples, and verdicts deny it.
+
+    Of two estimates, the interval is that from the lower end to the higher of both: a verdict needs all of it on
+    one side.
+    """
+    chosen = [one for one in criteria() if not set(one.needs) & {"ksg_information", "kde_information"}]
     rows: dict[str, list[str]] = {one.name: [] for one in chosen}
     for law in LAWS:
-        many = states(law, np.random.default_rng(1), MANY)
-        truth = values_of(curves(many, plan_of(many, 0), names), chosen)
-        hits: dict[str, list[bool]] = {one.name: [] for one in chosen}
+        truth = _truth(law, chosen)
+        hits: dict[str, list[bool]] = {name: [] for name in truth}
+        wrong: dict[str, list[bool]] = {name: [] for name in truth}
         for draw in range(repetitions):
             some = states(law, np.random.default_rng([2, draw]))
-            plan = with_halves(plan_of(some, 200, draw))
-            found = values_of(curves(some, plan, names), chosen)
-            for one in chosen:
-                if one.name in found and np.isfinite(truth[one.name][0]):
-                    low, high = ends_of(one, np.array(found[one.name]), plan)
-                    if np.isfinite(low):
-                        hits[one.name].append(low <= truth[one.name][0] <= high)
+            plan = with_tails(with_halves(plan_of(some, 200, draw)), some)
+            for name, (low, high, said) in _judged(some, plan, chosen).items():
+                if name in truth and np.isfinite(low):
+                    value, expected = truth[name]
+                    hits[name].append(low <= value <= high)
+                    wrong[name].append(said not in ("undecided", expected))
         for one in chosen:
-            got = hits[one.name]
-            rows[one.name].append(f"{np.mean(got):.3f}" if got else "–")
+            got = hits.get(one.name)
+            rows[one.name].append(f"{np.mean(got):.3f}, {np.mean(wrong[one.name]):.3f}" if got else "–")
     print("| criterion | " + " | ".join(LAWS) + " |\n|---|" + "---|" * len(LAWS))
     for name, cells in rows.items():
         print(f"| {name} | {' | '.join(cells)} |")
+
+
+def _truth(law: str, chosen: list[Criterion]) -> dict[str, tuple[float, Verdict]]:
+    """The value of each criterion over many samples, and on which side of its threshold that is."""
+    names = sorted({name for one in chosen for name in one.needs})
+    found = curves(many := states(law, np.random.default_rng(1), MANY), plan_of(many, 0), names)
+    if law == HEAVY:
+        many = states(law, np.random.default_rng(1), MANY, tails=False)
+        found = found.with_curves({**found.curves, **curves(many, plan_of(many, 0), OF_COVARIANCES).curves})
+    values = {name: value[0] for name, value in values_of(found, chosen).items()}
+    return {
+        one.name: (value, side(value, value, value, one.threshold, above=one.above))
+        for one in chosen
+        if np.isfinite(value := values.get(one.name, np.nan))
+    }
+
+
+def _judged(some: xr.DataArray, plan: Plan, chosen: list[Criterion]) -> dict[str, tuple[float, float, Verdict]]:
+    """The interval that each criterion is judged by, and on which side of its threshold it is."""
+    others = {curve: other for one in chosen if one.second for curve, other in one.second.curves.items()}
+    names = {name for one in chosen for name in one.needs}
+    found = curves(some, plan, sorted(names | set(others.values())))
+    estimates = (values_of(found, chosen), values_of(with_other_curves(found, others), chosen))
+    judged = {}
+    for one in chosen:
+        ends = [ends_of(one, np.array(each[one.name]), plan) for each in estimates if one.name in each]
+        if not ends:
+            continue
+        low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+        judged[one.name] = low, high, side(low, low, high, one.threshold, above=one.above)
+    return judged
 
 
 def _depth(layers: int) -> Depth:

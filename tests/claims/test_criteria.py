@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,6 +53,29 @@ def test_an_interval_is_that_of_the_replicates():
     plan = plan_of()
     draws = rows(3.0, plan)
     assert ends_of(criterion(), draws, plan) == interval(draws, 20)
+
+
+def test_an_extreme_is_wider_by_what_its_halves_tell_of_its_bias():
+    """Noise of a variance v makes an extreme smaller by √v: of half the samples, by √2 as much."""
+    plan = plan_of(halves=True)
+    draws = rows(3.0, plan)
+    bias = 0.7
+    draws[0] = 3 - bias
+    draws[61:] = 3 - math.sqrt(2) * bias
+    low, high = interval(draws[:61], 20)
+    found = ends_of(replace(criterion(), extreme=True), draws, plan)
+    np.testing.assert_allclose(found, [low - bias, high + bias], rtol=1e-12)
+    narrower = ends_of(criterion(), draws, plan)
+    np.testing.assert_allclose(narrower, [low - 0.41421356 * bias, high + 0.41421356 * bias], rtol=1e-7)
+
+
+def test_an_interval_is_wider_as_the_plan_says_with_what_its_halves_add():
+    plan = plan_of(halves=True)
+    draws = rows(3.0, plan)
+    low, high = ends_of(criterion(), draws, plan)
+    wide = ends_of(criterion(), draws, replace(plan, wider=1.5))
+    np.testing.assert_allclose(wide, [3 - 1.5 * (3 - low), 3 + 1.5 * (high - 3)], rtol=1e-12)
+    assert ends_of(criterion(bounds=(2.9, 3.1)), draws, replace(plan, wider=1.5)) == (2.9, 3.1)
 
 
 def test_halves_that_differ_from_the_whole_widen_the_interval_on_either_side_by_as_much():

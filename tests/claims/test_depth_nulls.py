@@ -22,6 +22,7 @@ from residyn.claims.depth_nulls import (
     DepthNull,
     beside_null,
     flips,
+    least_p,
     null_draws,
     p_value,
 )
@@ -129,6 +130,57 @@ def test_five_in_twelve_is_what_layers_means_of_a_walk_are_correlated_by():
     r = np.corrcoef(steps.T)[0, 1]
     assert r == pytest.approx(1 / 6, abs=0.01)
     assert pytest.approx(1 / 6, rel=1e-12) == 1 - 2 * depth_nulls.TURN
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_short_curve_has_each_of_its_ways_as_often_as_its_law_says(seed):
+    """Counts are within one of what is expected, and not scattered about it."""
+    row = np.repeat([0.0, 1, 3, 7], 2)[:7]
+    found = drawn(FLIPPED_STEPS, row, depth_of(4), seed)
+    signs = np.diff(found[:, 0::2], axis=1) > 0
+    for way in itertools.product([False, True], repeat=3):
+        turns = (way[0] != way[1]) + (way[1] != way[2])
+        expected = DRAWS * (1 / 2) * (5 / 12) ** turns * (7 / 12) ** (2 - turns)
+        assert abs((signs == way).all(axis=1).sum() - expected) <= 1
+
+
+def test_a_flat_curve_stays_flat():
+    row = np.tile([2.0, 5.0], 6)[:11]
+    np.testing.assert_array_equal(drawn(FLIPPED_STEPS, row, depth_of(6)), np.tile(row, (DRAWS, 1)))
+
+
+# What can be improbable at all.
+
+
+@pytest.mark.parametrize("falls", [False, True])
+@pytest.mark.parametrize(("layers", "enough"), [(4, False), (6, False), (7, True), (10, True)])
+def test_a_trend_is_at_best_as_improbable_as_steps_that_all_go_one_way(layers, enough, falls):
+    one = criterion(statistics.trend_of("x", falls=falls), FLIPPED_STEPS, above=not falls)
+    evidence = Curves({"x": curve(2 * layers - 1)[None]}, depth_of(layers), 4, 4, UNITS)
+    least = least_p(one, evidence)
+    assert least == pytest.approx((1 / 2) * (7 / 12) ** (layers - 2), abs=2.5 / (1 + DRAWS))
+    assert (least <= 0.05) is enough
+    # It is that of a curve that goes one way, whatever this one does.
+    line = np.arange(2.0 * layers - 1)[None] * (-1 if falls else 1)
+    law = null_draws(one, Curves({"x": line}, evidence.depth, 4, 4, UNITS), 1)
+    reached = p_value(one.compute({"x": line}, evidence.depth)[0], law, above=not falls)
+    assert least == pytest.approx(reached, abs=2.5 / (1 + DRAWS))
+
+
+def test_a_gap_is_at_best_one_of_all_exchanges():
+    one = criterion(statistics.gap_of("x"), EXCHANGED_KINDS)
+    for layers in (4, 5, 6):
+        evidence = Curves({"x": curve(2 * layers - 1)[None]}, depth_of(layers), 4, 4, UNITS)
+        assert least_p(one, evidence) == 2.0 ** -(layers - 1)
+
+
+def test_what_is_not_defined_over_so_few_places_is_out_of_reach_and_what_has_no_kinds_is_not_asked():
+    trend = criterion(statistics.early_trend_of("x"), FLIPPED_STEPS)
+    assert least_p(trend, Curves({"x": curve(5)[None]}, depth_of(3), 4, 4, UNITS)) == 1.0
+    gone = np.full((1, T), np.nan)
+    assert np.isnan(least_p(trend, Curves({"x": gone}, DEPTH, 4, 4, UNITS)))
+    gap = criterion(statistics.gap_of("x"), EXCHANGED_KINDS)
+    assert np.isnan(least_p(gap, Curves({"x": curve(9)[None]}, depth_of(10, ("block",)), 4, 4, UNITS)))
 
 
 def test_a_last_value_of_one_kind_steps_with_those_of_its_kind():

@@ -193,6 +193,7 @@ def test_every_task_is_kept_and_counted(states, options, controls):
     assert set(kept[-1]) - set(names) == {
         "second",
         "nulls of curves",
+        "least p",
         "condition/skip path/0",
         "condition/linear floor/0",
         "condition/norm-free/0",

@@ -129,6 +129,33 @@ def test_tied_samples_are_found_in_the_data(number, seed):
         assert found.verdict == "undecided"
 
 
+# Too few layers for anything to be improbable.
+
+
+@seeds
+@pytest.mark.parametrize(("number", "layers"), [(4, 5), (5, 6), (8, 6), (11, 4), (11, 12)])
+@pytest.mark.parametrize("rises", [True, False])
+def test_in_few_layers_nothing_is_said_of_a_curve_and_the_reason_is_told(number, layers, rises, seed):
+    """However clear the curve is: it rises or falls evenly, which decides these claims where there are layers."""
+    told = np.linspace(0.5, 0.98, 2 * layers - 1)[:: 1 if rises else -1]
+    found = claim(of_correlation(seed, told[0::2], told[1::2]), number)
+    assert found.verdict == "undecided"
+    assert "the smallest p that so few layers allow" in found.sentence
+    (*_, premise) = found.criteria
+    assert premise.premise
+    assert premise.value > 0.05
+    assert f"is {premise.value:.3g}, not below 0.05" in found.sentence
+
+
+@seeds
+def test_one_layer_more_decides(seed):
+    """A trend over eight layers can be improbable."""
+    told = np.linspace(0.5, 0.98, 15)
+    found = claim(of_correlation(seed, told[0::2], told[1::2], n=400), 5)
+    assert found.verdict == "holds", found.sentence
+    assert not any(one.premise for one in found.criteria)
+
+
 # The paper's own curves.
 
 

@@ -196,6 +196,17 @@ def test_a_change_of_kinds_that_stand_still_is_zero_however_far_apart():
     np.testing.assert_array_equal(statistics.change_of("x")({"x": rounding}, DEPTH), 0)
 
 
+def test_an_inverse_is_the_statistic_of_one_over_the_curve():
+    x = with_gaps(curve(), 3)
+    found = statistics.inverse(statistics.change_of, "x")({"x": x, "y": -x}, DEPTH)
+    np.testing.assert_allclose(found, statistics.change_of("x")({"x": 1 / x}, DEPTH), rtol=1e-12)
+    # What adds as much to every inverse, as the number of samples to that of a participation ratio, is no change.
+    fewer = 1 / (1 / x + 0.3)
+    np.testing.assert_allclose(
+        statistics.inverse(statistics.change_of, "x")({"x": fewer}, DEPTH), found, atol=1e-12
+    )
+
+
 def test_a_kind_with_one_place_says_nothing_of_a_change():
     # Of four layers, the first third has two places within layers and one across them.
     depth = depth_of(4)

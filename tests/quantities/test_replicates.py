@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from residyn.numerics.tails import tail_index
 from residyn.quantities.curves import curves
-from residyn.quantities.replicates import HALVES, LEAST_TO_HALVE, plan_of, with_halves
+from residyn.quantities.replicates import HALVES, LEAST_TO_HALVE, LIGHT, plan_of, with_halves, with_tails
 
 Make = Callable[..., xr.DataArray]
 
@@ -63,3 +64,24 @@ def test_halves_are_what_the_curves_are_of_those_samples(make_states: Make) -> N
         alone = curves(some, plan_of(some, 0), ["unit_correlation", "cosine"]).curves
         for name in found:
             np.testing.assert_allclose(found[name][row], alone[name][0], rtol=1e-9)
+
+
+def scaled(states: xr.DataArray, factor: np.ndarray) -> xr.DataArray:
+    """Each sample's states times a factor of its own (N,)."""
+    return states.copy(data=states.values * factor[:, None, None])
+
+
+def test_samples_far_out_make_intervals_wider_and_others_do_not(make_states: Make) -> None:
+    states = make_states(400)
+    plan = plan_of(states, 9)
+    assert with_tails(plan, states).wider == 1.0
+    far = scaled(states, np.sqrt(2 / np.random.default_rng(0).chisquare(2, 400)))
+    x = far.values - far.values.mean(axis=0)
+    index = np.median([tail_index(np.linalg.norm(x[:, s], axis=1)) for s in range(x.shape[1])])
+    assert 1.2 < with_tails(plan, far).wider == pytest.approx(LIGHT / index, rel=1e-6)
+    np.testing.assert_array_equal(with_tails(plan, far).weights, plan.weights)
+
+
+def test_too_few_samples_have_no_tail(make_states: Make) -> None:
+    few = scaled(make_states(15), np.arange(15.0) ** 4)
+    assert with_tails(plan_of(few, 9), few).wider == 1.0

@@ -27,6 +27,8 @@ def assemble(found: Found, chosen: Sequence[Claim]) -> tuple[tuple[ConditionReco
     for claim in chosen:
         measure = criteria.of_states if claim.of == "states" else criteria.of_teleports
         judged = _with_own([measure(one, found) for one in claim.criteria])
+        premises = [criteria.too_few_layers(one, found) for one in claim.criteria]
+        judged += [one for one in premises if one is not None]
         result = judged_of(claim, judged, _n_networks(claim, found))
         said = sentences.sentence(result, conditions, caution if claim.rests_on_first else "")
         results.append(replace(result, sentence=said))

@@ -42,7 +42,8 @@ class Criterion:
     It speaks for the claim where it is beyond `threshold`: above it, or below it unless `above`. `needs` names
     the curves it is made of. `null` is a null of these curves, one of states, that of hosts, or None where the
     threshold is the only yardstick. `bounds` are the least and the largest value it can have. A `premise` is no
-    part of what the claim says: where it does not hold, nothing can be said of the claim.
+    part of what the claim says: where it does not hold, nothing can be said of the claim. `extreme` marks the
+    smallest of several values, or a low quantile of them: noise makes it smaller, by the root of its variance.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Criterion:
     bounds: tuple[float, float] = (float("-inf"), float("inf"))
     second: Second | None = None
     premise: bool = False
+    extreme: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ from residyn.claims import paper, teleports, verdicts
 from residyn.claims.claim import Criterion, HostSigns
 from residyn.claims.conditions import CONDITIONS, ISOTROPIC, SAME, UNTRAINED, Condition, OtherCurves, Teleported
 from residyn.claims.depth_nulls import DepthNull, beside_null
-from residyn.claims.ledger import MODEL, NULLS_OF_CURVES, SECOND, Ledger, Of, draws_of
-from residyn.claims.record import ConditionResult, CriterionResult, NullResult, SecondResult
+from residyn.claims.ledger import LEAST_P, MODEL, NULLS_OF_CURVES, SECOND, Ledger, Of, draws_of
+from residyn.claims.record import LEVEL, ConditionResult, CriterionResult, NullResult, SecondResult
 from residyn.claims.work import condition_of
 from residyn.nulls import Null
 from residyn.numerics.groups import interval
@@ -22,6 +22,8 @@ from residyn.quantities.replicates import Plan
 
 LEAST_GROUPS = 5
 """Fewest groups of documents, or hosts, from whose spread an interval is made."""
+EXTREME = 1 / (math.sqrt(2) - 1)
+"""What an extreme of all samples is biased by, over how far that of half of them is from it."""
 UNDEFINED = np.full(1, np.nan)
 
 
@@ -97,6 +99,25 @@ def of_teleports(criterion: Criterion, found: Found) -> CriterionResult:
     return _result(criterion, draws, plan, null=null, tried=tried)
 
 
+def too_few_layers(criterion: Criterion, found: Found) -> CriterionResult | None:
+    """A premise that fails, where no curve over so few layers is improbable beside the criterion's null."""
+    (least,) = found.ledger.get(LEAST_P, {}).get(criterion.name, [math.nan])
+    if not least > LEVEL:
+        return None
+    statistic = f"smallest p that so few layers allow for the {criterion.statistic}"
+    premise = Criterion(
+        name=f"least_p_of_{criterion.name}",
+        statistic=statistic,
+        needs=criterion.needs,
+        compute=criterion.compute,
+        threshold=LEVEL,
+        above=False,
+        bounds=(0.0, 1.0),
+        premise=True,
+    )
+    return _judged(premise, least, (least, least))
+
+
 def _result(
     criterion: Criterion,
     draws: np.ndarray,
@@ -106,12 +127,25 @@ def _result(
     tried: Mapping[str, ConditionResult] | None = None,
     second: SecondResult | None = None,
 ) -> CriterionResult:
-    low, high = ends_of(criterion, draws, plan)
+    ends = ends_of(criterion, draws, plan)
+    return _judged(criterion, float(draws[0]), ends, null=null, tried=tried, second=second)
+
+
+def _judged(
+    criterion: Criterion,
+    value: float,
+    ends: tuple[float, float],
+    *,
+    null: NullResult | None = None,
+    tried: Mapping[str, ConditionResult] | None = None,
+    second: SecondResult | None = None,
+) -> CriterionResult:
+    low, high = ends
     result = CriterionResult(
         name=criterion.name,
         statistic=criterion.statistic,
         units=criterion.units,
-        value=float(draws[0]),
+        value=value,
         low=low,
         high=high,
         threshold=criterion.threshold,
@@ -153,7 +187,8 @@ def ends_of(criterion: Criterion, draws: np.ndarray, plan: Plan) -> tuple[float,
     """The 95 % interval of a statistic from its value, its replicates, and its values on half of the groups.
 
     Where halves differ from the whole, the number of samples matters: the interval is wider by as much on either
-    side. NaN for fewer than `LEAST_GROUPS` groups.
+    side, for a bias that falls like 1 over that number; by `EXTREME` times as much for an extreme, whose bias
+    falls with the root. All of it is wider by the plan's `wider`. NaN for fewer than `LEAST_GROUPS` groups.
     """
     if plan.n_groups < LEAST_GROUPS or len(draws) < 2:
         return float("nan"), float("nan")
@@ -162,7 +197,9 @@ def ends_of(criterion: Criterion, draws: np.ndarray, plan: Plan) -> tuple[float,
     halves = draws[len(replicates) :]
     halves = halves[np.isfinite(halves)]
     shift = float(abs(draws[0] - halves.mean())) if len(halves) else 0.0
-    ends = np.clip([low - shift, high + shift], *criterion.bounds)
+    shift *= EXTREME if criterion.extreme else 1.0
+    ends = np.array([low - shift, high + shift])
+    ends = np.clip(ends + (plan.wider - 1) * (ends - draws[0]), *criterion.bounds)
     return float(ends[0]), float(ends[1])
 
 

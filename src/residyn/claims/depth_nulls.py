@@ -23,6 +23,8 @@ TURN = 5 / 12
 
 Not a half: the layers' means of a walk over places take steps that share one, and are correlated by 1/6.
 """
+_EVEN = 10
+"""Signs of a draw that are decided together, so that a short curve has each of its ways as often as it should."""
 
 Draw = Callable[[Rows, Depth, int, np.random.Generator], Mapping[str, np.ndarray]]
 
@@ -50,11 +52,50 @@ def null_draws(criterion: Criterion, evidence: Curves, seed: int) -> np.ndarray:
     return criterion.compute(drawn, evidence.depth) if len(next(iter(drawn.values()))) else np.empty(0)
 
 
+def least_p(criterion: Criterion, evidence: Curves) -> float:
+    """The smallest p that a curve along these places can have beside the null of a criterion; NaN without one.
+
+    Of a curve that rises by unequal steps: the share of the one that is farthest on the claim's side, among all
+    that the null makes of it and itself. In few layers no curve is improbable; 1 in so few that the statistic
+    is not defined.
+    """
+    rows = {name: evidence.curves[name][:1] for name in criterion.needs}
+    rising = {name: np.where(np.isfinite(row), _rising(row.shape[1]), np.nan) for name, row in rows.items()}
+    law = null_draws(criterion, evidence.with_curves(rising), 0)
+    if not len(law) or not all(np.isfinite(row).any() for row in rows.values()):
+        return float("nan")
+    law = np.concatenate([criterion.compute(rising, evidence.depth), law])
+    law = law[np.isfinite(law)]
+    if len(law) < 2:
+        return 1.0
+    far = int(law.argmax() if criterion.above else law.argmin())
+    return p_value(law[far], np.delete(law, far), above=criterion.above)
+
+
+def _rising(n: int) -> np.ndarray:
+    """A curve (n,) that rises by steps that are spread like exponential ones, large and small in turn."""
+    evenly = np.arange(1, n + 1) * (np.sqrt(5) - 1) / 2 % 1
+    return np.cumsum(-np.log1p(-evenly))
+
+
 def _flipped(rows: Rows, depth: Depth, n_units: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Steps of the layers' means from layer to layer with random signs, and the kinds as far apart as they are."""
-    turned = np.logical_xor.accumulate(rng.random((DRAWS, max(0, _n_layers(depth) - 1))) < TURN, axis=1)
-    turned ^= rng.random((DRAWS, 1)) < 0.5
-    return {name: _restepped(row, depth, np.where(turned, -1.0, 1.0)) for name, row in rows.items()}
+    signs = _signs(max(0, _n_layers(depth) - 1), rng)
+    return {name: _restepped(row, depth, signs) for name, row in rows.items()}
+
+
+def _signs(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Random signs (DRAWS, n), of which each differs from the one before with probability `TURN`.
+
+    One number a draw decides its first signs, and these numbers lie evenly between 0 and 1: how many draws have a
+    way that few signs can be is no matter of chance.
+    """
+    turned = rng.random((DRAWS, n)) < TURN
+    even = (np.arange(DRAWS) + rng.random()) / DRAWS
+    for step, share in enumerate((0.5, *[TURN] * (_EVEN - 1))[:n]):
+        turned[:, step] = even < share
+        even = np.where(turned[:, step], even / share, (even - share) / (1 - share))
+    return np.where(np.logical_xor.accumulate(turned, axis=1), -1.0, 1.0)
 
 
 def _restepped(row: np.ndarray, depth: Depth, signs: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ class Of(StrEnum):
     MODEL = "model"
     SECOND = "second"
     NULLS_OF_CURVES = "nulls of curves"
+    LEAST_P = "least p"
     CONDITION = "condition"
     NULL_OF_STATES = "null of states"
 
@@ -38,6 +39,8 @@ SECOND = Task(Of.SECOND).key
 """The second estimates of the model's own states."""
 NULLS_OF_CURVES = Task(Of.NULLS_OF_CURVES).key
 """Of each criterion with such a null: the draws' mean, p, and their number."""
+LEAST_P = Task(Of.LEAST_P).key
+"""Of each criterion with such a null: the smallest p that a curve of as many places can have."""
 
 
 def draws_of(ledger: Ledger, of: Of, name: str, first: int = 0) -> list[Values]:

@@ -10,6 +10,7 @@ from residyn.claims.claim import Claim, Criterion
 from residyn.claims.conditions import CONDITIONS, LEAST_NETWORKS, SAME, Condition
 from residyn.claims.criteria import LEAST_GROUPS
 from residyn.claims.registry import claims, n_of_paper
+from residyn.quantities.replicates import LIGHT
 from residyn.words import number
 
 HEADER = """# The claims, and how they are judged
@@ -28,17 +29,22 @@ A claim has one or more criteria: a statistic with an interval, a threshold and 
 - **Holds**: of every criterion the whole 95 % interval is beyond the threshold, and its null reaches it with p
   ≤ 0.05.
 - **Does not hold**: the interval of one of them lies on the other side of its threshold.
-- **Undecided**: anything else. So are claims whose premises fail (their statistics would rest on nothing),
-  criteria of which two estimates say different things, fewer than {least} groups of documents (or hosts), and
-  whatever is not defined: parallel blocks have no state between attention and MLP.
+- **Undecided**: anything else. So are claims whose premises fail (their statistics would rest on nothing, or the
+  model has too few layers for any curve to be improbable), criteria of which two estimates say different things,
+  fewer than {least} groups of documents (or hosts), and whatever is not defined: parallel blocks have no state
+  between attention and MLP.
 
-*Intervals* are over samples. Samples are put into 20 groups of whole documents (where the source says which
-text is of which article; else every text stands for itself), and 200 replicates draw groups with replacement.
+*Intervals* are over samples. Samples are put into 20 groups of whole documents (where the source says which text
+is of which article; else every text stands for itself), and 200 replicates draw groups with replacement.
 Percentiles are taken about the replicates' median and put around the value, because a replicate holds fewer
 distinct samples than the data; they are widened by √(G/(G − 1)) · t/z for G groups (1.10 for 20). The statistic is
 also computed on random halves of the groups: where these differ from the whole, the number of samples matters, and
-the interval is wider by as much on either side. Replicates of mutual information weigh each sample's local
-information. For teleports, hosts are resampled.
+the interval is wider by as much on either side (by 2.4 times as much for the smallest of several values and for
+low quantiles, whose bias falls with the root of that number). Where some samples lie far out, so that the tail
+index of distances from the mean (Hill's estimator, the median over sublayers) is below {light:g}, all intervals
+are wider by {light:g} over it: replicates know nothing of far samples that were not drawn. Of two estimates, the
+intervals of both must lie on one side. Replicates of mutual information weigh each sample's local information. For
+teleports, hosts are resampled.
 
 *Trends* are rank correlations with depth of each kind of places apart (within and across layers; states before
 attention and before MLPs), of which the weaker one must pass. Interleaved, two kinds that rise strictly tend to
@@ -52,10 +58,15 @@ where these are fewer), 20 for nulls of states, which are compared on the contro
 smooth whatever they mean, so the null of a trend keeps the curve's own steps from layer to layer and turns their
 signs: a driftless walk of 60 places passes 0.5 in three of ten cases. On data drawn from its own null a claim
 holds about one time in twenty or more rarely, so of {n_of_paper} claims that nothing supports, fewer than one is
-expected to hold. Within and across can be exchanged in 2ᴸ⁻¹ ways in a model of L layers: of fewer than six layers
-no exchange is improbable, and such claims stay undecided; so do those over half of the depth for fewer than eight.
-A trend cannot be told from a walk in models of fewer than seven layers, nor one over the first third of the depth
-in models of fewer than about eighteen, however strictly the curve rises.
+expected to hold. Of driftless walks whose steps go on as they went (correlated by a half with the step before),
+eight to nine of a hundred pass over 30 layers, and up to twelve over 12. The null of the share of a rise takes the
+steps of layers in any order; where single places step independently of each other its p alone is 0.05 or less in
+up to one of ten curves, but together with the threshold in about one of twenty.
+
+*Layers*: in few of them no curve is improbable, and a claim about it is undecided, which its sentence says,
+whatever its statistics are. Within and across can be exchanged in 2ᴸ⁻¹ ways in a model of L layers, which asks for
+six layers, and over half of the depth for eight. A trend asks for seven, one over the first third of the depth for
+18, the share of a rise or a loss for seven.
 
 *Thresholds* are conventions: a trend is a rank correlation with depth beyond ±0.5, "most" is more than half, a
 displacement has come back where less than nine tenths are left, and a difference counts from a least effect on
@@ -109,7 +120,7 @@ def reference() -> str:
         "|---|---|---|---|",
         *(_condition(one) for one in CONDITIONS if one is not SAME),
     ]
-    header = HEADER.format(n_of_paper=n_of_paper(), least=LEAST_GROUPS, networks=LEAST_NETWORKS)
+    header = HEADER.format(n_of_paper=n_of_paper(), least=LEAST_GROUPS, networks=LEAST_NETWORKS, light=LIGHT)
     return "\n".join([header, "", *table, *others, _NOTES])
 
 

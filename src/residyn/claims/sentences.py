@@ -59,7 +59,10 @@ def _said(found: CriterionResult) -> str:
     text = f"{text} {number(found.value)}"
     if not math.isfinite(found.low):
         return f"{text}, without an interval: there are too few samples or documents"
-    return f"{text} ({number(found.low)} to {number(found.high)}), {_beside_threshold(found)}"
+    # How few layers there are is no estimate.
+    exact = found.premise and found.low == found.high
+    ends = "" if exact else f" ({number(found.low)} to {number(found.high)})"
+    return f"{text}{ends}, {_beside_threshold(found)}"
 
 
 def _beside_threshold(found: CriterionResult) -> str:

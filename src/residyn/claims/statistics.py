@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -64,6 +64,13 @@ def change_of(name: str, until: float = 1.0) -> Statistic:
         return _snapped(np.mean([curve[:, last] - curve[:, first] for first, last in ends], axis=0))
 
     return change
+
+
+def inverse(statistic: Callable[[str], Statistic], name: str) -> Statistic:
+    """A statistic of 1 over a curve."""
+    return lambda curves, depth: statistic(name)(
+        {name: nan.ratio(np.ones_like(curves[name]), curves[name])}, depth
+    )
 
 
 def gap_of(name: str, until: float = 1.0) -> Statistic:

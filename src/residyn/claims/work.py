@@ -20,14 +20,14 @@ from residyn.claims.conditions import (
     n_draws,
     with_other_curves,
 )
-from residyn.claims.depth_nulls import DepthNull, beside_null, null_draws
-from residyn.claims.ledger import MODEL, NULLS_OF_CURVES, SECOND, Ledger, Of, Task, Values
+from residyn.claims.depth_nulls import DepthNull, beside_null, least_p, null_draws
+from residyn.claims.ledger import LEAST_P, MODEL, NULLS_OF_CURVES, SECOND, Ledger, Of, Task, Values
 from residyn.errors import DataError
 from residyn.nulls import Null, surrogate
 from residyn.quantities.curves import COMPONENTS, Curves
 from residyn.quantities.curves import curves as measured
 from residyn.quantities.massive import leave_out, massive_ratio, massive_units
-from residyn.quantities.replicates import Plan, plan_of, with_halves
+from residyn.quantities.replicates import Plan, plan_of, with_halves, with_tails
 from residyn.schema import SAMPLE, SUBLAYER, UNIT, check_states
 from residyn.settings import ClaimsSettings
 
@@ -49,10 +49,9 @@ class Work:
         self.criteria = list({one.name: one for one in every}.values())
         self.tried = {one.name: _tried(one, chosen) for one in CONDITIONS}
         self.conditions = [one for one in CONDITIONS if self.tried[one.name] and self._can_be_made(one)]
-        self.plan = self._plan(states)
         labels = _common_labels(states, controls, settings)
         self.some = states.isel({SAMPLE: np.flatnonzero(np.isin(states[SAMPLE].values, labels))}).load()
-        self.paired = self._plan(self.some)
+        self.plan, self.paired = self._plan(states), self._plan(self.some)
 
     def tasks(self) -> Iterator[tuple[str, Callable[[], Ledger]]]:
         """Each task by its key, under which its values stand in the ledger."""
@@ -71,7 +70,8 @@ class Work:
                 yield Task(Of.NULL_OF_STATES, null.name, draw).key, partial(self._of_null, null, draw)
 
     def _plan(self, states: xr.DataArray) -> Plan:
-        return with_halves(plan_of(states, self.settings.resamples, self.settings.claims_seed))
+        plan = with_halves(plan_of(states, self.settings.resamples, self.settings.claims_seed))
+        return with_tails(plan, self.some)
 
     def _made(self, condition: Condition) -> Iterator[Callable[[], xr.DataArray]]:
         """What makes the states of each draw of a condition, of those that are made of states."""
@@ -117,12 +117,14 @@ class Work:
         with_second = [one for one in self.criteria if one.second is not None]
         made[SECOND] = values_of(with_other_curves(found, second), with_second)
         nulls: Values = {}
+        least: Values = {}
         for one in self.criteria:
             if isinstance(one.null, DepthNull) and set(one.needs) <= set(found.curves):
                 value = float(one.compute({name: found.curves[name][:1] for name in one.needs}, found.depth)[0])
                 drawn = null_draws(one, found, self.settings.claims_seed)
                 nulls[one.name] = list(beside_null(value, drawn, above=one.above))
-        return {**made, NULLS_OF_CURVES: nulls, MODEL: values_of(found, self.criteria)}
+                least[one.name] = [least_p(one, found)]
+        return {**made, NULLS_OF_CURVES: nulls, LEAST_P: least, MODEL: values_of(found, self.criteria)}
 
     def _axes(self) -> np.ndarray | None:
         """The global components that the results keep, where these are as many as are judged."""

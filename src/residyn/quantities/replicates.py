@@ -10,12 +10,15 @@ import xarray as xr
 
 from residyn.errors import DataError
 from residyn.numerics.groups import groups_of, interval, replicate_weights
-from residyn.schema import SAMPLE, check_states, documents_of
+from residyn.numerics.tails import tail_index
+from residyn.schema import SAMPLE, SUBLAYER, UNIT, check_states, documents_of
 
 GROUPS = 20
 HALVES, LEAST_TO_HALVE = 10, 6
 RESAMPLES = 200
 """Replicates behind the intervals of results."""
+LIGHT = 3.0
+"""Tail index from which on values have a finite skewness, and means over some hundred of them are about normal."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,9 @@ class Plan:
 
     halves: int = 0
     """How many of the last rows of the weights count half of the groups once, and the others not at all."""
+
+    wider: float = 1.0
+    """By how much intervals are wider because some samples lie far out."""
 
     @property
     def n_groups(self) -> int:
@@ -72,6 +78,19 @@ def with_halves(plan: Plan, pairs: int = HALVES) -> Plan:
     first = rng.permuted(np.tile(np.arange(plan.n_groups) < plan.n_groups // 2, (pairs, 1)), axis=1)
     rows = np.concatenate([first, ~first]).astype(np.float64)
     return replace(plan, weights=np.concatenate([plan.weights, rows]), halves=len(rows))
+
+
+def with_tails(plan: Plan, states: xr.DataArray) -> Plan:
+    """The plan with intervals as much wider as `LIGHT` is above the tail index of some of its samples.
+
+    The index is of the distances of the samples of `states` from their mean, the median over sublayers. Where it
+    is small a mean depends on a few far samples, and replicates know nothing of those that were not drawn. An
+    index of `LIGHT` or more, and fewer samples than a tail index needs, change nothing.
+    """
+    x = states.transpose(SUBLAYER, SAMPLE, UNIT).values
+    index = [tail_index(np.linalg.norm(one - one.mean(axis=0, dtype=np.float64), axis=1)) for one in x]
+    known = [one for one in index if np.isfinite(one)]
+    return replace(plan, wider=max(1.0, LIGHT / float(np.median(known)))) if known else plan
 
 
 def with_ends(rows: np.ndarray, plan: Plan, bounds: tuple[float, float]) -> np.ndarray:

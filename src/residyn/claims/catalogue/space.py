@@ -5,7 +5,7 @@ from __future__ import annotations
 from residyn.claims.claim import Claim, Criterion, Second, trend
 from residyn.claims.conditions import MASSIVE, PERMUTED, POSITIONS, SIGNS, TOKENS, UNTRAINED, WALK
 from residyn.claims.depth_nulls import RANDOM_WALK
-from residyn.claims.statistics import apart_of, mean_of
+from residyn.claims.statistics import apart_of, change_of, inverse, mean_of
 from residyn.nulls import NULLS
 from residyn.quantities.curves import COMPONENTS
 
@@ -21,7 +21,16 @@ CLAIM_12 = Claim(
     panel="K",
     criteria=(
         *trend("explained_variance_by_sublayer", f"the variance that {COMPONENTS} global components explain"),
-        *trend("participation_ratio", "the participation ratio", falls=True, second=DIRECTIONS),
+        trend("participation_ratio", "the participation ratio", falls=True, second=DIRECTIONS)[0],
+        Criterion(
+            name="concentration_change",
+            statistic="change of 1 over the participation ratio from the first places to the last",
+            needs=("participation_ratio",),
+            # Of N samples it is 1/N too large at every place, and so not its change.
+            compute=inverse(change_of, "participation_ratio"),
+            threshold=0.0,
+            second=DIRECTIONS,
+        ),
     ),
     imitations=(SIGNS, WALK, TOKENS, PERMUTED, UNTRAINED),
     removals=(POSITIONS, MASSIVE),
