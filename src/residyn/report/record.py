@@ -50,7 +50,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything the page shows, in its order."""
+    """Everything the page shows, in its order; `explorer` is the name of that page beside this one, or empty."""
 
     title: str
     subtitle: str
@@ -66,5 +66,6 @@ class Report:
     provenance: tuple[Facts, ...]
     command: str
     citation: str
+    explorer: str
     licences: tuple[str, ...]
     version: str
