@@ -139,7 +139,7 @@ def _of_samples(each: xr.DataArray, axis: str, rows: np.ndarray) -> Quantised:
 def _beside(found: _Found, quantity: str, chosen: Mapping[str, object]) -> Iterator[Beside]:
     results, noise = found.results, found.noise
     name = null_of(quantity)
-    for null in (name, f"{name}{CURVE}"):
+    for null in (f"{name}{CURVE}", name):
         if name and null in results:
             array = results[null]
             same = {dim: label for dim, label in chosen.items() if dim in array.dims}

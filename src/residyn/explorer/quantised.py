@@ -53,7 +53,9 @@ def quantise(values: np.ndarray, bits: Bits) -> Quantised:
         # What is written is what is read: the row is put into codes by the float32 that the page will have.
         read[0] = np.median(row[known])
         away = np.abs(row[known] - read[0])
-        read[1] = np.median(away) or away.mean() or 1.0
+        read[1] = np.median(away) or away.mean()
+        # Distances that float32 does not hold are none.
+        read[1] = read[1] or 1.0
         bent = np.arcsinh((row[known] - np.float64(read[0])) / np.float64(read[1]))
         read[2] = bent.min()
         read[3] = (bent.max() - np.float64(read[2])) / most

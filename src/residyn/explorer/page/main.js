@@ -82,7 +82,7 @@ function tellControls() {
   if (byId("find").value !== view.find) byId("find").value = view.find;
   byId("gl").classList.toggle("brushing", Boolean(view.brush));
   byId("depth").value = view.depth;
-  const place = run.sublayers[view.depth], said = place ? `${place.label} (${view.depth + 1} of ${run.sublayers.length})` : "";
+  const place = run.sublayers[view.depth], said = place ? `${place.label} · ${view.depth + 1}/${run.sublayers.length}` : "";
   byId("where").textContent = said;
   byId("depth").setAttribute("aria-valuetext", said);
   const told = summaryText();
@@ -105,6 +105,7 @@ function listenToPage() {
   byId("move").addEventListener("click", () => set({ brush: 0 }));
   byId("brush").addEventListener("click", () => set({ brush: 1 }));
   byId("fit").addEventListener("click", everything);
+  byId("near").addEventListener("click", nearer);
   byId("same").addEventListener("change", event => set({ same: event.target.checked ? 1 : 0 }));
   byId("by").addEventListener("change", event => set({ by: event.target.value }));
   byId("depth").addEventListener("input", event => set({ depth: Number(event.target.value) }));

@@ -35,6 +35,7 @@ function drawPaths() {
   drawAxes(context, width, height, camera, paths.frame);
   drawMean(context, width, height, camera, null, css("--ink"));
   if (selection.rows.size) drawMean(context, width, height, camera, selection.rows, css("--accent"));
+  if (view.picked >= 0) drawPath(context, pathOf(view.picked), width, height, camera, css("--pick"), true);
   if (paths.box) {
     const [x0, y0, x1, y1] = paths.box;
     context.fillStyle = css("--band"); context.strokeStyle = css("--accent"); context.lineWidth = 1;
@@ -44,11 +45,12 @@ function drawPaths() {
 
 const means = new Map();
 
-/** The mean path of some samples, or of all, as a line with a ring at its beginning. */
-function drawMean(context, width, height, camera, rows, colour) {
-  const S = run.sublayers.length, path = meanPath(rows), until = Math.floor(paths.shown), share = paths.shown - until;
-  const points = [];
-  for (let s = 0; s <= until; s++) points.push(path[s]);
+/** The mean path of some samples, or of all. */
+const drawMean = (context, width, height, camera, rows, colour) => drawPath(context, meanPath(rows), width, height, camera, colour, false);
+
+/** A path as a line from a ring to a dot, or to a ring about its point. */
+function drawPath(context, path, width, height, camera, colour, ringed) {
+  const S = run.sublayers.length, until = Math.floor(paths.shown), share = paths.shown - until, points = path.slice(0, until + 1);
   if (share > 0 && until + 1 < S) points.push(path[until].map((value, k) => value + share * (path[until + 1][k] - value)));
   const seen = points.filter(point => point.every(Number.isFinite)).map(point => onScreen(camera, width, height, ...point));
   if (!seen.length) return;
@@ -56,11 +58,14 @@ function drawMean(context, width, height, camera, rows, colour) {
   context.lineJoin = "round";
   line(4.5, css("--field"));
   line(2.2, colour);
-  context.fillStyle = css("--field"); context.lineWidth = 1.6; context.strokeStyle = colour;
+  context.fillStyle = css("--field"); context.strokeStyle = colour; context.lineWidth = 1.6;
   context.beginPath(); context.arc(...seen[0], 3.4, 0, 7); context.fill(); context.stroke();
   context.fillStyle = colour;
   context.beginPath(); context.arc(...seen[seen.length - 1], 4.2, 0, 7); context.fill();
+  if (ringed) { context.lineWidth = 2; context.beginPath(); context.arc(...seen[seen.length - 1], 8.5, 0, 7); context.stroke(); }
 }
+
+const pathOf = row => run.sublayers.map((_, place) => { const at = 3 * (place * run.samples.label.length + row); return [...paths.positions.subarray(at, at + 3)]; });
 
 function meanPath(rows) {
   const key = rows ? view.chosen : "", kept = means.get(key);
@@ -165,6 +170,7 @@ function listenToPaths() {
     else if (event.key === "+" || event.key === "=") set({ zoom: zoomed(view.zoom * 1.15) });
     else if (event.key === "-") set({ zoom: zoomed(view.zoom / 1.15) });
     else if (event.key === "0") everything();
+    else if (event.key === "9") nearer();
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -173,6 +179,20 @@ function listenToPaths() {
 
 const zoomed = zoom => Math.max(0.2, Math.min(60, zoom));
 const everything = () => set({ zoom: 1, left: 0, down: 0 });
+
+/** Move and come nearer until the points of this depth, those selected if any are, fill the picture. */
+function nearer() {
+  if (!paths.camera) return;
+  const { clientWidth: width, clientHeight: height } = byId("gl"), here = Math.round(paths.shown);
+  const rows = selection.rows.size ? [...selection.rows] : run.samples.label.map((_, row) => row);
+  const seen = rows.map(row => pixelsOf(row, here, width, height)).filter(at => at.every(Number.isFinite));
+  if (!seen.length) return;
+  const ends = axis => { const sorted = seen.map(at => at[axis]).sort((a, b) => a - b), at = share => sorted[Math.round(share * (sorted.length - 1))]; return [at(0.01), at(0.99)]; };
+  const [[x0, x1], [y0, y1]] = [ends(0), ends(1)];
+  const zoom = zoomed(view.zoom * Math.min((0.7 * width) / Math.max(4, x1 - x0), (0.7 * height) / Math.max(4, y1 - y0))), change = zoom / view.zoom;
+  const x = (x0 + x1) / width - 1, y = 1 - (y0 + y1) / height;
+  set({ zoom, left: (view.left - x) * change, down: (view.down - y) * change });
+}
 
 /** Show a text, and its path; again, to show none. */
 function pick(row, more = false) {
@@ -223,8 +243,9 @@ function drawLegend() {
       parts.push(button);
     }
   }
-  const line = colour => { const made = make("span", "swatch line"); made.style.borderColor = css(colour); return made; };
-  parts.push(line("--ink"), make("span", "", "mean of all"));
-  if (selection.rows.size) parts.push(line("--accent"), make("span", "", "mean of the selection"));
+  const line = (colour, words) => { const made = make("span", "swatch line"); made.style.borderColor = css(colour); return make("span", "entry", made, words); };
+  parts.push(line("--ink", "mean of all"));
+  if (selection.rows.size) parts.push(line("--accent", "mean of the selection"));
+  if (view.picked >= 0) parts.push(line("--pick", `sample ${run.samples.label[view.picked]}`));
   legend.replaceChildren(...parts);
 }

@@ -110,7 +110,7 @@ function drawBox(context, to) {
   context.globalAlpha = 1; context.fillStyle = css("--ink"); context.font = font(12); context.textAlign = "center"; context.textBaseline = "middle";
   [view.x, view.y, view.z].forEach((component, axis) => {
     const point = [-1, -1, -1];
-    point[axis] = 1.14;
+    point[axis] = 1.12;
     context.fillText(nameOf(component), ...to(...point));
   });
 }
