@@ -157,7 +157,7 @@ def test_maps_are_every_quantity_of_units(run, explored):
 
 
 def test_maps_without_room_are_named(run, monkeypatch):
-    monkeypatch.setattr("residyn.explorer.units._ROOM", 0)
+    monkeypatch.setattr("residyn.explorer.units.ROOM", 0)
     shown = units(open_results(run / "results.zarr"))
     assert [one.name for one in shown.maps] == ["mean_activation", "unit_correlation", "mutual_information"]
     assert "Correlation by the skip path alone" in shown.left_out

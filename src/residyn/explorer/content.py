@@ -134,5 +134,7 @@ def _fallback(results: xr.Dataset) -> Fallback | None:
     inputs = Inputs(results)
     if not IN_THE_PLANE.can_be_drawn(inputs):
         return None
-    drawn = picture(IN_THE_PLANE, inputs, f"Panel {IN_THE_PLANE.letter}: {IN_THE_PLANE.title}.")
+    alt = f"Panel {IN_THE_PLANE.letter}: {IN_THE_PLANE.title}."
+    # Few browsers show it: it is to take little room.
+    drawn = picture(IN_THE_PLANE, inputs, alt, sharpness=1)
     return Fallback(drawn.address, drawn.width, drawn.height, drawn.alt)

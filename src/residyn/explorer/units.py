@@ -15,7 +15,7 @@ from residyn.schema import BOUND, SAMPLE, UNIT
 
 FIRST = ("mean_activation", "unit_correlation", "mutual_information")
 """Maps that have a place on every page."""
-_ROOM = 9 * 2**18
+ROOM = 7 * 2**18
 """Bytes of all other maps together: what keeps a page of 8 billion parameters' 64 × 4,096 below 10 MB."""
 _FINE = ("mean_activation",)
 """Maps in 16 bits: portraits take their differences."""
@@ -23,7 +23,7 @@ _FINE = ("mean_activation",)
 
 def units(results: xr.Dataset) -> Units:
     """Every map of units that the results hold, those of `FIRST` first, as far as there is room."""
-    maps, left_out, room = [], [], _ROOM
+    maps, left_out, room = [], [], ROOM
     for name, array in _ordered(results):
         axis: Axis = depth_of(array)  # type: ignore[assignment]
         further = parts_of(array)
