@@ -6,6 +6,7 @@ from .claims import judge as judge
 from .comparison import trajectory_distance as trajectory_distance
 from .errors import ResidynError as ResidynError
 from .executors import running_on as running_on
+from .explorer import write_explorer as write_explorer
 from .figures import plot as plot
 from .figures.figure1 import figure1 as figure1
 from .figures.panel import Teleports as Teleports

@@ -26,11 +26,11 @@ def executable() -> str:
 class Browser:
     """One browser with one page; `events` are all that it has said, in order."""
 
-    def __init__(self, profile: Path) -> None:
+    def __init__(self, profile: Path, *flags: str) -> None:
         (theirs_in, ours_out), (ours_in, theirs_out) = (_high_pipe() for _ in range(2))
         command = (
             executable(), "--headless", "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader",
-            "--remote-debugging-pipe", "--hide-scrollbars", f"--user-data-dir={profile}", "about:blank",
+            "--remote-debugging-pipe", "--hide-scrollbars", f"--user-data-dir={profile}", *flags, "about:blank",
         )  # fmt: skip
         # The protocol's pipe is file descriptors 3 and 4 of the browser.
         self._process = subprocess.Popen(
@@ -63,8 +63,10 @@ class Browser:
                 return answer["result"]
             self.events.append(answer)
 
-    def open(self, page: Path, width: int, height: int = 900, *, dark: bool = False) -> None:
-        """Load a page at a width of the window."""
+    def open(
+        self, page: Path | str, width: int, height: int = 900, *, dark: bool = False, still: bool = False
+    ) -> None:
+        """Load a page, a file or an address, at a width of the window; `still` asks for reduced motion."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -73,14 +75,52 @@ class Browser:
             mobile=width < 600,
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call("Emulation.setEmulatedMedia", features=[scheme])
+        motion = {"name": "prefers-reduced-motion", "value": "reduce" if still else "no-preference"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme, motion])
         self.events.clear()
-        self.call("Page.navigate", url=page.resolve().as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._next())
 
     def evaluate(self, expression: str) -> Any:
         return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
+    def until(self, expression: str) -> Any:
+        """The value of an expression, once it is true."""
+        ends = time.monotonic() + _LONGEST_WAIT_S
+        while not (value := self.evaluate(expression)):
+            assert time.monotonic() < ends, f"never true: {expression}"
+            time.sleep(0.02)
+        return value
+
+    def press(self, key: str) -> None:
+        """Press a key, and let go of it."""
+        text = {"text": key} if len(key) == 1 else {}
+        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
+        self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
+
+    def point(self, x: float, y: float) -> None:
+        """Move the mouse to a point of the window."""
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float], modifiers: int = 0) -> None:
+        """Press the mouse, move and let go; `modifiers` are those of the protocol, 8 for Shift."""
+        held = {"button": "left", "clickCount": 1, "modifiers": modifiers}
+        self.call("Input.dispatchMouseEvent", type="mousePressed", x=start[0], y=start[1], **held)
+        for share in (0.3, 0.7, 1.0):
+            x, y = (a + share * (b - a) for a, b in zip(start, end, strict=True))
+            self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y, buttons=1, **held)
+        self.call("Input.dispatchMouseEvent", type="mouseReleased", x=end[0], y=end[1], **held)
+
+    def click(self, selector: str) -> None:
+        """Scroll to the first element of a selector and click it with the mouse."""
+        box = (
+            f"(() => {{ const found = document.querySelector({json.dumps(selector)});"
+            " found.scrollIntoView({ block: 'center' }); const box = found.getBoundingClientRect();"
+            " return [box.left + box.width / 2, box.top + box.height / 2]; })()"
+        )
+        at = tuple(self.evaluate(box))
+        self.drag(at, at)
 
     def picture(self, *, whole: bool = False, clip: dict[str, float] | None = None) -> bytes:
         options: dict[str, Any] = {"captureBeyondViewport": whole or clip is not None}

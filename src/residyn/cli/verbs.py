@@ -39,9 +39,10 @@ def run(
     ] = None,
     display: Display,
 ) -> None:
-    """From a model and texts to a run directory: states, results, controls, teleports, claims, figures, report.
+    """From a model and texts to a run directory: states, results, controls, teleports, claims, figures, pages.
 
-    Interrupted, it goes on where it was when the same command is given again.
+    The pages are the explorer and the report. Interrupted, it goes on where it was when the same command is given
+    again.
     """
     from residyn.cli.show import show_run
     from residyn.pipeline.run import make
@@ -182,6 +183,15 @@ def figure(directory: Directory, *, settings: FigureSettings, display: Display) 
 
 
 @verb
+def explorer(directory: Directory, *, display: Display) -> None:
+    """Write DIR/explorer.html, one page to walk through its paths, curves, units, teleports and claims."""
+    from residyn.cli.show import show_files
+    from residyn.pipeline.explorer import explorer
+
+    show_files("explorer", explorer(directory, display), display)
+
+
+@verb
 def report(directory: Directory, *, display: Display) -> None:
     """Write DIR/report.html, one page with everything that was found, from what is there."""
     from residyn.cli.show import show_page
@@ -263,5 +273,20 @@ def _damage_of(found: Verification) -> str:
     return " and ".join(parts)
 
 
-VERBS = (run, check, capture, analyze, controls, teleport, claims, figure, report, compare, presets, info, verify)
+VERBS = (
+    run,
+    check,
+    capture,
+    analyze,
+    controls,
+    teleport,
+    claims,
+    figure,
+    explorer,
+    report,
+    compare,
+    presets,
+    info,
+    verify,
+)
 """In the order of the help page."""

@@ -14,6 +14,7 @@ from residyn.store.files import sha256_of
 from residyn.store.records import sha256_of_record
 
 NAME = REPORT
+_AFTERWARDS = ("explorer_s", "report_s")
 
 
 def report(directory: Path, reporter: Reporter = SILENT) -> Path:
@@ -64,13 +65,14 @@ def _stage(directory: Path) -> Stage:
             "claims": sha256_of(claims) if claims.exists() else None,
             "run": _hash_of_run(directory),
         },
+        {"links_to_explorer": (directory / layout.EXPLORER).exists()},
     )
 
 
 def _hash_of_run(directory: Path) -> str:
-    """The hash of run.json without how long the report took, which is written when the report is."""
+    """The hash of run.json without how long pages took, which is written when they are."""
     record = store.read_run(directory)
     timings = record.get("timings")
     if isinstance(timings, dict):
-        record["timings"] = {name: seconds for name, seconds in timings.items() if name != "report_s"}
+        record["timings"] = {name: seconds for name, seconds in timings.items() if name not in _AFTERWARDS}
     return sha256_of_record(record)

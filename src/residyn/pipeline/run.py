@@ -16,6 +16,7 @@ from residyn.pipeline.analysis import analysis
 from residyn.pipeline.capture import capture
 from residyn.pipeline.claims import claims
 from residyn.pipeline.controls import controls
+from residyn.pipeline.explorer import explorer
 from residyn.pipeline.figures import figures
 from residyn.pipeline.presets import PRESETS, PresetName
 from residyn.pipeline.report import report
@@ -103,6 +104,13 @@ class Run(Shown):
         moved = Teleports(found["flow"], found["summary"], found["return_fraction"]) if found else None
         return figure1(self.results, teleports=moved, noise=self.noise_floor, reference=reference)
 
+    def explorer(self) -> Path:
+        """Write DIR/explorer.html, a page to walk through the run with; its path.
+
+        Raises as `rd.write_explorer` does.
+        """
+        return explorer(self.directory)
+
     def report(self) -> Path:
         """Write DIR/report.html of everything that is there; its path. Raises as `rd.write_report` does."""
         return report(self.directory)
@@ -139,7 +147,7 @@ def run(
     reporter: Reporter = SILENT,
     **settings: Any,
 ) -> Run:
-    """Make a run: states, results, controls, teleports, claims, figures, report, as `residyn run` does.
+    """Make a run: states, results, controls, teleports, claims, figures, explorer, report, as `residyn run` does.
 
     `model` is a hub id, a folder, a .gguf file, the built-in model, or one that `load_model` gave; `texts` are a
     source as `--texts` takes it; `out` is the run directory, by default runs/MODEL-TEXTS. Keywords are those of
@@ -181,6 +189,7 @@ def make(
             teleports(directory, settings.teleports, reporter, loaded)
         claims(directory, settings.claims, reporter)
         figures(directory, settings.figures, reporter)
+        explorer(directory, reporter)
         report(directory, reporter)
     return Run(directory)
 

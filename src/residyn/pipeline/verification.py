@@ -13,6 +13,7 @@ from residyn.pipeline.analysis import analysis
 from residyn.pipeline.capture import is_control, repair_damage
 from residyn.pipeline.claims import claims
 from residyn.pipeline.controls import controls
+from residyn.pipeline.explorer import explorer
 from residyn.pipeline.figures import figures
 from residyn.pipeline.models import continued
 from residyn.pipeline.report import report
@@ -41,6 +42,7 @@ _READS = {
     stages.TELEPORTS: (stages.ANALYSIS,),
     stages.CLAIMS: (stages.ANALYSIS, stages.CONTROLS, stages.TELEPORTS),
     stages.FIGURES: (stages.ANALYSIS, stages.NOISE_FLOOR, stages.TELEPORTS),
+    stages.EXPLORER: (stages.ANALYSIS, stages.NOISE_FLOOR, stages.TELEPORTS, stages.CLAIMS),
     stages.REPORT: (stages.ANALYSIS, stages.NOISE_FLOOR, stages.TELEPORTS, stages.CLAIMS),
 }
 """The stages of whose outputs each stage is made."""
@@ -143,6 +145,7 @@ def _stages(directory: Path, reload: ReloadSettings | None, reporter: Reporter) 
         stages.TELEPORTS: lambda: teleports(directory, asked(TeleportSettings()), reporter, reload=reload),
         stages.CLAIMS: lambda: claims(directory, asked(ClaimsSettings()), reporter),
         stages.FIGURES: lambda: figures(directory, asked(FigureSettings()), reporter),
+        stages.EXPLORER: lambda: explorer(directory, reporter),
         stages.REPORT: lambda: report(directory, reporter),
     }
 

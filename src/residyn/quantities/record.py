@@ -42,6 +42,8 @@ class Quantity:
     keeps       whether the result keeps what the curve summarises, or is the curve alone
     note        further coordinates and attributes of the result
     undefined   where values are NaN, in words
+    null_curve  the result that says what its curve is under a null, by name: by the skip path alone, of a random
+                walk, in a random basis
     panel       the letter of Figure 1 that shows it
     drawing     "curve": the generic panel; "bespoke": a panel of its own
     compared, without_massive
@@ -66,6 +68,7 @@ class Quantity:
     bounds: tuple[float, float] = (float("-inf"), float("inf"))
     title: str = ""
     label: str = ""
+    null_curve: str = ""
     panel: str = ""
     drawing: Drawing = "curve"
     compared: bool = False

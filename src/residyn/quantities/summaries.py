@@ -12,12 +12,16 @@ import numpy as np
 import xarray as xr
 
 from residyn.quantities.catalogue.correlation import STRONG
+from residyn.quantities.registry import quantities
 from residyn.schema import BOUND, KINDS, SAMPLE, SUBLAYER, TRANSITION, UNIT
 
 Statistic = Literal["mean", "median"]
 
 _MEANS_OVER_UNITS = frozenset({"mutual_information", "mutual_information_shuffle"})
 """Quantities whose mean over units the paper shows; of others over units it is the median."""
+
+_NULLS = {"mutual_information": "mutual_information_shuffle"}
+"""Of quantities that no record describes: the result that says what their curve is under a null."""
 
 
 def summary(result: xr.DataArray, statistic: Statistic | None = None) -> xr.Dataset:
@@ -140,6 +144,12 @@ def beyond_floor(information: xr.DataArray) -> float:
     first = information.isel(estimator=0).transpose(TRANSITION, UNIT).values
     with np.errstate(invalid="ignore"):  # both are infinite where the states are equal
         return whole(first - information["gaussian_floor"].transpose(TRANSITION, UNIT).values, "median")
+
+
+def null_of(name: str) -> str:
+    """The name of the result that says what a quantity's curve is under a null; "" where there is none."""
+    known = quantities().get(name)
+    return known.null_curve if known else _NULLS.get(name, "")
 
 
 def depth_of(result: xr.DataArray) -> str:

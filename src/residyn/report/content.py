@@ -79,6 +79,7 @@ def gather(directory: Path) -> Report:
         provenance=provenance(run, results),
         command=repeat_command(run),
         citation=citation(),
+        explorer=layout.EXPLORER if (directory / layout.EXPLORER).exists() else "",
         licences=licences(run),
         version=version("residyn"),
         tables=_files(directory, layout.TABLES, "*.csv"),

@@ -26,13 +26,16 @@ _SHARPNESS = 2
 """Pixels of a PNG for one of the page, so that it is sharp on fine screens and in print."""
 
 
-def picture(panel: Panel, inputs: Inputs, alt: str) -> Picture:
-    """Draw a panel alone, as SVG or PNG, whichever suits its shape. Letters are outlines: no font is asked for."""
+def picture(panel: Panel, inputs: Inputs, alt: str, *, sharpness: int = _SHARPNESS) -> Picture:
+    """Draw a panel alone, as SVG or PNG, whichever suits its shape. Letters are outlines: no font is asked for.
+
+    `sharpness` is how many pixels a PNG has for one of the page, along either side.
+    """
     kind = _FORMATS.get(panel.shape_for(inputs), "png")
     with style.context(), mpl.rc_context({"svg.fonttype": "path"}):
         fig = alone(panel, inputs)
         width, height = (round(inches / style.MM * _PIXELS_PER_MM) for inches in fig.get_size_inches())
-        content = _rendered(fig, kind)
+        content = _rendered(fig, kind, sharpness)
     address = f"data:{_MEDIA[kind]};base64,{base64.b64encode(content).decode('ascii')}"
     return Picture(address, width, height, alt)
 
@@ -42,12 +45,12 @@ def is_wide(shape: Shape) -> bool:
     return shape == "row"
 
 
-def _rendered(fig: Figure, kind: Format) -> bytes:
+def _rendered(fig: Figure, kind: Format, sharpness: int) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # A name in a script that no installed font covers is drawn as boxes; the panel is right all the same.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
         # Neither date nor version: the same results give the same page.
         unsigned = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-        fig.savefig(buffer, format=kind, dpi=_PIXELS_PER_MM / style.MM * _SHARPNESS, metadata=unsigned)
+        fig.savefig(buffer, format=kind, dpi=_PIXELS_PER_MM / style.MM * sharpness, metadata=unsigned)
     return buffer.getvalue()

@@ -43,8 +43,13 @@ def _policy(style: str) -> str:
     return "; ".join(rules)
 
 
+def tokens() -> str:
+    """The colours and typefaces, light and dark, of all pages that residyn writes."""
+    return files("residyn.report").joinpath("tokens.css").read_text(encoding="utf-8")
+
+
 def _style() -> str:
-    return files("residyn.report").joinpath("style.css").read_text(encoding="utf-8")
+    return tokens() + files("residyn.report").joinpath("style.css").read_text(encoding="utf-8")
 
 
 @cache

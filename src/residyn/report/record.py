@@ -51,7 +51,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything the page shows, in its order."""
+    """Everything the page shows, in its order; `explorer` is the name of that page beside this one, or empty."""
 
     title: str
     subtitle: str
@@ -67,6 +67,7 @@ class Report:
     provenance: tuple[Facts, ...]
     command: str
     citation: str
+    explorer: str
     licences: tuple[str, ...]
     version: str
     tables: tuple[str, ...]

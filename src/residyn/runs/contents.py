@@ -173,6 +173,7 @@ _STANDS = {
     stages.TELEPORTS: lambda directory: layout.teleport_result(directory, layout.TELEPORT_RESULTS[-1]),
     stages.CLAIMS: lambda directory: directory / layout.CLAIMS,
     stages.FIGURES: lambda directory: directory / layout.FIGURES,
+    stages.EXPLORER: lambda directory: directory / layout.EXPLORER,
     stages.REPORT: lambda directory: directory / layout.REPORT,
 }
 """What shows that a stage wrote something, finished or not."""

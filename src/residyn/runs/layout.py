@@ -9,6 +9,7 @@
     DIR/claims.json               verdicts
     DIR/claims.partial.json       what an interrupted judgement has computed
     DIR/figures/NAME.png, …       Figure 1 and its panels
+    DIR/explorer.html             a page to walk through the run with
     DIR/report.html
     DIR/stages/NAME.json          of what a stage was finished, and what it wrote
 
@@ -31,7 +32,7 @@ TOKENS, POSITIONS = "shuffled-tokens", "random-position"
 TELEPORT_RESULTS = ("flow", "return_fraction", "field", "summary")
 """In the order in which they are written: where the last one is, all are."""
 CLAIMS, PARTIAL_CLAIMS = "claims.json", "claims.partial.json"
-REPORT = "report.html"
+EXPLORER, REPORT = "explorer.html", "report.html"
 STAGE_FORMAT, STAGE_VERSION = "residyn stage", 2
 EARLIER_STAGE_VERSIONS = (1,)
 """Without what stands in the files that a stage left."""

@@ -19,7 +19,7 @@ from residyn.runs.written import Content, Difference, contents, differences
 from residyn.store.records import sha256_of_record
 
 ANALYSIS, CONTROLS, NOISE_FLOOR, TELEPORTS = "analysis", "controls", "noise_floor", "teleports"
-CLAIMS, FIGURES, REPORT = "claims", "figures", "report"
+CLAIMS, FIGURES, EXPLORER, REPORT = "claims", "figures", "explorer", "report"
 COMMANDS = {
     ANALYSIS: "analyze",
     CONTROLS: "controls",
@@ -27,6 +27,7 @@ COMMANDS = {
     TELEPORTS: "teleport",
     CLAIMS: "claims",
     FIGURES: "figure",
+    EXPLORER: "explorer",
     REPORT: "report",
 }
 """The verb that does each stage, in the order in which a run does them."""

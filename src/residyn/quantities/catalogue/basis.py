@@ -21,4 +21,5 @@ KURTOSIS = Quantity(
     undefined="all units are equal",
     bounds=(1.0, np.inf),
     drawing="bespoke",
+    null_curve="kurtosis_rotated",
 )

@@ -130,6 +130,7 @@ UNIT_CORRELATION = Quantity(
     drawing="bespoke",
     compared=True,
     without_massive=True,
+    null_curve="skip_correlation",
 )
 
 STRONG_THROUGHOUT = Quantity(
@@ -156,6 +157,7 @@ CORRELATION_THROUGHOUT = Quantity(
     value=_throughout,
     bounds=(-1.0, 1.0),
     panel="D",
+    null_curve="skip_correlation_throughout",
 )
 
 _SKIP_SOURCE = "control: dependence beyond the skip path"

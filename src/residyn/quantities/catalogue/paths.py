@@ -79,6 +79,7 @@ MEAN_PATH_STRAIGHTNESS = Quantity(
     undefined="the mean path has no length",
     bounds=(0.0, 1.0),
     panel="I",
+    null_curve="mean_path_walk_straightness",
 )
 
 MEAN_PATH_OFFSET = Quantity(
@@ -95,6 +96,7 @@ MEAN_PATH_OFFSET = Quantity(
     bounds=(0.0, np.inf),
     panel="I",
     drawing="bespoke",
+    null_curve="mean_path_walk_offset",
 )
 
 MEAN_PATH_STEP = Quantity(

@@ -1,0 +1,55 @@
+"""A small real run with hostile texts, teleports and verdicts, and its explorer."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from claims_record import example_claims
+from residyn.explorer.content import gather
+from residyn.explorer.record import Explorer
+from residyn.pipeline.analysis import analysis
+from residyn.pipeline.capture import capture
+from residyn.pipeline.explorer import explorer
+from residyn.pipeline.teleports import teleports
+from residyn.settings import AnalysisSettings, CaptureSettings, TeleportSettings
+from residyn.store import open_states
+
+N_TEXTS = 26
+HOSTILE = "</script><img src=x onerror=document.title=1> & <b>b</b> &lt; \u2028 “a” -->"
+WORDS = "abc defg hij <i>klm</i> no pq rst uvw xyz "
+
+
+@pytest.fixture(scope="session")
+def run(model_folder, tmp_path_factory) -> Path:
+    """Captured, analysed, teleported, judged and explored; not to be touched."""
+    folder = tmp_path_factory.mktemp("explored")
+    texts = [f"{WORDS * (1 + i % 4)}{HOSTILE} number {i}" for i in range(N_TEXTS)]
+    (folder / "texts.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in texts), encoding="utf-8")
+    made = folder / "run"
+    capture(made, str(model_folder), CaptureSettings(texts=str(folder / "texts.jsonl"), min_chars=0))
+    analysis(made, AnalysisSettings(estimators=("gcmi",), shuffles=1, components=6, leave_out=(1,)))
+    teleports(
+        made,
+        TeleportSettings(
+            hosts=2, grid=3, inject=("0.mlp", "1.attn", "1.mlp"), directions=3, untrained_teleports=0
+        ),
+    )
+    judged = {**example_claims(), "states_hash": open_states(made).attrs["states_hash"]}
+    (made / "claims.json").write_text(json.dumps(judged), encoding="utf-8")
+    explorer(made)
+    return made
+
+
+@pytest.fixture
+def copied(run, tmp_path) -> Path:
+    """The same, of the test's own."""
+    return shutil.copytree(run, tmp_path / "run")
+
+
+@pytest.fixture(scope="session")
+def explored(run) -> Explorer:
+    return gather(run)
