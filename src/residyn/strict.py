@@ -80,7 +80,8 @@ def in_words(kind: Any) -> str:
         least = next((note.min_length for note in meta if getattr(note, "min_length", None)), 0)
         size = f" of at least {least} item{'s' * (least > 1)}" if least else ""
         return f"a list{size}, each item of it {in_words(get_args(base)[0])}"
-    known = {bool: "true or false", str: "text", NoneType: "null"}
+    examples = next((note.examples for note in meta if getattr(note, "examples", None)), None)
+    known = {bool: "true or false", str: _one_of(examples) if examples else "text", NoneType: "null"}
     return known.get(base, "an object")
 
 

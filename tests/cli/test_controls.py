@@ -14,6 +14,7 @@ import residyn as rd
 from residyn.cli.running import run_command
 from residyn.errors import ModelError, StoreError, UsageError
 from residyn.model import capture as capturing
+from residyn.model import computing
 from residyn.model.loading import load_model, permuted, untrained
 from residyn.pipeline.controls import controls as capture_controls
 from residyn.pipeline.reporter import Silent
@@ -380,8 +381,8 @@ def test_where_nothing_is_asked_for_no_model_is_loaded(residyn, own, monkeypatch
 
 
 def test_what_a_capture_warns_of_stays_with_its_control(bare, monkeypatch):
-    whole = capturing.in_halves_if_needed
-    monkeypatch.setattr(capturing, "in_halves_if_needed", lambda *given: (whole(*given)[0], True))
+    whole = computing.in_halves_if_needed
+    monkeypatch.setattr(computing, "in_halves_if_needed", lambda *given: (whole(*given)[0], True))
     capture_controls(bare, ControlsSettings(untrained=0))
     assert read_run(bare / "controls" / "shuffled-tokens")["warnings"] == [capturing.HALVED]
 

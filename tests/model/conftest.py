@@ -18,7 +18,7 @@ def family(request) -> str:
 @pytest.fixture
 def loaded(family):
     """What the sites need of a loaded model: its base module and its name."""
-    return SimpleNamespace(module=build(family), name=family)
+    return SimpleNamespace(module=build(family), name=family, context=64)
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from families import LAYERS, UNITS, build, spelling_tokenizer
 from naive import naive_state, relative_error
 from residyn.errors import DataError, Interrupted, ModelError, ResourceError, StoreError, UsageError
 from residyn.model import capture as capturing
-from residyn.model import forward
+from residyn.model.forward import Asked, Reader
 from residyn.model.loading import load_model
+from residyn.store import read_manifest
 
 TEXTS = [f"{'abc defg hij ' * (1 + i % 4)}number {i}" for i in range(45)]
 
@@ -82,16 +83,16 @@ class _Cut(Exception):
 
 def test_a_run_that_is_cut_off_goes_on_and_ends_the_same(tmp_path):
     model = loaded()
-    rd.capture(model, TEXTS, tmp_path / "whole")
+    rd.capture(model, TEXTS, tmp_path / "whole", batch_tokens=300)
     seen = []
 
     def cut(done, total):
         seen.append(done / total)
-        if len(seen) == 5:
+        if seen[-1] > 0.6:
             raise _Cut
 
     with pytest.raises(_Cut):
-        rd.capture(model, TEXTS, tmp_path / "cut", progress=cut)
+        rd.capture(model, TEXTS, tmp_path / "cut", progress=cut, batch_tokens=300)
     assert rd.open_states(tmp_path / "cut", allow_partial=True).sizes["sample"] == 16
     with pytest.raises(StoreError, match="1 of 3 shards"):
         rd.open_states(tmp_path / "cut")
@@ -99,6 +100,8 @@ def test_a_run_that_is_cut_off_goes_on_and_ends_the_same(tmp_path):
     rd.capture(model, TEXTS, tmp_path / "cut", progress=lambda done, total: resumed.append(done / total))
     assert resumed[0] > seen[0]
     assert resumed[-1] == 1.0
+    # Without being asked for: the run's own batches.
+    assert read_manifest(tmp_path / "cut").description["plan"]["batch_tokens"] == 300
     assert shard_files(tmp_path / "cut") == shard_files(tmp_path / "whole")
 
 
@@ -127,14 +130,23 @@ def _once(function):
 def test_a_batch_that_does_not_fit_is_halved_and_said(tmp_path, monkeypatch):
     model = loaded()
     whole = rd.capture(model, TEXTS)
-    real = forward.last_token_states
+    real = Reader.states
 
-    def with_little_memory(root, taps, input_ids, n_units):
-        if len(input_ids) > 2:
+    def with_little_memory(self, texts):
+        if len(texts) > 2:
+            run_half_way(self)
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(root, taps, input_ids, n_units)
+        return real(self, texts)
 
-    monkeypatch.setattr(forward, "last_token_states", with_little_memory)
+    def run_half_way(reader):
+        """The pass fails in a layer's middle, as it does where memory runs out."""
+        layer = model.module.layers[1].mlp
+        handle = layer.register_forward_pre_hook(lambda *_: (_ for _ in ()).throw(MemoryError))
+        with pytest.raises(MemoryError):
+            real(reader, [Asked(np.arange(5, 9), np.array([3]))])
+        handle.remove()
+
+    monkeypatch.setattr(Reader, "states", with_little_memory)
     with pytest.warns(UserWarning, match="halved: the run is not bit-reproducible"):
         states = rd.capture(model, TEXTS, tmp_path / "run")
     assert relative_error(states.values, whole.values) <= 1e-6
@@ -145,7 +157,7 @@ def test_a_single_text_that_does_not_fit_is_a_resource_error(tmp_path, monkeypat
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     model = loaded()
-    monkeypatch.setattr(forward, "last_token_states", without_memory)
+    monkeypatch.setattr(Reader, "states", without_memory)
     with pytest.raises(ResourceError, match=r"One text of \d+ tokens does not fit.*--max-tokens"):
         rd.capture(model, TEXTS, tmp_path / "run")
 
@@ -161,14 +173,14 @@ def test_another_error_inside_the_pass_is_not_taken_for_lack_of_memory(monkeypat
 @pytest.mark.parametrize("stored", [True, False])
 def test_states_that_are_not_finite_are_refused_by_name(tmp_path, stored, monkeypatch):
     model = loaded()
-    real = forward.last_token_states
+    real = Reader.states
 
-    def with_an_overflow(root, taps, input_ids, n_units):
-        states = real(root, taps, input_ids, n_units)
-        states[-1, 3:, 7] = np.inf
+    def with_an_overflow(self, texts):
+        states = real(self, texts).clone()
+        states[3:, -1, 7] = np.inf
         return states
 
-    monkeypatch.setattr(forward, "last_token_states", with_an_overflow)
+    monkeypatch.setattr(Reader, "states", with_an_overflow)
     with pytest.raises(DataError, match=r"(?s)ample \d+.*1\.mlp"):
         rd.capture(model, TEXTS, tmp_path / "run" if stored else None)
     if stored:
@@ -226,15 +238,15 @@ def test_samples_that_are_not_finite_can_be_dropped_and_are_counted(tmp_path, st
     whole = rd.capture(model, TEXTS)
     bad = int(whole.sample[3])
     length = int(whole.n_tokens[3])
-    real = forward.last_token_states
+    real = Reader.states
 
-    def with_an_overflow(root, taps, input_ids, n_units):
-        states = real(root, taps, input_ids, n_units)
-        row = [model.tokenizer(TEXTS[bad]).input_ids == list(ids) for ids in input_ids]
-        states[row, 2:, 7] = np.inf
+    def with_an_overflow(self, texts):
+        states = real(self, texts).clone()
+        row = [model.tokenizer(TEXTS[bad]).input_ids == text.ids.tolist() for text in texts]
+        states[2:, row, 7] = np.inf
         return states
 
-    monkeypatch.setattr(forward, "last_token_states", with_an_overflow)
+    monkeypatch.setattr(Reader, "states", with_an_overflow)
     out = tmp_path / "run" if stored else None
     with warnings.catch_warnings(record=True):
         warnings.simplefilter("always")

@@ -19,7 +19,9 @@ from residyn.model import controls
 from residyn.model.capture import capture_in_memory, capture_to
 from residyn.model.capture_plan import prepare
 from residyn.model.loading import load_model, permuted, untrained
+from residyn.model.texts import Sample, Samples
 from residyn.quantities.noise import noise_floor
+from residyn.store import SampleTable
 
 TEXTS = [f"{'abc defg hij ' * (1 + i % 4)}number {i}" for i in range(60)]
 BEFORE = 1
@@ -62,7 +64,8 @@ def test_a_share_of_the_samples_is_seeded_and_at_least_fifty(plan):
 def test_texts_of_one_length_are_drawn_together_and_each_is_as_likely_as_any():
     # Lengths as in a corpus: many of the middle ones, few of the long and the short, longest first.
     lengths = np.repeat(np.arange(120, 20, -1), [1 + 14 * (30 < i < 70) for i in range(100)])
-    records = [{"n_tokens": int(n), "sample": i} for i, n in enumerate(lengths)]
+    samples = [Sample(tuple(range(n)), i, "") for i, n in enumerate(map(int, lengths))]
+    records = Samples(samples, {}, {}, ()).table
     n_batches, often = [], np.zeros(len(records))
     for seed in range(400):
         drawn = controls.chosen_records(records, 0.2, seed)
@@ -102,7 +105,7 @@ def test_shuffled_tokens_are_the_texts_own_behind_the_same_front(plan):
 
 def test_a_shuffle_depends_on_the_seed_and_the_text_alone(plan):
     whole = ids_of(controls.plan_for(plan, controls.shuffled_tokens(plan.records, BEFORE, 0)))
-    some = ids_of(controls.plan_for(plan, controls.shuffled_tokens(list(reversed(plan.records))[::3], BEFORE, 0)))
+    some = ids_of(controls.plan_for(plan, controls.shuffled_tokens(plan.records[::-1][::3], BEFORE, 0)))
     assert some == {sample: whole[sample] for sample in some}
     other = ids_of(controls.plan_for(plan, controls.shuffled_tokens(plan.records, BEFORE, 1)))
     assert sum(other[sample] != ids for sample, ids in whole.items()) == len(whole)
@@ -187,8 +190,8 @@ def test_shuffled_states_are_those_of_the_shuffled_tokens(model, plan):
 def test_other_batches_hold_one_text_each_and_change_the_rounding_alone(plan, states):
     control = controls.plan_for(plan, controls.other_batches(plan.records))
     assert len(control.records) == controls.NOISE_SAMPLES == 16
-    assert all(batch.stop - batch.start == 1 for shard in control.batches.shards for batch in shard)
-    assert any(batch.stop - batch.start > 1 for shard in plan.batches.shards for batch in shard)
+    assert all(batch.stop - batch.start == 1 for batch in control.batches.batches)
+    assert any(batch.stop - batch.start > 1 for batch in plan.batches.batches)
     lengths = [record["n_tokens"] for record in control.records]
     every = [record["n_tokens"] for record in plan.records]
     assert (lengths[0], lengths[-1]) == (every[0], every[-1])
@@ -210,7 +213,7 @@ def test_the_noise_of_other_batches_is_that_of_the_number_format(dtype, bound):
 
 
 def test_controls_keep_the_documents_of_their_samples(model, plan):
-    told = replace(plan, records=tuple({**record, "document": record["sample"] // 5} for record in plan.records))
+    told = replace(plan, records=SampleTable.of({**r, "document": r["sample"] // 5} for r in plan.records))
     for made in (
         controls.plan_for(told, controls.shuffled_tokens(told.records, BEFORE, 0)),
         controls.plan_for(told, controls.random_positions(told.records, BEFORE, 0)),

@@ -91,20 +91,20 @@ def test_structure_finds_what_the_table_says(family, loaded, token_ids):
     ],
 )
 def test_a_wrong_map_is_refused(name, layout):
-    loaded = SimpleNamespace(module=build(name), name=name)
+    loaded = SimpleNamespace(module=build(name), name=name, context=64)
     assert not check_model(loaded, layout).passed
     with pytest.raises(ModelError, match=r"identity .* failed.*Wanted.*came"):
         find_sites(loaded, layout)
 
 
 def test_a_users_map_is_used():
-    loaded = SimpleNamespace(module=build("llama"), name="mine")
+    loaded = SimpleNamespace(module=build("llama"), name="mine", context=64)
     check = check_model(loaded, Layout("layers", "self_attn", "mlp", "post_attention_layernorm"))
     assert (check.how, check.passed) == ("user", True)
 
 
 def test_names_that_the_model_lacks_are_said():
-    loaded = SimpleNamespace(module=build("llama"), name="mine")
+    loaded = SimpleNamespace(module=build("llama"), name="mine", context=64)
     with pytest.raises(ModelError, match=r"LlamaDecoderLayer has no module 'norm_2'.*It has self_attn"):
         find_sites(loaded, Layout("layers", "self_attn", "mlp", "norm_2"))
     with pytest.raises(ModelError, match="its list of layers"):
@@ -143,7 +143,7 @@ def test_families_the_table_does_not_know_are_found_by_structure(model_type, ext
     config = AutoConfig.for_model(model_type, **{**_SMALL, **extra})
     torch.manual_seed(0)
     module = AutoModel.from_config(config).float().eval()
-    check = check_model(SimpleNamespace(module=module, name=model_type))
+    check = check_model(SimpleNamespace(module=module, name=model_type, context=64))
     assert check.how == "structure"
     assert check.sites.arrangement == arrangement
     assert check.passed, check.probes
@@ -155,17 +155,17 @@ def test_a_model_that_sees_the_future_is_refused():
     )
     module = AutoModel.from_config(config).eval()
     with pytest.raises(ModelError, match="causality failed"):
-        find_sites(SimpleNamespace(module=module, name="bert"))
+        find_sites(SimpleNamespace(module=module, name="bert", context=64))
 
 
 def test_low_precision_says_what_it_cannot_resolve_and_passes_the_rest():
     model = build("llama").to(torch.bfloat16)
-    check = check_model(SimpleNamespace(module=model, name="llama in bfloat16"))
+    check = check_model(SimpleNamespace(module=model, name="llama in bfloat16", context=64))
     assert check.passed, check.probes
 
 
 def test_a_map_survives_its_json():
-    sites = find_sites(SimpleNamespace(module=build("opt-post-norm"), name="opt"))
+    sites = find_sites(SimpleNamespace(module=build("opt-post-norm"), name="opt", context=64))
     assert SiteMap.from_json(sites.to_json()) == sites
 
 
@@ -174,7 +174,7 @@ def test_a_wrong_map_is_refused_in_low_precision_too():
     model = build("llama")
     with torch.no_grad():
         model.embed_tokens.weight[::2] *= 400
-    loaded = SimpleNamespace(module=model.to(torch.bfloat16), name="large")
+    loaded = SimpleNamespace(module=model.to(torch.bfloat16), name="large", context=64)
     find_sites(loaded)
     with pytest.raises(ModelError, match=r"identity \(attn\) failed"):
         find_sites(loaded, Layout("layers", "self_attn", "mlp", "input_layernorm"))
@@ -186,7 +186,7 @@ def test_states_that_are_no_numbers_fail_every_probe(layers):
     module = AutoModel.from_config(config).float().eval()
     for layer in module.layers:
         layer.input_layernorm.variance_epsilon = float("nan")
-    loaded = SimpleNamespace(module=module, name="broken")
+    loaded = SimpleNamespace(module=module, name="broken", context=64)
     check = check_model(loaded)
     assert not check.passed
     told = check.describe()
@@ -203,7 +203,7 @@ def test_what_cannot_be_told_is_not_passed():
     model = build("llama")
     with torch.no_grad():
         model.embed_tokens.weight.mul_(1e6)
-    check = check_model(SimpleNamespace(module=model.to(torch.bfloat16), name="huge"))
+    check = check_model(SimpleNamespace(module=model.to(torch.bfloat16), name="huge", context=64))
     assert "unresolved" in {probe.status for probe in check.probes}
     assert not check.passed
 
@@ -212,6 +212,6 @@ def test_where_every_write_drowns_nothing_is_trusted():
     model = build("llama")
     with torch.no_grad():
         model.embed_tokens.weight.mul_(1e6)
-    loaded = SimpleNamespace(module=model.to(torch.bfloat16), name="huge")
+    loaded = SimpleNamespace(module=model.to(torch.bfloat16), name="huge", context=64)
     with pytest.raises(ModelError, match="take float32"):
         find_sites(loaded, Layout("layers", "self_attn", "mlp", "input_layernorm"))

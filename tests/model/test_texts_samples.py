@@ -345,9 +345,9 @@ def test_padding_and_truncation_set_on_the_tokenizer_play_no_part():
     [
         ({"max_tokens": 0}, "max_tokens is a number of tokens"),
         ({"context": -1}, "context is a number of tokens"),
-        ({"position": "middle"}, "'end', 'random' or an integer"),
-        ({"position": True}, "'end', 'random' or an integer"),
-        ({"position": 1.5}, "'end', 'random' or an integer"),
+        ({"position": "middle"}, "'end', 'random', 'all'"),
+        ({"position": True}, "'end', 'random', 'all'"),
+        ({"position": 1.5}, "'end', 'random', 'all'"),
         ({"bos": "twice"}, "'auto', 'always' or 'never'"),
         ({"max_tokens": 1}, "0 tokens of the text fit"),
         ({"max_tokens": 5, "position": 4}, "position 4 is never reached"),

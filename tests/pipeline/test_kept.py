@@ -17,6 +17,7 @@ import xarray as xr
 import residyn as rd
 from families import build, spelling_tokenizer
 from residyn.model import capture as capturing
+from residyn.model import computing
 from residyn.pipeline import reporter
 from residyn.pipeline.analysis import analysis
 from residyn.pipeline.capture import capture, capture_or_continue
@@ -31,12 +32,12 @@ from store.producer import complete
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from residyn.model import capture as capturing
+from residyn.model import computing
 from residyn.pipeline.capture import capture
 from residyn.settings import CaptureSettings
 from residyn.store import writer
-through, committed = capturing.in_halves_if_needed, []
-capturing.in_halves_if_needed = lambda *given: (through(*given)[0], True)
+through, committed = computing.in_halves_if_needed, []
+computing.in_halves_if_needed = lambda *given: (through(*given)[0], True)
 commit = writer.Writer.commit
 def then_die(self, *given, **options):
     commit(self, *given, **options)
@@ -69,16 +70,17 @@ def test_a_halved_batch_is_told_though_its_process_was_killed(asked, tmp_path):
 
 def test_dropped_samples_are_told_by_whoever_finds_the_run_complete(asked, tmp_path, monkeypatch):
     run, (model, texts) = tmp_path / "run", asked
-    through = capturing.in_halves_if_needed
+    through = computing.in_halves_if_needed
 
     def with_nan(*given):
         states, halved = through(*given)
+        states = states.clone()
         states[0, 0, 0] = np.nan
         return states, halved
 
     settings = CaptureSettings(texts=texts, n=40, min_chars=0, on_nonfinite="drop")
     with monkeypatch.context() as patch:
-        patch.setattr(capturing, "in_halves_if_needed", with_nan)
+        patch.setattr(computing, "in_halves_if_needed", with_nan)
         capture(run, model, settings)
     told = read_run(run)["warnings"]
     assert "samples were dropped: their states are not finite" in told[0]

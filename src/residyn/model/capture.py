@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from residyn import store
 from residyn.errors import DataError, Interrupted
-from residyn.model.batches import BatchPlan
 from residyn.model.capture_plan import CapturePlan, prepare
-from residyn.model.check import taps_of
-from residyn.model.forward import in_halves_if_needed
+from residyn.model.computing import Progress, computed
 from residyn.model.interrupts import asked_to_stop
 from residyn.model.loading import LoadedModel
 from residyn.model.texts import Samples, Texts
 from residyn.schema import label_states
 
-Progress = Callable[[int, int], None]
 HALVED = (
     "A batch did not fit into memory and was halved: the run is not bit-reproducible. "
     "A lower --batch-tokens makes it so."
@@ -54,7 +51,7 @@ def capture(
     """
     if out is not None:
         store.check_target(out)
-    plan, samples = prepare(model, texts, **options)
+    plan, samples = prepare(model, texts, run=out, **options)
     for warning in samples.warnings:
         warnings.warn(warning, stacklevel=2)
     if out is None:
@@ -75,7 +72,7 @@ def capture_in_memory(plan: CapturePlan, progress: Progress | None = None) -> xr
     if not finite.all():
         attrs["dropped"] = f"{np.count_nonzero(~finite)} of {len(states)} samples: their states are not finite"
         states = states[finite]
-    sample, coordinates = store.coordinates([plan.records[row] for row in np.flatnonzero(finite)])
+    sample, coordinates = store.coordinates(plan.records.take(np.flatnonzero(finite)))
     distinct, tied = store.last_token_ties(coordinates["last_token"])
     attrs |= {
         "model": plan.model.title,
@@ -93,7 +90,7 @@ def _refuse_nonfinite(states: np.ndarray, plan: CapturePlan) -> None:
     if len(bad):
         row, sublayer, _ = bad[0]
         raise DataError(
-            f"Sample {plan.records[row]['sample']} has non-finite states, first at sublayer "
+            f"Sample {plan.records.sample[row]} has non-finite states, first at sublayer "
             f"{plan.sites.sublayers[sublayer].label}. float16 overflows: use float32 or bfloat16; or go on "
             'without such samples by on_nonfinite="drop".'
         )
@@ -143,53 +140,3 @@ def dropped(out: str | Path) -> list[str]:
         return []
     shown = f"{', '.join(map(str, gone[:10]))}{' …' if len(gone) > 10 else ''}"
     return [f"{len(gone)} samples were dropped: their states are not finite. Samples {shown}."]
-
-
-class Computed(NamedTuple):
-    """The states (row, sublayer, unit) of one shard, float32, and whether a batch of them had to be halved."""
-
-    shard: int
-    block: np.ndarray
-    halved: bool
-
-
-def computed(plan: CapturePlan, shards: Iterable[int], progress: Progress | None = None) -> Iterator[Computed]:
-    """The states of some of a plan's shards, in that order: the same bits whichever are asked for together.
-
-    Nothing is stored, and no file is read or written. progress: called with (tokens done, tokens in all), where
-    the shards of the plan that are not asked for count as done.
-    """
-    shards = list(shards)
-    report = _Report(plan.batches, shards, progress)
-    for shard in shards:
-        yield _computed(plan, shard, report)
-
-
-def _computed(plan: CapturePlan, shard: int, report: _Report) -> Computed:
-    batches = plan.batches.shards[shard]
-    first = batches[0].start
-    taps = taps_of(plan.sites.sites)
-    block = np.empty((batches[-1].stop - first, len(taps), plan.model.n_units), dtype=np.float32)
-    halved = False
-    for batch in batches:
-        ids = np.array([plan.records[row]["input_ids"] for row in range(batch.start, batch.stop)], dtype=np.int64)
-        states, smaller = in_halves_if_needed(plan.model.module, taps, ids, plan.model.n_units)
-        block[batch.start - first : batch.stop - first] = states
-        halved |= smaller
-        report(ids.size)
-    return Computed(shard, block, halved)
-
-
-class _Report:
-    """Counts tokens towards the whole run, so that a resumed one starts where it was left."""
-
-    def __init__(self, plan: BatchPlan, pending: Iterable[int], progress: Progress | None) -> None:
-        tokens = [sum((b.stop - b.start) * b.n_tokens for b in batches) for batches in plan.shards]
-        self.total = sum(tokens)
-        self.done = self.total - sum(tokens[shard] for shard in pending)
-        self.progress = progress
-
-    def __call__(self, tokens: int) -> None:
-        self.done += tokens
-        if self.progress is not None:
-            self.progress(self.done, self.total)

@@ -3,40 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from residyn import store
-from residyn.errors import DataError, UsageError
-from residyn.model.batches import BatchPlan, plan_batches
-from residyn.model.check import find_sites, taps_of
+from residyn.errors import DataError, ModelError, UsageError
+from residyn.model.batches import BatchPlan, BatchRules, plan_batches
+from residyn.model.check import find_sites, may_pad, taps_of
 from residyn.model.layout import Layout
 from residyn.model.loading import LoadedModel
 from residyn.model.recheck import check_stored
 from residyn.model.texts import Sample, Samples, Texts, read_texts, tokenize_texts
 from residyn.model.texts.ids import are_ids
-from residyn.schema import DOCUMENT, NO_DOCUMENT
+from residyn.model.texts.positions import Position, reads_several
 from residyn.sitemap import SiteMap
 
 BATCH_TOKENS = {"cpu": 2048}
 BATCH_TOKENS_ELSEWHERE = 16384
+PADDING = {"cpu": 0.06}
+PADDING_ELSEWHERE = 0.2
+BATCH_BYTES = 256 * 2**20
+"""Most memory for the states of one batch, in float32: with many tokens of a text, they are more than the text."""
 
 
 @dataclass(frozen=True)
 class CapturePlan:
     """Everything that decides the numbers of a capture, before the first pass.
 
-    `records` holds one record a row, in the order of the store: sample (its place among the texts), text_id,
-    sha256, n_tokens, last_token, input_ids, text and, where it is known, document. `settings` says how the rows
-    were tokenized, and `texts` names their source. `on_nonfinite` decides no number: a sample whose states are
-    not finite has none.
+    `records` are the samples, row by row in the order of the store, each labelled by its place among the texts.
+    `settings` says how the rows were tokenized, and `texts` names their source. `on_nonfinite` decides no
+    number: a sample whose states are not finite has none.
     """
 
     model: LoadedModel
-    records: tuple[Mapping[str, Any], ...]
+    records: store.SampleTable
     settings: Mapping[str, Any]
     texts: str
     sites: SiteMap
@@ -45,23 +46,27 @@ class CapturePlan:
 
     @property
     def n_tokens(self) -> int:
-        return sum(record["n_tokens"] for record in self.records)
+        """How many tokens go through the model: those of each text once, padding not counted."""
+        return sum(batch.tokens for batch in self.batches.batches)
 
     def describe(self) -> dict[str, Any]:
         """What the run's fingerprint is made of; equal if and only if the states are meant to be equal."""
         return {
             "model": self.model.fingerprint(),
             "samples": dict(self.settings),
-            "plan": {"batch_tokens": self.batches.batch_tokens, "rows_per_shard": self.batches.rows_per_shard},
+            "plan": self.batches.rules.describe(),
             "sites": [[site.layer, site.site, site.module, site.where] for site in self.sites.sites],
         }
 
     def summary(self) -> str:
         """The plan in one line."""
-        distinct, tied = store.last_token_ties(np.array([record["last_token"] for record in self.records]))
+        distinct, tied = store.last_token_ties(self.records.last_token)
+        n, texts = len(self.records), len(self.records.text_rows)
+        what, read = ("texts", "last") if n == texts else ("samples", "read")
+        of_texts = "" if n == texts else f" of {texts:,} texts"
         return (
-            f"{len(self.records)} texts, {self.n_tokens:,} tokens, {distinct} distinct last tokens "
-            f"({tied:.0%} of the texts share theirs); {len(self.sites.sites)} sublayers, "
+            f"{n:,} {what}{of_texts}, {self.n_tokens:,} tokens, {distinct} distinct {read} tokens "
+            f"({tied:.0%} of the {what} share theirs); {len(self.sites.sites)} sublayers, "
             f"{self.sites.arrangement} blocks, proved on the model's weights"
         )
 
@@ -77,7 +82,7 @@ class CapturePlan:
             capture_dtype=self.capture_dtype,
             sites_json=self.sites.to_json(),
             labels=self.labels,
-            rows_per_shard=self.batches.rows_per_shard,
+            rows_per_shard=self.batches.rules.rows_per_shard,
         )
 
     def check_stored(self, out: str | Path) -> None:
@@ -99,7 +104,7 @@ def prepare(
     model: LoadedModel,
     texts: Texts | Samples | Iterable[str],
     *,
-    position: Literal["end", "random"] | int = "end",
+    position: Position = "end",
     max_tokens: int | None = None,
     bos: Literal["auto", "always", "never"] = "auto",
     special_tokens: Literal["spell", "read"] = "spell",
@@ -108,13 +113,15 @@ def prepare(
     batch_tokens: int | None = None,
     layout: Layout | None = None,
     on_nonfinite: Literal["refuse", "drop"] = "refuse",
+    run: str | Path | None = None,
 ) -> tuple[CapturePlan, Samples]:
     """Tokenize, prove the sites and plan the batches: all that can fail before the long work does so here.
 
     `batch_tokens` is the most tokens of one batch, by default 2,048 on a CPU, where more is no faster, and
-    16,384 elsewhere. `on_nonfinite` refuses states that are not finite, or drops their samples and counts
-    them. Returns the plan, and the samples with what was counted on the way. Raises UsageError,
-    DataError, ModelError.
+    16,384 elsewhere. Texts are padded where the model's own weights prove that it is safe (`may_pad`); where
+    there is a `run` already, it is gone on with by its own rules for batches. `on_nonfinite` refuses states
+    that are not finite, or drops their samples and counts them. Returns the plan, and the samples with what was
+    counted on the way. Raises UsageError, DataError, ModelError.
     """
     if on_nonfinite not in ("refuse", "drop"):
         raise UsageError(f"on_nonfinite is 'refuse' or 'drop'; got {on_nonfinite!r}.")
@@ -125,7 +132,8 @@ def prepare(
     if not isinstance(texts, Texts | Samples):
         texts = read_texts(texts, n=None, min_chars=0, max_chars=None, white_space="keep")
     if isinstance(texts, Samples):
-        samples, written, name = texts, {}, "samples"
+        samples, name = texts, "samples"
+        table = replace(samples.table, sources=tuple(one._replace(text="") for one in samples.table.sources))
     else:
         context = model.context
         samples = tokenize_texts(
@@ -139,27 +147,50 @@ def prepare(
             special_tokens=special_tokens,
             chat=chat,
         )
-        written = {row.text_id: row.text for row in texts.rows}
-        name = _name_of(texts)
-    check_ids(model, samples.samples)
+        name, table = _name_of(texts), samples.table
+    check_ids(model, samples.samples, int(table.ids.max()))
     sites = find_sites(model, layout)
-    rows = store.samples_per_shard(len(samples), len(sites.sites), model.n_units)
-    most = batch_tokens or BATCH_TOKENS.get(model.device.type, BATCH_TOKENS_ELSEWHERE)
-    batches = plan_batches([sample.n_tokens for sample in samples], rows, most)
-    records = tuple(
-        record_of(index, samples.samples[index], written.get(samples.samples[index].text_id, ""))
-        for index in batches.order
-    )
+    stored = store.read_manifest(run).description["plan"] if run is not None and store.has_manifest(run) else None
+    rules = _rules(model, sites, len(samples), batch_tokens, stored)
+    where = samples.settings["position"]
+    if reads_several(where) and not rules.padding:
+        raise ModelError(
+            f"The position {where!r} reads several tokens in one pass, in which no token's states may depend on "
+            f"what follows it: those of {model.name} do, or may with the length of the whole text. Cut the texts "
+            "at one token each: position end, random or a number."
+        )
+    batches = plan_batches(table.n_tokens, rules, table.text)
+    records = table.take(batches.order)
     decisive = {key: samples.settings[key] for key in ("position", "limit", "bos")}
     settings = {"sha256": samples.sha256, "n": len(samples), **decisive}
     return CapturePlan(model, records, settings, name, sites, batches, on_nonfinite), samples
 
 
-def check_ids(model: LoadedModel, samples: Iterable[Sample]) -> None:
-    """Raise DataError, naming token and text, where a token has no embedding in the model."""
+def _rules(
+    model: LoadedModel, sites: SiteMap, n: int, batch_tokens: int | None, stored: Mapping[str, Any] | None
+) -> BatchRules:
+    """The rules of a run that is `stored`, as far as nothing else is asked for; else those of a new one."""
+    rows = store.samples_per_shard(n, len(sites.sites), model.n_units)
+    if stored is not None:
+        known = BatchRules.described(stored, rows)
+        return known if batch_tokens is None else replace(known, batch_tokens=batch_tokens)
+    place = model.device.type
+    return BatchRules(
+        batch_tokens or BATCH_TOKENS.get(place, BATCH_TOKENS_ELSEWHERE),
+        rows,
+        PADDING.get(place, PADDING_ELSEWHERE) if may_pad(model, sites) else 0.0,
+        max(1, BATCH_BYTES // (4 * len(sites.sites) * model.n_units)),
+    )
+
+
+def check_ids(model: LoadedModel, samples: Iterable[Sample], highest_of_all: int | None = None) -> None:
+    """Raise DataError, naming token and text, where a token has no embedding in the model.
+
+    Where it is known that no id is above one that has, no sample is looked into.
+    """
     embedding = model.module.get_input_embeddings()
     size = getattr(embedding, "num_embeddings", None)
-    if not isinstance(size, int):
+    if not isinstance(size, int) or (highest_of_all is not None and highest_of_all < size):
         return
     for sample in samples:
         highest = max(sample.input_ids)
@@ -171,20 +202,6 @@ def check_ids(model: LoadedModel, samples: Iterable[Sample]) -> None:
                 "Give the tokenizer the model was trained with, or call "
                 "model.resize_token_embeddings(len(tokenizer)) and train it, or leave such texts out."
             )
-
-
-def record_of(index: int, sample: Sample, text: str) -> dict[str, Any]:
-    """A row of the store: the sample, its place among the texts, and its text."""
-    record = {
-        "sample": index,
-        "text_id": sample.text_id,
-        "sha256": sample.sha256,
-        "n_tokens": sample.n_tokens,
-        "last_token": sample.last_token,
-        "input_ids": list(sample.input_ids),
-        "text": text,
-    }
-    return record if sample.document == NO_DOCUMENT else {**record, DOCUMENT: sample.document}
 
 
 def _name_of(texts: Texts) -> str:
@@ -206,9 +223,9 @@ def plan_of(
     Raises StoreError, naming what differs, where the model or its sites are not those of the run.
     """
     manifest = store.read_manifest(run)
-    records = tuple(store.read_samples(Path(run), sha256=manifest.samples_sha256, n_samples=manifest.n_samples))
-    batch_tokens = manifest.description["plan"]["batch_tokens"]
-    batches = plan_batches([record["n_tokens"] for record in records], manifest.rows_per_shard, batch_tokens)
+    records = store.read_samples(Path(run), sha256=manifest.samples_sha256, n_samples=manifest.n_samples)
+    rules = BatchRules.described(manifest.description["plan"], manifest.rows_per_shard)
+    batches = plan_batches(records.n_tokens, rules, records.text)
     settings, texts = manifest.description["samples"], str(manifest.labels.get("texts", "texts"))
     plan = CapturePlan(model, records, settings, texts, find_sites(model, layout), batches, on_nonfinite)
     plan.create(run)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from residyn.model.loading import LoadedModel
 
 PROBE_TOKENS = 12
+PADDED_TOKENS = 64
+LENGTH_ROTATIONS = ("dynamic", "longrope", "su")
+"""Kinds of rotary embeddings that differ with the whole text's length; "su" is Phi-3's first name for longrope."""
 _LIMIT = 1e-5
 _DROWNED = 0.1
 """A write less than ten times the rounding of the stream cannot be told from another."""
@@ -136,12 +139,12 @@ def taps_of(sites: Sequence[Site]) -> list[Tap]:
     return [Tap(site.module, site.where) for site in sites]
 
 
-def _tokens(model: LoadedModel, rows: int, seed: int = 0) -> torch.Tensor:
-    """Random token ids (rows, PROBE_TOKENS), the same for the same model."""
+def _tokens(model: LoadedModel, rows: int, seed: int = 0, n_tokens: int = PROBE_TOKENS) -> torch.Tensor:
+    """Random token ids (rows, n_tokens), the same for the same model."""
     embedding = model.module.get_input_embeddings()
     size = int(embedding.weight.shape[0]) if isinstance(embedding, nn.Embedding) else 256
     draw = torch.Generator().manual_seed(seed)
-    return torch.randint(0, size, (rows, PROBE_TOKENS), generator=draw).to(device_of(model.module))
+    return torch.randint(0, size, (rows, n_tokens), generator=draw).to(device_of(model.module))
 
 
 def _relative(difference: torch.Tensor, reference: torch.Tensor) -> float:
@@ -306,14 +309,31 @@ def _batching(model: LoadedModel, sites: SiteMap) -> Probe:
 
 
 def _padding(model: LoadedModel, sites: SiteMap) -> Probe:
-    """A text padded on the right, with its mask, has the states it has alone."""
-    ids = _tokens(model, 2)
-    short = PROBE_TOKENS - 5
-    mask = torch.ones_like(ids)
-    mask[1, short:] = 0
+    """A text that others follow on the right, without a mask, has at each token the states it has alone."""
+    whole = min(PADDED_TOKENS, model.context or PADDED_TOKENS)
+    short = max(1, min(PROBE_TOKENS, whole) - 5)
+    ids = _tokens(model, 2, n_tokens=whole)
     taps = taps_of(sites.sites)
-    padded = collect(model.module, taps, ids, attention_mask=mask)
+    padded = collect(model.module, taps, ids)
     alone = collect(model.module, taps, ids[1:, :short])
-    pairs = zip(padded, alone, strict=True)
-    error = _worst(*(_relative(a[1, short - 1] - b[0, -1], b[0, -1]) for a, b in pairs))
-    return _probe("padding", "last state, padded on the right = last state, unpadded", error, _rounding(padded[0]))
+    error = _worst(*(_relative(a[1, :short] - b[0], b[0]) for a, b in zip(padded, alone, strict=True)))
+    return _probe("padding", "states of a text, padded on the right = unpadded", error, _rounding(padded[0]))
+
+
+def may_pad(model: LoadedModel, sites: SiteMap) -> bool:
+    """Whether what follows a token, and how much, leaves its states as they are, so that texts may be padded.
+
+    Asked of the model's own weights by the padding probe, and of its config: rotations that are chosen by a text's
+    whole length change only where texts are longer than the probe's.
+    """
+    return not _rotates_by_length(model.module.config.to_dict()) and _padding(model, sites).status == "pass"
+
+
+def _rotates_by_length(config: Any) -> bool:
+    if isinstance(config, Mapping):
+        kinds = (config.get("rope_type"), config.get("type"))
+        ntk = bool(config.get("use_dynamic_ntk"))
+        return (
+            ntk or any(kind in LENGTH_ROTATIONS for kind in kinds) or any(map(_rotates_by_length, config.values()))
+        )
+    return False

@@ -65,13 +65,14 @@ def read(
     *,
     stop: bool = False,
     strict: bool = True,
-) -> Iterator[None]:
+) -> Iterator[Callable[[], None]]:
     """While the context is open, every pass through `root` hands tap i's tensor to `on_state(i, tensor)`.
 
     The tensor is the model's own, and may be changed in place further on: whoever keeps it copies it. With
     `stop` the pass ends as soon as every tap was read once; run it through `run`, which expects that. Where a
     module takes or returns no tensor, `strict` raises ModelError, and otherwise it is passed over. Hooks are
-    removed whatever happens inside.
+    removed whatever happens inside. What the context gives is to be called before a pass that follows one which
+    failed: it forgets what that one read.
     """
     waiting = set(range(len(taps)))
 
@@ -85,7 +86,7 @@ def read(
             raise _PassIsDone
 
     with _at(root, taps, seen):
-        yield
+        yield lambda: waiting.update(range(len(taps)))
 
 
 @contextmanager

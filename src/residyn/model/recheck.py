@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from torch import nn
 
 from residyn import store
 from residyn.errors import StoreError
-from residyn.model.forward import in_halves_if_needed
+from residyn.model.forward import last_token_states
 from residyn.model.hooks import Tap
 
 _ROWS = 4
@@ -23,7 +22,7 @@ def check_stored(
     out: str | Path,
     module: nn.Module,
     taps: Sequence[Tap],
-    records: Sequence[Mapping[str, Any]],
+    records: store.SampleTable,
     dtype: torch.dtype,
 ) -> None:
     """Raise StoreError where the model does not give the states that are stored, to its number format's rounding.
@@ -38,12 +37,11 @@ def check_stored(
         there = last.values
     except StoreError:
         return
-    ids = {record["sample"]: record["input_ids"] for record in records}
     samples = [int(sample) for sample in last["sample"].values]
-    if any(sample not in ids for sample in samples):
+    rows = {int(records.sample[row]): int(row) for row in np.flatnonzero(np.isin(records.sample, samples))}
+    if any(sample not in rows for sample in samples):
         return
-    read = np.array([ids[sample] for sample in samples], dtype=np.int64)
-    now = in_halves_if_needed(module, taps, read, there.shape[-1])[0]
+    now = last_token_states(module, taps, [records.ids_of(rows[sample]) for sample in samples])
     error = np.linalg.norm(now - there, axis=-1) / np.maximum(np.linalg.norm(there, axis=-1), 1e-30)
     limit = max(_LEAST, 16 * torch.finfo(dtype).eps)
     wrong = ~(error <= limit)

@@ -96,6 +96,7 @@ def _capture(
             batch_tokens=settings.batch_tokens,
             layout=layout,
             on_nonfinite=settings.on_nonfinite,
+            run=directory,
         )
     warnings = [*loaded.warnings, *texts.warnings, *samples.warnings]
     reporter.warn(warnings)

@@ -221,4 +221,4 @@ def _texts(directory: Path) -> dict[int, str]:
     """The sha256 of each sample's text."""
     manifest = store.read_manifest(directory)
     rows = store.read_samples(directory, sha256=manifest.samples_sha256, n_samples=manifest.n_samples)
-    return {row["sample"]: row["sha256"] for row in rows}
+    return {int(sample): rows.sources[text].sha256 for sample, text in zip(rows.sample, rows.text, strict=True)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from residyn import store
 from residyn.errors import DataError, ModelError, StoreError
@@ -188,7 +188,7 @@ def _readings(directory: Path, settings: ControlsSettings) -> dict[str, Reading]
 
     names, seed = control_names(settings), settings.control_seed
     manifest = store.read_manifest(directory)
-    every = list(store.read_samples(directory, sha256=manifest.samples_sha256, n_samples=manifest.n_samples))
+    every = store.read_samples(directory, sha256=manifest.samples_sha256, n_samples=manifest.n_samples)
     records = of_model.chosen_records(every, settings.control_share, seed)
     made = {}
     if layout.TOKENS in names or layout.POSITIONS in names:
@@ -202,7 +202,7 @@ def _readings(directory: Path, settings: ControlsSettings) -> dict[str, Reading]
     return {name: reading for name, reading in made.items() if name in names}
 
 
-def _n_before(directory: Path, records: Sequence[Mapping[str, Any]]) -> int:
+def _n_before(directory: Path, records: store.SampleTable) -> int:
     """How many special tokens stand in front of every text of a run."""
     advice = "Restore the file from a copy, or capture the run again."
     try:
@@ -212,7 +212,9 @@ def _n_before(directory: Path, records: Sequence[Mapping[str, Any]]) -> int:
             f"{directory / 'run.json'} does not say which special tokens stand in front of the texts, which a "
             f"control leaves in place. {advice}"
         ) from None
-    if not isinstance(put, list) or any(record["input_ids"][: len(put)] != put for record in records):
+    if not isinstance(put, list) or any(
+        records.ids_of(row)[: len(put)].tolist() != put for row in range(len(records))
+    ):
         raise StoreError(
             f"{directory / 'run.json'} says, as texts.tokens.settings.bos_rule.put, that the special tokens "
             f"{ascii(put)[:80]} stand in front of every text; not every text begins with them. {advice}"

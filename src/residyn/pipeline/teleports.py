@@ -21,6 +21,7 @@ from residyn.runs import layout
 from residyn.runs.contents import captured_controls, open_run_results, open_teleport_results, outdated
 from residyn.runs.results import remove_results, replace_results
 from residyn.runs.stages import TELEPORTS, Stage, read_stage, stage_differences
+from residyn.schema import NO_DOCUMENT
 from residyn.settings import CaptureSettings, ReloadSettings, TeleportSettings
 
 if TYPE_CHECKING:
@@ -186,7 +187,8 @@ def _texts(
 ) -> tuple[Samples, Samples]:
     """The hosts: the prompt, then texts of the run; and the texts that an untrained model reads for itself."""
     from residyn.model.capture_plan import plan_of
-    from residyn.model.texts import Sample, read_texts, tokenize_texts
+    from residyn.model.texts import read_texts, tokenize_texts
+    from residyn.model.texts.samples import SampleRows
 
     plan = plan_of(directory, loaded, sites, asked.on_nonfinite)
     prompt = tokenize_texts(
@@ -196,12 +198,12 @@ def _texts(
         special_tokens=asked.special_tokens,
         chat=asked.chat,
     )
-    records = sorted(plan.records, key=lambda record: record["sample"])
-    rows = [Sample(tuple(record["input_ids"]), record["text_id"], record["sha256"]) for record in records]
+    table = plan.records.take(np.argsort(plan.records.sample))
+    rows = SampleRows(replace(table, sources=tuple(one._replace(document=NO_DOCUMENT) for one in table.sources)))
     order = np.random.default_rng(settings.teleport_seed).permutation(len(rows))
     chosen = [rows[i] for i in order[: settings.hosts]]
     # One text for each last token first: at layer 0 an untrained model, too, tells no more of its texts apart.
-    firsts = np.unique([rows[i].last_token for i in order], return_index=True)[1]
+    firsts = np.unique(table.last_token[order], return_index=True)[1]
     mixed = [*firsts, *(place for place in range(len(order)) if place not in set(firsts))]
     others = [rows[order[place]] for place in mixed[:TWIN_SAMPLES]]
     return replace(prompt, samples=(*prompt.samples, *chosen)), replace(prompt, samples=tuple(others))

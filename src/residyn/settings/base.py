@@ -89,9 +89,10 @@ class Field(msgspec.Struct, frozen=True):
 
     @property
     def mixed(self) -> bool:
-        """Whether it is a whole number or one of a few words."""
+        """Whether it is a whole number or a word."""
         kinds = get_args(_bare(self.kind))
-        return int in map(_bare, kinds) and any(get_origin(_bare(kind)) is Literal for kind in kinds)
+        bare = [_bare(kind) for kind in kinds]
+        return int in bare and any(kind is str or get_origin(kind) is Literal for kind in bare)
 
     def parsed(self, text: Any) -> Any:
         """The value of text as it stands on the command line, or in the run.json of an earlier version."""

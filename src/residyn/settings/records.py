@@ -16,6 +16,13 @@ Estimator = Literal["gcmi", "ksg", "kde", "binned"]
 Precision = Literal["float32", "float64"]
 Format = Literal["png", "pdf", "svg"]
 Positive = Annotated[float, Meta(gt=0)]
+Position = Annotated[
+    str,
+    Meta(
+        pattern=r"^(end|random|all|(last|random|every):[1-9][0-9]{0,8})$",
+        examples=["end", "random", "all", "last:K", "random:K", "every:K"],
+    ),
+]
 BUILT_IN_MODEL = "smollm2-135m"
 _ASIDE = {"decides": False}
 """Of a field that no number depends on."""
@@ -91,9 +98,10 @@ class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
         "keep"
     )
     position: Annotated[
-        Literal["end", "random"] | int,
+        Position | int,
         Meta(
-            description="end (the last token), random (each text cut at a seeded token), or a token's number.",
+            description="end (the last token), random (each text cut at a seeded token), or a token's number; or "
+            "several tokens of each text: all, last:K, random:K, every:K.",
         ),
     ] = "end"
     bos: Annotated[

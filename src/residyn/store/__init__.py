@@ -19,6 +19,7 @@ from residyn.store.provenance import (
 from residyn.store.reader import open_states
 from residyn.store.records import plain, read_json, write_json
 from residyn.store.samples import coordinates, last_token_ties, read_samples
+from residyn.store.table import SampleTable, Source, TableBuilder
 from residyn.store.verification import Damage, Report, verify
 from residyn.store.writer import Writer, forget, open_writer
 
@@ -27,6 +28,9 @@ __all__ = [
     "Manifest",
     "OtherSettings",
     "Report",
+    "SampleTable",
+    "Source",
+    "TableBuilder",
     "Writer",
     "add_timing",
     "check_target",

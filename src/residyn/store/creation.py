@@ -33,7 +33,7 @@ from residyn.store.lock import locked
 from residyn.store.manifest import Manifest, fingerprint_of, has_manifest, read_manifest, residyn_version
 from residyn.store.provenance import start_run, without_home
 from residyn.store.records import plain, write_json
-from residyn.store.samples import OPTIONAL, encode_samples
+from residyn.store.samples import encode_samples
 
 
 def create(
@@ -164,7 +164,7 @@ def _same_run(
     """The manifest on disk, if a capture with the wanted settings would give the same numbers."""
     stored = read_manifest(run)
     # A run made before its samples said so much has the same states, and is gone on with as it is.
-    bare = hashlib.sha256(encode_samples([_without_optional(sample) for sample in samples])).hexdigest()
+    bare = hashlib.sha256(encode_samples(samples, optional=False)).hexdigest()
     if stored.samples_sha256 == bare:
         wanted = replace(wanted, samples_sha256=bare)
     lines = differing(stored.description, wanted.description)
@@ -180,7 +180,3 @@ def _same_run(
             "Use the same settings to go on with it, or choose another folder with --out.",
         )
     return stored
-
-
-def _without_optional(sample: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in sample.items() if name not in OPTIONAL}

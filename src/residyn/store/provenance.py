@@ -138,7 +138,7 @@ def dropped_samples(path: str | Path) -> list[int]:
     if not rows:
         return []
     samples = read_samples(run, sha256=manifest.samples_sha256, n_samples=manifest.n_samples)
-    return [samples[row]["sample"] for row in rows]
+    return samples.sample[rows].tolist()
 
 
 def machine() -> dict[str, Any]:

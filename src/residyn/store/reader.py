@@ -53,8 +53,8 @@ def open_states(path: str | Path, *, allow_partial: bool = False) -> xr.DataArra
     dropped = [row for shard in shards for row in markers[shard].dropped]
     data = _lazy(StoredStates(run, manifest, array), shards, name, set(dropped))
     captured = [row for shard in shards for row in range(manifest.n_samples)[manifest.rows(shard)]]
-    kept = [rows[row] for row in captured if row not in set(dropped)]
-    if not kept:
+    kept = rows.take(np.setdiff1d(captured, dropped, assume_unique=True))
+    if not len(kept):
         raise StoreError(f"{run} has no sample with finite states: all {len(dropped)} captured were dropped.")
     sample, coords = coordinates(kept)
     distinct, tied = last_token_ties(coords["last_token"])

@@ -15,6 +15,7 @@ from residyn.schema import DOCUMENT, NO_DOCUMENT
 from residyn.store.files import check_file, open_file, sha256_of
 from residyn.store.layout import MAX_LINE_BYTES, MAX_SAMPLES_BYTES, SAMPLES
 from residyn.store.records import plain
+from residyn.store.table import PREFIX, SampleTable, TableBuilder
 
 FIELDS: Mapping[str, type] = {
     "sample": int,
@@ -25,40 +26,45 @@ FIELDS: Mapping[str, type] = {
     "last_token": int,
     "text": str,
 }
+SHARED_FIELDS: Mapping[str, type] = {"sample": int, "n_tokens": int, "last_token": int, PREFIX: int}
+"""Fields of a row whose text, and all that is said of it, stands in an earlier row."""
 OPTIONAL: Mapping[str, type] = {DOCUMENT: int}
 """Fields that decide no number: a run whose samples lack them is the same run."""
-COORDINATES = ("text_id", "n_tokens", "last_token")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def encode_samples(samples: Sequence[Mapping[str, Any]]) -> bytes:
+def encode_samples(samples: Sequence[Mapping[str, Any]], *, optional: bool = True) -> bytes:
     """The bytes of samples.jsonl. Raises DataError where a sample lacks a field or holds a wrong one.
 
     ASCII, so that no character of a text (U+2028, a lone surrogate) can break a line or an encoding. Texts are
-    data and are kept as they are.
+    data and are kept as they are. Without what is `optional`, as runs of earlier versions are.
     """
     if not samples:
         raise DataError("A run needs at least one sample; got none. Read texts that pass the filters.")
-    rows = []
-    for row, sample in enumerate(samples):
-        fields = {name: value if name == "text" else plain(value) for name, value in sample.items()}
-        wrong = _wrong_field(fields)
+    table, size, encoded = TableBuilder(), 0, []
+    for row, sample in enumerate(samples.lines() if isinstance(samples, SampleTable) else samples):
+        fields = {
+            name: value if name == "text" else plain(value)
+            for name, value in sample.items()
+            if optional or name not in OPTIONAL
+        }
+        wrong = _wrong_field(fields) or _refused(table, fields)
         if wrong:
             raise DataError(f"Sample in row {row}: {wrong}.")
-        rows.append(fields)
-    repeated = _repeated(rows)
+        encoded.append(json.dumps(fields, allow_nan=False).encode("ascii") + b"\n")
+        size += len(encoded[-1])
+    repeated = _repeated(table.table())
     if repeated is not None:
         raise DataError(f"Each sample is stored once; sample {repeated} came twice.")
-    encoded = b"".join(json.dumps(fields, allow_nan=False).encode("ascii") + b"\n" for fields in rows)
-    if len(encoded) > MAX_SAMPLES_BYTES:
+    if size > MAX_SAMPLES_BYTES:
         raise DataError(
-            f"The samples of a run take at most {MAX_SAMPLES_BYTES:,} bytes; these {len(rows):,} take "
-            f"{len(encoded):,}. Take fewer texts (--n), or shorter ones (--max-chars)."
+            f"The samples of a run take at most {MAX_SAMPLES_BYTES:,} bytes; these {len(encoded):,} take "
+            f"{size:,}. Take fewer texts (--n), or shorter ones (--max-chars)."
         )
-    return encoded
+    return b"".join(encoded)
 
 
-def read_samples(run: Path, *, sha256: str, n_samples: int) -> list[dict[str, Any]]:
+def read_samples(run: Path, *, sha256: str, n_samples: int) -> SampleTable:
     """The rows of samples.jsonl, checked against the hash and the count that the manifest names.
 
     Raises StoreError where the file is missing or is not the one that was captured.
@@ -78,21 +84,22 @@ def read_samples(run: Path, *, sha256: str, n_samples: int) -> list[dict[str, An
         raise StoreError(
             f"{path} is damaged: the manifest names sha256 {sha256[:12]}…, the file has {came[:12]}…. {advice}"
         )
-    rows = list(_parsed(path))
+    rows = _parsed(path)
     if len(rows) != n_samples:
         raise StoreError(f"{path} holds {len(rows)} samples, the manifest names {n_samples}. {advice}")
-    if _repeated(rows) is not None:
-        raise StoreError(f"{path} names sample {_repeated(rows)} twice. {advice}")
+    repeated = _repeated(rows)
+    if repeated is not None:
+        raise StoreError(f"{path} names sample {repeated} twice. {advice}")
     return rows
 
 
-def coordinates(rows: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def coordinates(rows: SampleTable) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """The labels of the sample dimension, and the coordinates along it."""
-    sample = np.array([row["sample"] for row in rows], dtype=np.int64)
-    coords = {name: np.array([row[name] for row in rows], dtype=np.int64) for name in COORDINATES}
-    if any(DOCUMENT in row for row in rows):
-        coords[DOCUMENT] = np.array([row.get(DOCUMENT, NO_DOCUMENT) for row in rows], dtype=np.int64)
-    return sample, coords
+    coords = {"text_id": rows.of_texts("text_id"), "n_tokens": rows.n_tokens, "last_token": rows.last_token}
+    document = rows.of_texts(DOCUMENT)
+    if (document != NO_DOCUMENT).any():
+        coords[DOCUMENT] = document
+    return rows.sample, coords
 
 
 def last_token_ties(last_token: np.ndarray) -> tuple[int, float]:
@@ -105,7 +112,8 @@ def last_token_ties(last_token: np.ndarray) -> tuple[int, float]:
     return len(counts), float(counts[counts > 1].sum() / counts.sum())
 
 
-def _parsed(path: Path) -> Iterator[dict[str, Any]]:
+def _parsed(path: Path) -> SampleTable:
+    table = TableBuilder()
     for number, line in enumerate(_lines(path), start=1):
         if len(line) > MAX_LINE_BYTES:
             raise StoreError(f"{path}, line {number}: a sample takes at most {MAX_LINE_BYTES:,} bytes.")
@@ -114,9 +122,18 @@ def _parsed(path: Path) -> Iterator[dict[str, Any]]:
         except (ValueError, RecursionError) as error:
             raise StoreError(f"{path}, line {number}: not a JSON record ({error}).") from error
         wrong = _wrong_field(fields) if isinstance(fields, dict) else "a sample is a mapping"
-        if wrong:
+        if wrong := wrong or _refused(table, fields):
             raise StoreError(f"{path}, line {number}: {wrong}.")
-        yield fields
+    return table.table()
+
+
+def _refused(table: TableBuilder, fields: Mapping[str, Any]) -> str | None:
+    """Add a row to a table; why it cannot be added, where it cannot."""
+    try:
+        table.add(fields)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -127,25 +144,25 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 def _wrong_field(fields: Mapping[str, Any]) -> str | None:
-    wanted = {**FIELDS, **{name: kind for name, kind in OPTIONAL.items() if name in fields}}
+    shared = PREFIX in fields
+    wanted = {**(SHARED_FIELDS if shared else FIELDS)}
+    wanted |= {name: kind for name, kind in OPTIONAL.items() if name in fields}
     for name, kind in wanted.items():
         value = fields.get(name)
         if not isinstance(value, kind) or isinstance(value, bool):
             return f'"{name}" must be {kind.__name__}, got {type(value).__name__}'
         if kind is int and not -(2**63) <= value < 2**63:
             return f'"{name}" must fit into 64 bits, got {value}'
+    if shared:
+        return None
     ids = fields["input_ids"]
-    if not ids or not all(isinstance(token, int) and not isinstance(token, bool) for token in ids):
-        return '"input_ids" must be a list of at least one whole number'
+    if not ids or not all(type(token) is int and -(2**63) <= token < 2**63 for token in ids):
+        return '"input_ids" must be a list of at least one whole number of at most 64 bits'
     if not SHA256.fullmatch(fields["sha256"]):
         return f'"sha256" must be 64 hexadecimal digits, got {fields["sha256"][:80]!r}'
     return None
 
 
-def _repeated(rows: Sequence[Mapping[str, Any]]) -> int | None:
-    seen: set[int] = set()
-    for fields in rows:
-        if fields["sample"] in seen:
-            return fields["sample"]
-        seen.add(fields["sample"])
-    return None
+def _repeated(rows: SampleTable) -> int | None:
+    found, counts = np.unique(rows.sample, return_counts=True)
+    return int(found[counts > 1][0]) if (counts > 1).any() else None

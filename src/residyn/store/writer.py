@@ -43,7 +43,7 @@ def open_writer(path: str | Path) -> Iterator[Writer]:
             pending = _drop_broken_markers(run, manifest)
         hold.writing = True
         try:
-            yield Writer(run, manifest, array, [row["sample"] for row in samples], pending)
+            yield Writer(run, manifest, array, samples.sample.tolist(), pending)
         finally:
             hold.writing = False
 

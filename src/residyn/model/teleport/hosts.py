@@ -27,7 +27,7 @@ class Hosts:
     @property
     def sha256(self) -> str:
         """One hash over all token ids, in their order."""
-        return hash_of(self.samples)
+        return hash_of(sample.input_ids for sample in self.samples)
 
 
 def read_hosts(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import statistics
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import numpy as np
 
@@ -17,14 +16,15 @@ from residyn.model.texts.chat import as_chats
 from residyn.model.texts.documents import NO_DOCUMENT
 from residyn.model.texts.encoding import Encoder, encode, make_encoder
 from residyn.model.texts.ids import read_ids
+from residyn.model.texts.positions import Position, check_position, lengths_at, reads_several
 from residyn.model.texts.reading import Texts
 from residyn.shown import Shown
+from residyn.store import SampleTable, Source, TableBuilder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Bos = Literal["auto", "always", "never"]
-Position = Literal["end", "random"] | int
 SpecialTokens = Literal["spell", "read"]
 
 _SLICE = 512
@@ -52,12 +52,52 @@ class Sample(NamedTuple):
         return self.input_ids[-1]
 
 
-def hash_of(samples: Iterable[Sample]) -> str:
-    """One sha256 over all token ids, in their order."""
+def hash_of(samples: Iterable[Sequence[int] | np.ndarray]) -> str:
+    """One sha256 over the token ids of all samples, in their order."""
     digest = hashlib.sha256()
-    for sample in samples:
-        digest.update(np.array([sample.n_tokens, *sample.input_ids], dtype="<i8").tobytes())
+    for ids in samples:
+        digest.update(np.array([len(ids)], dtype="<i8").tobytes() + np.asarray(ids, dtype="<i8").tobytes())
     return digest.hexdigest()
+
+
+class SampleRows(Sequence[Sample]):
+    """The samples of a table, each made when it is asked for."""
+
+    def __init__(self, table: SampleTable) -> None:
+        self.table = table
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> SampleRows: ...
+
+    def __getitem__(self, index: int | slice) -> Sample | SampleRows:
+        if isinstance(index, slice):
+            return SampleRows(self.table[index])
+        source = self.table.sources[self.table.text[index]]
+        ids = tuple(self.table.ids_of(index).tolist())
+        return Sample(ids, source.text_id, source.sha256, source.document)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SampleRows | tuple) or len(self) != len(other):
+            return False
+        return all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _table_of(samples: Sequence[Sample]) -> SampleTable:
+    if isinstance(samples, SampleRows):
+        return samples.table
+    build = TableBuilder()
+    for label, sample in enumerate(samples):
+        text = build.add_text(sample.input_ids, Source(sample.text_id, sample.sha256, "", sample.document))
+        build.add_sample(label, text, sample.n_tokens)
+    return build.table()
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,20 +106,22 @@ class Samples(Shown):
 
     `settings`: position, seed, limit, bos, tokenizer; `bos_rule`: the ids put before each text, and the ids
     that the tokenizer puts before and after one of itself; `split_special_tokens`: whether the tokenizer
-    spells out its special tokens where a text holds them. `counts`: texts = samples + zero_tokens +
+    spells out its special tokens where a text holds them. `counts`: texts = those with samples + zero_tokens +
     too_short; `cut` texts were longer than the limit; `holds_special` and `begins_with_bos` texts hold the
     string of a special token, or begin with that of BOS.
     """
 
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     settings: Mapping[str, Any]
     counts: Mapping[str, int]
     warnings: tuple[str, ...]
 
     def shown(self) -> tuple[str, list[tuple[str, str]]]:
-        n_tokens = sum(sample.n_tokens for sample in self.samples)
+        table = self.table
+        n_texts, n_tokens = len(np.unique(table.text)), int(table.n_tokens.sum())
         kept = {name: str(self.settings[name]) for name in ("position", "bos") if name in self.settings}
-        return f"{len(self):,} tokenized texts", [("tokens", f"{n_tokens:,}"), *kept.items()]
+        what = "" if n_texts == len(self) else f"{len(self):,} samples of "
+        return f"{what}{n_texts:,} tokenized texts", [("tokens", f"{n_tokens:,}"), *kept.items()]
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -90,7 +132,13 @@ class Samples(Shown):
     @property
     def sha256(self) -> str:
         """One hash over all token ids in their order: the same exactly where the model reads the same."""
-        return hash_of(self.samples)
+        table = self.table
+        return hash_of(table.ids_of(row) for row in range(len(table)))
+
+    @property
+    def table(self) -> SampleTable:
+        """The samples as flat arrays, labelled by their place."""
+        return _table_of(self.samples)
 
     def statistics(self) -> dict[str, Any]:
         """What the samples can tell apart.
@@ -99,18 +147,19 @@ class Samples(Shown):
         tie_fraction in [0, 1]: share of samples whose last id also ends another sample; before the first
         layer those share one state, where no position is added. n_tokens: length in ids, BOS included.
         """
-        lengths = [sample.n_tokens for sample in self.samples]
-        ends = Counter(sample.last_token for sample in self.samples)
+        table = self.table
+        lengths = table.n_tokens
+        distinct, counts = np.unique(table.last_token, return_counts=True)
         return {
-            "n_samples": len(self.samples),
-            "duplicates": len(self.samples) - len({sample.input_ids for sample in self.samples}),
-            "distinct_last_tokens": len(ends),
-            "tie_fraction": sum(count for count in ends.values() if count > 1) / len(self.samples),
+            "n_samples": len(table),
+            "duplicates": len(table) - _n_distinct(table),
+            "distinct_last_tokens": len(distinct),
+            "tie_fraction": int(counts[counts > 1].sum()) / len(table),
             "n_tokens": {
-                "min": min(lengths),
-                "median": float(statistics.median(lengths)),
-                "max": max(lengths),
-                "sum": sum(lengths),
+                "min": int(lengths.min()),
+                "median": float(np.median(lengths)),
+                "max": int(lengths.max()),
+                "sum": int(lengths.sum()),
             },
         }
 
@@ -145,10 +194,12 @@ def tokenize_texts(
 
     max_tokens, context: at most so many ids a sample (the smaller of the two), BOS included; longer texts
         are cut, and counted. Of a long text only the part that is needed is tokenized.
-    position: "end", the text's last token (the paper); "random", each text cut after one of its tokens,
-        drawn uniformly, the draw depending on `seed` and the text alone; or an int k, the text's token k,
-        counted from 0 without BOS, or from the end of the (cut) text where negative. Texts too short for k
-        are left out and counted.
+    position: one token of each text, after which it is cut: "end", the last (the paper); "random", drawn
+    uniformly;
+        or an int k, the text's token k, counted from 0 without BOS, or from the end of the (cut) text where
+        negative. Or several, each a sample of its own: "all"; "last:K"; "random:K", K of them; "every:K", the
+        K-th, the 2K-th and so on. Then a text whose document is not known is a document of its own. Draws
+        depend on `seed` and the text alone. Texts without such a token are left out and counted.
     bos: "auto", what the tokenizer itself puts in front; "always", BOS in front even where the tokenizer puts
         none; "never", no special token in front. Never two: a BOS that the text itself brings is taken off.
         What the tokenizer puts after a text (EOS) is always dropped, since the last token must be the text's.
@@ -176,7 +227,7 @@ def tokenize_texts(
     counts: Counter[str] = Counter(
         dict.fromkeys(("zero_tokens", "too_short", "cut", "holds_special", "begins_with_bos", "unknown"), 0)
     )
-    samples: list[Sample] = []
+    build, n_samples, several = TableBuilder(), 0, reads_several(position)
     for start in range(0, len(texts), _SLICE):
         rows = texts.rows[start : start + _SLICE]
         written = [row.text for row in rows]
@@ -189,16 +240,19 @@ def tokenize_texts(
             counts["cut"] += encoded.cut
             counts["holds_special"] += encoded.holds_special
             counts["begins_with_bos"] += encoded.begins_with_bos
-            length = _length(len(encoded.ids), position, seed, row.sha256)
-            if not encoded.ids:
-                counts["zero_tokens"] += 1
-            elif length < 1:
-                counts["too_short"] += 1
-            else:
-                samples.append(Sample((*before, *encoded.ids[:length]), row.text_id, row.sha256, row.document))
+            lengths = lengths_at(len(encoded.ids), position, seed, row.sha256)
+            if not lengths:
+                counts["too_short" if encoded.ids else "zero_tokens"] += 1
+                continue
+            alone = several and row.document == NO_DOCUMENT
+            source = Source(row.text_id, row.sha256, row.text, row.text_id if alone else row.document)
+            text = build.add_text((*before, *encoded.ids[: lengths[-1]]), source)
+            for length in lengths:
+                build.add_sample(n_samples, text, len(before) + length)
+                n_samples += 1
         if progress:
             progress(start + len(rows), len(texts))
-    if not samples:
+    if not n_samples:
         raise DataError(
             f"None of the {len(texts)} texts gives a sample: {counts['zero_tokens']} have no token, "
             f"{counts['too_short']} have no token at position {position!r}. Use another position, or longer texts."
@@ -218,9 +272,10 @@ def tokenize_texts(
             "bos_token_id": encoder.bos_token_id,
         },
     }
-    counts.update(texts=len(texts), samples=len(samples))
+    counts.update(texts=len(texts), samples=n_samples)
     said = _warnings(counts, encoder, position, read=read)
-    return Samples(tuple(samples), settings, dict(counts), (*said, *_alike(samples)))
+    table = build.table()
+    return Samples(SampleRows(table), settings, dict(counts), (*said, *_alike(table)))
 
 
 def _of_ids(ids: Any, context: int | None, asked: Mapping[str, Any]) -> Samples:
@@ -229,7 +284,7 @@ def _of_ids(ids: Any, context: int | None, asked: Mapping[str, Any]) -> Samples:
     if changed:
         named = ", ".join(f"{name}={value!r}" for name, value in changed.items())
         raise UsageError(f"Ready ids are taken as they are; got {named} for them. Make the ids so, or give texts.")
-    samples = []
+    build = TableBuilder()
     for number, row in enumerate(read_ids(ids)):
         if context is not None and len(row) > context:
             raise DataError(
@@ -237,7 +292,7 @@ def _of_ids(ids: Any, context: int | None, asked: Mapping[str, Any]) -> Samples:
                 "leave it out."
             )
         digest = hashlib.sha256(np.array(row, dtype="<i8").tobytes()).hexdigest()
-        samples.append(Sample(row, number, digest))
+        build.add_sample(number, build.add_text(row, Source(number, digest)), len(row))
     settings = {
         "position": "end",
         "seed": 0,
@@ -246,8 +301,9 @@ def _of_ids(ids: Any, context: int | None, asked: Mapping[str, Any]) -> Samples:
         "bos_rule": {"put": [], "before": [], "after": []},
         "ids": "ready",
     }
-    counts = {"texts": len(samples), "samples": len(samples)}
-    return Samples(tuple(samples), settings, counts, _alike(samples))
+    table = build.table()
+    counts = {"texts": len(table), "samples": len(table)}
+    return Samples(SampleRows(table), settings, counts, _alike(table))
 
 
 def _drop_front(ids: list[int], token: int | None) -> None:
@@ -255,21 +311,33 @@ def _drop_front(ids: list[int], token: int | None) -> None:
         del ids[0]
 
 
-def _alike(samples: list[Sample]) -> tuple[str, ...]:
+def _alike(table: SampleTable) -> tuple[str, ...]:
     """A warning where samples have the same ids as others, whose states are then the same."""
-    distinct = len({sample.input_ids for sample in samples})
-    if distinct == len(samples):
+    n, distinct = len(table), _n_distinct(table)
+    if distinct == n:
         return ()
+    what = "texts" if len(table.sources) == n else "samples"
     if distinct == 1:
         return (
-            f"All {len(samples)} texts have the same tokens, so that their states are the same and nothing can be "
+            f"All {n} {what} have the same tokens, so that their states are the same and nothing can be "
             "said of how they differ. Give texts that differ up to the token that is read, or another tokenizer.",
         )
-    again = len(samples) - distinct
+    again = n - distinct
     return (
-        f"{again} of {len(samples)} texts ({again / len(samples):.0%}) have the same tokens as another one: their "
-        "states are copies.",
+        f"{again} of {n} {what} ({again / n:.0%}) have the same tokens as another one: their states are copies.",
     )
+
+
+def _n_distinct(table: SampleTable) -> int:
+    """How many different sequences of ids samples have; those of a text are neighbours, the shortest first."""
+    seen: set[bytes] = set()
+    digest, before = hashlib.sha256(), -1
+    for row, (text, n_tokens) in enumerate(zip(table.text.tolist(), table.n_tokens.tolist(), strict=True)):
+        first = 0 if text != before else int(table.n_tokens[row - 1])
+        digest, before = digest if first else hashlib.sha256(), text
+        digest.update(table.ids_of(row)[first:n_tokens].astype("<i8").tobytes())
+        seen.add(digest.digest()[:16])
+    return len(seen)
 
 
 def _check_options(
@@ -278,8 +346,7 @@ def _check_options(
     """The limit on ids a sample, None where there is none."""
     if special_tokens not in ("spell", "read"):
         raise UsageError(f"special_tokens is 'spell' or 'read'; got {special_tokens!r}.")
-    if position not in ("end", "random") and (isinstance(position, bool) or not isinstance(position, int)):
-        raise UsageError(f"position is 'end', 'random' or an integer; got {position!r}.")
+    check_position(position)
     if bos not in ("auto", "always", "never"):
         raise UsageError(f"bos is 'auto', 'always' or 'never'; got {bos!r}.")
     for name, value in (("max_tokens", max_tokens), ("context", context)):
@@ -306,26 +373,6 @@ def _check_room(room: int | None, limit: int | None, position: Position) -> None
             f"With at most {limit} tokens a sample, {max(room, 0)} tokens of the text fit, and position "
             f"{position!r} is never reached. Raise max_tokens, or read another position."
         )
-
-
-def _length(n_tokens: int, position: Position, seed: int, sha256: str) -> int:
-    """How many of a text's tokens to keep, so that the one at `position` is the last; 0 if it is not there."""
-    if position == "end":
-        return n_tokens
-    if position == "random":
-        return drawn_length(n_tokens, seed, sha256)
-    length = position + 1 if position >= 0 else n_tokens + position + 1
-    return length if 0 < length <= n_tokens else 0
-
-
-def drawn_length(n_tokens: int, seed: int, sha256: str) -> int:
-    """How many of a text's own tokens are kept where it is cut at a random one: from 1 to all, equally likely."""
-    return 1 + (draw_of(seed, sha256) * n_tokens >> 64)
-
-
-def draw_of(seed: int, sha256: str) -> int:
-    """A number below 2⁶⁴ that a seed and a text decide together, whatever the other texts are."""
-    return int.from_bytes(hashlib.sha256(f"{seed}:{sha256}".encode()).digest()[:8], "big")
 
 
 def _warnings(counts: Mapping[str, int], encoder: Encoder, position: Position, *, read: bool) -> tuple[str, ...]:
