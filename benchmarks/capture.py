@@ -8,10 +8,11 @@ Prints one Markdown table. The contestants, which `--only` chooses among:
 
     residyn            capture into a run directory: sites proved, states stored, synced and hashed
     residyn-memory     the same without a run directory
-    forward            the bare model, nothing kept: what any capture costs at least
+    forward            the bare model in full batches, nothing kept: what any capture costs at least
     hidden-states      transformers' output_hidden_states=True, last tokens kept; it has no states before the MLP
     nnsight            a trace that reads every site at the last token and stops after the last one
     transformer-lens   TransformerBridge.run_with_cache of hook_resid_pre and hook_resid_mid at the last token
+    …-users            hidden-states and either peer in padded batches of 32 texts as they come, as most people do
     …-tutorial         either peer as the first example of its documentation uses it: one text at a time, all kept
 
 The peers are no dependencies of residyn; what is absent is said in the table. To install them:
@@ -21,8 +22,9 @@ The peers are no dependencies of residyn; what is absent is said in the table. T
 Each contestant runs in a fresh process, so that its peak memory is its own and no library changes another, with
 the same number of threads: load, one batch to warm up, then all texts on the clock. Rounds go round robin, and
 the fastest counts: what else a machine does can only slow a contestant down. Tokenizing and loading are on
-nobody's clock. Agreement is the largest relative difference ‖theirs − residyn's‖ / ‖residyn's‖ of any state
-vector. Run it on a quiet machine.
+nobody's clock. On a machine that others use, `--clock cpu` counts seconds of the CPU, which `--threads 1` keeps
+from waiting for one another. Agreement is the largest relative difference ‖theirs − residyn's‖ / ‖residyn's‖ of
+any state vector. Run it on a quiet machine.
 """
 
 from __future__ import annotations
@@ -45,10 +47,13 @@ LABELS = {
     "residyn": "residyn, to disk",
     "residyn-memory": "residyn, in memory",
     "forward": "bare forward",
-    "hidden-states": "output_hidden_states",
+    "hidden-states": "output_hidden_states, tuned",
+    "hidden-states-users": "output_hidden_states, padded batches of 32",
     "nnsight": "nnsight, tuned",
+    "nnsight-users": "nnsight, padded batches of 32",
     "nnsight-tutorial": "nnsight, as in its tutorial",
     "transformer-lens": "TransformerLens, tuned",
+    "transformer-lens-users": "TransformerLens, padded batches of 32",
     "transformer-lens-tutorial": "TransformerLens, as in its tutorial",
 }
 NOTES = {
@@ -93,6 +98,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
     parser.add_argument("--threads", type=int, default=int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)))
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="rates by seconds of the CPU")
     parser.add_argument("--random-llama-8b", action="store_true", help="the shape of Llama-3.1-8B, random weights")
     parser.add_argument("--only", nargs="+", choices=tuple(LABELS), help="contestants (default: all; see above)")
     parser.add_argument("--dir", type=Path, help="where run directories are written (default: temporary files)")
@@ -117,6 +123,7 @@ def _run_child(options: argparse.Namespace, name: str, folder: Path, *, first: b
     command += ["--batch-tokens", str(options.batch_tokens)] if options.batch_tokens else []
     command += ["--random-llama-8b"] if options.random_llama_8b else []
     command += ["--keep-states"] if first else []
+    command += ["--clock", options.clock]
     environment = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(options.threads))}
     done = subprocess.run(command, check=False, env=environment, stdout=subprocess.DEVNULL)
     try:
@@ -141,7 +148,7 @@ def _measure_here(options: argparse.Namespace) -> None:
         given = (options.n, options.batch_tokens, options.dtype, options.device)
         work = workload.random_llama(*given) if options.random_llama_8b else workload.real(options.model, *given)
         states = options.scratch / "states.npy" if options.keep_states else None
-        result = measure(options.child, work, options.scratch, states)
+        result = {**measure(options.child, work, options.scratch, states), "clock": options.clock}
     except ModuleNotFoundError as error:
         result = {"reason": f"{error.name} is not installed"}
     except Exception as error:  # whatever a peer raises belongs into the table
@@ -153,7 +160,7 @@ def _summarize(rows: Mapping[str, dict[str, Any]]) -> None:
     """Add the fastest round's rate and the median of peak memory to every row that has runs."""
     for row in rows.values():
         if runs := row["runs"]:
-            row["tokens_per_second"] = max(run["tokens"] / run["seconds"] for run in runs)
+            row["tokens_per_second"] = max(run["tokens"] / run["seconds"][run["clock"]] for run in runs)
             peaks = [run["gpu_peak_bytes"] or run["peak_bytes"] for run in runs]
             row["peak_gb"] = statistics.median(peaks) / 1e9
 
@@ -218,7 +225,7 @@ def _conditions(rows: Mapping[str, dict[str, Any]]) -> list[str]:
     return [
         f"{one['model']}, {one['dtype']}, {one['device']}, {one['threads']} threads; {one['texts']} texts, "
         f"{one['tokens']:,} tokens, at most {one['batch_tokens']:,} in a batch; "
-        f"fastest of {max(len(row['runs']) for row in rows.values())}; peak: {memory}.",
+        f"fastest of {max(len(row['runs']) for row in rows.values())}, by {one['clock']} seconds; peak: {memory}.",
         ", ".join(f"{package} {number}" for package, number in sorted(versions.items())) + ".",
         *(note for name, note in NOTES.items() if rows.get(name, {}).get("runs")),
     ]

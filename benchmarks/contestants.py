@@ -1,8 +1,9 @@
 """The contestants of `capture.py`: each one's way from token ids to last-token states, measured in this process.
 
-Every contestant is given the same model in memory, the same token ids and, where the tool leaves the batching
-to its caller, the same batches of equal length. Each is used as its own documentation advises, with every switch
-that saves it work it need not do.
+Every contestant is given the same model in memory and the same token ids. The bare forward gets full batches,
+padded as residyn's are, so that it is what any capture costs at least. A tuned peer gets batches of equal length
+and every switch that saves it work it need not do; one that is used as most people use it gets batches of 32 texts
+in the order of the texts, padded on the right with a mask; one used as in its tutorial gets one text at a time.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from residyn.model.batches import plan_batches
+from residyn.model.batches import BatchRules, plan_batches
 from residyn.model.capture import capture_in_memory, capture_to
-from residyn.model.capture_plan import prepare
+from residyn.model.capture_plan import PADDING, prepare
 from residyn.model.check import find_sites
 from residyn.model.hooks import run
 from residyn.model.texts import Samples
@@ -35,6 +36,11 @@ Job = Callable[[Samples], Callable[[], np.ndarray | None]]
 
 OneBatch = Callable[[torch.Tensor], torch.Tensor | None]
 """Token ids (text, token) → last-token states (text, state, unit), both where the model is."""
+
+OnePadded = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""The same of padded ids and their mask."""
+
+USERS_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -49,24 +55,24 @@ class Contestant:
 def measure(name: str, work: Workload, folder: Path, states_file: Path | None) -> dict[str, Any]:
     """Set a contestant up, warm it up on the first batch, time it on all samples; its states go to `states_file`.
 
-    Returns seconds, peak memory in bytes (of this process since its start, and of the GPU since its model was
-    loaded), and which states it gives. Raises what the contestant raises.
+    Returns seconds by the wall's clock and of the CPU, peak memory in bytes (of this process since its start,
+    and of the GPU since its model was loaded), and which states it gives. Raises what the contestant raises.
     """
     sites = find_sites(work.model).sites
     contestant = CONTESTANTS[name](work, sites, folder)
     lengths = [sample.n_tokens for sample in work.samples]
-    first = plan_batches(lengths, len(lengths), work.batch_tokens)
-    warm = tuple(work.samples.samples[i] for i in first.order[: first.shards[0][0].stop])
+    first = plan_batches(lengths, BatchRules(work.batch_tokens, len(lengths)))
+    warm = tuple(work.samples.samples[i] for i in first.order[: first.batches[0].stop])
     contestant.job(replace(work.samples, samples=warm))
     cuda = work.model.device.type == "cuda"
     if cuda:
         torch.cuda.reset_peak_memory_stats(work.model.device)
     loaded = _peak_bytes()
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     read_back = contestant.job(work.samples)
     if work.model.device.type != "cpu":
         torch.accelerator.synchronize(work.model.device)
-    seconds = time.perf_counter() - start
+    seconds = {"wall": time.perf_counter() - start, "cpu": time.process_time() - cpu}
     result = {
         "seconds": seconds,
         "tokens": sum(lengths),
@@ -110,7 +116,7 @@ def _residyn_to_disk(work: Workload, sites: Sequence[Site], folder: Path) -> Con
         planned, _ = prepare(work.model, samples, batch_tokens=work.batch_tokens)
         planned.create(out)
         capture_to(planned, out)
-        return lambda: _stored(out, planned.plan.order)
+        return lambda: _stored(out, planned.batches.order)
 
     return Contestant(job, range(len(sites)), "residyn")
 
@@ -137,7 +143,7 @@ def _forward(work: Workload, _sites: Sequence[Site], _folder: Path) -> Contestan
     def one_batch(ids: torch.Tensor) -> None:
         run(work.model.module, ids)
 
-    return Contestant(_in_batches(work, 0, one_batch), (), "transformers")
+    return Contestant(_in_batches(work, 0, one_batch, padding=PADDING), (), "transformers")
 
 
 def _hidden_states(work: Workload, sites: Sequence[Site], _folder: Path) -> Contestant:
@@ -149,6 +155,55 @@ def _hidden_states(work: Workload, sites: Sequence[Site], _folder: Path) -> Cont
         return torch.stack([state[:, -1] for state in hidden[: len(places)]], dim=1)
 
     return Contestant(_in_batches(work, len(places), one_batch), places, "transformers")
+
+
+def _hidden_states_users(work: Workload, sites: Sequence[Site], _folder: Path) -> Contestant:
+    """The inputs of all blocks of padded batches, whose last tokens are picked out of whole hidden states."""
+    places = [place for place, site in enumerate(sites) if site.site in ("attn", "block")]
+
+    def one_batch(ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        asked = {"attention_mask": mask, "output_hidden_states": True, "return_dict": True}
+        hidden = run(work.model.module, ids, **asked).hidden_states
+        return torch.stack([_last(state, mask) for state in hidden[: len(places)]], dim=1)
+
+    return Contestant(_in_users_batches(work, len(places), one_batch), places, "transformers")
+
+
+def _nnsight_users(work: Workload, sites: Sequence[Site], _folder: Path) -> Contestant:
+    """A trace of a padded batch that saves every site at the last tokens."""
+    nnsight: Any = import_module("nnsight")
+    traced: Any = nnsight.NNsight(work.model.module)
+
+    @torch.inference_mode()
+    def one_batch(ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        rows, last = torch.arange(len(ids)), mask.sum(dim=1) - 1
+        with traced.trace(input_ids=ids, attention_mask=mask):
+            states: Any = nnsight.save([])
+            for site in sites:
+                envoy = traced.get(site.module)
+                state = envoy.input if site.where == "input" else envoy.output
+                states.append(state[rows, last].clone())
+        return torch.stack(states, dim=1)
+
+    return Contestant(_in_users_batches(work, len(sites), one_batch), range(len(sites)), "nnsight")
+
+
+def _transformer_lens_users(work: Workload, sites: Sequence[Site], _folder: Path) -> Contestant:
+    """`run_with_cache` of a padded batch, filtered by name; last tokens are picked out of what is cached."""
+    bridge, names = _bridge(work, sites)
+
+    @torch.inference_mode()
+    def one_batch(ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        _, cache = bridge.run_with_cache(ids, attention_mask=mask, names_filter=names)
+        return torch.stack([_last(cache[name], mask) for name in names], dim=1)
+
+    job = _in_users_batches(work, len(sites), one_batch)
+    return Contestant(job, range(len(sites)), "transformer-lens")
+
+
+def _last(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The states (text, unit) of the last tokens that a mask (text, token) leaves."""
+    return states[torch.arange(len(states), device=states.device), mask.sum(dim=1) - 1]
 
 
 def _nnsight(work: Workload, sites: Sequence[Site], _folder: Path) -> Contestant:
@@ -247,17 +302,23 @@ def _bridge(work: Workload, sites: Sequence[Site]) -> tuple[Any, list[str]]:
     return bridge, names
 
 
-def _in_batches(work: Workload, n_states: int, one_batch: OneBatch, batch_tokens: int | None = None) -> Job:
-    """A job that gives `one_batch` one equal-length batch after another and gathers float32 states in memory."""
+def _in_batches(
+    work: Workload, n_states: int, one_batch: OneBatch, batch_tokens: int | None = None, padding: float = 0.0
+) -> Job:
+    """A job that gives `one_batch` one batch after another and gathers float32 states in memory.
+
+    Texts of one length together; with `padding`, which is for passes of which nothing is kept, nearly of one
+    length.
+    """
     most = batch_tokens or work.batch_tokens
 
     def job(samples: Samples) -> Callable[[], np.ndarray | None]:
         rows = samples.samples
-        plan = plan_batches([row.n_tokens for row in rows], len(rows), most)
-        gathered = np.empty((len(rows), n_states, work.model.n_units), dtype=np.float32) if n_states else None
-        for batch in plan.shards[0]:
+        plan = plan_batches([row.n_tokens for row in rows], BatchRules(most, len(rows), padding))
+        gathered = _gathered(work, len(rows), n_states) if n_states else None
+        for batch in plan.batches:
             order = list(plan.order[batch.start : batch.stop])
-            ids = torch.tensor([rows[index].input_ids for index in order], device=work.model.device)
+            ids, _ = _padded([rows[index].input_ids for index in order], work.model.device)
             states = one_batch(ids)
             if gathered is not None and states is not None:
                 gathered[order] = states.to(device="cpu", dtype=torch.float32).numpy()
@@ -266,13 +327,43 @@ def _in_batches(work: Workload, n_states: int, one_batch: OneBatch, batch_tokens
     return job
 
 
+def _in_users_batches(work: Workload, n_states: int, one_batch: OnePadded) -> Job:
+    """A job in batches of `USERS_BATCH` texts as they come, padded on the right, with a mask."""
+
+    def job(samples: Samples) -> Callable[[], np.ndarray]:
+        rows = list(samples.samples)
+        gathered = _gathered(work, len(rows), n_states)
+        for start in range(0, len(rows), USERS_BATCH):
+            ids, mask = _padded([row.input_ids for row in rows[start : start + USERS_BATCH]], work.model.device)
+            states = one_batch(ids, mask)
+            gathered[start : start + len(ids)] = states.to(device="cpu", dtype=torch.float32).numpy()
+        return lambda: gathered
+
+    return job
+
+
+def _gathered(work: Workload, n: int, n_states: int) -> np.ndarray:
+    return np.empty((n, n_states, work.model.n_units), dtype=np.float32)
+
+
+def _padded(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids (text, token), each row padded on the right with its own last id, and their mask."""
+    longest = max(map(len, rows))
+    ids = torch.tensor([[*row, *[row[-1]] * (longest - len(row))] for row in rows], device=device)
+    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=device)
+    return ids, mask
+
+
 CONTESTANTS: dict[str, Callable[[Workload, Sequence[Site], Path], Contestant]] = {
     "residyn": _residyn_to_disk,
     "residyn-memory": _residyn_in_memory,
     "forward": _forward,
     "hidden-states": _hidden_states,
+    "hidden-states-users": _hidden_states_users,
     "nnsight": _nnsight,
+    "nnsight-users": _nnsight_users,
     "nnsight-tutorial": _nnsight_tutorial,
     "transformer-lens": _transformer_lens,
+    "transformer-lens-users": _transformer_lens_users,
     "transformer-lens-tutorial": _transformer_lens_tutorial,
 }

@@ -92,7 +92,7 @@ def test_a_stored_run_says_each_text_once_and_is_resumed_to_the_same_bits(tmp_pa
 
     with pytest.raises(Cut):
         rd.capture(model, TEXTS, tmp_path / "cut", position="every:3", batch_tokens=200, progress=cut)
-    again = rd.capture(model, TEXTS, tmp_path / "cut", position="every:3")
+    again = rd.capture(model, TEXTS, str(tmp_path / "cut"), position="every:3")
     xr.testing.assert_identical(whole.load(), again.load())
     plan = plan_of(tmp_path / "cut", model)
     asked, _ = prepare(model, TEXTS, position="every:3", batch_tokens=200)

@@ -121,4 +121,4 @@ def texts_by_id(directory: Path) -> dict[int, str]:
         return {}
     manifest = store.read_manifest(directory)
     rows = store.read_samples(directory, sha256=manifest.samples_sha256, n_samples=manifest.n_samples)
-    return {row["text_id"]: row["text"] for row in rows}
+    return {source.text_id: source.text for source in rows.sources}

@@ -81,7 +81,7 @@ def _texts(directory: Path) -> dict[int, str]:
         return {}
     manifest = store.read_manifest(directory)
     found = store.read_samples(directory, sha256=manifest.samples_sha256, n_samples=manifest.n_samples)
-    return {row["sample"]: row["text"] for row in found}
+    return {int(sample): found.sources[text].text for sample, text in zip(found.sample, found.text, strict=True)}
 
 
 def _shortened(text: str) -> str:

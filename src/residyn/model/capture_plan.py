@@ -21,8 +21,8 @@ from residyn.sitemap import SiteMap
 
 BATCH_TOKENS = {"cpu": 2048}
 BATCH_TOKENS_ELSEWHERE = 16384
-PADDING = {"cpu": 0.06}
-PADDING_ELSEWHERE = 0.2
+PADDING = 0.06
+"""Most of a batch that is padding, where texts may be padded."""
 BATCH_BYTES = 256 * 2**20
 """Most memory for the states of one batch, in float32: with many tokens of a text, they are more than the text."""
 
@@ -130,7 +130,7 @@ def prepare(
     if are_ids(texts):
         texts = tokenize_texts(texts, model.tokenizer, context=model.context)
     if not isinstance(texts, Texts | Samples):
-        texts = read_texts(texts, n=None, white_space="keep")
+        texts = read_texts(texts, n=None, min_chars=0, max_chars=None, white_space="keep")
     if isinstance(texts, Samples):
         samples, name = texts, "samples"
         table = replace(samples.table, sources=tuple(one._replace(text="") for one in samples.table.sources))
@@ -150,8 +150,7 @@ def prepare(
         name, table = _name_of(texts), samples.table
     check_ids(model, samples.samples, int(table.ids.max()))
     sites = find_sites(model, layout)
-    stored = store.read_manifest(run).description["plan"] if run is not None and store.has_manifest(run) else None
-    rules = _rules(model, sites, len(samples), batch_tokens, stored)
+    rules = _rules(model, sites, len(samples), batch_tokens, run)
     where = samples.settings["position"]
     if reads_several(where) and not rules.padding:
         raise ModelError(
@@ -167,18 +166,17 @@ def prepare(
 
 
 def _rules(
-    model: LoadedModel, sites: SiteMap, n: int, batch_tokens: int | None, stored: Mapping[str, Any] | None
+    model: LoadedModel, sites: SiteMap, n: int, batch_tokens: int | None, run: str | Path | None
 ) -> BatchRules:
-    """The rules of a run that is `stored`, as far as nothing else is asked for; else those of a new one."""
+    """The rules of the run that is there, as far as nothing else is asked for; else those of a new one."""
     rows = store.samples_per_shard(n, len(sites.sites), model.n_units)
-    if stored is not None:
-        known = BatchRules.described(stored, rows)
+    if run is not None and store.has_manifest(Path(run)):
+        known = BatchRules.described(store.read_manifest(run).description["plan"], rows)
         return known if batch_tokens is None else replace(known, batch_tokens=batch_tokens)
-    place = model.device.type
     return BatchRules(
-        batch_tokens or BATCH_TOKENS.get(place, BATCH_TOKENS_ELSEWHERE),
+        batch_tokens or BATCH_TOKENS.get(model.device.type, BATCH_TOKENS_ELSEWHERE),
         rows,
-        PADDING.get(place, PADDING_ELSEWHERE) if may_pad(model, sites) else 0.0,
+        PADDING if may_pad(model, sites) else 0.0,
         max(1, BATCH_BYTES // (4 * len(sites.sites) * model.n_units)),
     )
 

@@ -55,18 +55,19 @@ def computed(plan: CapturePlan, shards: Iterable[int], progress: Progress | None
         states, smaller = in_halves_if_needed(reader, _asked(plan.records, job.batch))
         halved.update(job.served if smaller else ())
         there = (lambda: states) if on_host else buffers.fetch(states)
-        flying.append((job, placer.submit(_place, there, job.batch, _targets(job))))
+        flying.append((job, placer.submit(_place, there, job.batch, list(targets(job)))))
 
     def land() -> None:
         job, placed = flying.popleft()
         placed.result()
         report(job.batch.tokens)
 
-    def _targets(job: _Job) -> list[tuple[range, np.ndarray]]:
+    def targets(job: _Job) -> Iterator[tuple[range, np.ndarray]]:
         for position in job.served:
             rows = plan.batches.rows(shards[position])
-            blocks.setdefault(position, np.empty((len(rows), len(taps), plan.model.n_units), dtype=np.float32))
-        return [(plan.batches.rows(shards[position]), blocks[position]) for position in job.served]
+            if position not in blocks:
+                blocks[position] = np.empty((len(rows), len(taps), plan.model.n_units), dtype=np.float32)
+            yield rows, blocks[position]
 
     with reading(plan.model.module, taps) as reader, ThreadPoolExecutor(1) as placer:
         launched = 0

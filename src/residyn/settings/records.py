@@ -122,7 +122,7 @@ class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
     batch_tokens: Annotated[
         Annotated[int, Meta(ge=1)] | None,
         Meta(
-            description="Most tokens of one batch: by default 2048 on a CPU, else 16384.",
+            description="Most tokens of one batch, padding included: by default 2048 on a CPU, else 16384.",
             extra={"panel": "Model"},
         ),
     ] = None

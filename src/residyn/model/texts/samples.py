@@ -117,9 +117,11 @@ class Samples(Shown):
     warnings: tuple[str, ...]
 
     def shown(self) -> tuple[str, list[tuple[str, str]]]:
-        n_tokens = sum(sample.n_tokens for sample in self.samples)
+        table = self.table
+        n_texts, n_tokens = len(np.unique(table.text)), int(table.n_tokens.sum())
         kept = {name: str(self.settings[name]) for name in ("position", "bos") if name in self.settings}
-        return f"{len(self):,} tokenized texts", [("tokens", f"{n_tokens:,}"), *kept.items()]
+        what = "" if n_texts == len(self) else f"{len(self):,} samples of "
+        return f"{what}{n_texts:,} tokenized texts", [("tokens", f"{n_tokens:,}"), *kept.items()]
 
     def __len__(self) -> int:
         return len(self.samples)
