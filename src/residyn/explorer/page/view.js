@@ -50,7 +50,7 @@ function cameraOf(width, height) {
     return new Float32Array([sx * zoom, 0, 0, 0, 0, sy * zoom, 0, 0, 0, 0, 0, 0, x0 + left, y0 + down, 0, 1]);
   }
   const [cy, sy, cp, sp] = [Math.cos(yaw), Math.sin(yaw), Math.cos(pitch), Math.sin(pitch)];
-  const side = 0.5 * zoom * Math.min(width, height), [fx, fy] = [side / width, side / height], near = 0.16;
+  const side = 0.56 * zoom * Math.min(width, height), [fx, fy] = [side / width, side / height], near = 0.16;
   const right = [cy, 0, -sy], up = [sy * sp, cp, cy * sp], toward = [sy * cp, -sp, cy * cp], made = new Float32Array(16);
   for (let k = 0; k < 3; k++) made.set([fx * right[k], fy * up[k], 0, -near * toward[k]], 4 * k);
   made.set([left, down, 0, 1], 12);
@@ -111,6 +111,9 @@ function drawBox(context, to) {
   [view.x, view.y, view.z].forEach((component, axis) => {
     const point = [-1, -1, -1];
     point[axis] = 1.12;
+    // A halo, so that the name is legible over paths.
+    context.lineWidth = 4; context.strokeStyle = css("--field"); context.lineJoin = "round";
+    context.strokeText(nameOf(component), ...to(...point));
     context.fillText(nameOf(component), ...to(...point));
   });
 }
