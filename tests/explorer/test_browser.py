@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import time
@@ -10,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.image import imread
 
 from report.devtools import Browser
+from residyn.explorer.notebook import Frame
 from residyn.runs.results import open_results
 from residyn.schema import SAMPLE
 
@@ -401,3 +404,23 @@ def test_a_run_of_results_alone_has_a_page(browser, copied):
     assert "not judged" in text(browser, "claims")
     assert "no teleports" in text(browser, "field")
     assert said_by(browser) == []
+
+
+def test_in_a_notebook_it_works_in_its_frame(browser, run, tmp_path):
+    cell = tmp_path / "cell.html"
+    shown = Frame(run / "explorer.html")._repr_html_()
+    cell.write_text(f"<!doctype html><meta charset=utf-8><body>{shown}</body>", encoding="utf-8")
+    browser.call("Page.navigate", url="about:blank")
+    browser.open(cell, WIDTH, HEIGHT)
+    assert browser.evaluate("document.querySelectorAll('iframe').length") == 1
+    ends = time.monotonic() + 60
+    while _colours(browser) < 60:
+        assert time.monotonic() < ends, "the frame draws no paths"
+        time.sleep(0.2)
+    assert said_by(browser) == []
+
+
+def _colours(browser: Browser) -> int:
+    """How many colours the window has."""
+    pixels = imread(io.BytesIO(browser.picture()))[..., :3]
+    return len(np.unique((pixels * 255).astype(np.uint8).reshape(-1, 3), axis=0))

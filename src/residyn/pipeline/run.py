@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from residyn.claims import Verdicts
+    from residyn.explorer.notebook import Frame
     from residyn.model.loading import LoadedModel
 
 
@@ -110,6 +111,15 @@ class Run(Shown):
         Raises as `rd.write_explorer` does.
         """
         return explorer(self.directory)
+
+    def explore(self) -> Frame:
+        """The explorer as the last line of a notebook's cell shows it, made where it is not there.
+
+        Raises as `rd.write_explorer` does.
+        """
+        from residyn.explorer.notebook import Frame
+
+        return Frame(self.explorer())
 
     def report(self) -> Path:
         """Write DIR/report.html of everything that is there; its path. Raises as `rd.write_report` does."""

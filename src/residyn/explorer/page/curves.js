@@ -7,7 +7,7 @@ const OWN_SCALE = 2.5;
 /** What may be drawn beside a curve: key, words, line. */
 function besides(curve) {
   const found = [];
-  if (curve.low.length) found.push({ key: "band", title: curve.band, start: true });
+  if (curve.low.length && curve.axis !== "path") found.push({ key: "band", title: curve.band, start: true });
   curve.beside.forEach((one, i) => found.push({ key: `b${i}`, title: one.role === "null" ? `null: ${one.title}` : one.title, start: one.role === "null", values: one.value, role: one.role }));
   if (curve.paper.length) found.push({ key: "paper", title: "the paper’s, Llama 3.1 8B", start: true, values: curve.paper, role: "paper" });
   return found;
@@ -63,7 +63,7 @@ function drawCurve() {
   if (selection.rows.size && curve.samples) told.push(`mean over the selection: ${number(ofSelection(curve)[place])}`);
   byId("curve-value").textContent = told.join(" · ");
   canvas.setAttribute("aria-label", `${curve.title}. ${told.join(". ")}`);
-  byId("curve-said").textContent = [curve.definition, curve.source].filter(Boolean).join(". ");
+  byId("curve-said").textContent = [curve.definition, curve.source].filter(words => words && words !== "definition").join(". ");
   byId("beside").replaceChildren(...besides(curve).map(one => {
     const box = make("input"), look = one.role && LOOKS[one.role];
     box.type = "checkbox"; box.checked = isOn(one);

@@ -50,7 +50,7 @@ function cameraOf(width, height) {
     return new Float32Array([sx * zoom, 0, 0, 0, 0, sy * zoom, 0, 0, 0, 0, 0, 0, x0 + left, y0 + down, 0, 1]);
   }
   const [cy, sy, cp, sp] = [Math.cos(yaw), Math.sin(yaw), Math.cos(pitch), Math.sin(pitch)];
-  const side = 0.5 * zoom * Math.min(width, height), [fx, fy] = [side / width, side / height], near = 0.16;
+  const side = 0.56 * zoom * Math.min(width, height), [fx, fy] = [side / width, side / height], near = 0.16;
   const right = [cy, 0, -sy], up = [sy * sp, cp, cy * sp], toward = [sy * cp, -sp, cy * cp], made = new Float32Array(16);
   for (let k = 0; k < 3; k++) made.set([fx * right[k], fy * up[k], 0, -near * toward[k]], 4 * k);
   made.set([left, down, 0, 1], 12);
@@ -97,20 +97,19 @@ function drawAxes(context, width, height, camera, frame) {
   context.save(); context.translate(14, (MARGIN.top + bottom) / 2); context.rotate(-Math.PI / 2); context.fillText(nameOf(view.y), 0, 0); context.restore();
 }
 
+/** The box around the paths; each axis is named at its edge that lies furthest out, below or to the left. */
 function drawBox(context, to) {
-  context.lineWidth = 1;
-  for (const axis of [0, 1, 2]) {
-    for (const [u, v] of [[-1, -1], [-1, 1], [1, -1], [1, 1]]) {
-      const [from, until] = [-1, 1].map(end => { const point = [u, v]; point.splice(axis, 0, end); return to(...point); });
-      context.strokeStyle = css(u === -1 && v === -1 ? "--muted" : "--rule");
-      context.globalAlpha = u === -1 && v === -1 ? 1 : 0.55;
-      context.beginPath(); context.moveTo(...from); context.lineTo(...until); context.stroke();
-    }
-  }
-  context.globalAlpha = 1; context.fillStyle = css("--ink"); context.font = font(12); context.textAlign = "center"; context.textBaseline = "middle";
+  context.font = font(12);
   [view.x, view.y, view.z].forEach((component, axis) => {
-    const point = [-1, -1, -1];
-    point[axis] = 1.12;
-    context.fillText(nameOf(component), ...to(...point));
+    const edges = [[-1, -1], [-1, 1], [1, -1], [1, 1]].map(corner => [-1, 1].map(end => { const point = [...corner]; point.splice(axis, 0, end); return to(...point); }));
+    const middle = edge => [(edge[0][0] + edge[1][0]) / 2, (edge[0][1] + edge[1][1]) / 2], out = edge => (axis === 1 ? -middle(edge)[0] : middle(edge)[1]);
+    const named = edges.reduce((best, edge) => (out(edge) > out(best) ? edge : best));
+    for (const edge of edges) {
+      context.strokeStyle = css(edge === named ? "--muted" : "--rule"); context.globalAlpha = edge === named ? 1 : 0.6; context.lineWidth = 1;
+      context.beginPath(); context.moveTo(...edge[0]); context.lineTo(...edge[1]); context.stroke();
+    }
+    const [x, y] = middle(named);
+    context.globalAlpha = 1; context.fillStyle = css("--ink"); context.textBaseline = "middle"; context.textAlign = axis === 1 ? "right" : "center";
+    context.fillText(nameOf(component), axis === 1 ? Math.max(context.measureText(nameOf(component)).width + 4, x - 8) : x, axis === 1 ? y : y + 16);
   });
 }
