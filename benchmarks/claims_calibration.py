@@ -159,13 +159,13 @@ def _depth(layers: int) -> Depth:
 
 
 def nulls(repetitions: int) -> None:
-    """By criterion: how often it is beyond threshold and null for curves that wander over 30 layers."""
+    """By criterion: how often it is beyond threshold and null for curves over 30 layers that mean nothing."""
     depth = _depth(30)
-    print("| criterion | random walk over places | noise about a line |\n|---|---|---|")
+    print(f"| criterion | {' | '.join(MEANINGLESS)} |\n|---|{'---|' * len(MEANINGLESS)}")
     for one in (one for one in criteria() if isinstance(one.null, DepthNull) and len(one.needs) == 1):
         places = len(depth.site) if _is_along_sublayers(one.needs[0]) else len(depth.kind)
         rates = []
-        for make in (_walk, _line):
+        for make in MEANINGLESS.values():
             held = [
                 _beyond(one, make(np.random.default_rng([i, 3]), places), depth, i) for i in range(repetitions)
             ]
@@ -183,8 +183,33 @@ def _walk(rng: np.random.Generator, places: int) -> np.ndarray:
     return np.cumsum(rng.standard_normal(places))
 
 
+def _persistent(rng: np.random.Generator, places: int) -> np.ndarray:
+    steps = rng.standard_normal(places)
+    for place in range(1, places):
+        steps[place] = 0.5 * steps[place - 1] + np.sqrt(0.75) * steps[place]
+    return np.cumsum(steps)
+
+
+def _rising(rng: np.random.Generator, places: int) -> np.ndarray:
+    return np.cumsum(rng.exponential(size=places))
+
+
+def _falling(rng: np.random.Generator, places: int) -> np.ndarray:
+    return 1.1 * places - _rising(rng, places)
+
+
 def _line(rng: np.random.Generator, places: int) -> np.ndarray:
     return np.linspace(0.99, 0.6, places) + 0.02 * rng.standard_normal(places)
+
+
+MEANINGLESS = {
+    "random walk over places": _walk,
+    "steps correlated by 0.5": _persistent,
+    "rising by random steps": _rising,
+    "falling by random steps": _falling,
+    "noise about a line": _line,
+}
+"""Curves that wander, rise or fall without a shape. A trend is right in those that rise or fall."""
 
 
 def _beyond(one: Criterion, curve: np.ndarray, depth: Depth, seed: int) -> bool:

@@ -8,7 +8,15 @@ import numpy as np
 import xarray as xr
 from scipy.stats import rankdata
 
+from residyn.claims import criteria
+from residyn.claims.conditions import SAME
+from residyn.claims.criteria import Found
+from residyn.claims.ledger import MODEL, Of, Task
+from residyn.claims.record import CriterionResult
+from residyn.claims.registry import claims
+from residyn.claims.work import Work
 from residyn.schema import Sublayer, label_states
+from residyn.settings import ClaimsSettings
 
 N, LAYERS, UNITS = 80, 8, 48
 DEEP = 24
@@ -240,3 +248,16 @@ def summary(
     if models:
         coords["model"] = ("model", np.array(models))
     return xr.Dataset({"teleports_by_host": xr.DataArray(values, dims=dims)}).assign_coords(coords)
+
+
+def without_conditions(states: xr.DataArray, number: int, settings: ClaimsSettings) -> list[CriterionResult]:
+    """What is found of a claim's criteria, with their nulls; without conditions, which decide no verdict."""
+    (claim,) = (one for one in claims() if one.number == number)
+    work = Work(states, None, {}, settings, [claim])
+    ledger = {}
+    wanted = (MODEL, Task(Of.CONDITION, SAME.name).key)
+    for key, compute in work.tasks():
+        if key in wanted or key.startswith(Of.NULL_OF_STATES):
+            ledger |= compute()
+    found = Found(ledger, {}, work.plan, work.paired, settings.claims_seed, settings.null_draws)
+    return [criteria.of_states(one, found) for one in claim.criteria]

@@ -10,13 +10,10 @@ import pytest
 
 import synthetic_claims as synthetic
 from residyn.claims import criteria, verdicts
-from residyn.claims.conditions import SAME
 from residyn.claims.criteria import Found
 from residyn.claims.depth_nulls import EXCHANGED_KINDS, FLIPPED_STEPS, REORDERED_STEPS, beside_null, null_draws
-from residyn.claims.ledger import MODEL, Of, Task
 from residyn.claims.registry import claims as all_claims
 from residyn.claims.teleports import trajectories
-from residyn.claims.work import Work
 from residyn.quantities.curves import Curves
 from residyn.quantities.replicates import plan_of
 from residyn.quantities.sums import Depth
@@ -28,16 +25,8 @@ SLOW = {3: (100, 11), 6: (100, 11), 7: (100, 11), 12: (100, 11), 13: (100, 11)}
 
 
 def holds(states, number, seed) -> bool:
-    """The verdict of one claim without its conditions, which decide no verdict."""
-    (claim,) = (claim for claim in all_claims() if claim.number == number)
-    work = Work(states, None, {}, ClaimsSettings(resamples=20, null_draws=20, claims_seed=seed), [claim])
-    ledger = {}
-    wanted = (MODEL, Task(Of.CONDITION, SAME.name).key)
-    for key, compute in work.tasks():
-        if key in wanted or key.startswith(Of.NULL_OF_STATES):
-            ledger |= compute()
-    found = Found(ledger, {}, work.plan, work.paired, seed, 20)
-    return verdicts.claim_verdict([criteria.of_states(one, found) for one in claim.criteria]) == "holds"
+    settings = ClaimsSettings(resamples=20, null_draws=20, claims_seed=seed)
+    return verdicts.claim_verdict(synthetic.without_conditions(states, number, settings)) == "holds"
 
 
 @pytest.mark.slow
