@@ -11,7 +11,7 @@ import pytest
 import residyn as rd
 from residyn import claims as analysis
 from residyn.pipeline import claims as judging
-from residyn.runs import layout
+from residyn.runs import half_judged, layout
 from residyn.runs.contents import open_controls, open_teleport_results
 from residyn.runs.layout import CLAIMS, PARTIAL_CLAIMS
 from residyn.runs.stages import read_stage
@@ -160,17 +160,30 @@ class Interrupted(KeyboardInterrupt):
 
 def interrupt(monkeypatch, after: int) -> None:
     """Stop each judging when so many tasks are kept."""
-    whole = judging.store.write_json
+    whole = half_judged.append_bytes
     kept = []
 
-    def write_json(path, record):
-        whole(path, record)
-        if path.name == PARTIAL_CLAIMS:
-            kept.append(path)
-            if len(kept) == after:
-                raise Interrupted
+    def append_bytes(path, content):
+        whole(path, content)
+        kept.append(path)
+        if len(kept) == after:
+            raise Interrupted
 
-    monkeypatch.setattr(judging.store, "write_json", write_json)
+    monkeypatch.setattr(half_judged, "append_bytes", append_bytes)
+
+
+def lines_of(path) -> list[dict]:
+    """What was kept of a judgement, a record a task."""
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def write_lines(path, lines) -> None:
+    """The same as it is written, each with its hash."""
+    spelled = []
+    for line in lines:
+        of = [line["fingerprint"], line["made"]]
+        spelled.append(json.dumps({**line, "sha256": sha256_of_record(of)}).encode() + b"\n")
+    path.write_bytes(b"".join(spelled))
 
 
 @pytest.mark.parametrize("after", [1, 12])
@@ -180,11 +193,12 @@ def test_an_interrupted_judging_goes_on_and_ends_in_the_same_bytes(residyn, own,
         interrupt(patched, after)
         assert residyn("claims", own, *QUICK)[0] == 130
     assert not (own / CLAIMS).exists()
-    left = read_json(own / PARTIAL_CLAIMS)["ledger"]
+    left = {task for line in lines_of(own / PARTIAL_CLAIMS) for task in line["made"]}
+    assert len(lines_of(own / PARTIAL_CLAIMS)) == after
     begun = watched(monkeypatch)
     code, _, errors = residyn("claims", own, *QUICK)
     assert code == 0, errors
-    assert list(begun[0]) == list(left)
+    assert set(begun[0]) == left
     assert (own / CLAIMS).read_bytes() == (judged / CLAIMS).read_bytes()
     assert not (own / PARTIAL_CLAIMS).exists()
 
@@ -195,10 +209,9 @@ def test_what_is_not_defined_survives_the_interruption(own, monkeypatch):
         interrupt(patched, 1)
         with pytest.raises(Interrupted):
             judging.claims(own, SETTINGS)
-    partial = read_json(own / PARTIAL_CLAIMS)
-    partial["ledger"]["model"]["magnitude_trend"] = [None] * 21
-    partial["sha256"] = sha256_of_record(partial["ledger"])
-    (own / PARTIAL_CLAIMS).write_text(json.dumps(partial))
+    (line,) = lines_of(own / PARTIAL_CLAIMS)
+    line["made"]["model"]["magnitude_trend"] = [None] * 21
+    write_lines(own / PARTIAL_CLAIMS, [line])
     first = judging.claims(own, SETTINGS).claims[0]
     assert np.isnan(first.criteria[0].value)
     assert first.verdict == "undecided"
@@ -231,13 +244,37 @@ def test_a_ledger_that_was_changed_is_not_gone_on_with(residyn, own, monkeypatch
     with monkeypatch.context() as patched:
         interrupt(patched, 3)
         assert residyn("claims", own, *QUICK)[0] == 130
-    partial = read_json(own / PARTIAL_CLAIMS)
-    task = next(iter(partial["ledger"].values()))
+    lines = lines_of(own / PARTIAL_CLAIMS)
+    task = next(iter(lines[1]["made"].values()))
     task[next(iter(task))][0] = 0.5
-    (own / PARTIAL_CLAIMS).write_text(json.dumps(partial))
+    (own / PARTIAL_CLAIMS).write_text("".join(json.dumps(line) + "\n" for line in lines))
     begun = watched(monkeypatch)
     assert residyn("claims", own, *QUICK)[0] == 0
-    assert begun == [{}]
+    assert set(begun[0]) == {*lines[0]["made"], *lines[2]["made"]}
+
+
+@pytest.mark.parametrize("cut", [1, 40, 0.5])
+def test_a_line_that_was_written_in_part_is_dropped_and_the_ones_before_stay(own, judged, monkeypatch, cut):
+    unjudged(own)
+    with monkeypatch.context() as patched:
+        interrupt(patched, 3)
+        with pytest.raises(Interrupted):
+            judging.claims(own, SETTINGS)
+    content = (own / PARTIAL_CLAIMS).read_bytes()
+    last = len(content) - content.rstrip(b"\n").rfind(b"\n") - 1
+    (own / PARTIAL_CLAIMS).write_bytes(content[: -(cut if cut >= 1 else int(cut * last))])
+    whole = content.splitlines()[: 3 if cut == 1 else 2]
+    begun = watched(monkeypatch)
+    with monkeypatch.context() as patched:
+        interrupt(patched, 1)
+        with pytest.raises(Interrupted):
+            judging.claims(own, SETTINGS)
+    assert set(begun[0]) == {task for line in whole for task in json.loads(line)["made"]}
+    # What follows stands on lines of its own: nothing is lost to the part that was there.
+    assert (own / PARTIAL_CLAIMS).read_bytes().splitlines()[: len(whole)] == whole
+    assert len(lines_of(own / PARTIAL_CLAIMS)) == len(whole) + 1
+    judging.claims(own, SETTINGS)
+    assert (own / CLAIMS).read_bytes() == (judged / CLAIMS).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -263,8 +300,7 @@ def test_verdicts_that_were_changed_since_are_judged_again(own, judged, damage):
 def test_what_is_left_that_is_no_ledger_is_not_gone_on_with(own, monkeypatch, ledger):
     fingerprint = read_stage(own, judging.NAME).fingerprint
     unjudged(own)
-    record = {"fingerprint": fingerprint, "ledger": ledger, "sha256": sha256_of_record(ledger)}
-    (own / PARTIAL_CLAIMS).write_text(json.dumps(record))
+    write_lines(own / PARTIAL_CLAIMS, [{"fingerprint": fingerprint, "made": ledger}])
     begun = []
     monkeypatch.setattr(analysis, "judge", lambda *_, **options: begun.append(options["ledger"]) or stop())
     with pytest.raises(Interrupted):

@@ -75,7 +75,7 @@ def haar_rotation(n_units: int, rng: np.random.Generator) -> np.ndarray:
 def _over_its_root(matrix: np.ndarray) -> np.ndarray:
     """A R⁻¹ of A (D, D), with RᵀR = AᵀA and R's diagonal positive."""
     root = linalg.cholesky(matrix.T @ matrix, overwrite_a=True, check_finite=False)
-    return linalg.solve_triangular(root, matrix.T, trans="T", check_finite=False).T
+    return linalg.solve_triangular(root, matrix.T, trans=1, check_finite=False).T
 
 
 def flip_increments(states: np.ndarray, rng: np.random.Generator) -> np.ndarray:

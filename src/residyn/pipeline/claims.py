@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from residyn import store
 from residyn.errors import StoreError
 from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
@@ -21,11 +19,11 @@ from residyn.runs.contents import (
     outdated,
     uncovered,
 )
+from residyn.runs.half_judged import HalfJudged
 from residyn.runs.results import hash_of_results
 from residyn.runs.stages import ANALYSIS, CLAIMS, TELEPORTS, Stage
 from residyn.runs.verdicts import read_verdicts
 from residyn.settings import ClaimsSettings
-from residyn.store.records import sha256_of_record
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,15 +31,6 @@ if TYPE_CHECKING:
     from residyn.claims import Verdicts
 
 NAME = CLAIMS
-Ledger = dict[str, dict[str, list[float | None]]]
-
-
-class PartialClaims(msgspec.Struct, frozen=True):
-    """What an interrupted judgement has computed, and of what: the values of each task, null where not defined."""
-
-    fingerprint: str
-    ledger: Ledger
-    sha256: str
 
 
 def claims(directory: Path, settings: ClaimsSettings | None = None, reporter: Reporter = SILENT) -> Verdicts:
@@ -102,11 +91,7 @@ def _judge(directory: Path, judged: _Judged, settings: ClaimsSettings, reporter:
         return
     path, partial = directory / layout.CLAIMS, directory / layout.PARTIAL_CLAIMS
 
-    def keep(ledger: Mapping[str, object]) -> None:
-        made = store.plain(ledger)
-        record = {"fingerprint": stage.fingerprint, "ledger": made, "sha256": sha256_of_record(made)}
-        store.write_json(partial, record)
-
+    begun = HalfJudged(partial, stage.fingerprint)
     with timed(directory, "claims_s") as timer, timer.progress(reporter, "claims", "tasks") as progress:
         verdicts = judge(
             judged.states,
@@ -114,8 +99,8 @@ def _judge(directory: Path, judged: _Judged, settings: ClaimsSettings, reporter:
             teleport_summary=judged.summary,
             controls=judged.controls,
             settings=settings,
-            ledger=_left(partial, stage.fingerprint),
-            keep=keep,
+            ledger=begun.ledger,
+            keep=begun.keep,
             progress=progress,
         )
         stage.begin(directory)
@@ -142,20 +127,3 @@ def _left_out(directory: Path) -> str:
     begun = begun_controls(directory)
     said = f"Judged without the controls {', '.join(begun)}, which are not complete. Go on with: residyn controls"
     return f"{said} {directory}" if begun else ""
-
-
-def _left(path: Path, fingerprint: str) -> dict[str, dict[str, list[float]]]:
-    """The ledger of an interrupted judgement of the same; empty where there is none, or it was damaged."""
-    try:
-        record = store.read_json(path)
-        found = msgspec.convert(record, PartialClaims)
-    except (StoreError, msgspec.ValidationError):
-        return {}
-    # Of what was written: a whole number is read as another one with a point.
-    if found.fingerprint != fingerprint or found.sha256 != sha256_of_record(record["ledger"]):
-        return {}
-    nan = float("nan")
-    return {
-        task: {name: [nan if value is None else value for value in values] for name, values in made.items()}
-        for task, made in found.ledger.items()
-    }

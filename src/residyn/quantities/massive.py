@@ -8,6 +8,7 @@ are left out.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,6 +40,7 @@ def massive_ratio(states: xr.DataArray, *, seed: int = 0, progress: Progress | N
         largest = np.max(list(each_block(states, lambda block: np.abs(block).max(axis=0))), axis=0)
     ratio = np.full(largest.shape, np.nan)
     np.divide(largest, median, out=ratio, where=median > 0, casting="same_kind")
+    notes: dict[str, Any] = {} if some is states else {"median_of": some.sizes[SAMPLE], "seed": int(seed)}
     with np.errstate(invalid="ignore"):
         reached = (ratio >= MASSIVE).any(axis=0)
     return label_result(
@@ -52,7 +54,7 @@ def massive_ratio(states: xr.DataArray, *, seed: int = 0, progress: Progress | N
         states=states,
         n_massive=int(reached.sum()),
         n_undefined=int(np.isnan(ratio).sum()),
-        **({} if some is states else {"median_of": some.sizes[SAMPLE], "seed": int(seed)}),
+        **notes,
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from residyn.numerics import pca
+from residyn.numerics.products import add_products, mirrored
 from residyn.spaces.scaling import Selection, Variant, scales
 from residyn.spaces.spread import Spread, chosen_parts, chosen_spread, merge, merge_by_key, rows_where
 from residyn.walk import Progress, each_numbered_block
@@ -69,7 +70,7 @@ def gather_scatters(
         return made
 
     products = merge_by_key(each_numbered_block(states, of_block, progress), _onto)
-    return Scatters(spreads, about, products)
+    return Scatters(spreads, about, {key: mirrored(total) for key, total in products.items()})
 
 
 def scatters_of(
@@ -126,9 +127,10 @@ def _rows(part: np.ndarray) -> np.ndarray:
 
 
 def _add(made: dict[Hashable, np.ndarray], key: Hashable, rows: np.ndarray) -> None:
-    """Products of the rows onto those that are there."""
-    products = rows.T @ rows
-    made[key] = _onto(made[key], products) if key in made else products
+    """Products of the rows onto those that are there, above the diagonal."""
+    if key not in made:
+        made[key] = np.zeros((rows.shape[1], rows.shape[1]))
+    add_products(made[key], np.ascontiguousarray(rows))
 
 
 def _onto(total: np.ndarray, part: np.ndarray) -> np.ndarray:

@@ -94,6 +94,22 @@ def write_bytes(path: Path, content: bytes) -> None:
     sync(path.parent)
 
 
+def append_bytes(path: Path, content: bytes) -> None:
+    """Put `content` behind what a file holds, which is made where there is none, and flush it to the disk.
+
+    A crash can leave a part of the content: whoever reads must be able to tell.
+    """
+    made = not path.exists()
+    if not made:
+        check_file(path)
+    with path.open("ab") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    if made:
+        sync(path.parent)
+
+
 def sync(path: Path) -> None:
     """Flush a file, or the list of names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
