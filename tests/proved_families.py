@@ -11,9 +11,8 @@ import io
 import re
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
-from families import BY_STRUCTURE, FAMILIES, HYBRIDS, REFUSED, build
+from families import BY_STRUCTURE, FAMILIES, HYBRIDS, REFUSED, build, like_loaded
 from residyn.model.check import check_model
 from residyn.sitemap import Site, SiteMap
 
@@ -25,7 +24,7 @@ def rows() -> list[str]:
     """A row for all families that are read in one way, and a row for all that are refused for one reason."""
     alike: dict[tuple[str, str], list[str]] = {}
     for name, entry in (FAMILIES | HYBRIDS | BY_STRUCTURE).items():
-        check = check_model(SimpleNamespace(module=build(name), name=name))
+        check = check_model(like_loaded(build(name), name))
         assert check.passed, (name, check.probes)
         how = {"table": "in the table", "structure": "by structure"}[check.how]
         alike.setdefault((how, _layers(check.sites)), []).append(entry.model_type)
