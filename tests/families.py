@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from tokenizers import Regex, Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Split
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 VOCABULARY = 96
 LAYERS = 3
@@ -290,10 +292,61 @@ HYBRIDS: dict[str, Family] = {
 }
 """Families whose layers have other mixers than attention, several modules that make one write, or one write."""
 
+_SPARSE = {**_EXPERTS, "n_routed_experts": 4, "moe_intermediate_size": 16, "n_group": 1, "topk_group": 1}
+
+BY_STRUCTURE: dict[str, Family] = {
+    name: Family(name, parallel, {**_HEADS, **options})
+    for name, parallel, options in (
+        ("apertus", False, {}),
+        ("arcee", False, {}),
+        ("beam", False, {}),
+        ("biogpt", False, {"num_key_value_heads": 4}),
+        ("cohere2", True, {}),
+        ("dots1", False, {**_SPARSE, "n_shared_experts": 1}),
+        ("ernie4_5", False, {}),
+        ("exaone4", False, {}),
+        ("glm", False, {}),
+        ("glm4", False, {}),
+        ("glm4_moe", False, _SPARSE),
+        ("helium", False, {}),
+        ("hunyuan_v1_dense", False, {}),
+        ("ministral", False, {}),
+        ("minimax_m2", False, {"num_local_experts": 4, "num_experts_per_tok": 2}),
+        ("nemotron", False, {}),
+        ("olmo3", False, {}),
+        ("seed_oss", False, {}),
+        ("starcoder2", False, {}),
+        ("vaultgemma", False, {}),
+        ("xglm", False, {"d_model": UNITS, "attention_heads": 4, "num_layers": LAYERS, "ffn_dim": 48}),
+    )
+} | {
+    "openai-gpt": Family("openai-gpt", options=_GPT2),
+    "olmo-hybrid": Family(
+        "olmo_hybrid", options={**_FULL, **_LINEAR, **_LAYER_TYPES}, sites=_mixed("linear_attn")
+    ),
+}
+"""Families that the table does not name, whose sites are found by structure."""
+
+REFUSED: dict[str, tuple[Family, str]] = {
+    "deepseek_v4": (Family("deepseek_v4", options={**_HEADS, **_SPARSE}), "several streams beside each other"),
+    "hy_v4": (Family("hy_v4", options={**_HEADS, **_SPARSE}), "several streams beside each other"),
+    "doge": (Family("doge", options=_HEADS), "Each unit of its stream is multiplied by a number of its own"),
+    "gpt_neox_japanese": (Family("gpt_neox_japanese", options=_FULL), "that is no module's output"),
+    "rwkv": (Family("rwkv", options=_MAMBA), "that is no module's output"),
+    "hrm_text": (Family("hrm_text", options=_HEADS), "No list of"),
+}
+"""Families that cannot be read, and what the message says of why."""
+
+
+def known(entry: Family) -> bool:
+    """Whether the transformers that is installed has the family."""
+    return entry.model_type in CONFIG_MAPPING
+
 
 def build(name: str, seed: int = 0) -> torch.nn.Module:
     """A base model of the family with random weights, in float32 and ready to read."""
-    entry = (FAMILIES | HYBRIDS)[name]
+    refused = {refused: entry for refused, (entry, _) in REFUSED.items()}
+    entry = (FAMILIES | HYBRIDS | BY_STRUCTURE | refused)[name]
     config = AutoConfig.for_model(entry.model_type, **entry.options)
     torch.manual_seed(seed)
     model = AutoModel.from_config(config).float().eval()
@@ -302,6 +355,11 @@ def build(name: str, seed: int = 0) -> torch.nn.Module:
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
     return model.requires_grad_(False)
+
+
+def like_loaded(module: torch.nn.Module, name: str) -> Any:
+    """What the sites need of a loaded model: its base module, its name, and how much it reads."""
+    return SimpleNamespace(module=module, name=name, title=name, context=64)
 
 
 def spelling_tokenizer() -> PreTrainedTokenizerFast:

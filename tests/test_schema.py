@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import dask.array as da
 import numpy as np
 import pandas as pd
@@ -22,11 +24,14 @@ from residyn.comparison.similarity import representation_similarity
 from residyn.errors import DataError
 from residyn.quantities.replicates import plan_of
 from residyn.schema import (
+    MIXERS,
+    SITES,
     Sublayer,
     check_states,
     documents_of,
     from_array,
     label_result,
+    role_of,
     sublayers_of,
     transition_coords,
     transition_kind,
@@ -309,3 +314,27 @@ def test_a_site_map_survives_its_json():
     sites = SiteMap("opt", "layers", (site,))
     assert SiteMap.from_json(sites.to_json()) == sites
     assert sites.sublayers == (Sublayer(0, "mlp"),)
+
+
+@pytest.mark.parametrize("name", sorted(set(MIXERS)))
+def test_what_stands_in_the_place_of_attention_has_its_transitions(name):
+    states = from_array(np.zeros((1, 4, 3), np.float32), [0, 0, 1, 1], [name, "mlp", "attn", "mlp"])
+    assert list(transition_coords(states)["kind"][1]) == ["within", "cross", "within"]
+    alone = from_array(np.zeros((1, 3, 3), np.float32), [0, 1, 2], [name, "attn", "mlp"])
+    assert list(transition_coords(alone)["kind"][1]) == ["block", "block"]
+    assert role_of(name) == role_of("attn") == "mixer"
+    assert {role_of(site) for site in SITES} == {"mixer", "mlp", "block", "out"}
+
+
+def test_a_map_of_older_residyn_s_is_read():
+    """It had one factor for all writes, and names that are now told from the sites."""
+    sites = (
+        Site(0, "attn", "layers.0", "input", ("layers.0.a",)),
+        Site(0, "mlp", "layers.0.n", "input", ("layers.0.m",)),
+    )
+    record = json.loads(SiteMap("granite", "layers", sites).to_json())
+    record |= {"arrangement": "sequential", "attn_write": "a", "mlp_write": "m", "scale": 0.22}
+    found = SiteMap.from_json(json.dumps(record))
+    assert [site.added for site in found.sites] == [(("layers.0.a", 0.22),), (("layers.0.m", 0.22),)]
+    assert found.arrangement == "sequential"
+    assert SiteMap.from_json(json.dumps(record | {"scale": 1.0})) == SiteMap("granite", "layers", sites)

@@ -84,8 +84,13 @@ class SiteMap:
 
     @classmethod
     def from_json(cls, text: str) -> SiteMap:
-        """The map that `to_json` wrote, or residyn before sites had factors of their own."""
+        """The map that `to_json` wrote, or residyn before sites had factors of their own.
+
+        Raises ValueError, TypeError or KeyError where the text is no such map.
+        """
         fields = json.loads(text)
+        if not isinstance(fields, dict):
+            raise TypeError(f"a site map is a JSON object, and this is a {type(fields).__name__}")
         scale = fields.get("scale", 1.0)
         sites = tuple(_site(record, scale) for record in fields["sites"])
         return cls(fields["family"], fields["blocks"], sites)

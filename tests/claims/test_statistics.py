@@ -358,3 +358,18 @@ def test_the_largest_is_the_largest_place_beyond_the_smallest_of_another_curve()
     assert np.isnan(statistics.largest_of("x")({"x": none}, NO_DEPTH)).all()
     assert np.isnan(statistics.largest_of("x", "y")({"x": x, "y": none}, NO_DEPTH)).all()
     assert np.isnan(statistics.largest_of("x")({"x": with_gaps(x, 0)}, NO_DEPTH)).all()
+
+
+def test_mixers_are_one_kind_of_state_and_layers_of_one_write_have_no_kinds():
+    """A hybrid's curves are compared within the same places as a model's with attention alone."""
+    layers = np.repeat(np.arange(4), 2)
+    kind = np.array(["within", "cross"] * 3 + ["within"])
+    plain = Depth(layers, np.array(["attn", "mlp"] * 4), kind)
+    hybrid = Depth(layers, np.array(["mamba", "mlp", "mamba", "mlp", "attn", "mlp", "conv", "mlp"]), kind)
+    for places in (8, 7):
+        for one, other in zip(statistics.by_kind(places, plain), statistics.by_kind(places, hybrid), strict=True):
+            np.testing.assert_array_equal(one, other)
+    single = Depth(np.arange(4), np.array(["mamba", "mlp", "attn", "mlp"]), np.array(["block", "cross", "block"]))
+    for places in (4, 3):
+        (every,) = statistics.by_kind(places, single)
+        np.testing.assert_array_equal(every, np.arange(places))

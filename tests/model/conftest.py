@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 
-from families import FAMILIES, build
+from families import FAMILIES, build, like_loaded
 
 
 @pytest.fixture(params=sorted(FAMILIES))
@@ -18,7 +16,7 @@ def family(request) -> str:
 @pytest.fixture
 def loaded(family):
     """What the sites need of a loaded model: its base module and its name."""
-    return SimpleNamespace(module=build(family), name=family, title=family, context=64)
+    return like_loaded(build(family), family)
 
 
 @pytest.fixture

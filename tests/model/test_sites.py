@@ -1,13 +1,13 @@
 from __future__ import annotations
 
+import functools
 import json
-from types import SimpleNamespace
 
 import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from families import FAMILIES, HYBRIDS, LAYERS, build
+from families import BY_STRUCTURE, FAMILIES, HYBRIDS, LAYERS, REFUSED, build, known, like_loaded
 from residyn.errors import ModelError
 from residyn.model.check import check_model, find_sites, taps_of
 from residyn.model.discovery import discover_sites
@@ -62,9 +62,9 @@ def test_structure_finds_what_the_table_says(family, loaded, token_ids):
     found = discover_sites(loaded.module, loaded.module.config, token_ids)
     assert found.arrangement == table.arrangement
     assert found.sublayers == table.sublayers
-    for mine, known in zip(found.sites, table.sites, strict=True):
-        assert (mine.kept, dict(mine.added)) == (known.kept, dict(known.added))
-        assert bool(mine.norm) == bool(known.norm)
+    for mine, theirs in zip(found.sites, table.sites, strict=True):
+        assert (mine.kept, dict(mine.added)) == (theirs.kept, dict(theirs.added))
+        assert bool(mine.norm) == bool(theirs.norm)
     expected = collect(loaded.module, taps_of(table.sites), token_ids)
     for a, b in zip(collect(loaded.module, taps_of(found.sites), token_ids), expected, strict=True):
         assert torch.equal(a, b)
@@ -86,25 +86,97 @@ def test_structure_finds_what_the_table_says(family, loaded, token_ids):
         ("olmo2", Layout("layers", "self_attn", "mlp", "mlp")),
         # A sequential block read as a parallel one.
         ("gpt-neox-sequential", Layout("layers", "attention", "attention")),
+        # Falcon-H1's mixers add with factors, which are not 1.
+        ("falcon-h1", Layout("layers", "mamba + self_attn", "feed_forward", "pre_ff_layernorm")),
+        # Only one of the two that write.
+        ("falcon-h1", Layout("layers", "mamba * ssm_out_multiplier", "feed_forward", "pre_ff_layernorm")),
+        # Granite's shared MLP writes beside the experts.
+        (
+            "granite-moe-shared",
+            Layout(
+                "layers", "self_attn", "block_sparse_moe", "post_attention_layernorm", scale="residual_multiplier"
+            ),
+        ),
+        # MiniMax multiplies the stream too.
+        (
+            "minimax",
+            Layout(
+                "layers",
+                "self_attn * attn_beta_factor",
+                "mlp * mlp_beta_factor",
+                pre_norm=("input_layernorm", "post_attention_layernorm"),
+            ),
+        ),
+        # What Zamba's shared attention gives is read by its Mamba, and not added to the stream.
+        ("zamba", Layout("layers", "mamba | linear")),
         # OPT-350m normalises the stream itself.
         ("opt-post-norm", Layout("decoder.layers", "self_attn", "fc2", "final_layer_norm")),
     ],
 )
 def test_a_wrong_map_is_refused(name, layout):
-    loaded = SimpleNamespace(module=build(name), name=name, title=name, context=64)
+    loaded = like_loaded(build(name), name)
     assert not check_model(loaded, layout).passed
     with pytest.raises(ModelError, match=r"identity .* failed.*Wanted.*came"):
         find_sites(loaded, layout)
 
 
 def test_a_users_map_is_used():
-    loaded = SimpleNamespace(module=build("llama"), name="mine", title="mine", context=64)
+    loaded = like_loaded(build("llama"), "mine")
     check = check_model(loaded, Layout("layers", "self_attn", "mlp", "post_attention_layernorm"))
     assert (check.how, check.passed) == ("user", True)
 
 
+def outputs_of(module, tokens, parts):
+    """What modules returned in one pass, by plain hooks of the test's own."""
+    kept = {}
+
+    def keep(name, _, args, output):
+        kept[name] = (output[0] if isinstance(output, tuple) else output).clone()
+
+    handles = [part.register_forward_hook(functools.partial(keep, name)) for name, part in parts.items()]
+    with torch.no_grad():
+        module(input_ids=tokens, use_cache=False)
+    for handle in handles:
+        handle.remove()
+    return kept
+
+
+def test_states_of_falcon_h1_are_those_of_hooks_of_the_test_s_own(token_ids):
+    """The state before the MLP is what enters the layer, plus both mixers times the config's own factors."""
+    model, options = build("falcon-h1"), HYBRIDS["falcon-h1"].options
+    ssm, attention = options["ssm_out_multiplier"], options["attention_out_multiplier"]
+    sites = find_sites(like_loaded(model, "falcon-h1"))
+    states = collect(model, taps_of(sites.sites), token_ids)
+    for layer, block in enumerate(model.layers):
+        kept = outputs_of(model, token_ids, {"mamba": block.mamba, "attn": block.self_attn})
+        entered, before_mlp = states[2 * layer], states[2 * layer + 1]
+        written = kept["mamba"] * ssm + kept["attn"] * attention
+        torch.testing.assert_close(before_mlp, entered + written, rtol=0, atol=1e-5)
+        # Two-sided: without the factors it is another state.
+        assert float((before_mlp - entered - kept["mamba"] - kept["attn"]).abs().max()) > 1e-2
+
+
+def test_a_write_is_said_in_words(token_ids):
+    """A sum, a factor by number and by attribute, one of two modules, and the stream's own factor."""
+    model = build("minimax")
+    said = Layout(
+        "layers",
+        "self_attn * attn_beta_factor + stream * attn_alpha_factor",
+        "missing | mlp * 0.8 + stream * 1.25",
+        pre_norm=("input_layernorm", "post_attention_layernorm"),
+    )
+    loaded = like_loaded(model, "minimax")
+    assert find_sites(loaded, said) == find_sites(loaded)
+    for attn, wrong in (
+        ("self_attn * nothing", "'nothing' should be a number"),
+        ("a | b", "no module 'a' or 'b'"),
+    ):
+        with pytest.raises(ModelError, match=wrong):
+            find_sites(loaded, Layout("layers", attn, "mlp", "post_attention_layernorm"))
+
+
 def test_names_that_the_model_lacks_are_said():
-    loaded = SimpleNamespace(module=build("llama"), name="mine", title="mine", context=64)
+    loaded = like_loaded(build("llama"), "mine")
     with pytest.raises(ModelError, match=r"LlamaDecoderLayer has no module 'norm_2'.*It has self_attn"):
         find_sites(loaded, Layout("layers", "self_attn", "mlp", "norm_2"))
     with pytest.raises(ModelError, match="its list of layers"):
@@ -126,26 +198,33 @@ _SMALL = {
 }
 
 
-@pytest.mark.parametrize(
-    ("model_type", "extra", "arrangement"),
-    [
-        ("glm4", {}, "sequential"),
-        ("starcoder2", {}, "sequential"),
-        ("nemotron", {}, "sequential"),
-        ("olmo3", {}, "sequential"),
-        ("exaone4", {}, "sequential"),
-        ("cohere2", {}, "parallel"),
-        ("xglm", {"d_model": 32, "attention_heads": 4, "num_layers": 3, "ffn_dim": 48}, "sequential"),
-        ("biogpt", {"num_key_value_heads": 4}, "sequential"),
-    ],
-)
-def test_families_the_table_does_not_know_are_found_by_structure(model_type, extra, arrangement):
-    config = AutoConfig.for_model(model_type, **{**_SMALL, **extra})
-    torch.manual_seed(0)
-    module = AutoModel.from_config(config).float().eval()
-    check = check_model(SimpleNamespace(module=module, name=model_type, title=model_type, context=64))
+def needed(name, entry):
+    return pytest.param(name, marks=pytest.mark.skipif(not known(entry), reason="not in this transformers"))
+
+
+@pytest.mark.parametrize("name", [needed(*each) for each in BY_STRUCTURE.items()])
+def test_families_the_table_does_not_know_are_found_by_structure(name):
+    check = check_model(like_loaded(build(name), name))
     assert check.how == "structure"
-    assert check.sites.arrangement == arrangement
+    assert [tuple(place) for place in check.sites.sublayers] == BY_STRUCTURE[name].labels
+    assert check.passed, check.probes
+
+
+@pytest.mark.parametrize("name", [needed(name, entry) for name, (entry, _) in REFUSED.items()])
+def test_families_that_cannot_be_read_are_refused_with_why_and_no_impossible_advice(name):
+    with pytest.raises(ModelError) as caught:
+        find_sites(like_loaded(build(name), name))
+    said = str(caught.value)
+    assert REFUSED[name][1] in said
+    assert "cannot be read yet" in said
+    assert "Give a map of sites" not in said
+
+
+def test_structure_is_found_in_a_coarse_number_format_too():
+    model = build("glm4").to(torch.bfloat16)
+    check = check_model(like_loaded(model, "glm4 in bfloat16"))
+    assert check.how == "structure"
+    assert all(factor == 1.0 for site in check.sites.sites for _, factor in site.added)
     assert check.passed, check.probes
 
 
@@ -155,19 +234,17 @@ def test_a_model_that_sees_the_future_is_refused():
     )
     module = AutoModel.from_config(config).eval()
     with pytest.raises(ModelError, match="causality failed"):
-        find_sites(SimpleNamespace(module=module, name="bert", title="bert", context=64))
+        find_sites(like_loaded(module, "bert"))
 
 
 def test_low_precision_says_what_it_cannot_resolve_and_passes_the_rest():
     model = build("llama").to(torch.bfloat16)
-    check = check_model(
-        SimpleNamespace(module=model, name="llama in bfloat16", title="llama in bfloat16", context=64)
-    )
+    check = check_model(like_loaded(model, "llama in bfloat16"))
     assert check.passed, check.probes
 
 
 def test_a_map_survives_its_json():
-    sites = find_sites(SimpleNamespace(module=build("opt-post-norm"), name="opt", title="opt", context=64))
+    sites = find_sites(like_loaded(build("opt-post-norm"), "opt"))
     assert SiteMap.from_json(sites.to_json()) == sites
 
 
@@ -176,7 +253,7 @@ def test_a_wrong_map_is_refused_in_low_precision_too():
     model = build("llama")
     with torch.no_grad():
         model.embed_tokens.weight[::2] *= 400
-    loaded = SimpleNamespace(module=model.to(torch.bfloat16), name="large", title="large", context=64)
+    loaded = like_loaded(model.to(torch.bfloat16), "large")
     find_sites(loaded)
     with pytest.raises(ModelError, match=r"identity \(attn\) failed"):
         find_sites(loaded, Layout("layers", "self_attn", "mlp", "input_layernorm"))
@@ -188,7 +265,7 @@ def test_states_that_are_no_numbers_fail_every_probe(layers):
     module = AutoModel.from_config(config).float().eval()
     for layer in module.layers:
         layer.input_layernorm.variance_epsilon = float("nan")
-    loaded = SimpleNamespace(module=module, name="broken", title="broken", context=64)
+    loaded = like_loaded(module, "broken")
     check = check_model(loaded)
     assert not check.passed
     told = check.describe()
@@ -205,7 +282,7 @@ def test_what_cannot_be_told_is_not_passed():
     model = build("llama")
     with torch.no_grad():
         model.embed_tokens.weight.mul_(1e6)
-    check = check_model(SimpleNamespace(module=model.to(torch.bfloat16), name="huge", title="huge", context=64))
+    check = check_model(like_loaded(model.to(torch.bfloat16), "huge"))
     assert "unresolved" in {probe.status for probe in check.probes}
     assert not check.passed
 
@@ -214,6 +291,6 @@ def test_where_every_write_drowns_nothing_is_trusted():
     model = build("llama")
     with torch.no_grad():
         model.embed_tokens.weight.mul_(1e6)
-    loaded = SimpleNamespace(module=model.to(torch.bfloat16), name="huge", title="huge", context=64)
+    loaded = like_loaded(model.to(torch.bfloat16), "huge")
     with pytest.raises(ModelError, match="take float32"):
         find_sites(loaded, Layout("layers", "self_attn", "mlp", "input_layernorm"))

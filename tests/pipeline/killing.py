@@ -44,7 +44,7 @@ _CHANGING = frozenset(
 """What Python calls the operations that change a file or a folder, beside the opening of one to write to it."""
 _NEEDED = (
     *("torch", "transformers", "matplotlib.pyplot", "xarray", "zarr", "numba", "scipy.stats", "pandas"),
-    *("dask.array", "residyn.cli.main", "residyn.pipeline.run", "residyn.model.capture"),
+    *("dask.array", "residyn.cli.running", "residyn.pipeline.run", "residyn.model.capture"),
     *("residyn.model.teleport", "residyn.quantities.suite", "residyn.claims.judge", "residyn.figures.figure1"),
     "residyn.report.write",
 )
@@ -152,7 +152,7 @@ def _forked(do: Callable[[], int], log: Path) -> int:
 
 
 def _command(*arguments: str) -> int:
-    from residyn.cli.main import run_command
+    from residyn.cli.running import run_command
 
     return run_command(list(arguments))
 

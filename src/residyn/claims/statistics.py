@@ -178,7 +178,12 @@ def largest_of(name: str, beyond: str = "") -> Statistic:
 
 
 def by_kind(n_places: int, depth: Depth) -> list[np.ndarray]:
-    """The places of each kind of transitions, or of each role of sublayers; all, where there are no kinds."""
+    """The places of each kind of transitions, or of each role of sublayers; all, where there are no kinds.
+
+    Kinds are those that take turns within layers: where no layer has two states, all places are of one kind.
+    """
+    if len(np.unique(depth.layer)) == len(depth.layer):
+        return [np.arange(n_places)]
     roles = np.array([role_of(site) for site in depth.site.tolist()])
     kinds = {len(depth.kind): depth.kind, len(roles): roles}.get(n_places)
     if kinds is None or not n_places:

@@ -62,8 +62,7 @@ def _understand(root: nn.Module, path: str, block: nn.Module, input_ids: torch.T
             f"{len(passed.seen)} modules of {path}, each with factors of its own: input + first write = mid and "
             "mid + second write = output (before or after a norm), input + both writes = output, input + one "
             "write = output. "
-            f"{passed.why_none(_width(root))} Its modules: {children}. If you know a sum that a map of "
-            "sites can say, give it; otherwise this model cannot be read yet."
+            f"{passed.why_none(_width(root))} Its modules: {children}."
         )
     return found
 

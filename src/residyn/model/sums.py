@@ -73,21 +73,23 @@ class Passed:
         return Sum(tuple((one.name, factors[0]) for one in (first, second))) if factors else None
 
     def why_none(self, n_units: int | None) -> str:
-        """What is known of why the block's output is no such sum, as a sentence; empty where nothing is."""
+        """What is known of why the block's output is no such sum, and what there is to do, in sentences."""
         width = self.before.shape[-1]
         if n_units is not None and width != n_units:
             return (
                 f"What passes between its blocks is {width:,} numbers a token, and its embedding has {n_units:,}: "
-                "it is several streams beside each other, and residyn reads one."
+                "it is several streams beside each other. No map of sites can say that, which is of one stream: "
+                "this model cannot be read yet."
             )
         if self._of_single_units():
             return (
-                "Each unit of its stream is multiplied by a number of its own before something is added; a map "
-                "has one factor for all units."
+                "Each unit of its stream is multiplied by a number of its own before something is added. No map "
+                "of sites can say that, which has one factor for all units: this model cannot be read yet."
             )
         return (
-            "Something reaches the stream that is no module's output, or it is changed by more than a sum: a map "
-            "names modules and factors."
+            "Something reaches the stream that is no module's output, or it is changed by more than a sum. If you "
+            "know modules and factors that make it one, give them as a map of sites; otherwise this model cannot "
+            "be read yet."
         )
 
     def _fitting(

@@ -190,5 +190,6 @@ def _rows(tensor: torch.Tensor) -> torch.Tensor:
     return tensor if tensor.dim() == 2 else tensor[0]
 
 
-def _said(error: Exception) -> str:
-    return f"its blocks cannot be run so ({said(error, 160)})"
+def _said(error: BaseException) -> str:
+    raised = error.__cause__ if isinstance(error, hooks.ForwardError) and error.__cause__ else error
+    return f"its blocks cannot be run so ({said(raised, 160)})"
