@@ -25,6 +25,7 @@ from residyn.runs.results import hash_of_results
 from residyn.runs.stages import ANALYSIS, CLAIMS, TELEPORTS, Stage
 from residyn.runs.verdicts import read_verdicts
 from residyn.settings import ClaimsSettings
+from residyn.store.files import disk_errors
 from residyn.store.records import sha256_of_record
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def claims(directory: Path, settings: ClaimsSettings | None = None, reporter: Re
         with store.locked(directory, needed=False):
             # Read again under the lock: what is judged is what the stage says that it is of.
             _judge(directory, _judged(directory), settings, reporter)
-            partial.unlink(missing_ok=True)
+            with disk_errors(directory, f"Removing {partial.name}", go_on="give the same command again"):
+                partial.unlink(missing_ok=True)
     found = read_verdicts(path)
     if found is None:
         raise StoreError(f"{path} is gone. Judge the claims again: residyn claims {directory}")
