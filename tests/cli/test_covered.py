@@ -114,6 +114,7 @@ def test_every_kind_of_file_that_was_harmed_is_named_and_mended(residyn, own, sm
         ("results.zarr/zarr.json", "report", "analyze"),
         ("results.zarr/cosine/zarr.json", "teleport", "analyze"),
         ("claims.json", "report", "claims"),
+        ("claims.json", "explorer", "claims"),
         ("teleports/flow.zarr/zarr.json", "figure", "teleport"),
         ("controls/untrained-0/manifest.json", "claims", "controls"),
         ("controls/untrained-0/commits/000000.json", "report", "controls"),

@@ -86,6 +86,8 @@ def test_the_ledger_is_as_described(small):
 
 def test_the_records_of_stages_are_as_described(small):
     covered = set()
+    said = section("stages/").partition("(")[2].partition(")")[0]
+    assert set(re.findall(r"`(\w+)`", said)) == {path.stem for path in (small / "stages").iterdir()}
     for path in (small / "stages").iterdir():
         record = read(path)
         assert record.keys() == {*fields("stages/"), "format_version"}
