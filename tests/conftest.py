@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 from residyn.schema import Sublayer, label_states
+from whole_runs import FEW
 
 
 @pytest.fixture
@@ -91,6 +92,16 @@ def finished(asked, tmp_path_factory):
 
     out = tmp_path_factory.mktemp("runs") / "finished"
     assert run_command([str(argument) for argument in ("run", *asked, "--out", out)]) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def small(asked, tmp_path_factory):
+    """A finished run of few numbers, not to be touched."""
+    from residyn.cli.running import run_command
+
+    out = tmp_path_factory.mktemp("runs") / "small"
+    assert run_command([str(argument) for argument in ("run", *asked, *FEW, "--out", out)]) == 0
     return out
 
 

@@ -9,37 +9,13 @@ from pathlib import Path
 import pytest
 
 import residyn as rd
-from residyn.cli.running import run_command
 from residyn.errors import StoreError
 from residyn.runs import layout
 from residyn.runs.contents import open_controls
 from residyn.runs.verification import verify_outputs
+from whole_runs import FEW, differing
 
-FEW = (
-    *(
-        "--estimators",
-        "gcmi",
-        "--shuffles",
-        0,
-        "--leave-out",
-        "",
-        "--components",
-        6,
-        "--untrained",
-        1,
-        "--hosts",
-        1,
-    ),
-    *("--grid", 2, "--directions", 2, "--radii", 1, "--resamples", 20, "--null-draws", 1, "--formats", "png"),
-)
-
-
-@pytest.fixture(scope="module")
-def small(asked, tmp_path_factory):
-    """A finished run of few numbers, not to be touched."""
-    out = tmp_path_factory.mktemp("runs") / "small"
-    assert run_command([str(argument) for argument in ("run", *asked, *FEW, "--out", out)]) == 0
-    return out
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -69,13 +45,6 @@ def change_cell(path: Path) -> None:
     text = path.read_text()
     digit = next(i for i in range(len(text) - 1, 0, -1) if text[i].isdigit())
     path.write_text(text[:digit] + str((int(text[digit]) + 1) % 10) + text[digit + 1 :])
-
-
-def files(run: Path) -> dict[str, bytes]:
-    """Every file but those that tell times and what is made of them."""
-    found = {path.relative_to(run).as_posix(): path for path in sorted(run.rglob("*")) if path.is_file()}
-    aside = ("run.json", "report.html", "report.json")
-    return {name: path.read_bytes() for name, path in found.items() if not name.endswith(aside)}
 
 
 def said(text: str) -> str:
@@ -134,9 +103,7 @@ def test_every_kind_of_file_that_was_harmed_is_named_and_mended(residyn, own, sm
     assert "claims.json" in record["unknown"]
     code, _, errors = residyn("verify", own, "--repair", "-q")
     assert code == 0, errors
-    ours, theirs = files(own), files(small)
-    assert ours.keys() == theirs.keys()
-    assert [name for name in ours if ours[name] != theirs[name]] == []
+    assert differing(own, small) == []
 
 
 @pytest.mark.parametrize(
@@ -145,7 +112,9 @@ def test_every_kind_of_file_that_was_harmed_is_named_and_mended(residyn, own, sm
         ("results.zarr/zarr.json", "claims", "analyze"),
         ("results.zarr/cosine/zarr.json", "figure", "analyze"),
         ("results.zarr/zarr.json", "report", "analyze"),
+        ("results.zarr/cosine/zarr.json", "teleport", "analyze"),
         ("claims.json", "report", "claims"),
+        ("claims.json", "explorer", "claims"),
         ("teleports/flow.zarr/zarr.json", "figure", "teleport"),
         ("controls/untrained-0/manifest.json", "claims", "controls"),
         ("controls/untrained-0/commits/000000.json", "report", "controls"),
@@ -160,6 +129,13 @@ def test_what_was_changed_is_not_shown_and_what_makes_it_again_is_said(residyn, 
     assert f"again: residyn {advised} {own}" in said(errors)
 
 
+def test_what_was_changed_is_not_compared(residyn, own, small, tmp_path):
+    HARM["results.zarr/zarr.json"](own / "results.zarr" / "zarr.json")
+    code, _, errors = residyn("compare", own, small, "--out", tmp_path / "compared")
+    assert code == 5
+    assert f"again: residyn analyze {own}" in said(errors)
+
+
 def test_controls_that_were_damaged_are_captured_again_to_the_same_bytes(residyn, own, small):
     hurt = [name for name in HARM if name.startswith("controls/")]
     for name in hurt:
@@ -167,9 +143,7 @@ def test_controls_that_were_damaged_are_captured_again_to_the_same_bytes(residyn
     (own / "controls" / "random-position" / "manifest.json").unlink()
     code, _, errors = residyn("controls", own, "-q")
     assert code == 0, errors
-    ours, theirs = files(own / "controls"), files(small / "controls")
-    assert ours.keys() == theirs.keys()
-    assert [name for name in ours if ours[name] != theirs[name]] == []
+    assert differing(own / "controls", small / "controls") == []
 
 
 @pytest.mark.parametrize(
@@ -215,8 +189,7 @@ def test_a_run_mends_itself(residyn, asked, own, small):
         HARM[name](own / name)
     code, _, errors = residyn("run", *asked, *FEW, "--out", own)
     assert code == 0, errors
-    ours, theirs = files(own), files(small)
-    assert [name for name in ours if ours[name] != theirs.get(name)] == []
+    assert differing(own, small) == []
 
 
 def test_only_the_host_that_was_damaged_is_made_again(residyn, own):

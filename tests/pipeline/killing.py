@@ -2,8 +2,9 @@
 
     python tests/pipeline/killing.py FOLDER --kills 200 --seed 1
 
-makes one unbroken run in FOLDER, then runs that are killed, several times in each stage, until there were as many
-kills; each must end as the unbroken one did. It prints what happened as JSON, and ends with 1 where a run did not.
+makes one unbroken run in FOLDER, unless it is there, then runs that are killed, several times in each stage, until
+there were as many kills; each must end as the unbroken one did. It prints what happened as JSON, and ends with 1
+where a run did not.
 
 A process dies in one of three ways: before an operation on a file, in the middle of writing one, which the kernel
 cuts off after some bytes, or at a random time. Each is forked from one that has imported everything, and so
@@ -13,6 +14,7 @@ starts at once.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import importlib
 import itertools
 import json
@@ -33,20 +35,23 @@ from typing import Any
 from families import build, spelling_tokenizer
 from whole_runs import FEW, differing, hash_of
 
-STAGES = ("capture", "analysis", "controls", "teleports", "claims", "figures", "report")
+STAGES = ("capture", "analysis", "controls", "teleports", "claims", "figures", "explorer", "report")
 """The functions of `pipeline.run` that do the stages, in order."""
 KILLS_PER_STAGE = 3
 """In one run; then it ends unharmed."""
+HANGS_AFTER_S = 1200
+"""A process that takes longer, on a machine that others use too, says where it is and ends."""
 WAYS = ("before", "before", "torn", "later")
 _CHANGING = frozenset(
     ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.link", "os.symlink", "shutil.rmtree")
 )
 """What Python calls the operations that change a file or a folder, beside the opening of one to write to it."""
-_NEEDED = (
+NEEDED = (
     *("torch", "transformers", "matplotlib.pyplot", "xarray", "zarr", "numba", "scipy.stats", "pandas"),
     *("dask.array", "residyn.cli.running", "residyn.pipeline.run", "residyn.model.capture"),
     *("residyn.model.teleport", "residyn.quantities.suite", "residyn.claims.judge", "residyn.figures.figure1"),
     "residyn.report.write",
+    "residyn.explorer",
 )
 """What a run imports sooner or later."""
 
@@ -71,19 +76,19 @@ class Unbroken:
 
 
 def asked(folder: Path) -> list[str]:
-    """The options of a small run, whose model and texts are made in `folder`."""
-    build("llama").save_pretrained(folder / "tiny")
-    spelling_tokenizer().save_pretrained(folder / "tiny")
-    lines = (f"{'abc defg hij ' * (1 + i % 4)}number {i}" for i in range(40))
-    (folder / "lines.txt").write_text("\n".join(lines), encoding="utf-8")
+    """The options of a small run, whose model and texts are made in `folder` unless they are there."""
+    if not (folder / "lines.txt").exists():
+        build("llama").save_pretrained(folder / "tiny")
+        spelling_tokenizer().save_pretrained(folder / "tiny")
+        lines = (f"{'abc defg hij ' * (1 + i % 4)}number {i}" for i in range(40))
+        (folder / "lines.txt").write_text("\n".join(lines), encoding="utf-8")
     return [str(folder / "tiny"), "--texts", str(folder / "lines.txt"), "--min-chars", "0", "-q", *FEW]
 
 
 def unbroken(folder: Path, options: Sequence[str]) -> Unbroken:
-    """Make the run that the others are compared with."""
+    """Make the run that the others are compared with, unless it is there."""
     run, told = folder / "unbroken", folder / "unbroken.json"
-    status = _forked(lambda: _counted(run, options, told), folder / "unbroken.log")
-    if status != 0:
+    if not told.exists() and _forked(lambda: _counted(run, options, told), folder / "unbroken.log"):
         raise AssertionError((folder / "unbroken.log").read_text())
     return Unbroken(run, **json.loads(told.read_text()))
 
@@ -143,6 +148,7 @@ def _forked(do: Callable[[], int], log: Path) -> int:
             printed = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(printed, 1)
             os.dup2(printed, 2)
+            faulthandler.dump_traceback_later(HANGS_AFTER_S, exit=True)
             code = do()
             sys.stdout.flush()
             sys.stderr.flush()
@@ -172,7 +178,7 @@ def _stages_told(begun: Callable[[str], None]) -> None:
         setattr(run, name, telling(name, getattr(run, name)))
 
 
-def _watch(run: Path, happens: Callable[[], None]) -> None:
+def watch(run: Path, happens: Callable[[], None]) -> None:
     """Call a function before each operation that changes a file or a folder of a run, and before each flush."""
 
     def heard(event: str, given: tuple) -> None:
@@ -199,7 +205,7 @@ def _counted(run: Path, options: Sequence[str], told: Path) -> int:
         at[0], began[stage] = stage, time.perf_counter()
 
     _stages_told(begun)
-    _watch(run, lambda: events.update(at))
+    watch(run, lambda: events.update(at))
     code = _command("run", *options, "--out", str(run))
     ends = [*(began[stage] for stage in STAGES[1:]), time.perf_counter()]
     seconds = {stage: end - began[stage] for stage, end in zip(STAGES, ends, strict=True)}
@@ -229,7 +235,7 @@ def _dying(run: Path, options: Sequence[str], moment: Moment, at: Path) -> int:
         resource.setrlimit(resource.RLIMIT_FSIZE, (moment.event * 37 % 4096, resource.RLIM_INFINITY))
 
     _stages_told(begun)
-    _watch(run, happens)
+    watch(run, happens)
     return _command("run", *options, "--out", str(run))
 
 
@@ -242,12 +248,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = asked_for.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     options = asked(folder)
-    for name in _NEEDED:
+    for name in NEEDED:
         importlib.import_module(name)
     whole, chosen = unbroken(folder, options), random.Random(asked_for.seed)
     kills, faults, n = [], {}, 0
     while len(kills) < asked_for.kills:
-        run, n = folder / f"run-{n}", n + 1
+        run, n = folder / f"run-{asked_for.seed}-{n}", n + 1
         ended = killed_until_done(run, options, moments(whole, chosen), whole.run)
         kills += ended.kills
         if ended.faults:

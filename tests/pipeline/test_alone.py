@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 
 import residyn as rd
 from families import build, spelling_tokenizer
+from pipeline.killing import NEEDED
+from pipeline.pausing import paused
 from residyn.errors import StoreError
 from residyn.pipeline.analysis import analysis
 from residyn.pipeline.capture import capture, capture_or_continue, repair_damage
@@ -23,6 +26,7 @@ from residyn.pipeline.report import report
 from residyn.pipeline.run import make
 from residyn.pipeline.teleports import teleports
 from residyn.runs.results import open_results
+from residyn.runs.verification import verify_outputs
 from residyn.settings import (
     AnalysisSettings,
     CaptureSettings,
@@ -32,6 +36,7 @@ from residyn.settings import (
     TeleportSettings,
 )
 from residyn.store import forget, open_writer, read_run, update_run, verify
+from residyn.store.leftovers import is_leftover
 from store.producer import hold
 
 ANALYSIS = AnalysisSettings(estimators=("gcmi",), shuffles=0, components=4, leave_out=())
@@ -146,6 +151,7 @@ FEW = {
     "teleport": ("--hosts", 1, "--grid", 2, "--untrained-teleports", 0),
     "claims": ("--resamples", 20, "--null-draws", 1),
     "figure": ("--formats", "png"),
+    "explorer": (),
     "report": (),
 }  # fmt: skip
 
@@ -178,6 +184,56 @@ def test_two_stages_at_once_end_well_or_are_refused(run, first, second):
     again = start(first, run, "-q", *FEW[first])
     errors = again.communicate(timeout=600)[1]
     assert again.returncode == 0, errors
+
+
+VERBS = ("run", "capture", *FEW)
+LOCKED = 5
+"""Before its so manieth operation on files each verb has taken the lock, and said so in it."""
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """Child processes that have imported what a run needs."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pipeline.pausing", *NEEDED])
+    return context
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", VERBS)
+def test_whatever_comes_second_is_refused_with_the_name_of_the_first(run, asked, residyn, processes, first):
+    """Every pair of verbs: the first in the midst of its work, the second with work to do; nothing is harmed."""
+    model, settings = asked
+    whole = ("run", model, "--texts", settings.texts, "--min-chars", 0, "--out", run, "-q")
+    asking = {verb: whole if verb == "run" else (verb, run, "-q", *FEW.get(verb, ())) for verb in VERBS}
+    if first in ("run", "capture"):
+        forget(run, [0])
+    told = {"reached": processes.Event(), "go_on": processes.Event(), "ended": processes.Queue()}
+    holder = processes.Process(target=paused, args=(asking[first], run, LOCKED), kwargs=told)
+    holder.start()
+    try:
+        assert told["reached"].wait(300)
+        before = contents(run)
+        for second in VERBS:
+            code, _, errors = residyn(*asking[second])
+            if second == "capture" and first not in ("run", "capture"):
+                assert code == 0, errors  # Everything is captured.
+            else:
+                said = f"{run} is being written by process {holder.pid} on"
+                assert (code, said in " ".join(errors.split())) == (5, True), (second, errors)
+            assert contents(run) == before, second
+        if first == "run":
+            os.kill(holder.pid, signal.SIGTERM)
+        told["go_on"].set()
+        assert told["ended"].get(timeout=300) == (130 if first == "run" else 0)
+    finally:
+        told["go_on"].set()
+        holder.join(60)
+    if first == "run":
+        assert residyn("capture", run, "-q")[0] == 0
+    assert verify(run).pending == ()
+    assert verify_outputs(run).ok
+    assert not [path for path in run.rglob("*") if is_leftover(path.name)]
 
 
 def test_two_runs_at_once(asked, tmp_path):

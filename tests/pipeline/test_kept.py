@@ -120,6 +120,7 @@ def bytes_below(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings", [AnalysisSettings(estimators=("gcmi",), shuffles=1, components=4, leave_out=(3,))]
 )

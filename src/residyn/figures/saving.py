@@ -72,7 +72,10 @@ def _write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         kind = ResourceError if full else StoreError
-        remedy = "Free some space" if full else "Choose another folder, or make this one writable"
+        if isinstance(error, IsADirectoryError):
+            remedy = "Move it away, and draw again"
+        else:
+            remedy = "Free some space" if full else "Choose another folder, or make this one writable"
         raise kind(f"The figure {path} ({len(content)} bytes) could not be written: {error}. {remedy}.") from error
     finally:
         with contextlib.suppress(OSError):  # nothing to remove is the usual case, and never worse than the above

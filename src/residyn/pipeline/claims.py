@@ -49,7 +49,8 @@ def claims(directory: Path, settings: ClaimsSettings | None = None, reporter: Re
         with store.locked(directory, needed=False):
             # Read again under the lock: what is judged is what the stage says that it is of.
             _judge(directory, _judged(directory), settings, reporter)
-            partial.unlink(missing_ok=True)
+            with disk_errors(directory, f"Removing {partial.name}", go_on="give the same command again"):
+                partial.unlink(missing_ok=True)
     found = read_verdicts(path)
     if found is None:
         raise StoreError(f"{path} is gone. Judge the claims again: residyn claims {directory}")

@@ -16,6 +16,7 @@ from residyn import store
 from residyn.errors import StoreError
 from residyn.runs import layout
 from residyn.runs.written import Content, Difference, contents, differences
+from residyn.store.files import disk_errors
 from residyn.store.records import sha256_of_record
 
 ANALYSIS, CONTROLS, NOISE_FLOOR, TELEPORTS = "analysis", "controls", "noise_floor", "teleports"
@@ -79,8 +80,13 @@ class Stage:
         return [*said, f"{len(found) - _SHOWN} more of its files are, too"] if len(found) > _SHOWN else said
 
     def begin(self, directory: Path) -> None:
-        """Take away the record of when the stage was done last, before its outputs are written over."""
-        layout.stage(directory, self.name).unlink(missing_ok=True)
+        """Take away the record of when the stage was done last, before its outputs are written over.
+
+        Raises StoreError where that cannot be done.
+        """
+        path = layout.stage(directory, self.name)
+        with disk_errors(directory, f"Removing {path.name}", go_on="give the same command again"):
+            path.unlink(missing_ok=True)
 
     def finish(self, directory: Path, outputs: Iterable[Path]) -> None:
         """Record that the stage is done, and what it left. Raises as `store.write_json` does."""

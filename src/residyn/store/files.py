@@ -141,7 +141,8 @@ def disk_errors(run: Path, doing: str, *, go_on: str | None = None) -> Iterator[
     """Turn an operating system's error met while `doing` something to a run directory into one of residyn's.
 
     `go_on` says what to do when there is space again; by default, how the capture of `run` is gone on with.
-    No space, quota or file size left → ResourceError; anything else the system refuses → StoreError.
+    No space, quota or file size left → ResourceError; anything else the system refuses → StoreError, which names a
+    folder that stands in the place of a file.
     """
     try:
         yield
@@ -159,6 +160,11 @@ def disk_errors(run: Path, doing: str, *, go_on: str | None = None) -> Iterator[
             ) from error
         if machine := lacking(error):
             raise machine from error
+        if isinstance(error, IsADirectoryError):
+            raise StoreError(
+                f"{doing} in {run} failed: a folder stands at {error.filename2 or error.filename}, where a file "
+                "is wanted. Move it away, and give the same command again."
+            ) from error
         wanted = "A run directory" if go_on is None else "The place"
         raise StoreError(
             f"{doing} in {run} failed: {reason}. {wanted} has to be a folder that can be written to; "

@@ -1,0 +1,205 @@
+"""Whatever happens to whichever file of a finished run: `verify` names it, no reader shows it, a run mends it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import residyn as rd
+from residyn.errors import StoreError
+from residyn.pipeline.verification import Verification, verified
+from residyn.runs.stages import read_stage
+from residyn.store.layout import LOCK, MANIFEST, RUN, SAMPLES, marker_path, shard_path
+from whole_runs import FEW, differing
+
+pytestmark = pytest.mark.slow
+
+UNTOLD = (LOCK, RUN)
+"""Files that say nothing of a number, wherever they stand; of the run's own run.json, see below."""
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def link(path: Path) -> None:
+    """To a file of somebody else."""
+    path.rename(other(path))
+    flip(other(path))
+    path.symlink_to(other(path))
+
+
+def other(path: Path) -> Path:
+    return path.with_name(f"{path.name} of somebody else")
+
+
+def folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+HARM: dict[str, Callable[[Path], None]] = {
+    "flip": flip,
+    "cut": cut,
+    "delete": Path.unlink,
+    "empty": empty,
+    "link": link,
+    "folder": folder,
+}
+
+
+def files(run: Path) -> list[str]:
+    """Every file of a run that says something."""
+    found = (path for path in run.rglob("*") if path.is_file() and path.name not in UNTOLD)
+    return sorted(path.relative_to(run).as_posix() for path in found)
+
+
+def is_key(name: str) -> bool:
+    """Whether a file says what others are: where it is harmed, these are not looked at any more."""
+    at = Path(name)
+    owner = at.parts[2:] if at.parts[0] == "controls" else at.parts
+    return owner[0] in (MANIFEST, SAMPLES, "stages") or (owner[0] == "states.zarr" and at.name == "zarr.json")
+
+
+def named(found: Verification, run: Path) -> set[str]:
+    """The files that verifying named; a shard, and the marker that says what it is, by one another."""
+    names = {one.file for one in found.outputs.differences}
+    states = {"": found.states, **{f"controls/{name}/": of for name, of in found.controls.items()}}
+    for within, report in states.items():
+        if not isinstance(report, str):
+            # Where both are gone, it is said to be missing.
+            for shard in (*(damage.shard for damage in report.damaged), *report.pending):
+                both = shard_path(run, shard), marker_path(run, shard)
+                names |= {f"{within}{path.relative_to(run).as_posix()}" for path in both}
+    return names
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_every_file_that_was_harmed_is_named(small, tmp_path, harm):
+    run = shutil.copytree(small, tmp_path / "run")
+    hurt = [name for name in files(run) if not is_key(name)]
+    assert len(hurt) > 600
+    for name in hurt:
+        HARM[harm](run / name)
+    assert sorted(set(hurt) - named(verified(run), run)) == []
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_every_file_that_says_what_others_are_is_named(small, tmp_path, harm):
+    """Manifests, samples, the arrays' metadata, markers, records of stages: one at a time."""
+    run = shutil.copytree(small, tmp_path / "run")
+    hurt = [name for name in files(run) if is_key(name)]
+    assert len(hurt) > 30
+    silent = []
+    for name in hurt:
+        whole = (run / name).read_bytes()
+        HARM[harm](run / name)
+        try:
+            found = verified(run)
+            # Where a record is gone, what its stage left is told to be covered by nothing.
+            told = found.note if harm == "delete" and "stages" in name else str(found.controls)
+            silent += [] if name in named(found, run) or (not found.ok and f"/{name}" in told) else [name]
+        except StoreError as error:
+            silent += [] if str(run / name) in str(error) else [name]
+        restore(run / name, whole)
+    assert silent == []
+
+
+def restore(path: Path, content: bytes) -> None:
+    if path.is_dir() and not path.is_symlink():
+        path.rmdir()
+    path.unlink(missing_ok=True)
+    other(path).unlink(missing_ok=True)
+    path.write_bytes(content)
+
+
+PARTS = {
+    "analysis": lambda name: "tables" if name.startswith("tables/") else "results",
+    "controls": lambda _: "controls",
+    "noise_floor": lambda _: "noise_floor",
+    "teleports": lambda name: "tables" if name.startswith("tables/") else "teleports",
+    "claims": lambda _: "claims",
+    "figures": lambda _: "pictures",
+}
+"""What Python gives of the files of a stage."""
+
+
+def test_python_is_given_nothing_of_a_file_that_was_harmed(small, tmp_path):
+    """Each file in one way, the ways in turn."""
+    run = shutil.copytree(small, tmp_path / "run")
+    shown = []
+    for stage, part in PARTS.items():
+        record = read_stage(run, stage)
+        assert record is not None
+        read = [name for name in record.files if name.split("/")[0] not in ("teleport.zarr", "untrained")]
+        for i, name in enumerate(read):
+            whole = (run / name).read_bytes()
+            list(HARM.values())[i % len(HARM)](run / name)
+            try:
+                getattr(rd.open_run(run), part(name))
+            except StoreError as error:
+                shown += [] if "again: residyn" in str(error) else [f"{name}: {error}"]
+            else:
+                shown.append(name)
+            restore(run / name, whole)
+    assert shown == []
+
+
+@pytest.mark.parametrize("mend", ["verify", "run"])
+def test_every_file_that_was_harmed_is_mended(residyn, asked, small, tmp_path, mend):
+    """All at once, each in one way, the ways in turn: but for the four files that nobody makes again."""
+    ways = [harm for name, harm in HARM.items() if name != "folder"]
+    run = shutil.copytree(small, tmp_path / "run")
+    alone = {MANIFEST, SAMPLES, "states.zarr/zarr.json", "states.zarr/states/zarr.json"}
+    # What covers the others is left whole for the one that goes by it.
+    hurt = [name for name in files(run) if name not in alone and (mend == "run" or not name.startswith("stages/"))]
+    for i, name in enumerate(hurt):
+        ways[(i + (mend == "run")) % len(ways)](run / name)
+    command = ("verify", run, "--repair", "-q") if mend == "verify" else ("run", *asked, *FEW, "--out", run)
+    code, _, errors = residyn(*command)
+    assert code == 0, errors
+    for path in list(run.rglob("* of somebody else")):
+        path.unlink()
+    assert differing(run, small) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "verb"),
+    [
+        ("states.zarr/states/c.1.0.0", "capture"),
+        ("commits/000001.json", "capture"),
+        ("tables/cosine.csv", "analyze"),
+        ("controls/untrained-0/commits/000000.json", "controls"),
+        ("teleport.zarr/host-00000.zip", "teleport"),
+        ("claims.json", "claims"),
+        ("figures/figure1.png", "figure"),
+        ("report.html", "report"),
+        ("stages/report.json", "report"),
+    ],
+)
+def test_a_folder_in_the_place_of_a_file_is_named_and_left(residyn, small, tmp_path, name, verb):
+    """Nobody but its owner knows what is in it."""
+    run = shutil.copytree(small, tmp_path / "run")
+    folder(run / name)
+    (run / name / "mine").write_text("mine")
+    code, _, errors = residyn(verb, run, "-q")
+    said = " ".join(errors.split())
+    assert (code, str(run / name) in said, "Move it away" in said) == (5, True, True), said
+    assert (run / name / "mine").read_text() == "mine"
+    shutil.rmtree(run / name)
+    code, _, errors = residyn(verb, run, "-q")
+    assert code == 0, errors
+    assert differing(run, small) == []

@@ -1,0 +1,30 @@
+"""A verb of the command line in a process of its own that waits in the midst of its work."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from pipeline.killing import watch
+from residyn.cli.running import run_command
+
+
+def paused(arguments, run, event, *, reached, go_on, ended):
+    """Run a command line that stops before its `event`-th operation on files of `run`, until told to go on."""
+    count = 0
+
+    def happens():
+        nonlocal count
+        count += 1
+        if count == event:
+            reached.set()
+            go_on.wait(300)
+
+    watch(run, happens)
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
+        ended.put(run_command([str(argument) for argument in arguments]))
