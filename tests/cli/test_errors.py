@@ -23,7 +23,7 @@ def said(errors: str) -> str:
         (["--batch-tokens", "0"], "--batch-tokens is a whole number of at least 1; got 0"),
         (["--n", "-3"], "--n is a whole number of at least 1; got -3"),
         (["--min-chars", "500", "--max-chars", "100"], "Widen the bounds"),
-        (["--position", "middle"], "--position is one of 'end', 'random' or a whole number; got 'middle'"),
+        (["--position", "middle"], "'every:K' or a whole number; got 'middle'"),
         (["--dtype", "float8"], "'float8' is not one of 'auto', 'float32', 'bfloat16', 'float16'"),
         (["--order", "last"], "Invalid value for '--order'"),
         (["--nonsense"], "No such option"),
