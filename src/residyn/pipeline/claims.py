@@ -24,6 +24,7 @@ from residyn.runs.results import hash_of_results
 from residyn.runs.stages import ANALYSIS, CLAIMS, TELEPORTS, Stage
 from residyn.runs.verdicts import read_verdicts
 from residyn.settings import ClaimsSettings
+from residyn.store.files import disk_errors
 
 if TYPE_CHECKING:
     import xarray as xr
