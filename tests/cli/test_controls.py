@@ -20,7 +20,7 @@ from residyn.pipeline.controls import controls as capture_controls
 from residyn.pipeline.reporter import Silent
 from residyn.runs import contents, layout
 from residyn.settings import ControlsSettings
-from residyn.store import read_manifest, read_run, update_run
+from residyn.store import HALVED, read_manifest, read_run, update_run
 
 SMALL = ("--untrained", 1, "-q")
 NAMES = ["permuted-weights", "random-position", "shuffled-tokens", "untrained-0"]
@@ -119,7 +119,7 @@ def test_a_missing_shard_is_captured_again_to_the_same_bytes(residyn, own):
 def test_an_interrupted_stage_goes_on_and_ends_the_same(residyn, bare, controlled, monkeypatch):
     whole, done = capturing.capture_to, []
 
-    def cut(job, out, progress=None):
+    def cut(job, out, progress=None, crew=None):
         if len(done) == 2:
             raise KeyboardInterrupt
         done.append(out.name)
@@ -135,7 +135,7 @@ def test_an_interrupted_stage_goes_on_and_ends_the_same(residyn, bare, controlle
     monkeypatch.setattr(
         capturing,
         "capture_to",
-        lambda job, out, progress=None: again.append(out.name) or whole(job, out, progress),
+        lambda job, out, progress=None, crew=None: again.append(out.name) or whole(job, out, progress),
     )
     code, _, errors = residyn("controls", bare, *SMALL)
     assert code == 0, errors
@@ -384,7 +384,7 @@ def test_what_a_capture_warns_of_stays_with_its_control(bare, monkeypatch):
     whole = computing.in_halves_if_needed
     monkeypatch.setattr(computing, "in_halves_if_needed", lambda *given: (whole(*given)[0], True))
     capture_controls(bare, ControlsSettings(untrained=0))
-    assert read_run(bare / "controls" / "shuffled-tokens")["warnings"] == [capturing.HALVED]
+    assert read_run(bare / "controls" / "shuffled-tokens")["warnings"] == [HALVED]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ import xarray as xr
 
 import residyn as rd
 from families import build, spelling_tokenizer
-from residyn.model import capture as capturing
 from residyn.model import computing
 from residyn.pipeline import reporter
 from residyn.pipeline.analysis import analysis
@@ -26,7 +25,7 @@ from residyn.quantities import suite
 from residyn.quantities.tables import write_tables
 from residyn.runs.results import save_results
 from residyn.settings import AnalysisSettings, CaptureSettings
-from residyn.store import add_timing, read_run, record_warnings, withdraw_warnings
+from residyn.store import HALVED, add_timing, read_run, record_warnings, withdraw_warnings
 from store.producer import complete
 
 KILLED = """
@@ -62,10 +61,10 @@ def test_a_halved_batch_is_told_though_its_process_was_killed(asked, tmp_path):
     run = tmp_path / "run"
     command = [sys.executable, "-c", KILLED, str(run), *asked]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
-    assert read_run(run)["warnings"] == [capturing.HALVED]
+    assert read_run(run)["warnings"] == [HALVED]
     capture_or_continue(run, None, CaptureSettings(), ())
     assert rd.open_states(run).sizes["sample"] == 40
-    assert read_run(run)["warnings"] == [capturing.HALVED]
+    assert read_run(run)["warnings"] == [HALVED]
 
 
 def test_dropped_samples_are_told_by_whoever_finds_the_run_complete(asked, tmp_path, monkeypatch):

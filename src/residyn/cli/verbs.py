@@ -17,6 +17,7 @@ from residyn.settings import (
     CaptureSettings,
     ClaimsSettings,
     ControlsSettings,
+    CrewSettings,
     FigureSettings,
     ModelSettings,
     ReloadSettings,
@@ -34,6 +35,7 @@ def run(
     *,
     preset: ChosenPreset = "default",
     settings: RunSettings,
+    crew: CrewSettings,
     out: Annotated[
         Path | None, typer.Option("--out", help="The run directory; by default runs/MODEL-TEXTS.")
     ] = None,
@@ -45,9 +47,12 @@ def run(
     again.
     """
     from residyn.cli.show import show_run
+    from residyn.pipeline.cluster import crew_of
     from residyn.pipeline.run import make
 
-    show_run(make(model, settings, out=out, reporter=display), display)
+    with crew_of(crew, display) as workers:
+        made = make(model, settings, out=out, reporter=display, crew=workers)
+    show_run(made, display)
 
 
 @verb
@@ -74,15 +79,30 @@ def capture(
     *,
     preset: ChosenPreset = "default",
     settings: CaptureSettings,
+    crew: CrewSettings,
+    part: Annotated[
+        str | None,
+        typer.Option(
+            "--part",
+            metavar="I/N",
+            help="Stage part I (from 0) of N, as one of a job array; `capture DIR` commits.",
+        ),
+    ] = None,
     chosen: Chosen,
     display: Display,
 ) -> None:
     """Capture states into DIR, or go on with the capture that was interrupted there."""
     from residyn.cli.show import show_info
     from residyn.pipeline.capture import capture_or_continue
+    from residyn.pipeline.cluster import crew_of
+    from residyn.pipeline.part import capture_part, read_part
     from residyn.runs.held import held
 
-    capture_or_continue(directory, model, settings, chosen, display)
+    with crew_of(crew, display) as workers:
+        if part is not None:
+            capture_part(directory, model, settings, chosen, read_part(part, crew), crew=workers, reporter=display)
+        else:
+            capture_or_continue(directory, model, settings, chosen, display, crew=workers)
     show_info(held(directory), display)
 
 
@@ -92,6 +112,7 @@ def analyze(
     *,
     preset: ChosenPreset = "default",
     settings: AnalysisSettings,
+    crew: CrewSettings,
     allow_partial: AllowPartial = False,
     chosen: Chosen,
     display: Display,
@@ -102,10 +123,13 @@ def analyze(
     """
     from residyn.cli.show import show_results
     from residyn.pipeline.analysis import analysis
+    from residyn.pipeline.cluster import crew_of
     from residyn.pipeline.models import continued
 
     settings = continued(directory, settings, chosen)
-    show_results(directory, analysis(directory, settings, display, allow_partial=allow_partial), display)
+    with crew_of(crew, display) as workers:
+        made = analysis(directory, settings, display, allow_partial=allow_partial, crew=workers)
+    show_results(directory, made, display)
 
 
 @verb
@@ -115,6 +139,7 @@ def controls(
     preset: ChosenPreset = "default",
     settings: ControlsSettings,
     reload: ReloadSettings,
+    crew: CrewSettings,
     chosen: Chosen,
     display: Display,
 ) -> None:
@@ -124,10 +149,13 @@ def controls(
     and their damaged shards captured again.
     """
     from residyn.cli.show import show_controls
+    from residyn.pipeline.cluster import crew_of
     from residyn.pipeline.controls import controls
     from residyn.pipeline.models import continued
 
-    controls(directory, continued(directory, settings, chosen), display, again=True, reload=reload)
+    settings = continued(directory, settings, chosen)
+    with crew_of(crew, display) as workers:
+        controls(directory, settings, display, again=True, reload=reload, crew=workers)
     show_controls(directory, display)
 
 
@@ -138,6 +166,7 @@ def teleport(
     preset: ChosenPreset = "default",
     settings: TeleportSettings,
     reload: ReloadSettings,
+    crew: CrewSettings,
     chosen: Chosen,
     display: Display,
 ) -> None:
@@ -146,11 +175,14 @@ def teleport(
     What is not typed is as it was when DIR was teleported from last.
     """
     from residyn.cli.show import show_teleports
+    from residyn.pipeline.cluster import crew_of
     from residyn.pipeline.models import continued
     from residyn.pipeline.teleports import teleports
 
     settings = continued(directory, settings, chosen)
-    show_teleports(directory, teleports(directory, settings, display, reload=reload), display)
+    with crew_of(crew, display) as workers:
+        made = teleports(directory, settings, display, reload=reload, crew=workers)
+    show_teleports(directory, made, display)
 
 
 @verb
@@ -244,6 +276,7 @@ def verify(
         bool, typer.Option("--repair", help="Capture damaged shards again, and make again what else is damaged.")
     ] = False,
     reload: ReloadSettings,
+    crew: CrewSettings,
     display: Display,
 ) -> None:
     """Read every file of DIR and compare it with what was written; exit code 5 where one is not that.
@@ -253,12 +286,14 @@ def verify(
     """
     from residyn.cli.show import show_verification
     from residyn.pipeline.capture import is_control, repair_advice
+    from residyn.pipeline.cluster import crew_of
     from residyn.pipeline.verification import repair as make_again
     from residyn.pipeline.verification import verified
 
     found = verified(directory, display)
     if repair and not found.ok and not is_control(directory):
-        make_again(directory, found, reload, display)
+        with crew_of(crew, display) as workers:
+            make_again(directory, found, reload, display, workers)
         found = verified(directory, display)
     show_verification(directory, found, display)
     if not found.ok:

@@ -25,6 +25,12 @@ def device_of(root: nn.Module) -> torch.device:
     return torch.device("cpu")
 
 
+def is_spread(root: nn.Module) -> bool:
+    """Whether a model computes on more than one device, or keeps weights elsewhere than where it computes."""
+    devices = {parameter.device.type for parameter in root.parameters()}
+    return "meta" in devices or len({parameter.device for parameter in root.parameters()}) > 1
+
+
 def own_hooks(root: nn.Module) -> dict[str, list[tuple[str, Callable[..., Any]]]]:
     """The hooks of the user's own, by the path of the module that has them, each with its kind.
 

@@ -33,7 +33,8 @@ class CapturePlan:
 
     `records` are the samples, row by row in the order of the store, each labelled by its place among the texts.
     `settings` says how the rows were tokenized, and `texts` names their source. `on_nonfinite` decides no
-    number: a sample whose states are not finite has none.
+    number: a sample whose states are not finite has none. `layout` is the map of sites that was given, by which
+    others prove the sites too.
     """
 
     model: LoadedModel
@@ -43,6 +44,7 @@ class CapturePlan:
     sites: SiteMap
     batches: BatchPlan
     on_nonfinite: Literal["refuse", "drop"] = "refuse"
+    layout: Layout | None = None
 
     @property
     def n_tokens(self) -> int:
@@ -162,7 +164,7 @@ def prepare(
     records = table.take(batches.order)
     decisive = {key: samples.settings[key] for key in ("position", "limit", "bos")}
     settings = {"sha256": samples.sha256, "n": len(samples), **decisive}
-    return CapturePlan(model, records, settings, name, sites, batches, on_nonfinite), samples
+    return CapturePlan(model, records, settings, name, sites, batches, on_nonfinite, layout), samples
 
 
 def _rules(
@@ -222,10 +224,23 @@ def plan_of(
     """
     manifest = store.read_manifest(run)
     records = store.read_samples(Path(run), sha256=manifest.samples_sha256, n_samples=manifest.n_samples)
-    rules = BatchRules.described(manifest.description["plan"], manifest.rows_per_shard)
-    batches = plan_batches(records.n_tokens, rules, records.text)
-    settings, texts = manifest.description["samples"], str(manifest.labels.get("texts", "texts"))
-    plan = CapturePlan(model, records, settings, texts, find_sites(model, layout), batches, on_nonfinite)
+    plan = plan_from(manifest, records, model, find_sites(model, layout), on_nonfinite, layout=layout)
     plan.create(run)
     plan.check_stored(run)
     return plan
+
+
+def plan_from(
+    manifest: store.Manifest,
+    records: store.SampleTable,
+    model: LoadedModel,
+    sites: SiteMap,
+    on_nonfinite: Literal["refuse", "drop"] = "refuse",
+    *,
+    layout: Layout | None = None,
+) -> CapturePlan:
+    """The plan that a run's manifest describes, of its own rows, whether the model is the run's or not."""
+    rules = BatchRules.described(manifest.description["plan"], manifest.rows_per_shard)
+    batches = plan_batches(records.n_tokens, rules, records.text)
+    settings, texts = manifest.description["samples"], str(manifest.labels.get("texts", "texts"))
+    return CapturePlan(model, records, settings, texts, sites, batches, on_nonfinite, layout)

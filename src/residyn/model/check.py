@@ -281,7 +281,7 @@ def _parity(model: LoadedModel, sites: SiteMap) -> Probe:
     behind = not torch.equal(theirs[0], ours[0]) and torch.equal(theirs[0], ours[-1])
     # Their last entry has gone through the final norm and is no state of the stream.
     ours = ours[1 : len(blocks)] if behind else ours[: len(blocks)]
-    error = _worst(0.0, *(_relative(a - b, b) for a, b in zip(ours, theirs, strict=False)))
+    error = _worst(0.0, *(_relative(a - b.to(a.device), a) for a, b in zip(ours, theirs, strict=False)))
     return _probe("parity", "states at block inputs = Hugging Face's hidden_states", error, _LIMIT)
 
 

@@ -215,7 +215,9 @@ def collect(root: nn.Module, taps: Sequence[Tap], input_ids: torch.Tensor, **kwa
 
     def keep(index: int, tensor: torch.Tensor) -> None:
         # Some blocks flatten batch and token for their MLP; and a later addition may be done in place.
-        found[index] = tensor.detach().clone().reshape(*input_ids.shape, -1)
+        # And a model that is spread over devices has its states on several of them.
+        copied = tensor.detach().to(input_ids.device, copy=True)
+        found[index] = copied.reshape(*input_ids.shape, -1)
 
     with read(root, taps, keep, stop=True):
         run(root, input_ids, **kwargs)

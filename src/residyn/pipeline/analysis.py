@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from residyn import store
+from residyn.crew import ALONE, Crew
+from residyn.pipeline.cluster import walking
 from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
 from residyn.runs import layout
 from residyn.runs.results import open_if_whole, open_results, replace_results
@@ -27,6 +29,7 @@ def analysis(
     reporter: Reporter = SILENT,
     *,
     allow_partial: bool = False,
+    crew: Crew = ALONE,
 ) -> xr.Dataset:
     """The results of a run's states: those stored, where it was analysed with the same settings.
 
@@ -40,12 +43,18 @@ def analysis(
     stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())
     if stage.reasons(directory):
         with store.locked(directory, needed=False):
-            _analyze(directory, stage, states, settings, reporter)
+            _analyze(directory, stage, states, settings, reporter, crew=crew)
     return open_results(directory / layout.RESULTS)
 
 
 def _analyze(
-    directory: Path, stage: Stage, states: xr.DataArray, settings: AnalysisSettings, reporter: Reporter
+    directory: Path,
+    stage: Stage,
+    states: xr.DataArray,
+    settings: AnalysisSettings,
+    reporter: Reporter,
+    *,
+    crew: Crew,
 ) -> None:
     from residyn.quantities.suite import analyze
     from residyn.quantities.tables import write_tables
@@ -62,7 +71,9 @@ def _analyze(
         replace_results(results.assign_attrs({_FINGERPRINT: stage.fingerprint}), path)
 
     with timed(directory, "analyze_s") as timer:
-        results = analyze(states, settings, stages=partial(timer.progress, reporter), earlier=earlier, keep=keep)
+        told = partial(timer.progress, reporter)
+        with walking(crew):
+            results = analyze(states, settings, stages=told, earlier=earlier, keep=keep)
         tables = write_tables(results, directory / layout.TABLES)
         keep(results)
         store.update_run(directory, analysis=settings.record())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from residyn import store
+from residyn.crew import ALONE, Crew
 from residyn.errors import StoreError
 from residyn.pipeline.models import (
     continued,
@@ -24,6 +26,7 @@ from residyn.settings import BUILT_IN_MODEL, CaptureSettings, ModelSettings, Rel
 from residyn.store.layout import controls_command
 
 if TYPE_CHECKING:
+    from residyn.model.capture_plan import CapturePlan
     from residyn.model.check import Check
     from residyn.model.loading import LoadedModel
 
@@ -36,6 +39,7 @@ def capture(
     held: ExitStack | None = None,
     *,
     named: str | None = None,
+    crew: Crew = ALONE,
 ) -> LoadedModel:
     """Load, read, tokenize, prove the sites, and capture what is not captured yet; the model, for later stages.
 
@@ -45,7 +49,7 @@ def capture(
     """
     with ExitStack() as own:
         held = own if held is None else held
-        return _capture(directory, model, settings, reporter, held, named=named)
+        return _capture(directory, model, settings, reporter, held, named=named, crew=crew)
 
 
 def _capture(
@@ -56,11 +60,53 @@ def _capture(
     held: ExitStack,
     *,
     named: str | None,
+    crew: Crew,
 ) -> LoadedModel:
     store.check_target(directory)
     if store.has_manifest(directory):
         held.enter_context(store.locked(directory))
     from residyn.model.capture import capture_to, dropped
+
+    made = planned(directory, model, settings, reporter, crew.gpus)
+    made.plan.create(directory)
+    held.enter_context(store.locked(directory))
+    made.record(directory, settings, named or (model if isinstance(model, str) else model.name))
+    if store.info(directory)["complete"]:
+        # Whoever captured the last of them may have been killed before it told.
+        store.record_warnings(directory, dropped(directory))
+        return made.plan.model
+    for name, seconds in made.seconds.items():
+        store.add_timing(directory, name, seconds)
+    with timed(directory, "capture_s") as timer, timer.progress(reporter, "capture", "tokens") as progress:
+        later = capture_to(made.plan, directory, progress, crew)
+    reporter.warn(later)
+    return made.plan.model
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The plan of a capture, what it was made of, what to warn of, and how many seconds each of it took."""
+
+    plan: CapturePlan
+    texts: Mapping[str, Any]
+    warnings: Sequence[str]
+    seconds: Mapping[str, float]
+
+    def record(self, directory: Path, settings: CaptureSettings, named: str) -> None:
+        """Write down in run.json what was asked for, and what of."""
+        store.update_run(
+            directory,
+            request={"model": named, **settings.record()},
+            model=self.plan.model.describe(),
+            texts=self.texts,
+        )
+        store.record_warnings(directory, self.warnings)
+
+
+def planned(
+    directory: Path, model: str | LoadedModel, settings: CaptureSettings, reporter: Reporter, gpus: int = 1
+) -> Planned:
+    """Load, read, tokenize and prove the sites: all that a capture into a directory is of. Raises as `capture` does."""
     from residyn.model.capture_plan import prepare
     from residyn.model.texts import read_texts
 
@@ -82,7 +128,7 @@ def _capture(
         )
     reporter.note(texts.summary())
     with clocked() as loading:
-        loaded = load(model, settings, reporter) if isinstance(model, str) else model
+        loaded = load(model, settings, reporter, gpus) if isinstance(model, str) else model
     with clocked() as preparing, reporter.stage("Tokenizing, and proving the sites on the model's weights"):
         plan, samples = prepare(
             loaded,
@@ -101,25 +147,8 @@ def _capture(
     warnings = [*loaded.warnings, *texts.warnings, *samples.warnings]
     reporter.warn(warnings)
     reporter.note(plan.summary())
-    plan.create(directory)
-    held.enter_context(store.locked(directory))
-    store.update_run(
-        directory,
-        request={"model": named or (model if isinstance(model, str) else model.name), **settings.record()},
-        model=loaded.describe(),
-        texts={**texts.describe(), "tokens": samples.describe()},
-    )
-    store.record_warnings(directory, warnings)
-    if store.info(directory)["complete"]:
-        # Whoever captured the last of them may have been killed before it told.
-        store.record_warnings(directory, dropped(directory))
-        return loaded
-    for name, seconds in {"texts_s": reading(), "model_s": loading(), "prepare_s": preparing()}.items():
-        store.add_timing(directory, name, seconds)
-    with timed(directory, "capture_s") as timer, timer.progress(reporter, "capture", "tokens") as progress:
-        later = capture_to(plan, directory, progress)
-    reporter.warn(later)
-    return loaded
+    seconds = {"texts_s": reading(), "model_s": loading(), "prepare_s": preparing()}
+    return Planned(plan, {**texts.describe(), "tokens": samples.describe()}, warnings, seconds)
 
 
 def complete(
@@ -128,6 +157,8 @@ def complete(
     settings: CaptureSettings,
     reporter: Reporter = SILENT,
     damaged: Sequence[int] = (),
+    *,
+    crew: Crew = ALONE,
 ) -> None:
     """Capture what an existing run lacks, from its own tokens: its texts need not be there any more.
 
@@ -138,8 +169,10 @@ def complete(
     from residyn.model.capture_plan import plan_of
 
     with store.locked(directory):
+        if named is None and not damaged and _adopted(directory, crew, reporter):
+            return
         with clocked() as loading:
-            loaded = load_again(directory, named, settings, reporter)
+            loaded = load_again(directory, named, settings, reporter, crew.gpus)
         with clocked() as preparing, reporter.stage("Proving the sites on the model's weights"):
             plan = plan_of(directory, loaded, read_layout(settings.sites), settings.on_nonfinite)
         reporter.note(plan.summary())
@@ -148,8 +181,25 @@ def complete(
         for name, seconds in {"model_s": loading(), "prepare_s": preparing()}.items():
             store.add_timing(directory, name, seconds)
         with timed(directory, "capture_s") as timer, timer.progress(reporter, "capture", "tokens") as progress:
-            warnings = capture_to(plan, directory, progress)
+            warnings = capture_to(plan, directory, progress, crew)
         reporter.warn(warnings)
+
+
+def _adopted(directory: Path, crew: Crew, reporter: Reporter) -> bool:
+    """Put in place what was staged for a run; whether it is complete by that, so that no model is needed."""
+    from residyn.model.capture import dropped
+
+    if not store.receipts(directory, store.read_manifest(directory)):
+        return False
+    with store.open_writer(directory, mixed=crew.mixed) as writer:
+        left, every, told = len(writer.pending), writer.manifest.n_shards, writer.told
+    reporter.note(f"What was staged is in place: {every - left} of {every} shards are stored.")
+    if left:
+        return False
+    notes = [*told, *dropped(directory)]
+    store.record_warnings(directory, notes)
+    reporter.warn(notes)
+    return True
 
 
 def capture_or_continue(
@@ -158,6 +208,8 @@ def capture_or_continue(
     asked: CaptureSettings,
     chosen: Collection[str],
     reporter: Reporter = SILENT,
+    *,
+    crew: Crew = ALONE,
 ) -> None:
     """Capture states into `directory`, or go on with the capture that was interrupted there.
 
@@ -169,20 +221,25 @@ def capture_or_continue(
     deciding = settings.deciding().keys() & set(chosen)
     known = model is not None or recorded_model(directory) is not None
     if known and store.has_manifest(directory) and not deciding:
-        complete(directory, model, settings, reporter)
+        complete(directory, model, settings, reporter, crew=crew)
     elif known and model is None:
-        loaded = load_again(directory, model, settings, reporter)
-        capture(directory, loaded, settings, reporter, named=recorded_model(directory))
+        loaded = load_again(directory, model, settings, reporter, crew.gpus)
+        capture(directory, loaded, settings, reporter, named=recorded_model(directory), crew=crew)
     else:
-        capture(directory, model or BUILT_IN_MODEL, settings, reporter)
+        capture(directory, model or BUILT_IN_MODEL, settings, reporter, crew=crew)
 
 
 def repair_damage(
-    directory: Path, damaged: Sequence[int], now: ReloadSettings | None = None, reporter: Reporter = SILENT
+    directory: Path,
+    damaged: Sequence[int],
+    now: ReloadSettings | None = None,
+    reporter: Reporter = SILENT,
+    *,
+    crew: Crew = ALONE,
 ) -> None:
     """Capture damaged and missing shards of a run again, and no others."""
     now = now or ReloadSettings()
-    complete(directory, now.model, reloading(directory, now), reporter, damaged)
+    complete(directory, now.model, reloading(directory, now), reporter, damaged, crew=crew)
 
 
 def check(model: str, settings: ModelSettings, reporter: Reporter = SILENT) -> Check:

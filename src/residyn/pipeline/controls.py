@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from residyn import store
+from residyn.crew import ALONE, Crew
 from residyn.errors import DataError, ModelError, StoreError
 from residyn.pipeline.models import read_layout, reopened
 from residyn.pipeline.reporter import SILENT, Reporter, Timer, is_done, timed
@@ -17,7 +18,7 @@ from residyn.runs.results import replace_results
 from residyn.runs.stages import CONTROLS, NOISE_FLOOR, Stage, read_stage, stage_differences
 from residyn.runs.written import is_temporary
 from residyn.settings import ControlsSettings, ReloadSettings
-from residyn.store.layout import COMMITS, CREATION, MANIFEST
+from residyn.store.layout import COMMITS, CREATION, MANIFEST, STAGED
 
 if TYPE_CHECKING:
     from residyn.model.capture_plan import CapturePlan
@@ -36,6 +37,7 @@ def controls(
     *,
     again: bool = False,
     reload: ReloadSettings | None = None,
+    crew: Crew = ALONE,
 ) -> None:
     """Capture the controls that are asked for, each into a run directory of its own below DIR/controls.
 
@@ -63,7 +65,7 @@ def controls(
             damaged = _damaged(directory, list(damaged), SILENT)
             with timed(directory, "controls_s") as timer:
                 if names:
-                    _capture_all(directory, settings, damaged, reporter, (loaded, reload), timer=timer)
+                    _capture_all(directory, settings, damaged, reporter, (loaded, reload), timer=timer, crew=crew)
                 store.update_run(directory, controls=settings.record())
             stage.finish(directory, [layout.control(directory, name) for name in _captured(directory, names)])
     elif settings.noise:
@@ -78,6 +80,7 @@ def _capture_all(
     model: tuple[LoadedModel | None, ReloadSettings | None],
     *,
     timer: Timer,
+    crew: Crew,
 ) -> None:
     """Capture all controls; `model` is the one that is loaded, and how it is loaded where none is."""
     from residyn.model.capture_plan import plan_of
@@ -85,14 +88,16 @@ def _capture_all(
     with reporter.stage("Choosing the controls' texts"):
         readings = _readings(directory, settings)
         _check_folders(directory, readings)
-    loaded, asked = reopened(directory, model[0], reporter, model[1])
+    loaded, asked = reopened(directory, model[0], reporter, model[1], crew.gpus)
     sites = read_layout(asked.sites)
     with reporter.stage("Proving the sites on the model's weights"):
         plan = plan_of(directory, loaded, sites, asked.on_nonfinite)
     for control, reading in readings.items():
         make = _maker(control, reading, plan, loaded, seed=settings.control_seed, sites=sites)
         try:
-            _capture(layout.control(directory, control), make, damaged.get(control, ()), reporter, timer)
+            _capture(
+                layout.control(directory, control), make, damaged.get(control, ()), reporter, timer, crew=crew
+            )
         except (DataError, ModelError) as error:
             if control != layout.PERMUTED:
                 raise
@@ -156,7 +161,7 @@ def _captured(directory: Path, names: Sequence[str]) -> list[str]:
     return [n for n, folder in folders.items() if store.has_manifest(folder) and store.info(folder)["complete"]]
 
 
-_OWN = {MANIFEST, *CREATION, layout.RESULTS, layout.TABLES, layout.STAGES}
+_OWN = {MANIFEST, *CREATION, layout.RESULTS, layout.TABLES, layout.STAGES, STAGED}
 """What residyn writes into the folder of a control."""
 
 
@@ -276,7 +281,13 @@ def _maker(
 
 
 def _capture(
-    folder: Path, make: Callable[[], CapturePlan], damaged: Sequence[int], reporter: Reporter, timer: Timer
+    folder: Path,
+    make: Callable[[], CapturePlan],
+    damaged: Sequence[int],
+    reporter: Reporter,
+    timer: Timer,
+    *,
+    crew: Crew,
 ) -> None:
     from residyn.model.capture import capture_to
 
@@ -293,7 +304,7 @@ def _capture(
     if store.info(folder)["complete"]:
         return
     with timer.progress(reporter, f"control {control}", "tokens") as progress:
-        warnings = capture_to(plan, folder, progress)
+        warnings = capture_to(plan, folder, progress, crew)
     reporter.warn(warnings)
 
 

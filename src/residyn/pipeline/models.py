@@ -61,7 +61,11 @@ def recorded_model(directory: Path) -> str | None:
 
 
 def reopened(
-    directory: Path, loaded: LoadedModel | None, reporter: Reporter, now: ReloadSettings | None = None
+    directory: Path,
+    loaded: LoadedModel | None,
+    reporter: Reporter,
+    now: ReloadSettings | None = None,
+    gpus: int = 1,
 ) -> tuple[LoadedModel, CaptureSettings]:
     """The model of a run, loaded unless it is, and its settings, with what is said `now` of how to load it.
 
@@ -69,7 +73,7 @@ def reopened(
     """
     now = now or ReloadSettings()
     asked = reloading(directory, now)
-    return (load_again(directory, now.model, asked, reporter) if loaded is None else loaded), asked
+    return (load_again(directory, now.model, asked, reporter, gpus) if loaded is None else loaded), asked
 
 
 def reloading(directory: Path, now: ReloadSettings) -> CaptureSettings:
@@ -93,7 +97,7 @@ def revised(
 
 
 def load_again(
-    directory: Path, named: str | None, settings: CaptureSettings, reporter: Reporter = SILENT
+    directory: Path, named: str | None, settings: CaptureSettings, reporter: Reporter = SILENT, gpus: int = 1
 ) -> LoadedModel:
     """The model of a run: the one that is `named` now, or else the recorded one, without trusting the record.
 
@@ -111,7 +115,7 @@ def load_again(
         if isinstance(section, dict) and section.get(name) is True and not getattr(settings, name)
     ]
     try:
-        return load(model, settings, reporter)
+        return load(model, settings, reporter, gpus)
     except ModelError as error:
         if not withheld:
             raise
@@ -151,8 +155,8 @@ def _resolved(path: Path) -> Path:
         return path  # what leads nowhere is refused by whoever opens it
 
 
-def load(model: str, settings: ModelSettings, reporter: Reporter = SILENT) -> LoadedModel:
-    """The model, as the settings ask for it."""
+def load(model: str, settings: ModelSettings, reporter: Reporter = SILENT, gpus: int = 1) -> LoadedModel:
+    """The model, as the settings ask for it, spread over so many GPUs."""
     from residyn.model.loading import load_model
 
     with reporter.stage(f"Opening {model}") as say:
@@ -161,6 +165,7 @@ def load(model: str, settings: ModelSettings, reporter: Reporter = SILENT) -> Lo
             revision=settings.revision,
             dtype=settings.dtype,
             device=settings.device,
+            gpus=gpus,
             offline=settings.offline,
             allow_pickle=settings.allow_pickle,
             trust_remote_code=settings.trust_remote_code,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from residyn import store
+from residyn.crew import ALONE, Crew
 from residyn.errors import DataError, ModelError, StoreError, UsageError
 from residyn.pipeline.analysis import analysis
 from residyn.pipeline.capture import capture
@@ -155,6 +157,8 @@ def run(
     out: str | Path | None = None,
     preset: PresetName = "default",
     reporter: Reporter = SILENT,
+    executor: Executor | None = None,
+    mixed: bool = False,
     **settings: Any,
 ) -> Run:
     """Make a run: states, results, controls, teleports, claims, figures, explorer, report, as `residyn run` does.
@@ -162,12 +166,15 @@ def run(
     `model` is a hub id, a folder, a .gguf file, the built-in model, or one that `load_model` gave; `texts` are a
     source as `--texts` takes it; `out` is the run directory, by default runs/MODEL-TEXTS. Keywords are those of
     the command line, which docs/cli.md lists ("--null-draws 40" is `null_draws=40`; lists are tuples). What an
-    interrupted run has done is not done again. Raises UsageError for a setting that there is not or that is out of
-    range, and whatever a stage raises.
+    interrupted run has done is not done again. The workers of an `executor` (PEP 3148, as dask.distributed's
+    `client.get_executor(pure=False)`) compute states, results, controls and teleports, with the same bits; `mixed` goes on
+    though another kind of machine computed what is stored. Raises UsageError for a setting that there is not or
+    that is out of range, and whatever a stage raises.
     """
     if texts is not None:
         settings["texts"] = texts
-    return make(model, chosen_settings(settings, preset), out=out, reporter=reporter)
+    crew = Crew((lambda: executor) if executor is not None else None, mixed=mixed)
+    return make(model, chosen_settings(settings, preset), out=out, reporter=reporter, crew=crew)
 
 
 def chosen_settings(values: Mapping[str, Any], preset: PresetName) -> RunSettings:
@@ -183,20 +190,21 @@ def make(
     *,
     out: str | Path | None = None,
     reporter: Reporter = SILENT,
+    crew: Crew = ALONE,
 ) -> Run:
     """Go through all stages in order; the run. Raises whatever a stage raises."""
     named = model if isinstance(model, str) else model.name
     default = Path("runs") / store.run_name(named, settings.capture.texts)
     directory = Path(out).expanduser() if out is not None else default
     with ExitStack() as held:
-        loaded = capture(directory, model, settings.capture, reporter, held)
-        analysis(directory, settings.analysis, reporter)
+        loaded = capture(directory, model, settings.capture, reporter, held, crew=crew)
+        analysis(directory, settings.analysis, reporter, crew=crew)
         # A model whose untrained twin cannot be drawn is still worth a run.
         with _going_on(directory, "Without some of the controls", (DataError, ModelError), reporter):
-            controls(directory, settings.controls, reporter, loaded)
+            controls(directory, settings.controls, reporter, loaded, crew=crew)
         # Too few or too uniform texts leave nothing to teleport to; the rest of the run is worth having.
         with _going_on(directory, "Without teleports (panel L)", (DataError,), reporter):
-            teleports(directory, settings.teleports, reporter, loaded)
+            teleports(directory, settings.teleports, reporter, loaded, crew=crew)
         claims(directory, settings.claims, reporter)
         figures(directory, settings.figures, reporter)
         explorer(directory, reporter)

@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from residyn import store
+from residyn.crew import ALONE, Crew
 from residyn.errors import DataError, StoreError
 from residyn.pipeline.models import read_layout, reopened
 from residyn.pipeline.reporter import SILENT, Reporter, Timer, is_done, timed
@@ -46,6 +47,7 @@ class Experiment:
     sites: Layout | None
     reporter: Reporter
     timer: Timer
+    crew: Crew
 
 
 def teleports(
@@ -54,6 +56,8 @@ def teleports(
     reporter: Reporter = SILENT,
     loaded: LoadedModel | None = None,
     reload: ReloadSettings | None = None,
+    *,
+    crew: Crew = ALONE,
 ) -> dict[str, xr.Dataset]:
     """Teleport from the run's hosts, and from the same hosts in untrained models; the results, by name.
 
@@ -66,7 +70,7 @@ def teleports(
     stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())
     if stage.reasons(directory):
         with store.locked(directory, needed=False):
-            _teleport(directory, stage, states, settings, reporter, model=(loaded, reload))
+            _teleport(directory, stage, states, settings, reporter, model=(loaded, reload), crew=crew)
     return open_teleport_results(directory)
 
 
@@ -78,6 +82,7 @@ def _teleport(
     reporter: Reporter,
     *,
     model: tuple[LoadedModel | None, ReloadSettings | None],
+    crew: Crew,
 ) -> None:
     """Teleport; `model` is the one that is loaded, and how it is loaded where none is."""
     from residyn.quantities.suite import not_computed
@@ -96,11 +101,11 @@ def _teleport(
     places = _places(directory, states, results, settings, horizon)
     space = Space.from_dataset(results)
     with timed(directory, "teleport_s") as timer:
-        loaded, asked = reopened(directory, model[0], reporter, model[1])
+        loaded, asked = reopened(directory, model[0], reporter, model[1], crew.gpus)
         _remove_damaged(directory, reporter)
         sites = read_layout(asked.sites)
         hosts, others = _texts(directory, loaded, asked, settings, sites)
-        experiment = Experiment(hosts, places, horizon, settings, sites, reporter, timer)
+        experiment = Experiment(hosts, places, horizon, settings, sites, reporter, timer, crew)
         flow = _flow(experiment, loaded, states, space, out=directory, text="teleport")
         twins = [
             _untrained(experiment, loaded, others, seed, directory) for seed in range(settings.untrained_teleports)
@@ -230,6 +235,7 @@ def _flow(
                 layout=experiment.sites,
                 out=out,
                 progress=progress,
+                executor=experiment.crew,
             )
         except store.OtherSettings as error:
             raise StoreError(f"{error.found}\n{_anew(out)}") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from residyn import store
+from residyn.crew import ALONE, Crew
 from residyn.errors import StoreError
 from residyn.pipeline.analysis import analysis
 from residyn.pipeline.capture import is_control, repair_damage
@@ -99,7 +100,11 @@ def _control(folder: Path) -> store.Report | str:
 
 
 def repair(
-    directory: Path, found: Verification, reload: ReloadSettings | None = None, reporter: Reporter = SILENT
+    directory: Path,
+    found: Verification,
+    reload: ReloadSettings | None = None,
+    reporter: Reporter = SILENT,
+    crew: Crew = ALONE,
 ) -> None:
     """Capture damaged shards again, and do again the stages whose outputs differ, or are of what was made again.
 
@@ -109,15 +114,17 @@ def repair(
     if is_control(directory):
         return
     with store.locked(directory, needed=False):
-        _repair(directory, found, reload, reporter)
+        _repair(directory, found, reload, reporter, crew)
 
 
-def _repair(directory: Path, found: Verification, reload: ReloadSettings | None, reporter: Reporter) -> None:
+def _repair(
+    directory: Path, found: Verification, reload: ReloadSettings | None, reporter: Reporter, crew: Crew
+) -> None:
     if found.shards:
-        repair_damage(directory, found.shards, reload, reporter)
+        repair_damage(directory, found.shards, reload, reporter, crew=crew)
     _settings_as_finished(directory)
     again: set[str] = set()
-    do = _stages(directory, reload, reporter)
+    do = _stages(directory, reload, reporter, crew)
     for name, reads in _READS.items():
         hurt = differs(directory, name) or (name == stages.CONTROLS and found.damaged_controls)
         finished = read_stage(directory, name) is not None or differs(directory, name)
@@ -129,20 +136,24 @@ def _repair(directory: Path, found: Verification, reload: ReloadSettings | None,
             analysis(control, continued(control, AnalysisSettings(), ()), reporter)
 
 
-def _stages(directory: Path, reload: ReloadSettings | None, reporter: Reporter) -> dict[str, Callable[[], object]]:
+def _stages(
+    directory: Path, reload: ReloadSettings | None, reporter: Reporter, crew: Crew
+) -> dict[str, Callable[[], object]]:
     """What does each stage again, as it was asked for last."""
 
     def asked(settings: S) -> S:
         return continued(directory, settings, ())
 
     def capture_controls() -> None:
-        controls(directory, asked(ControlsSettings()), reporter, reload=reload)
+        controls(directory, asked(ControlsSettings()), reporter, reload=reload, crew=crew)
 
     return {
-        stages.ANALYSIS: lambda: analysis(directory, asked(AnalysisSettings()), reporter),
+        stages.ANALYSIS: lambda: analysis(directory, asked(AnalysisSettings()), reporter, crew=crew),
         stages.CONTROLS: capture_controls,
         stages.NOISE_FLOOR: capture_controls,
-        stages.TELEPORTS: lambda: teleports(directory, asked(TeleportSettings()), reporter, reload=reload),
+        stages.TELEPORTS: lambda: teleports(
+            directory, asked(TeleportSettings()), reporter, reload=reload, crew=crew
+        ),
         stages.CLAIMS: lambda: claims(directory, asked(ClaimsSettings()), reporter),
         stages.FIGURES: lambda: figures(directory, asked(FigureSettings()), reporter),
         stages.EXPLORER: lambda: explorer(directory, reporter),

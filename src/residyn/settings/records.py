@@ -163,6 +163,39 @@ class ReloadSettings(Settings, frozen=True, kw_only=True):
     offline: Offline = False
 
 
+class CrewSettings(Settings, frozen=True, kw_only=True):
+    """Who computes. No number depends on it, and no run records it."""
+
+    PANEL: ClassVar[str] = "Workers"
+
+    workers: Annotated[
+        int,
+        Meta(ge=0, description="Processes of this machine that share the work out; 0 for none.", extra=_ASIDE),
+    ] = 0
+    scheduler: Annotated[
+        str | None,
+        Meta(description="A dask cluster whose workers compute: tcp://HOST:PORT, or its JSON file.", extra=_ASIDE),
+    ] = None
+    gpus_per_worker: Annotated[
+        int,
+        Meta(ge=1, description="GPUs over which each worker, or this process, spreads the model.", extra=_ASIDE),
+    ] = 1
+    mixed: Annotated[
+        bool,
+        Meta(
+            description="Go on with another kind of machine than the run's: its bits are not reproducible then.",
+            extra=_ASIDE,
+        ),
+    ] = False
+
+    def faults(self, spelled: Callable[[str], str]) -> Iterator[str]:
+        if self.workers and self.scheduler is not None:
+            yield (
+                f"{spelled('workers')} starts workers and {spelled('scheduler')} names some that are there; got "
+                "both. Leave one out."
+            )
+
+
 class AnalysisSettings(Settings, frozen=True, kw_only=True):
     """How panels G to K are computed."""
 

@@ -2,8 +2,10 @@
 
 from residyn.store.creation import check_target, create
 from residyn.store.differences import OtherSettings, differing
+from residyn.store.kinds import HALVED, Kind
 from residyn.store.layout import samples_per_shard
-from residyn.store.lock import locked, undisturbed
+from residyn.store.ledger import committed
+from residyn.store.lock import InUse, locked, undisturbed
 from residyn.store.manifest import Manifest, has_manifest, read_manifest
 from residyn.store.names import run_name
 from residyn.store.provenance import (
@@ -19,14 +21,19 @@ from residyn.store.provenance import (
 from residyn.store.reader import open_states
 from residyn.store.records import plain, read_json, write_json
 from residyn.store.samples import coordinates, last_token_ties, read_samples
+from residyn.store.staging import Receipt, encode, leave_nonce, receipt_for, receipts, sees, stage
 from residyn.store.table import SampleTable, Source, TableBuilder
 from residyn.store.verification import Damage, Report, verify
 from residyn.store.writer import Writer, forget, open_writer
 
 __all__ = [
+    "HALVED",
     "Damage",
+    "InUse",
+    "Kind",
     "Manifest",
     "OtherSettings",
+    "Receipt",
     "Report",
     "SampleTable",
     "Source",
@@ -34,14 +41,17 @@ __all__ = [
     "Writer",
     "add_timing",
     "check_target",
+    "committed",
     "coordinates",
     "create",
     "differing",
     "dropped_samples",
+    "encode",
     "forget",
     "has_manifest",
     "info",
     "last_token_ties",
+    "leave_nonce",
     "locked",
     "open_states",
     "open_writer",
@@ -50,9 +60,13 @@ __all__ = [
     "read_manifest",
     "read_run",
     "read_samples",
+    "receipt_for",
+    "receipts",
     "record_warnings",
     "run_name",
     "samples_per_shard",
+    "sees",
+    "stage",
     "undisturbed",
     "update_run",
     "verify",

@@ -20,6 +20,11 @@ class OtherSettings(StoreError):
     def __init__(self, found: str, lines: Sequence[str], advice: str) -> None:
         self.found = "\n  ".join([f"{found}:", *lines])
         super().__init__(f"{self.found}\n{advice}")
+        self._made_of = found, tuple(lines), advice
+
+    def __reduce__(self) -> tuple[type[OtherSettings], tuple[str, tuple[str, ...], str]]:
+        """What it is made of, by which it travels from a worker."""
+        return type(self), self._made_of
 
 
 def differing(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

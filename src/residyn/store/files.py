@@ -82,10 +82,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path` so that a crash leaves the old file or the new one, never a part of either."""
     temporary = beside(path, TEMPORARY_SUFFIX)
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        flushed(temporary, content)
         temporary.replace(path)
     except BaseException:
         with suppress(OSError):
@@ -108,6 +105,14 @@ def append_bytes(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
     if made:
         sync(path.parent)
+
+
+def flushed(path: Path, content: bytes) -> None:
+    """Write a new file, and flush it to the disk. Raises OSError, also where there is one of that name."""
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def sync(path: Path) -> None:

@@ -14,9 +14,12 @@ MANIFEST = "manifest.json"
 SAMPLES = "samples.jsonl"
 RUN = "run.json"
 LOCK = "residyn.lock"
+LEASE = "residyn.lease"
 GROUP = "states.zarr"
 ARRAY = "states"
 COMMITS = "commits"
+STAGED = "staged"
+"""Where shards that are computed and not committed yet lie, with their receipts; gone when a run is complete."""
 CONTROLS = "controls"
 """Where the run directories of a run's controls stand in its own."""
 RESULTS, TABLES, FIGURES, STAGES = "results.zarr", "tables", "figures", "stages"
@@ -25,7 +28,7 @@ FOLDERS = frozenset(
     (GROUP, COMMITS, CONTROLS, RESULTS, TABLES, FIGURES, STAGES, TELEPORT_STATES, TELEPORTS, UNTRAINED)
 )
 """Folders of a run directory that residyn writes to; whatever else stands beside them is somebody else's."""
-CREATION = {LOCK, RUN, SAMPLES, GROUP, COMMITS}
+CREATION = {LOCK, LEASE, RUN, SAMPLES, GROUP, COMMITS}
 """What an interrupted creation can have left in a folder; the manifest comes last."""
 
 MIB = 2**20
@@ -107,6 +110,10 @@ def shard_path(run: Path, shard: int) -> Path:
 
 def marker_path(run: Path, shard: int) -> Path:
     return run / COMMITS / f"{shard:06d}.json"
+
+
+def staged_folder(run: Path) -> Path:
+    return run / STAGED
 
 
 def resume_command(run: Path) -> str:

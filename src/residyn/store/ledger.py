@@ -89,6 +89,11 @@ def _marked(run: Path, manifest: Manifest) -> list[int]:
     return [shard for shard in shards if shard < manifest.n_shards and marker_path(run, shard).name in known]
 
 
+def committed(run: Path, manifest: Manifest) -> set[int]:
+    """The shards that have a marker, and a file of its size."""
+    return {shard for shard, marker in read_ledger(run, manifest)[0].items() if holds(run, marker)}
+
+
 def holds(run: Path, marker: Marker) -> bool:
     """Whether the marker's file is there with the size that was committed; its content is not read."""
     return file_size(shard_path(run, marker.shard)) == marker.bytes

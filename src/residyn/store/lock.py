@@ -7,21 +7,25 @@ and each of its stages can ask for it.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from residyn.errors import ResourceError, StoreError
 from residyn.store.files import check_mode, disk_errors
-from residyn.store.layout import LOCK
+from residyn.store.layout import LEASE, LOCK
+from residyn.store.lease import STALE_S, Taken, is_leased, leased
 from residyn.store.leftovers import tidy
 
 _Owner = tuple[int, int]
@@ -30,13 +34,17 @@ _Owner = tuple[int, int]
 
 @dataclass
 class Hold:
-    """A lock that is held: by whom, and whether its holder has the run's states open for writing."""
+    """A lock that is held: by whom, whether its holder has the run's states open for writing, and whether it was a
+    lease and was lost.
+    """
 
     owner: _Owner
     writing: bool = False
+    lost: threading.Event = field(default_factory=threading.Event)
 
 
 _ATTEMPTS, _PAUSE_S = 10, 0.02
+_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}
 _held: dict[tuple[int, int], Hold] = {}
 
 
@@ -71,28 +79,48 @@ def locked(run: Path, *, needed: bool = True) -> Iterator[Hold]:
     try:
         with disk_errors(run, "Opening the lock"):
             check_mode(os.fstat(descriptor).st_mode)
-        _take(run, descriptor, lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB))
         holder = {
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "since": datetime.now(UTC).isoformat("T", "seconds"),
         }
-        with disk_errors(run, "Writing the lock"):
-            _fill(descriptor, json.dumps(holder).encode())
-        try:
-            tidy(run, is_held)
-            _held[identity] = hold = Hold(_me())
-            yield hold
-        finally:
-            _held.pop(identity, None)
-            with suppress(OSError):
-                _fill(descriptor, b"")
+        with ExitStack() as leases:
+            hold = Hold(_me())
+            if not _take(run, descriptor, lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)):
+                hold.lost = leases.enter_context(_leased(run, holder))
+            with disk_errors(run, "Writing the lock"):
+                _fill(descriptor, json.dumps(holder).encode())
+            try:
+                tidy(run, is_held)
+                _held[identity] = hold
+                yield hold
+            finally:
+                _held.pop(identity, None)
+                with suppress(OSError):
+                    _fill(descriptor, b"")
     finally:
         os.close(descriptor)
 
 
-def _take(run: Path, descriptor: int, lock: Callable[[], None]) -> None:
-    """Take the lock at once, or raise StoreError with the name of who has it."""
+@contextmanager
+def _leased(run: Path, holder: dict[str, Any]) -> Iterator[threading.Event]:
+    """A lease instead of the lock, which is told."""
+    warnings.warn(
+        f"{run} lies on a file system without file locks: a lease, {LEASE}, takes the lock's place. Let one "
+        f"process write there at a time; one that was killed keeps others out for {STALE_S:.0f} s.",
+        stacklevel=2,
+    )
+    with ExitStack() as stack:
+        try:
+            with disk_errors(run, "Writing the lease"):
+                lost = stack.enter_context(leased(run, holder))
+        except Taken as taken:
+            raise in_use(run, _named(taken.record) or "another process") from taken
+        yield lost
+
+
+def _take(run: Path, descriptor: int, lock: Callable[[], None]) -> bool:
+    """Take the lock at once, or raise InUse with the name of who has it; False where there are no locks here."""
     for attempt in range(_ATTEMPTS):
         try:
             lock()
@@ -103,12 +131,14 @@ def _take(run: Path, descriptor: int, lock: Callable[[], None]) -> None:
                 raise in_use(run, holder or "another process") from error
             time.sleep(_PAUSE_S)
         except OSError as error:
+            if error.errno in _NO_LOCKS:
+                return False
             raise StoreError(
-                f"{run} cannot be locked: {error.strerror}. Its file system has no file locks; "
-                "choose a folder on a local disk with --out."
+                f"{run} cannot be locked: {error.strerror}. Choose a folder on another file system with --out."
             ) from error
         else:
-            return
+            return True
+    return True
 
 
 @contextmanager
@@ -127,9 +157,13 @@ def undisturbed(run: Path) -> Iterator[None]:
         raise in_use(run, holder or "another process") from error
 
 
-def in_use(run: Path, holder: str) -> StoreError:
+class InUse(StoreError):
+    """Another has the lock."""
+
+
+def in_use(run: Path, holder: str) -> InUse:
     """What a second writer is told."""
-    return StoreError(
+    return InUse(
         f"{run} is being written by {holder}. One run directory has one writer: "
         "wait for it, end it, or choose another folder with --out."
     )
@@ -145,8 +179,8 @@ def is_held(folder: Path) -> bool:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
+    except OSError as error:
+        return error.errno not in _NO_LOCKS or is_leased(folder)
     finally:
         os.close(descriptor)
     return False
@@ -169,7 +203,13 @@ def _fill(descriptor: int, content: bytes) -> None:
 def _holder(descriptor: int) -> str:
     """Who signed the lock; empty where nobody did."""
     try:
-        holder = json.loads(os.pread(descriptor, 1000, 0))
+        return _named(json.loads(os.pread(descriptor, 1000, 0)))
+    except (OSError, ValueError, RecursionError):
+        return ""
+
+
+def _named(holder: Any) -> str:
+    try:
         return f"process {int(holder['pid'])} on {holder['host']!s:.60} since {holder['since']!s:.40}"
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return ""

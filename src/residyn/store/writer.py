@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from residyn.errors import DataError, StoreError
-from residyn.store.array import open_array
-from residyn.store.files import disk_errors, sha256_of, sync
-from residyn.store.layout import COMMITS, marker_path, repair_command, shard_path, states_folder
-from residyn.store.ledger import holds, marker_for, read_ledger
+from residyn.errors import ResidynError, StoreError
+from residyn.store import staging
+from residyn.store.array import check_metadata
+from residyn.store.files import disk_errors, file_size, sync
+from residyn.store.kinds import HALVED, KINDS, MIXED, Kind, check_kind, differences, read_kinds
+from residyn.store.layout import COMMITS, marker_path, repair_command, shard_path, staged_folder, states_folder
+from residyn.store.ledger import holds, marker_for, read_ledger, read_marker
 from residyn.store.lock import in_use, locked
 from residyn.store.manifest import Manifest, read_manifest
+from residyn.store.provenance import record_warnings, update_run
 from residyn.store.records import write_json
 from residyn.store.samples import read_samples
-
-if TYPE_CHECKING:
-    import zarr
+from residyn.store.staging import Receipt
 
 
 @contextmanager
-def open_writer(path: str | Path) -> Iterator[Writer]:
+def open_writer(path: str | Path, *, mixed: bool = False) -> Iterator[Writer]:
     """Open a run directory for writing, alone: a context manager that gives a `Writer`.
 
-    What an interrupted writer left is put in order first: temporary files are removed, and a marker whose
-    shard is missing or has another size is dropped, so that the shard is pending again. Raises StoreError
-    where another process has the run open, or the run is damaged beyond its shards.
+    What an interrupted writer left is put in order first: temporary files are removed, a marker whose shard is
+    missing or has another size is dropped, so that the shard is pending again, and shards that workers staged are
+    put in place where what is read back is what they staged. `mixed` allows shards of another kind of machine than
+    the run's others. What was staged and is not needed any more is removed in the end.
+
+    Raises StoreError where another process has the run open, the run is damaged beyond its shards, or what was
+    staged is of another kind of machine, or has other bytes than what is committed.
     """
     run = Path(path)
     manifest = read_manifest(run)
@@ -38,12 +44,21 @@ def open_writer(path: str | Path) -> Iterator[Writer]:
         if hold.writing:
             raise in_use(run, f"process {os.getpid()}, which has it open already")
         samples = read_samples(run, sha256=manifest.samples_sha256, n_samples=manifest.n_samples)
-        array = open_array(run, manifest, writable=True)
+        check_metadata(run, manifest)
         with disk_errors(run, "Putting the ledger in order"):
             pending = _drop_broken_markers(run, manifest)
         hold.writing = True
         try:
-            yield Writer(run, manifest, array, samples.sample.tolist(), pending)
+            writer = Writer(run, manifest, samples.sample.tolist(), pending, mixed=mixed, lost=hold.lost)
+            writer.adopt()
+            try:
+                yield writer
+            except BaseException:
+                # What went wrong is to be told, and not that it could not be tidied.
+                with suppress(ResidynError, OSError):
+                    staging.sweep(run, writer.pending)
+                raise
+            staging.sweep(run, writer.pending)
         finally:
             hold.writing = False
 
@@ -52,13 +67,26 @@ class Writer:
     """The one writer of a run, while `open_writer` holds its lock. Not for use by several threads."""
 
     def __init__(
-        self, run: Path, manifest: Manifest, array: zarr.Array[Any], sample: list[int], pending: list[int]
+        self,
+        run: Path,
+        manifest: Manifest,
+        sample: list[int],
+        pending: list[int],
+        *,
+        mixed: bool = False,
+        lost: threading.Event | None = None,
     ) -> None:
         self.manifest = manifest
-        self._run = run
-        self._array = array
+        self.mixed = mixed
+        self.run = run
         self._sample = sample
         self._pending = pending
+        self._lost = lost
+        self.told: list[str] = []
+        known = read_kinds(run)
+        # Nothing is known of the shards of an older version, and of no shard everything.
+        self._kinds = known if len(pending) < manifest.n_shards else []
+        self._unknown = not known and len(pending) < manifest.n_shards
 
     @property
     def pending(self) -> list[int]:
@@ -71,54 +99,109 @@ class Writer:
             raise StoreError(f"This run has shards 0 to {self.manifest.n_shards - 1}; got {shard}.")
         return self.manifest.rows(shard)
 
-    def commit(self, shard: int, block: np.ndarray, *, drop_nonfinite: bool = False) -> list[int]:
+    def labels(self, shard: int) -> list[int]:
+        """The samples in the rows of a shard."""
+        return self._sample[self.rows(shard)]
+
+    def admit(self, kind: Kind, *, halved: bool = False, what: str = "The next shards") -> None:
+        """Record, before a shard is committed, what made it: its kind of machine, and that a batch was halved.
+
+        For the thread that opened the writer. Raises StoreError where the run's shards are of other kinds, unless
+        the writer was opened as `mixed`: then the run is marked as not bit-reproducible.
+        """
+        if kind and not self._unknown and kind not in self._kinds:
+            if not self.mixed:
+                check_kind(self.run, self._kinds, kind, what)
+            first = not self._kinds
+            self._kinds = [*self._kinds, kind]
+            update_run(self.run, **{KINDS: self._kinds})
+            if not first:
+                self._tell(MIXED)
+        if halved:
+            self._tell(HALVED)
+
+    def _tell(self, warning: str) -> None:
+        """Record a warning of the run; `told` has those of this writer, once each."""
+        if warning not in self.told:
+            self.told.append(warning)
+            record_warnings(self.run, [warning])
+
+    def commit(self, shard: int, block: np.ndarray, *, drop_nonfinite: bool = False, **about: Any) -> list[int]:
         """Store the states of a pending shard, (rows, sublayers, units) float32, for good.
 
         When this returns, shard and marker are on the disk; when it does not, the shard is still pending. With
-        `drop_nonfinite`, samples whose states are not finite are left out of the run; they are returned.
-        Raises DataError for a block of another dtype or shape or with non-finite values (the first sample and
-        sublayer are named), StoreError for a shard that is committed, ResourceError where the disk is full.
+        `drop_nonfinite`, samples whose states are not finite are left out of the run; they are returned. `about`
+        is what the receipt says beside: halved, kind, seconds. Raises DataError for a block of another dtype or
+        shape or with non-finite values (the first sample and sublayer are named), StoreError for a shard that is
+        committed, ResourceError where the disk is full.
         """
         rows = self.rows(shard)
         if shard not in self._pending:
-            raise StoreError(f"Shard {shard} of {self._run} is committed. Call forget() first to write it again.")
-        dropped = self._not_finite(rows, block) if drop_nonfinite else []
-        if dropped:
-            block = block.copy()
-            block[[row - rows.start for row in dropped]] = 0.0
-        self._check(rows, block)
-        path = shard_path(self._run, shard)
-        with disk_errors(self._run, f"Writing shard {shard}"):
-            path.unlink(missing_ok=True)  # zarr would merge into a stale file, and fails on a truncated one
-            self._array[rows] = block
-            sync(path)
-            sync(path.parent)
-            marker = marker_for(self.manifest, shard, sha256_of(path), path.stat().st_size, dropped)
-            write_json(marker_path(self._run, shard), marker.to_record())
-        self._pending.remove(shard)
-        return [self._sample[row] for row in dropped]
+            raise StoreError(f"Shard {shard} of {self.run} is committed. Call forget() first to write it again.")
+        labels = self.labels(shard)
+        content, dropped = staging.encode(self.manifest, shard, block, labels, drop_nonfinite=drop_nonfinite)
+        receipt = staging.receipt_for(self.manifest, shard, content, dropped, **about)
+        staging.stage(self.run, receipt, content)
+        try:
+            self.put(receipt)
+        except BaseException:
+            with suppress(OSError):
+                staging.discard(self.run, receipt.name)
+            raise
+        return [labels[row - rows.start] for row in dropped]
 
-    def _not_finite(self, rows: slice, block: np.ndarray) -> list[int]:
-        bad = ~np.isfinite(block).all(axis=(1, 2))
-        return [rows.start + int(row) for row in np.flatnonzero(bad)]
+    def put(self, receipt: Receipt) -> bool:
+        """Put a staged shard in its place and commit it; whether that was not done before.
 
-    def _check(self, rows: slice, block: np.ndarray) -> None:
-        wanted = (rows.stop - rows.start, *self.manifest.shape[1:])
-        if block.dtype != np.float32 or block.shape != wanted:
-            raise DataError(
-                f"Rows {rows.start} to {rows.stop - 1} need states of shape {wanted} in float32 "
-                f"(sample, sublayer, unit); got {block.shape} in {block.dtype}."
+        Where the shard is committed, a copy with the same bytes is dropped. Raises StoreError where the bytes are
+        others, naming both kinds of machine, and where what was staged is not there with its size.
+        """
+        shard, run = receipt.shard, self.run
+        if self._lost is not None and self._lost.is_set():
+            raise StoreError(
+                f"{run} should be written by one process, and its lease was taken by another while this one hung. "
+                "What was put in place before is stored; end the other, and give the same command again."
             )
-        finite = np.isfinite(block)
-        if finite.all():
+        source = staged_folder(run) / receipt.name
+        with disk_errors(run, f"Committing shard {shard}"):
+            if shard not in self._pending:
+                self._compare(receipt)
+                staging.discard(run, receipt.name)
+                return False
+            if file_size(source) != receipt.bytes:
+                raise StoreError(
+                    f"{source} should have {receipt.bytes:,} bytes, as its receipt says; it has "
+                    f"{file_size(source) or 0:,}. The shard is still pending: give the same command again."
+                )
+            source.replace(shard_path(run, shard))
+            sync(states_folder(run))
+            marker = marker_for(self.manifest, shard, receipt.sha256, receipt.bytes, receipt.dropped)
+            write_json(marker_path(run, shard), marker.to_record())
+            self._pending.remove(shard)
+            staging.discard(run, receipt.name)
+        return True
+
+    def adopt(self) -> int:
+        """Put in place what workers staged, where what is read back is what they staged; how many shards."""
+        adopted = 0
+        for receipt in staging.receipts(self.run, self.manifest):
+            if receipt.shard in self._pending:
+                if not staging.is_whole(self.run, receipt):
+                    staging.discard(self.run, receipt.name)
+                    continue
+                self.admit(receipt.kind, halved=receipt.halved, what=f"Shard {receipt.shard}, which is staged,")
+            adopted += self.put(receipt)
+        return adopted
+
+    def _compare(self, receipt: Receipt) -> None:
+        marker = read_marker(self.run, self.manifest, receipt.shard)
+        if marker is None or marker.sha256 == receipt.sha256:
             return
-        row, sublayer, _ = np.argwhere(~finite)[0]
-        bad_samples = int((~finite).any(axis=(1, 2)).sum())
-        raise DataError(
-            f"The states are not finite: sample {self._sample[rows.start + row]}, first at sublayer "
-            f"{self.manifest.sublayers[sublayer].label}; {int((~finite).sum())} values in {bad_samples} of "
-            f"{wanted[0]} samples. Weights with NaN, or a dtype too small for this model: try --dtype float32, "
-            "or go on without such samples by --on-nonfinite drop."
+        kind = differences(self._kinds[0] if self._kinds else {}, receipt.kind)
+        raise StoreError(
+            f"Shard {receipt.shard} of {self.run} should be the same bytes whoever computes it, and came again "
+            f"with others: sha256 {marker.sha256[:12]}… is committed, {receipt.sha256[:12]}… is staged. Kinds of "
+            f"machine: {kind}. Remove {staged_folder(self.run) / receipt.name}* to keep what is committed."
         )
 
 

@@ -3,7 +3,8 @@
 from residyn.model.loading.head import language_model
 from residyn.model.loading.load import load_model
 from residyn.model.loading.permutation import permuted
+from residyn.model.loading.recipe import Recipe
 from residyn.model.loading.record import LoadedModel
 from residyn.model.loading.twin import untrained
 
-__all__ = ["LoadedModel", "language_model", "load_model", "permuted", "untrained"]
+__all__ = ["LoadedModel", "Recipe", "language_model", "load_model", "permuted", "untrained"]

@@ -17,6 +17,7 @@ from residyn.model.loading import architecture, checkpoint, hub, objects, pretra
 from residyn.model.loading.conversion import convert
 from residyn.model.loading.names import find_place
 from residyn.model.loading.placement import Need, place, read_wish
+from residyn.model.loading.recipe import Recipe
 from residyn.model.loading.record import HeadSource, LoadedModel, Source
 
 Progress = Callable[[str], None]
@@ -30,6 +31,7 @@ def load_model(
     dtype: str | torch.dtype = "auto",
     device: str | torch.device = "auto",
     attn: str = "auto",
+    gpus: int = 1,
     offline: bool = False,
     allow_pickle: bool = False,
     trust_remote_code: bool = False,
@@ -43,7 +45,8 @@ def load_model(
     revision: a hub branch, tag or commit. dtype: "auto", "float32", "bfloat16" or, with a warning, "float16";
     "auto" is float32 on the CPU and the checkpoint's own format on CUDA, bfloat16 for float16 and where float32
     does not fit. device: "auto" (CUDA where there is room, else the CPU), "cpu", "cuda", "cuda:N", "mps". attn:
-    "auto" or an attention implementation of transformers. offline: touch no network. progress: called with the
+    "auto" or an attention implementation of transformers. gpus: over how many CUDA devices the layers are spread,
+    for a model that one cannot hold. offline: touch no network. progress: called with the
     name of each stage.
 
     Only safetensors are read. allow_pickle=True reads pickled weights as well, with torch's weights_only=True.
@@ -56,13 +59,13 @@ def load_model(
     is absent or memory is lacking.
     """
     if not isinstance(model, str | os.PathLike):
-        _only_defaults(revision=revision, dtype=dtype, device=device, attn=attn)
+        _only_defaults(revision=revision, dtype=dtype, device=device, attn=attn, gpus=None if gpus == 1 else gpus)
         return objects.wrap(model, tokenizer, progress)
     if attn not in pretrained.ATTENTION:
         raise UsageError(f"attn is one of {', '.join(pretrained.ATTENTION)}; got {attn!r}.")
     if tokenizer is not None and not isinstance(tokenizer, PreTrainedTokenizerBase):
         raise UsageError(f"tokenizer is a transformers tokenizer; got a {type(tokenizer).__name__}.")
-    wish = read_wish(dtype, device)
+    wish = read_wish(dtype, device, gpus)
     say = progress or (lambda _: None)
     opened = _open(os.fspath(model), revision, offline=offline, trust_remote_code=trust_remote_code, progress=say)
     name, folder, listing = opened.name, opened.folder, opened.listing
@@ -90,6 +93,17 @@ def load_model(
         warnings.append("the weights were read from a pickle, with torch's weights_only=True")
     if trust_remote_code:
         warnings.append("code out of the model's repository was allowed to run")
+    recipe = Recipe(
+        model=str(Path(name).expanduser().absolute()) if opened.path else name,
+        revision=opened.repository.revision if opened.repository else None,
+        dtype=str(placement.dtype).removeprefix("torch."),
+        device=str(device).partition(":")[0],
+        attention=str(module.config._attn_implementation),
+        offline=offline,
+        allow_pickle=allow_pickle,
+        trust_remote_code=trust_remote_code,
+        gpus=gpus,
+    )
     embedded = module.get_input_embeddings()
     if isinstance(embedded, torch.nn.Embedding) and len(own_tokenizer) > embedded.num_embeddings:
         warnings.append(
@@ -115,6 +129,7 @@ def load_model(
         quantization=quantization,
         warnings=(*placement.warnings, *warnings),
         head=HeadSource(folder=folder, tied=getattr(config, "tie_word_embeddings", None)),
+        recipe=recipe if tokenizer is None else None,
     )
 
 
@@ -130,6 +145,8 @@ class _Opened:
     files: Mapping[str, str] | None = None
     quantization: str | None = None
     repository: hub.Repository | None = None
+    path: bool = False
+    """Whether the name is one of a file or folder."""
 
 
 def _open(
@@ -148,7 +165,7 @@ def _open(
         found = hub.open_repository(name, revision, offline=offline, with_code=trust_remote_code)
         return _Opened(name, name, "hub", found.folder, found.listing, repository=found)
     if kind == "folder" and path:
-        return _Opened(str(path), path.resolve().name, "folder", path, checkpoint.list_folder(path))
+        return _Opened(str(path), path.resolve().name, "folder", path, checkpoint.list_folder(path), path=True)
     if kind == "builtin":
         progress(f"looking for {name}")
         path = asset_path(name, offline=offline, progress=_in_percent(name, progress))
@@ -162,6 +179,7 @@ def _open(
         checkpoint.list_folder(converted.folder),
         files={path.name: converted.sha256},
         quantization=converted.quantization,
+        path=kind != "builtin",
     )
 
 

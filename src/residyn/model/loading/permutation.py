@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from residyn.errors import ModelError, ResourceError
+from residyn.model.attached import is_spread
 from residyn.model.loading.architecture import quantization_of
 from residyn.model.loading.placement import Need, Wish, place
 from residyn.model.loading.quiet import said
@@ -73,6 +74,7 @@ def permuted(model: LoadedModel, seed: int = 0) -> LoadedModel:
         device_reason="it is the trained model's",
         warnings=tuple(dict.fromkeys((*placement.warnings, *model.warnings, told))),
         head=HeadSource(owner=module),
+        recipe=replace(model.recipe, weights="permuted", seed=seed) if model.recipe else None,
     )
 
 
@@ -87,6 +89,8 @@ def _check(model: LoadedModel, parameters: Sequence[tuple[str, nn.Parameter]]) -
             raise _refused(model, f"{name} is not in memory")
         if not values.is_floating_point() or values.element_size() not in _BITS:
             raise _refused(model, f"{name} is quantised ({str(values.dtype).removeprefix('torch.')})")
+    if is_spread(model.module):
+        raise _refused(model, "they are spread over several devices")
 
 
 def _refused(model: LoadedModel, reason: str) -> ModelError:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -18,10 +20,11 @@ _HEADROOM = 1.1
 
 @dataclass(frozen=True)
 class Wish:
-    """What the user asked for; None for what is left to residyn."""
+    """What the user asked for, over how many GPUs the weights are spread; None for what is left to residyn."""
 
     dtype: torch.dtype | None
     device: torch.device | None
+    gpus: int = 1
 
 
 @dataclass(frozen=True)
@@ -42,23 +45,41 @@ class Need:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where and in which format the weights go, each with its reason, and what a reader should know of it."""
+    """Where and in which format the weights go, each with its reason, and what a reader should know of it.
+
+    `spread` holds the bytes that each of several GPUs has free, by its number; it is empty where one device has
+    all weights.
+    """
 
     dtype: torch.dtype
     dtype_reason: str
     device: torch.device
     device_reason: str
     warnings: tuple[str, ...] = ()
+    spread: Mapping[int, int] = field(default_factory=dict)
 
 
-def read_wish(dtype: str | torch.dtype, device: str | torch.device) -> Wish:
+def read_wish(dtype: str | torch.dtype, device: str | torch.device, gpus: int = 1) -> Wish:
     """The user's dtype and device, or "auto". Needs no model, so that a wrong one is told at once.
 
-    Raises UsageError for a name that is no dtype or device, ResourceError for a device that is absent.
+    Raises UsageError for a name that is no dtype or device and for several GPUs on another device, ResourceError
+    for a device that is absent.
     """
-    return Wish(
-        None if dtype == "auto" else _dtype_named(dtype), None if device == "auto" else _device_named(device)
+    wish = Wish(
+        None if dtype == "auto" else _dtype_named(dtype),
+        None if device == "auto" else _device_named(device),
+        gpus,
     )
+    if isinstance(gpus, bool) or not isinstance(gpus, int) or gpus < 1:
+        raise UsageError(f"A model is spread over a whole number of GPUs, at least 1; got {gpus!r}.")
+    if gpus > 1 and str(device) not in ("auto", "cuda"):
+        raise UsageError(f"{gpus} GPUs are devices of CUDA, and {device} was asked for. Leave one of the two out.")
+    if gpus > len(visible_gpus()) and gpus > 1:
+        raise ResourceError(
+            f"{gpus} GPUs were asked for, and {len(visible_gpus())} are present. Ask for fewer, or let this "
+            "process use more (CUDA_VISIBLE_DEVICES)."
+        )
+    return wish
 
 
 def place(wish: Wish, need: Need) -> Placement:
@@ -69,6 +90,8 @@ def place(wish: Wish, need: Need) -> Placement:
     residual streams exceed) and wherever float32 does not fit. Raises ResourceError where the weights do not
     fit.
     """
+    if wish.gpus > 1:
+        return _place_over(wish, need)
     if wish.device is not None:
         return _place_on(wish.device, "it was asked for", wish.dtype, need)
     reason = "no CUDA device is present"
@@ -80,6 +103,13 @@ def place(wish: Wish, need: Need) -> Placement:
         except ResourceError:
             reason = f"{best} has {_gigabytes(free[best.index])} free, too little for the weights"
     return _place_on(torch.device("cpu"), reason, wish.dtype, need)
+
+
+def visible_gpus() -> list[str]:
+    """The CUDA devices that this process may use, as CUDA_VISIBLE_DEVICES names them; empty without any."""
+    count = torch.cuda.device_count()
+    named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    return named[:count] if named else [str(number) for number in range(count)]
 
 
 def available_memory() -> int:
@@ -116,6 +146,21 @@ def _place_on(device: torch.device, device_reason: str, chosen: torch.dtype | No
             "--device or --dtype."
         )
     return Placement(dtype, reason, device, device_reason, _warnings(dtype, device))
+
+
+def _place_over(wish: Wish, need: Need) -> Placement:
+    """Spread the weights over the first GPUs, layer by layer, in the order of the layers."""
+    spread = {number: torch.cuda.mem_get_info(number)[0] for number in range(wish.gpus)}
+    first, free = torch.device("cuda", 0), sum(spread.values())
+    dtype, reason = (wish.dtype, "it was asked for") if wish.dtype else _choose_dtype(first, free, need)
+    if need.n_bytes(dtype) > free:
+        raise ResourceError(
+            f"The model's {need.n_elements:,} weights need {_gigabytes(need.n_bytes(dtype))} in "
+            f"{str(dtype).removeprefix('torch.')}, and {_gigabytes(free)} are free on {wish.gpus} GPUs. Take more "
+            "of them, or another --dtype."
+        )
+    said = f"the first of {wish.gpus} GPUs that the layers are spread over, as was asked for"
+    return Placement(dtype, reason, first, said, _warnings(dtype, first), spread)
 
 
 def _choose_dtype(device: torch.device, free: int, need: Need) -> tuple[torch.dtype, str]:

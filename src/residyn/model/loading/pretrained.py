@@ -42,6 +42,10 @@ def read_module(
     cannot be read; DataError where a weight is not finite; ResourceError where memory runs out.
     """
     options: dict[str, Any] = {} if placement.device.type == "cpu" else {"device_map": {"": placement.device}}
+    if placement.spread:
+        # Beside the weights there must be room for what passes through them.
+        most = {number: int(0.9 * free) for number, free in placement.spread.items()}
+        options = {"device_map": "auto", "max_memory": most}
     if attn != "auto":
         options["attn_implementation"] = attn
     with quiet():

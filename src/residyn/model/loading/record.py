@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from residyn.model.loading.recipe import Recipe
 from residyn.shown import Shown
 
 Source = Literal["hub", "folder", "gguf", "builtin", "object", "untrained", "permuted"]
@@ -53,6 +54,7 @@ class LoadedModel(Shown):
     quantization   how the stored weights were quantised; None where they were not
     warnings       what a reader of results must know
     head           where the language-model head is to be had, for `language_model`; None where that is not known
+    recipe         how another process makes it; None where it cannot, as of a model that was given in memory
     """
 
     module: PreTrainedModel
@@ -74,6 +76,7 @@ class LoadedModel(Shown):
     quantization: str | None
     warnings: tuple[str, ...]
     head: HeadSource | None = None
+    recipe: Recipe | None = None
 
     def shown(self) -> tuple[str, list[tuple[str, str]]]:
         rows = {
@@ -85,7 +88,7 @@ class LoadedModel(Shown):
         return self.title, [*rows.items(), *(("warning", warning) for warning in self.warnings)]
 
     def describe(self) -> dict[str, Any]:
-        """Everything but the module, the tokenizer and the head, as plain JSON: the provenance of a run."""
+        """Everything but the module, tokenizer, head and recipe, as plain JSON: the provenance of a run."""
         return {
             "name": self.name,
             "title": self.title,

@@ -73,6 +73,7 @@ def untrained(model: LoadedModel, seed: int = 0) -> LoadedModel:
         quantization=None,
         warnings=tuple(dict.fromkeys((*placement.warnings, *kept, *_warnings(plan, model)))),
         head=HeadSource(owner=whole) if plan.has_head else None,
+        recipe=replace(model.recipe, weights="untrained", seed=seed) if model.recipe else None,
     )
 
 

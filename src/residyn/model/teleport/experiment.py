@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Literal
 
 import xarray as xr
 
-from residyn.errors import Interrupted
+from residyn.crew import Crew
+from residyn.errors import Interrupted, UsageError
 from residyn.model.interrupts import asked_to_stop
 from residyn.model.layout import Layout
 from residyn.model.loading import LoadedModel
@@ -17,6 +19,7 @@ from residyn.model.teleport import folder
 from residyn.model.teleport.labels import join, label
 from residyn.model.teleport.one_host import teleport_host
 from residyn.model.teleport.plan import TeleportPlan, prepare
+from residyn.model.teleport.shared_out import by_workers
 from residyn.model.texts import Samples, Texts
 
 Progress = Callable[[int, int], None]
@@ -35,6 +38,7 @@ def teleport(
     memory: int | None = None,
     out: str | Path | None = None,
     progress: Progress | None = None,
+    executor: Executor | Crew | None = None,
 ) -> xr.Dataset:
     """Move the residual stream of one token to chosen points at chosen sublayers, and record where it flows.
 
@@ -55,6 +59,8 @@ def teleport(
     out: a folder, in which DIR/teleport.zarr is written host by host. One that was interrupted is gone on with,
         and the result is bit-identical to an uninterrupted one.
     progress: called with (targets done, targets in all).
+    executor: of PEP 3148: its workers make the model for themselves and compute a host each, with the same bits;
+        `out` is needed.
 
     Returns a Dataset, in memory, or with lazy states where it is stored:
     states (host, injected, target, step, unit), float32: step 0 is the state written, step k the state k sublayers
@@ -76,6 +82,9 @@ def teleport(
     ModelError where a write does not reach the whole stream; DataError where a state that follows is not finite;
     ResourceError where memory is lacking; Interrupted after the host in hand, on Ctrl-C, where results are stored.
     """
+    crew = executor if isinstance(executor, Crew) else Crew((lambda: executor) if executor is not None else None)
+    if crew.engine is not None and out is None:
+        raise UsageError("executor= computes what is stored in out=, and there is no out=. Name a folder.")
     if out is not None:
         folder.check_out(out)
     plan = prepare(
@@ -92,7 +101,7 @@ def teleport(
     for said in plan.hosts.warnings:
         warnings.warn(said, stacklevel=2)
     report = _Report(plan, progress)
-    made = _in_memory(plan, report) if out is None else _to_folder(plan, Path(out), report)
+    made = _in_memory(plan, report) if out is None else _to_folder(plan, Path(out), report, crew)
     for said in sorted(report.reasons):
         warnings.warn(
             f"Every row took a full pass, because a prefix cannot be shared in this model: {said}. "
@@ -106,17 +115,22 @@ def _in_memory(plan: TeleportPlan, report: _Report) -> xr.Dataset:
     return join([_one(plan, host, report) for host in range(len(plan.hosts))])
 
 
-def _to_folder(plan: TeleportPlan, out: Path, report: _Report) -> xr.Dataset:
+def _to_folder(plan: TeleportPlan, out: Path, report: _Report, crew: Crew) -> xr.Dataset:
     with folder.open_folder(out, plan.describe(), len(plan.hosts)) as writer, asked_to_stop() as stop:
         pending = writer.pending()
         report.skip(len(plan.hosts) - len(pending))
-        for left, host in zip(reversed(range(len(pending))), pending, strict=True):
-            writer.commit(host, _one(plan, host, report))
-            if stop() and left:
-                raise Interrupted(
-                    f"Stopped as asked: {len(plan.hosts) - left} of {len(plan.hosts)} hosts in {out} are stored. "
-                    "The same call goes on from there."
-                )
+        if pending and crew.engine is not None:
+            by_workers(plan, writer, crew, stop, report.host)
+        else:
+            for host in pending:
+                writer.commit(host, _one(plan, host, report))
+                if stop():
+                    break
+        if left := len(writer.pending()):
+            raise Interrupted(
+                f"Stopped as asked: {len(plan.hosts) - left} of {len(plan.hosts)} hosts in {out} are stored. "
+                "The same call goes on from there."
+            )
     return folder.open_teleports(out)
 
 
@@ -139,6 +153,12 @@ class _Report:
 
     def skip(self, hosts: int) -> None:
         self.done = hosts * self.each
+
+    def host(self, host: int, reason: str) -> None:
+        """Count a host that a worker computed."""
+        if reason:
+            self.reasons.add(reason)
+        self.add(self.each)
 
     def add(self, targets: int) -> None:
         self.done += targets

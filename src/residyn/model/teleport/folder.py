@@ -65,8 +65,12 @@ class Writer:
 
     def commit(self, host: int, part: xr.Dataset) -> None:
         """Store one host: written beside its place, flushed, and put there in one step."""
+        self.put(host, packed(part))
+
+    def put(self, host: int, content: bytes) -> None:
+        """Store one host that was packed, here or by a worker."""
         with disk_errors(self.group, f"Storing host {host}"):
-            write_bytes(_place(self.group, host), _packed(part))
+            write_bytes(_place(self.group, host), content)
 
 
 def check_out(out: str | Path) -> None:
@@ -211,7 +215,7 @@ def _has_right_checksums(path: Path) -> bool:
         return False
 
 
-def _packed(part: xr.Dataset) -> bytes:
+def packed(part: xr.Dataset) -> bytes:
     """One host as a zarr group in a zip file; the same bytes for the same content."""
     from zarr.codecs import BloscCodec
     from zarr.storage import MemoryStore

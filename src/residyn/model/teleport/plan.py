@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from transformers import PreTrainedModel
 
-from residyn.errors import UsageError
+from residyn.errors import ModelError, UsageError
+from residyn.model.attached import is_spread
 from residyn.model.check import find_sites
 from residyn.model.layout import Layout
 from residyn.model.loading import LoadedModel, language_model
@@ -30,6 +31,7 @@ class TeleportPlan:
     """Hosts × places × targets, and how they are to be run.
 
     `places` are indices among `sites.sites`. `whole` is the model with its head, or None for the reason `no_head`.
+    `layout` is the map of sites that was given.
     """
 
     model: LoadedModel
@@ -43,6 +45,7 @@ class TeleportPlan:
     memory: int
     whole: PreTrainedModel | None
     no_head: str
+    layout: Layout | None = None
 
     @property
     def labels(self) -> list[str]:
@@ -101,6 +104,11 @@ def prepare(
     for name, number in (("steps", steps), ("memory", MEMORY if memory is None else memory)):
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
             raise UsageError(f"{name} is a whole number, at least 1; got {number!r}.")
+    if is_spread(model.module):
+        raise ModelError(
+            f"Teleports write to a model that is on one device, and {model.name} is spread over several, or "
+            "offloaded. Load it on one device, in --dtype bfloat16 if need be, or go without teleports."
+        )
     hosts = read_hosts(model, texts, position)
     sites = find_sites(model, layout)
     places = find_places(sites, at)
@@ -109,5 +117,5 @@ def prepare(
     whole, no_head = language_model(model)
     memory = MEMORY if memory is None else int(memory)
     return TeleportPlan(
-        model, sites, hosts, places, targets, position, residual, int(steps), memory, whole, no_head
+        model, sites, hosts, places, targets, position, residual, int(steps), memory, whole, no_head, layout
     )
