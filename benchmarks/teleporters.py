@@ -22,7 +22,7 @@ from residyn.model.check import find_sites
 from residyn.model.loading import LoadedModel, language_model, load_model
 from residyn.model.teleport import teleport
 from residyn.model.texts import Samples, read_texts, tokenize_texts
-from residyn.schema import SiteMap
+from residyn.sitemap import SiteMap
 
 GRID, EXTENT, PLACES, STEPS = 10, 15.0, 5, 12
 

@@ -67,7 +67,7 @@ def test_the_same_results_give_the_same_bytes(results, tmp_path):
 def test_bytes_do_not_depend_on_the_process(llama, tmp_path):
     code = (
         "import sys; from residyn.figures import plot; from residyn.figures.saving import save; "
-        "from residyn.schema import SiteMap; "
+        "from residyn.sitemap import SiteMap; "
         "save(plot.schematic(SiteMap.from_json(sys.argv[1])).figure, sys.argv[2])"
     )
     command = [sys.executable, "-c", code, llama.to_json(), str(tmp_path / "there")]

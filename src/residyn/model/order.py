@@ -12,9 +12,9 @@ from typing import Any, Literal, NamedTuple
 from residyn import store
 from residyn.crew import this_worker
 from residyn.model.capture_plan import CapturePlan, plan_from
+from residyn.model.layout import Layout
 from residyn.model.loading import Recipe
 from residyn.model.recipes import model_of, sites_of
-from residyn.model.sites import Layout
 
 _TASKS_WANTED = 64
 _MOST_SHARDS = 8

@@ -10,9 +10,9 @@ from transformers import PreTrainedModel
 from residyn.errors import ModelError
 from residyn.model.attached import own_hooks
 from residyn.model.check import find_sites
+from residyn.model.layout import Layout
 from residyn.model.loading import LoadedModel, Recipe, language_model, load_model, permuted, untrained
-from residyn.model.sites import Layout
-from residyn.schema import SiteMap
+from residyn.sitemap import SiteMap
 
 
 def recipe_of(model: LoadedModel, gpus: int = 1) -> Recipe:

@@ -14,9 +14,9 @@ from residyn import store
 from residyn.crew import Crew, Rates, Refused, Work, at_work, shared_out, this_worker
 from residyn.errors import ResidynError
 from residyn.model.kind import kind_of
+from residyn.model.layout import Layout
 from residyn.model.loading import Recipe
 from residyn.model.recipes import head_of, model_of, recipe_of, sites_of
-from residyn.model.sites import Layout
 from residyn.model.teleport.folder import Writer, packed
 from residyn.model.teleport.hosts import Hosts
 from residyn.model.teleport.labels import label
