@@ -66,7 +66,11 @@ def test_text_with_commas_is_what_python_passes(kind, name, text, value, tmp_pat
         (CaptureSettings, {"n": 0}, "--n is a whole number of at least 1; got 0."),
         (CaptureSettings, {"n": "5"}, "--n is a whole number of at least 1; got '5'."),
         (CaptureSettings, {"max_tokens": 0}, "--max-tokens is a whole number of at least 1; got 0."),
-        (CaptureSettings, {"position": "x"}, "--position is one of 'end', 'random', 'all', 'last:K', 'random:K', 'every:K' or a"),
+        (
+            CaptureSettings,
+            {"position": "x"},
+            "--position is one of 'end', 'random', 'all', 'last:K', 'random:K', 'every:K' or a",
+        ),
         (TeleportSettings, {"radii": ()}, "--radii is a list of at least 1 item"),
         (TeleportSettings, {"radii": (1, float("inf"))}, "--radii holds numbers within double precision"),
         (TeleportSettings, {"extents": "robust,robust"}, "--extents names each once; got robust, robust."),
