@@ -321,8 +321,11 @@ class FigureSettings(Settings, frozen=True, kw_only=True):
     ] = False
     formats: Annotated[
         tuple[Format, ...],
-        Meta(min_length=1, description="Files of each picture: png, pdf, svg; with commas between."),
-    ] = ("png", "pdf", "svg")
+        Meta(
+            min_length=1,
+            description="Files of each panel: png, pdf, svg; with commas between. Figure 1 has all three.",
+        ),
+    ] = ("png",)
 
 
 class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
