@@ -30,7 +30,9 @@ def test_a_panel_without_a_file_is_what_the_figures_stage_would_write(results, p
 
 def test_pictures_are_about_twice_as_fine_as_they_are_shown(results):
     shown = picture(VELOCITY, Inputs(results), "")
-    assert (shown.width, shown.height) == pytest.approx([side * 6.4 for side in style.PANEL_MM], abs=1)
+    with style.context():
+        inches = alone(VELOCITY, Inputs(results)).get_size_inches()
+    assert (shown.width, shown.height) == pytest.approx(inches * 25.4 * 6.4, abs=1)
     head = content(shown.address)
     width, height = (int.from_bytes(head[at : at + 4]) for at in (16, 20))
     assert (width, height) == pytest.approx((1.85 * shown.width, 1.85 * shown.height), rel=0.01)

@@ -139,7 +139,8 @@ def _axes(fig: Figure, panel: Panel, place: Place) -> Axes:
     """Axes at their place on the page, and the panel's letter beside their top left."""
     width, height = fig.get_size_inches() / style.MM
     x, y = place.letter
-    fig.text(x / width, y / height, panel.letter, fontsize=style.LETTER_PT, fontweight="bold", va="baseline")
+    letter = panel.letter + "′" * panel.repeats
+    fig.text(x / width, y / height, letter, fontsize=style.LETTER_PT, fontweight="bold", va="baseline")
     box = (place.left / width, place.bottom / height, place.width / width, place.height / height)
     return fig.add_axes(box, projection="3d" if panel.shape == "space" else None)
 
