@@ -144,7 +144,7 @@ def test_undefined_units_are_left_out_of_the_mean(nats):
 
 def test_the_band_is_the_middle_half_of_the_units(nats):
     ax = plot.mutual_information_curve(nats)
-    assert ["Gaussian copula", "its middle half"] in legend_rows(ax)
+    assert ["Gaussian copula", "middle half"] in legend_rows(ax)
     bands = {to_hex(band.get_facecolor()[0]): band.get_paths()[0].vertices for band in ax.collections}
     quartiles = np.quantile(nats.values[0], (0.25, 0.75), axis=1)
     for transition in range(7):
@@ -159,7 +159,7 @@ def test_the_papers_estimator_stands_beside_another_only(nats, shuffle):
         ax = plot.mutual_information_curve(named, shuffle=shuffle.assign_coords(estimator=estimators))
         assert ("_kde" in lines(ax)) is beside
         first = style.ESTIMATOR_NAMES[estimators[0]]
-        assert [first, "its middle half" if beside else "middle half of units"] in legend_rows(ax)
+        assert [first, "middle half" if beside else "middle half of units"] in legend_rows(ax)
         assert (["KDE", "shuffled", "KDE shuffled"] if beside else ["shuffled"]) in legend_rows(ax)
         assert len(baselines(ax)) == 1 + beside
     alone = plot.mutual_information_curve(nats.sel(estimator="kde"))

@@ -99,7 +99,7 @@ def mutual_information_curve(
         ceiling = _ceiling(ax, result)
         ax.set_ylabel("mutual information (nats)")
         short = [(handle, label.split()[0]) for handle, label in depth.entries(places)]
-        band = depth.band_entry("middle half of units" if len(marks) == 1 else "its middle half")
+        band = depth.band_entry("middle half of units" if len(marks) == 1 else "middle half")
         rows = [dashed, [*short, *tied, *ceiling], [marks[0], band], [*marks[1:], *dotted]]
         parts.legend_above(ax, *(row for row in rows if row))
     return ax
