@@ -181,18 +181,6 @@ def test_a_defect_is_called_one(residyn, monkeypatch, tmp_path):
     assert "Traceback" in errors
 
 
-def test_help_and_refusals_come_at_once_without_torch():
-    program = (
-        "import sys; from residyn.cli.running import run_command; "
-        "assert run_command(['--help']) == 0; assert run_command(['run', '--help']) == 0; "
-        "assert run_command(['run', '--n', '0']) == 2; "
-        "heavy = {'torch', 'transformers', 'matplotlib', 'dask'} & sys.modules.keys(); "
-        "sys.exit(f'loaded: {heavy}' if heavy else 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
 HOSTILE = "\x1b]52;c;aGk=\x07\x1b[2J\x9b31mred\r\x7f\u202e"
 OBEYED = {character for character in HOSTILE if not character.isprintable()}
 

@@ -113,7 +113,8 @@ def test_correlation_stands_beside_the_skip_paths(results):
     drawn = lines(ax)
     np.testing.assert_allclose(drawn["_joined"].get_ydata(), results["unit_correlation"].median("unit"))
     np.testing.assert_allclose(drawn["_control"].get_ydata(), results["skip_correlation"].median("unit"))
-    assert ax.get_ylim()[1] <= 1.02
+    assert ax.get_ylim()[1] < 1
+    assert ax.get_yscale() == "function"
     assert {"successive states", "skip path alone", "middle half of units"} <= set(legend_names(ax))
 
 

@@ -96,13 +96,28 @@ def test_all_undefined_says_so(results, quantity, tmp_path):
 
 
 def test_axes_are_labelled_with_units(results):
-    assert plot.velocity(results["velocity"]).get_ylabel() == "velocity ‖hₛ₊₁ − hₛ‖₂ (activation)"
+    assert plot.velocity(results["velocity"]).get_ylabel() == "velocity ‖hₛ₊₁ − hₛ‖₂"
     ax = plot.cosine(results["cosine"])
-    assert ax.get_ylabel() == "cosine similarity"
+    assert ax.get_ylabel() == "cosine similarity\n(log scale of 1 − cosine)"
     assert ax.get_xlabel() == "layer (2 sublayers each)"
     assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "1", "2", "3"]
     np.testing.assert_array_equal(ax.get_xticks(), [0, 2, 4, 6])
     assert legend_names(ax) == ["within layer", "cross layer", "middle half of samples"]
+
+
+def test_cosines_close_to_one_are_apart_although_one_is_far_from_it(results):
+    cosine = results["cosine"]
+    values = np.broadcast_to([0.1, 0.97, 0.99, 0.97, 0.99, 0.999, 1.0], cosine.shape)
+    ax = plot.cosine(cosine.copy(data=values))
+    heights = ax.yaxis.get_transform().transform(values[0])
+    low, high = ax.yaxis.get_transform().transform(np.array(ax.get_ylim()))
+    np.testing.assert_allclose(heights[:6], -np.log10(1 - values[0, :6]))
+    assert (heights[2] - heights[1]) / (high - low) > 0.1
+    assert low < heights.min()
+    assert heights.max() <= high
+    ticks = ax.get_yticks()
+    assert {0.9, 0.99} <= set(ticks.round(9).tolist())
+    assert ((ticks >= ax.get_ylim()[0]) & (ticks <= ax.get_ylim()[1])).all()
 
 
 def test_parallel_models_show_one_kind(results_of, map_of):

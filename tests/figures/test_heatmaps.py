@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from residyn.errors import DataError, UsageError
 from residyn.figures import plot, style
+from residyn.figures.plot import parts
 from residyn.figures.saving import save
 
 
@@ -48,8 +49,8 @@ def test_means_are_sorted_clipped_and_labelled(results):
     assert image.get_clim() == (-1, 1)
     assert image.origin == "lower"
     assert image.get_extent() == [0, 24, -0.5, 7.5]
-    assert bar(ax).get_ylabel() == "mean (activation)"
-    assert ax.get_xlabel() == "unit, by mean at last sublayer"
+    assert bar(ax).get_ylabel() == "mean activation"
+    assert ax.get_xlabel() == "unit, by its last mean"
     assert ax.get_ylabel() == "layer (2 sublayers each)"
     np.testing.assert_array_equal(ax.get_yticks(), [0, 2, 4, 6])
 
@@ -57,11 +58,22 @@ def test_means_are_sorted_clipped_and_labelled(results):
 def test_the_colour_scale_of_means_is_symmetric_and_positive(results):
     means = results["mean_activation"]
     low, high = plot.mean_activation(means).get_images()[0].get_clim()
-    assert -low == high == pytest.approx(np.quantile(abs(means.values), 0.98), rel=1e-6)
+    assert -low == high == pytest.approx(np.quantile(abs(means.values), 0.99), rel=1e-6)
     assert plot.mean_activation(means * 0 + means.where(False)).get_images()[0].get_clim() == (-1, 1)
     for clip in (0.0, -1.0, float("nan")):
         with pytest.raises(UsageError, match="positive end"):
             plot.mean_activation(means, clip=clip)
+
+
+def test_small_means_of_early_sublayers_have_colours_beside_large_late_ones(results):
+    means = results["mean_activation"]
+    growing = means.copy(data=np.sign(means.values) * 3.0 ** np.arange(8)[:, None])
+    image = plot.mean_activation(growing).get_images()[0]
+    assert abs(image.norm(1.0) - 0.5) > 0.02
+    assert abs(plot.mean_activation(growing, clip=3.0**7).get_images()[0].norm(1.0) - 0.5) < 0.001
+    ticks = bar(plot.mean_activation(growing)).get_yticks()
+    np.testing.assert_allclose(ticks, -ticks[::-1])
+    assert [text.get_text() for text in bar(plot.mean_activation(growing)).get_yticklabels()][-1] == "1000"
 
 
 def test_correlations_follow_the_order_and_show_kinds(results):
@@ -70,7 +82,10 @@ def test_correlations_follow_the_order_and_show_kinds(results):
     ax = plot.unit_correlation(r.drop_vars("rank"), order=ranks)
     np.testing.assert_allclose(shown(ax, 7, 24), r.values[:, np.argsort(ranks)], rtol=1e-6)
     np.testing.assert_array_equal(shown(plot.unit_correlation(r), 7, 24), shown(ax, 7, 24))
-    assert ax.get_images()[0].get_clim() == (0.75, 1.0)
+    weakest = np.floor(10 * np.quantile(r.values, 0.05)) / 10
+    assert ax.get_images()[0].get_clim() == pytest.approx((min(weakest, 0.75), 1.0))
+    assert plot.unit_correlation(r, vmin=0.5).get_images()[0].get_clim() == (0.5, 1.0)
+    assert plot.unit_correlation(r * 0 + 0.99).get_images()[0].get_clim() == (0.75, 1.0)
     unsorted = plot.unit_correlation(r.drop_vars("rank"))
     np.testing.assert_allclose(shown(unsorted, 7, 24), r.values, rtol=1e-6)
     assert unsorted.get_xlabel() == "unit"
@@ -84,7 +99,12 @@ def test_the_strip_follows_the_kinds_and_no_parity(results):
     (strip,) = [child for child in ax.child_axes if child.get_label() == "transition kind"]
     image = strip.get_images()[0]
     assert image.origin == "lower"
-    colours = [to_hex(colour) for colour in image.cmap(image.norm(image.get_array()[:, 0]))]
+    lanes = image.get_array()
+    assert (~lanes.mask).sum(axis=1).tolist() == [1] * 7
+    assert [int(np.flatnonzero(~row)[0]) for row in lanes.mask] == [
+        parts.present(kinds).index(kind) for kind in kinds
+    ]
+    colours = [to_hex(colour) for colour in image.cmap(image.norm(lanes.compressed()))]
     assert colours == [style.KIND_COLOURS[kind] for kind in kinds]
     assert legend_names(ax) == ["within", "cross", "block"]
 
@@ -123,12 +143,20 @@ def test_density_shows_the_chosen_kind(results):
         plot.correlation_density(density, kind="block")
 
 
-def test_density_says_what_lies_below_its_bins(results):
+def test_density_shows_where_correlations_are_and_says_what_lies_below(results):
     density = results["correlation_density"]
-    assert "3 r < 0 not shown" in [
-        t.get_text() for t in plot.correlation_density(density.assign_attrs(n_negative=3)).texts
-    ]
-    assert not plot.correlation_density(density.assign_attrs(n_negative=0)).texts
+    values = np.zeros(density.shape)
+    values[:, 30:40] = 0.1
+    strong = density.copy(data=values).assign_coords(share_negative=density["share_negative"] * 0)
+    ax = plot.correlation_density(strong)
+    assert ax.get_ylim() == pytest.approx((0.6, 1.0))
+    assert not ax.texts
+    negative = strong.assign_coords(share_negative=strong["share_negative"] + 0.25)
+    assert [text.get_text() for text in plot.correlation_density(negative).texts] == ["25\u00a0% below r = 0.6"]
+    values[:, 30:40], values[:, 5] = 0.099, 0.01
+    some = plot.correlation_density(strong.copy(data=values))
+    assert some.get_ylim() == pytest.approx((0.6, 1.0))
+    assert [text.get_text() for text in some.texts] == ["1\u00a0% below r = 0.6"]
 
 
 def test_wrong_results_and_orders_are_named(results):

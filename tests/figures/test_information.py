@@ -61,8 +61,8 @@ def test_the_map_shows_the_first_estimator_sorted_on_a_dark_ground(nats, full):
     assert high == pytest.approx(np.quantile(nats.values[0], 0.99), rel=1e-6)
     assert image.cmap.name == "residyn_information"
     assert image.origin == "lower"
-    assert bar(ax).get_ylabel() == "MI, Gaussian copula (nats)"
-    assert ax.get_xlabel() == "unit, by mean at last sublayer"
+    assert bar(ax).get_ylabel() == "MI (nats), copula"
+    assert ax.get_xlabel() == "unit, by its last mean"
     assert ax.get_ylabel() == "layer (2 sublayers each)"
     assert legend_rows(ax) == [["within", "cross"]]
     np.testing.assert_array_equal(shown(plot.mutual_information(nats), 7, 24), shown(ax, 7, 24))
@@ -77,9 +77,9 @@ def test_another_estimator_is_chosen_by_name_or_before(nats):
         plot.mutual_information(nats.sel(estimator="kde"), estimator="kde"),
     ):
         np.testing.assert_allclose(shown(ax, 7, 24), nats.values[1][:, np.argsort(nats["rank"].values)], rtol=1e-6)
-        assert bar(ax).get_ylabel() == "MI, KDE (nats)"
+        assert bar(ax).get_ylabel() == "MI (nats), KDE"
     unnamed = plot.mutual_information(nats.sel(estimator="kde", drop=True))
-    assert bar(unnamed).get_ylabel() == "MI, estimator not named (nats)"
+    assert bar(unnamed).get_ylabel() == "MI (nats), estimator not named"
     for given in (nats, nats.sel(estimator="gcmi"), nats.sel(estimator="gcmi", drop=True)):
         with pytest.raises(DataError, match=r"got estimator='ksg'. Choose one of them, or compute it"):
             plot.mutual_information(given, estimator="ksg")
@@ -144,7 +144,7 @@ def test_undefined_units_are_left_out_of_the_mean(nats):
 
 def test_the_band_is_the_middle_half_of_the_units(nats):
     ax = plot.mutual_information_curve(nats)
-    assert ["middle half of units"] in legend_rows(ax)
+    assert ["Gaussian copula", "middle half"] in legend_rows(ax)
     bands = {to_hex(band.get_facecolor()[0]): band.get_paths()[0].vertices for band in ax.collections}
     quartiles = np.quantile(nats.values[0], (0.25, 0.75), axis=1)
     for transition in range(7):
@@ -159,18 +159,21 @@ def test_the_papers_estimator_stands_beside_another_only(nats, shuffle):
         ax = plot.mutual_information_curve(named, shuffle=shuffle.assign_coords(estimator=estimators))
         assert ("_kde" in lines(ax)) is beside
         first = style.ESTIMATOR_NAMES[estimators[0]]
-        assert ([first, "KDE"] if beside else [first]) in legend_rows(ax)
+        assert [first, "middle half" if beside else "middle half of units"] in legend_rows(ax)
+        assert (["KDE", "shuffled", "KDE shuffled"] if beside else ["shuffled"]) in legend_rows(ax)
         assert len(baselines(ax)) == 1 + beside
     alone = plot.mutual_information_curve(nats.sel(estimator="kde"))
     assert "_kde" not in lines(alone)
-    assert ["KDE"] in legend_rows(alone)
+    assert ["KDE", "middle half of units"] in legend_rows(alone)
 
 
 def test_baselines_follow_their_estimator_by_name(nats, shuffle):
     for given in (shuffle, shuffle.isel(estimator=[1, 0])):
         ax = plot.mutual_information_curve(nats, shuffle=given)
         np.testing.assert_allclose(baselines(ax), shuffle.values)
-        assert ["middle half of units", "shuffled"] in legend_rows(ax)
+        assert ["KDE", "shuffled", "KDE shuffled"] in legend_rows(ax)
+        dashes = [line._dash_pattern for line in ax.get_lines() if line.get_label() == "_shuffled"]
+        assert dashes[0] != dashes[1]
     by_unit = shuffle + xr.DataArray(np.arange(24.0), dims="unit")
     ax = plot.mutual_information_curve(nats, shuffle=by_unit.assign_attrs(shuffle.attrs))
     np.testing.assert_allclose(baselines(ax), shuffle.values + 11.5)
@@ -186,7 +189,7 @@ def test_transitions_of_tied_samples_are_hatched(nats, tmp_path):
     spans = [patch for patch in ax.patches if patch.get_label() == "_tied"]
     assert [(span.get_x(), span.get_width()) for span in spans] == [(-0.5, 1.0), (2.5, 1.0)]
     assert all(span.get_hatch() for span in spans)
-    assert ["within", "cross", "mostly tied"] in legend_rows(ax)
+    assert ["within", "cross", "tied samples"] in legend_rows(ax)
     save(ax.figure, tmp_path / "f", ("svg",))
     for free in (nats, nats.drop_vars("tie_share")):
         ax = plot.mutual_information_curve(free)
@@ -197,13 +200,13 @@ def test_transitions_of_tied_samples_are_hatched(nats, tmp_path):
 def test_the_ceiling_is_shown_where_it_lies_in_view(nats):
     top = plot.mutual_information_curve(nats).get_ylim()[1]
     near = plot.mutual_information_curve(nats.assign_attrs(ceiling=0.9 * top))
-    assert ["ln N − 1"] in legend_rows(near)
+    assert ["within", "cross", "ln N − 1"] in legend_rows(near)
     assert [line for line in near.get_lines() if np.allclose(line.get_ydata(), 0.9 * top)]
     for attrs in ({"ceiling": 1.1 * top}, {"ceiling": float("nan")}, {}):
         bare = nats.copy()
         bare.attrs = {key: value for key, value in nats.attrs.items() if key != "ceiling"} | attrs
         ax = plot.mutual_information_curve(bare)
-        assert ["ln N − 1"] not in legend_rows(ax)
+        assert ["within", "cross"] in legend_rows(ax)
         assert ax.get_ylim()[1] == pytest.approx(top)
 
 

@@ -70,16 +70,16 @@ def test_composites_words_are_whole_and_apart(family, n_layers, reference, map_o
 @pytest.mark.parametrize(
     ("left_out", "letters"),
     [
-        ([], "ABCDEFGHIIJK"),
-        (["mutual_information", "mutual_information_shuffle"], "ABCDEFIIJK"),
+        ([], "ABCDEFGHIiJK"),
+        (["mutual_information", "mutual_information_shuffle"], "ABCDEFIiJK"),
         (["mutual_information_shuffle", "pc_scores"], "ABCDEFGHJK"),
-        (["explained_variance", "explained_variance_by_sublayer"], "ABCDEFGHII"),
+        (["explained_variance", "explained_variance_by_sublayer"], "ABCDEFGHIi"),
     ],
 )
 def test_panels_without_results_are_left_out_and_leave_no_hole(left_out, letters, full):
     figure = figure1(full.drop_vars(left_out))
     bold = [text for text in figure.texts if text.get_fontweight() == "bold"]
-    assert [text.get_text() for text in bold] == list(letters)
+    assert [text.get_text() for text in bold] == ["I′" if letter == "i" else letter for letter in letters]
     check_words_stand_clear(figure)
     columns = {round(text.get_position()[0], 6) for text in bold}
     assert len(columns) == 3
@@ -110,6 +110,7 @@ def test_the_page_is_lower_than_a_page():
 
 def test_teleports_words_are_whole_and_apart(attracted, cloud, flow_of):
     check_words_stand_clear(plot.teleport_row(attracted, cloud=cloud).figure)
+    check_words_stand_clear(plot.teleports_nearby(attracted, cloud=cloud).figure)
     check_words_stand_clear(plot.teleports(attracted, "2.mlp", cloud=cloud).figure)
     deep = flow_of(relaxing(1.1), at=[f"{layer}.attn" for layer in range(5)])
     deep = deep.assign(control_path=deep["control_path"] - 1234).assign_coords(
@@ -122,7 +123,7 @@ def test_teleports_words_are_whole_and_apart(attracted, cloud, flow_of):
 def test_teleports_have_a_last_row_and_the_page_stays_a_page(full, teleports, reference):
     figure = figure1(full, teleports=teleports, reference=reference, title="A title")
     bold = [text for text in figure.texts if text.get_fontweight() == "bold"]
-    assert [text.get_text() for text in bold] == list("ABCDEFGHIIJKL")
+    assert [text.get_text() for text in bold] == [*"ABCDEFGHI", "I′", *"JKL"]
     assert min(bold, key=lambda text: text.get_position()[1]).get_text() == "L"
     width, height = 25.4 * figure.get_size_inches()
     assert width == pytest.approx(180)

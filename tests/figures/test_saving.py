@@ -77,6 +77,21 @@ def test_bytes_do_not_depend_on_the_process(llama, tmp_path):
         assert path.read_bytes() == (tmp_path / f"there{path.suffix}").read_bytes()
 
 
+def test_a_figure_is_laid_out_once_as_matplotlib_would_at_its_resolution(results, tmp_path, monkeypatch):
+    ours, plain = (plot.velocity(results["velocity"]).figure for _ in range(2))
+    with style.context():
+        plain.savefig(tmp_path / "plain.png", dpi=style.DPI)
+    layouts = []
+    execute = type(ours.get_layout_engine()).execute
+    monkeypatch.setattr(
+        type(ours.get_layout_engine()), "execute", lambda self, fig: layouts.append(fig.dpi) or execute(self, fig)
+    )
+    save(ours, tmp_path / "ours")
+    assert layouts == [style.DPI]
+    with Image.open(tmp_path / "plain.png") as one, Image.open(tmp_path / "ours.png") as other:
+        assert one.tobytes() == other.tobytes()
+
+
 def test_unknown_format_is_refused_before_anything_is_written(drawn, tmp_path):
     with pytest.raises(UsageError, match=r"png, pdf, svg; got 'jpg'"):
         save(drawn, tmp_path / "f", ("png", "jpg"))

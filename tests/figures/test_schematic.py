@@ -37,7 +37,7 @@ def test_a_sequential_block_names_its_modules_and_states(llama):
     assert n_sums(ax) == 2
     for wanted in ("attention", "self_attn", "MLP", "mlp", "norm", "layers.ℓ", "within layer", "cross layer"):
         assert wanted in shown
-    assert shown.count("post_attention_") == shown.count("layernorm") == 1
+    assert shown.count("norm") == 2
     assert "input of\nlayers.ℓ" in shown
     assert "input of\nlayers.ℓ.\npost_attention_\nlayernorm" in shown
     assert "4 layers × 2 sublayers\n= 8 states of 576 units" in shown
@@ -70,8 +70,8 @@ def test_a_post_norm_block_has_norms_on_the_stream(map_of):
 
 def test_norms_stand_before_and_behind_a_branch_as_the_model_has_them(map_of):
     gemma = words(plot.schematic(map_of("gemma2", 2)))
-    assert gemma.count("norm") == 1  # before attention; the map does not know its name
-    assert {"pre_feedforward_", "post_feedforward_", "post_attention_"} <= set(gemma)
+    assert gemma.count("norm") == 2  # before attention and before the MLP; the map names only the second
+    assert {"post_feedforward_", "post_attention_"} <= set(gemma)
     olmo = words(plot.schematic(map_of("olmo2", 2)))
     assert "norm" not in olmo  # nothing before the branches
     assert {"post_feedforward_", "post_attention_"} <= set(olmo)

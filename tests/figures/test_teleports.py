@@ -26,7 +26,7 @@ def lines(ax):
 
 
 def plots(row):
-    return [child for child in row.child_axes if child.get_xlabel() == "PC1"]
+    return [child for child in row.child_axes if child.get_xlabel().startswith("PC1")]
 
 
 def legend_names(ax):
@@ -39,8 +39,9 @@ def words(ax):
 
 
 def factor_of(ax):
-    (said,) = [name for name in legend_names(ax) if name.startswith("displacement")]
-    return 1.0 if said.endswith("true length") else float(said.split("× ")[1])
+    """The factor that the legend says, or of a field in a row the words above it."""
+    (said,) = [said for said in (*(legend_names(ax) if ax.get_legend() else ()), *words(ax)) if "×" in said]
+    return float(said.split("×")[1])
 
 
 def test_given_axes_are_used_and_returned(attracted):
@@ -58,7 +59,7 @@ def test_an_arrow_goes_from_the_target_as_far_as_the_legend_says(attracted, plac
     move = attracted["displacement"].values[host, place, :N]
     np.testing.assert_allclose(drawn.get_offsets(), start, rtol=1e-12)
     factor = factor_of(ax)
-    assert 0 < factor < 1
+    assert factor > 0
     np.testing.assert_allclose(np.stack([drawn.U, drawn.V], axis=1), factor * move, rtol=1e-9)
     assert (drawn.angles, drawn.scale_units, drawn.scale) == ("xy", "xy", 1)
 
@@ -82,19 +83,16 @@ def test_the_colour_bar_points_beyond_its_ends_where_values_lie(flow_of):
         assert bar._colorbar.extend == ("min" if factor == -1.0 else extend)
 
 
-def test_all_places_have_one_scale_and_one_view(attracted):
+def test_all_places_have_one_view_and_each_its_factor(attracted):
     row = plot.teleport_row(attracted)
     drawn = plots(row)
     assert [words(ax) for ax in drawn] == [
-        ["layer 0", "12 sublayers"],
-        ["2.mlp", "10 sublayers"],
-        ["layer 3", "9 sublayers"],
-        ["layer 7", "1 sublayer"],
+        [name, f"+{span} ×{factor_of(plot.teleports(attracted, place)):g}"]
+        for place, (name, span) in enumerate([("layer 0", 12), ("2.mlp", 10), ("layer 3", 9), ("layer 7", 1)])
     ]
     assert len({ax.get_xlim() for ax in drawn}) == len({ax.get_ylim() for ax in drawn}) == 1
-    factor = factor_of(row)
     for place, ax in enumerate(drawn):
-        move = attracted["displacement"].values[0, place, :N]
+        move, factor = attracted["displacement"].values[0, place, :N], factor_of(ax)
         np.testing.assert_allclose(arrows(ax).U, factor * move[:, 0], rtol=1e-9)
         alone = plot.teleports(attracted, place)
         assert (alone.get_xlim(), alone.get_ylim(), factor_of(alone)) == (ax.get_xlim(), ax.get_ylim(), factor)
@@ -105,27 +103,41 @@ def test_all_places_have_one_scale_and_one_view(attracted):
         assert limits[0] < values.min() < values.max() < limits[1]
 
 
-def test_long_arrows_of_one_place_shorten_those_of_all(attracted):
+def test_long_arrows_of_one_place_do_not_hide_those_of_another(attracted):
     move = attracted["displacement"].copy(deep=True)
     move[0, 3] *= 1000
     others = plot.teleports(attracted.assign(displacement=move), 0)
-    own = plot.teleports(attracted, 0)
-    assert factor_of(others) < 0.2 * factor_of(own)
-    np.testing.assert_allclose(arrows(others).U / factor_of(others), arrows(own).U / factor_of(own), rtol=1e-9)
+    np.testing.assert_array_equal(arrows(others).U, arrows(plot.teleports(attracted, 0)).U)
+
+
+def test_nearby_targets_are_those_about_the_host_each_place_in_its_own_view(attracted, cloud):
+    row = plot.teleports_nearby(attracted, cloud=cloud)
+    kinds, radii = attracted["target_kind"].values, attracted["radius"].values
+    used = np.flatnonzero((kinds == "disc") & (radii <= max(2.0, radii[kinds == "disc"].min())))
+    assert used.size
+    for place, ax in enumerate(plots(row)):
+        start = attracted["start"].values[0, place, used]
+        np.testing.assert_allclose(arrows(ax).get_offsets(), start, rtol=1e-12)
+        move = attracted["displacement"].values[0, place, used]
+        np.testing.assert_allclose(arrows(ax).U, factor_of(ax) * move[:, 0], rtol=1e-9)
+        for limits, values in zip((ax.get_xlim(), ax.get_ylim()), start.T, strict=True):
+            assert limits[0] < values.min() <= values.max() < limits[1]
+    with pytest.raises(DataError, match=r"of the kind disc; these are grid"):
+        plot.teleports_nearby(attracted.isel(target=slice(N)))
 
 
 @pytest.mark.parametrize("most", [1e-3, 0.03, 1.0, 40.0, 3e4])
-def test_arrows_are_shortened_by_a_round_factor_and_never_made_longer(attracted, most):
+def test_long_arrows_have_a_length_that_can_be_seen_by_a_round_factor(attracted, most):
     move = attracted["displacement"]
     scaled = attracted.assign(displacement=move / np.abs(move.values).max() * most)
     ax = plot.teleports(scaled)
     factor = factor_of(ax)
-    assert factor in {1.0, *(float(f"{digit}e{power}") for digit in (1, 2, 5) for power in range(-8, 0))}
+    assert factor in {float(f"{digit}e{power}") for digit in (1, 2, 5) for power in range(-8, 12)}
     width = np.ptp(attracted["start"].values[0, 0, :N], axis=0)
-    found = scaled["displacement"].values[0, :, :N] / width
+    found = scaled["displacement"].values[0, 0, :N] / width
     long = np.quantile(np.linalg.norm(found, axis=-1), 0.95) * np.sqrt(N)
     assert factor * long <= 1.6 * (1 + 1e-9)
-    assert factor == 1 or factor * long > 1.6 / 2.5 * (1 - 1e-9)
+    assert factor * long > 1.6 / 2.5 * (1 - 1e-9)
 
 
 def test_the_control_goes_from_the_write_to_the_horizon(attracted):
@@ -190,7 +202,7 @@ def test_where_no_sublayer_follows_it_says_so(flow_of, tmp_path):
     last = flow_of(relaxing(0.9), at=["3.attn", "7.mlp"])
     row = plot.teleport_row(last)
     ax = plots(row)[1]
-    assert words(ax) == ["no sublayer follows", "7.mlp", "0 sublayers"]
+    assert words(ax) == ["no sublayer follows", "7.mlp", "+0"]
     assert arrows(ax) is None
     assert "_end" not in lines(ax)
     only = plot.teleport_row(last.isel(injected=[1]))
@@ -215,8 +227,11 @@ def test_six_of_many_places_are_drawn_the_first_and_the_last_among_them(flow_of)
     many = flow_of(relaxing(0.9), at=[f"{layer}.attn" for layer in range(8)])
     row = plot.teleport_row(many)
     spans = {0: 12, 1: 12, 3: 9, 4: 7, 6: 3, 7: 1}
-    assert [words(ax) for ax in plots(row)] == [[f"layer {layer}", f"+{span}"] for layer, span in spans.items()]
-    assert legend_names(row)[0].startswith("displacement over +n sublayers, × ")
+    said = [words(ax) for ax in plots(row)]
+    assert [[name, arrows.split(" ×")[0]] for name, arrows in said] == [
+        [f"layer {layer}", f"+{span}"] for layer, span in spans.items()
+    ]
+    assert legend_names(row)[0] == "displacement over +n sublayers, times the factor above"
 
 
 @pytest.mark.parametrize("n", [5, 6])
@@ -242,7 +257,7 @@ def test_wrong_results_and_places_are_named(attracted, cloud, full):
         plot.teleports(attracted.drop_vars(["rho", "control_path"]))
     with pytest.raises(DataError, match=r"'start' needs the dimensions .*Keep a dimension"):
         plot.teleports(attracted.isel(host=0))
-    with pytest.raises(DataError, match=r"these are disc, isotropic\. Teleport to a grid"):
+    with pytest.raises(DataError, match=r"of the kind grid; these are disc, isotropic\. Teleport to some"):
         plot.teleports(attracted.isel(target=slice(N, None)))
     with pytest.raises(DataError, match=r"two scores of every sample at 2\.mlp; it has 1"):
         plot.teleports(attracted, "2.mlp", cloud=cloud.isel(pc=[0]))
@@ -273,7 +288,7 @@ def test_a_grid_of_one_point_can_be_drawn(flow_of, tmp_path):
 
 
 def test_the_view_holds_its_own_points():
-    sheet = fields.Sheet(1.0, np.array([[0.0, 2.0], [-1.0, 1.0]]))
+    sheet = fields.Sheet(np.array([[0.0, 2.0], [-1.0, 1.0]]))
     assert sheet.shows(np.array([2.0, -1.0]))
     assert not sheet.shows(np.array([2.1, 0.0]))
     assert not sheet.shows(np.array([1.0, -1.1]))

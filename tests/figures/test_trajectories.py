@@ -89,7 +89,7 @@ def test_states_are_marked_by_site_and_coloured_by_layer(scores):
     np.testing.assert_allclose(found["attn"].get_facecolors(), wanted[::2], atol=1e-6)
     np.testing.assert_array_equal(found["mlp"].get_facecolors(), [[1, 1, 1, 1]])
     np.testing.assert_allclose(drawn_lines(ax)[1].get_edgecolors(), wanted[:-1], atol=1e-6)
-    assert legend_rows(ax) == [["attn state", "mlp state"], ["sample"]]
+    assert legend_rows(ax) == [["attn state", "mlp state", "mean"], ["sample"]]
     (bar,) = [child for child in ax.child_axes if child.get_ylabel()]
     assert bar.get_ylabel() == "layer"
     assert [label.get_text() for label in bar.get_yticklabels()] == ["0", "1", "2", "3"]
@@ -122,14 +122,14 @@ def test_massive_activations_do_not_squash_the_view(scores, draw):
     assert low < plain.get_xlim()[0] * 0.5
     assert middle < high < 1.2 * middle
     np.testing.assert_allclose(ax.get_ylim(), plain.get_ylim(), rtol=0.3)
-    assert legend_rows(ax)[-1] == ["sample; 0.42\u00a0% of states outside"]
+    assert legend_rows(ax)[-1] == ["sample (0.42\u00a0% of states outside)"]
     assert legend_rows(plain)[-1] == ["sample"]
 
 
 def test_the_share_outside_counts_states_beyond_any_side(scores):
     values = scores.copy(deep=True)
     values[0, 2, 0], values[2, 4, 0], values[1, 3, 1] = 4e3, -4e3, -5e3
-    assert legend_rows(plot.trajectories(values))[-1] == ["sample; 1.2\u00a0% of states outside"]
+    assert legend_rows(plot.trajectories(values))[-1] == ["sample (1.2\u00a0% of states outside)"]
 
 
 def test_undefined_states_break_a_path_and_are_left_out_of_the_mean(scores, tmp_path):

@@ -47,7 +47,7 @@ def test_a_curve_is_a_sublayer_coloured_by_its_layer(curves):
     wanted = style.DEPTH(np.repeat([0.0, 1 / 3, 2 / 3, 1.0], 2))
     np.testing.assert_allclose(drawn.get_edgecolors(), wanted, atol=1e-6)
     assert ax.get_xlabel() == "number of components"
-    assert ax.get_ylabel() == "variance explained (share)"
+    assert ax.get_ylabel() == "variance explained"
     assert ax.get_ylim() == (0, 1.02)
     assert ax.get_xlim() == pytest.approx((0.82, 10.18))
     (bar,) = [child for child in ax.child_axes if child.get_ylabel()]
@@ -63,7 +63,7 @@ def test_dots_are_the_first_space_by_site(shares):
         np.testing.assert_allclose(drawn[site].get_ydata(), shares.values[0, place::2], rtol=1e-12)
         assert to_hex(drawn[site].get_color()) == style.SITE_COLOURS[site]
         assert drawn[site].get_marker() == style.SITE_MARKERS[site]
-    assert ax.get_ylabel() == "explained by 10 PCs (share)"
+    assert ax.get_ylabel() == "variance in 10 PCs"
     assert ax.get_xlabel() == "layer (2 sublayers each)"
     assert ax.get_ylim() == (0, 1.02)
 
@@ -74,6 +74,7 @@ def test_states_have_the_colours_that_the_schematic_gives_them(shares, llama):
     legend = ax.artists[0]
     entries = zip(legend.legend_handles, legend.get_texts(), strict=True)
     found = {text.get_text(): to_hex(handle.get_markerfacecolor()) for handle, text in entries}
+    assert found.pop("global") == style.MUTED
     assert set(found) == {"attn state", "mlp state"}
     for name, colour in found.items():
         assert colour == schematic[name]
@@ -89,7 +90,7 @@ def test_other_spaces_are_thin_lines_that_can_be_told_apart(shares):
     assert legend_rows(ax) == [
         ["held out", "equalised"],
         ["z-scored", "without massive units"],
-        ["attn state", "mlp state"],
+        ["global", "attn state", "mlp state"],
     ]
     shown = [line.get_color() for legend in (ax.get_legend(), ax.artists[1]) for line in legend.get_lines()]
     assert shown == [line.get_color() for line in others]
@@ -119,7 +120,7 @@ def test_one_space_needs_no_name(shares):
         np.testing.assert_allclose(lines(ax)["_joined"].get_ydata(), shares.values[0])
     bare = shares[0].copy()
     del bare.attrs["n_components"]
-    assert plot.explained_variance_by_sublayer(bare).get_ylabel() == "variance explained (share)"
+    assert plot.explained_variance_by_sublayer(bare).get_ylabel() == "variance explained"
 
 
 def test_negative_and_undefined_shares(shares, curves, tmp_path):

@@ -162,4 +162,4 @@ def undrawn(monkeypatch) -> None:
     from residyn.report import content
     from residyn.report.record import Picture
 
-    monkeypatch.setattr(content, "picture", lambda draw, shape, alt: Picture("data:,", 10, 10, alt))
+    monkeypatch.setattr(content, "picture", lambda panel, inputs, alt, file=None: Picture("data:,", 10, 10, alt))

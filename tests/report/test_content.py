@@ -11,7 +11,9 @@ from residyn.quantities.registry import quantities
 from residyn.report import content
 from residyn.report.content import gather
 from residyn.report.record import Picture
+from residyn.runs.contents import figures_stage
 from residyn.runs.results import open_results, save_results
+from residyn.settings import FigureSettings
 
 from .conftest import HOSTILE, RUN, make_results, write_run
 
@@ -246,7 +248,7 @@ def test_panels_are_drawn_with_the_noise_that_was_measured(results, tmp_path, mo
     save_results(noise, tmp_path / "controls" / "noise_floor.zarr")
     given = []
 
-    def watched(panel, inputs, alt):
+    def watched(panel, inputs, alt, file):
         given.append(inputs.noise)
         return Picture("data:,", 10, 10, alt)
 
@@ -263,7 +265,7 @@ def test_panels_are_drawn_with_the_noise_that_was_measured(results, tmp_path, mo
 def test_panels_are_drawn_as_the_runs_own_figures(results, tmp_path, monkeypatch, section, asked):
     given = []
 
-    def watched(panel, inputs, alt):
+    def watched(panel, inputs, alt, file):
         given.append(inputs.reference)
         return Picture("data:,", 10, 10, alt)
 
@@ -278,6 +280,42 @@ def test_panels_are_drawn_as_the_runs_own_figures(results, tmp_path, monkeypatch
 def test_settings_of_figures_that_cannot_be_read_are_those_by_default(results, tmp_path):
     found = gather(write_run(tmp_path, results, run={"figure": {"reference": "perhaps"}}))
     assert not any("Dashed" in line for panel in found.panels for line in panel.seen)
+
+
+def test_pictures_of_the_figures_stage_are_taken_as_long_as_it_would_draw_the_same(copied, monkeypatch):
+    given = {}
+
+    def watched(panel, inputs, alt, file):
+        given[panel.stem] = file
+        return Picture("data:,", 10, 10, alt)
+
+    monkeypatch.setattr(content, "picture", watched)
+    gather(copied)
+    assert set(given.values()) == {None}
+    files = {stem: copied / "figures" / f"{stem}.png" for stem in given}
+    (copied / "figures").mkdir()
+    for stem, path in files.items():
+        path.write_bytes(stem.encode())
+    stage = figures_stage(copied, FigureSettings())
+    stage.begin(copied)
+    stage.finish(copied, list(files.values()))
+    gather(copied)
+    assert given == files
+    # The paper's curves are asked for now.
+    write_run(copied, run={**RUN, "figure": {"reference": True}})
+    gather(copied)
+    assert set(given.values()) == {None}
+    write_run(copied, run=RUN)
+    files["panel_e"].write_bytes(b"another")
+    gather(copied)
+    assert set(given.values()) == {None}
+    files["panel_e"].write_bytes(b"panel_e")
+    gather(copied)
+    assert given == files
+    (copied / "results.zarr").rename(copied / "earlier.zarr")
+    save_results(make_results(position="random"), copied / "results.zarr")
+    gather(copied)
+    assert set(given.values()) == {None}
 
 
 def test_the_papers_curves_are_in_the_pictures(results, tmp_path):

@@ -46,6 +46,7 @@ def run(
     The pages are the explorer and the report. Interrupted, it goes on where it was when the same command is given
     again.
     """
+    display.note(f"{model} reads {settings.capture.texts}")
     from residyn.cli.show import show_run
     from residyn.pipeline.cluster import crew_of
     from residyn.pipeline.run import make
@@ -61,6 +62,7 @@ def check(model: Model = BUILT_IN_MODEL, *, settings: ModelSettings, display: Di
 
     Exit code 3 where a probe fails.
     """
+    display.note(f"Checking {model}")
     from residyn.cli.show import show_check
     from residyn.pipeline.capture import check
 
@@ -92,6 +94,7 @@ def capture(
     display: Display,
 ) -> None:
     """Capture states into DIR, or go on with the capture that was interrupted there."""
+    display.note(f"Capturing into {directory}")
     from residyn.cli.show import show_info
     from residyn.pipeline.capture import capture_or_continue
     from residyn.pipeline.cluster import crew_of

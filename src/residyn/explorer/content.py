@@ -136,5 +136,5 @@ def _fallback(results: xr.Dataset) -> Fallback | None:
         return None
     alt = f"Panel {IN_THE_PLANE.letter}: {IN_THE_PLANE.title}."
     # Few browsers show it: it is to take little room.
-    drawn = picture(IN_THE_PLANE, inputs, alt, sharpness=1)
+    drawn = picture(IN_THE_PLANE, inputs, alt, dpi=150)
     return Fallback(drawn.address, drawn.width, drawn.height, drawn.alt)

@@ -71,9 +71,10 @@ def draw_all(
     teleports: Teleports | None = None,
     noise: xr.Dataset | None = None,
     reference: bool = False,
-    formats: Sequence[str] = FORMATS,
+    formats: Sequence[str] = ("png",),
 ) -> list[Path]:
-    """Write `figure1` and `panel_a` … `panel_l`, `panel_i_3d` into `directory` in each format; the paths.
+    """Write `figure1` as png, pdf and svg, and `panel_a` … `panel_l`, `panel_i_3d` in each of `formats`, into
+    `directory`; the paths.
 
     Panels whose results are not there are left out, as `panel_a` is where no site map is known. After them
     come the panels beside Figure 1: `panel_l_pull` and others of teleports, and `control_…`. Raises as `figure1`
@@ -83,7 +84,7 @@ def draw_all(
     sites = sites or sites_of(results)
     provenance = provenance_of(results)
     whole = figure1(results, sites, teleports=teleports, noise=noise, reference=reference)
-    paths = save(whole, directory / "figure1", formats, provenance)
+    paths = save(whole, directory / "figure1", FORMATS, provenance)
     inputs = Inputs(results, sites, teleports, noise, reference)
     for panel in (*lettered(inputs), *further(inputs)):
         with style.context():
@@ -138,7 +139,8 @@ def _axes(fig: Figure, panel: Panel, place: Place) -> Axes:
     """Axes at their place on the page, and the panel's letter beside their top left."""
     width, height = fig.get_size_inches() / style.MM
     x, y = place.letter
-    fig.text(x / width, y / height, panel.letter, fontsize=style.LETTER_PT, fontweight="bold", va="baseline")
+    letter = panel.letter + "′" * panel.repeats
+    fig.text(x / width, y / height, letter, fontsize=style.LETTER_PT, fontweight="bold", va="baseline")
     box = (place.left / width, place.bottom / height, place.width / width, place.height / height)
     return fig.add_axes(box, projection="3d" if panel.shape == "space" else None)
 

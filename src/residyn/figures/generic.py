@@ -84,5 +84,4 @@ def _histogram(ax: Axes, result: xr.DataArray, of: str) -> Axes:
 def _label(result: xr.DataArray) -> str:
     if result.attrs.get("label"):
         return style.plain(result.attrs["label"], _LONGEST)
-    units = parts.units_of(result, "1")
-    return title_of(result) if units in ("1", "") else f"{title_of(result)} ({units})"
+    return parts.with_units(title_of(result), result)

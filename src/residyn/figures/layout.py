@@ -22,6 +22,8 @@ _WIDE = ((14.0, 54.0), (103.0, 54.0))
 _ACROSS = (14.0, 148.0)
 """Left edge and width of axes that fill a row, which leave room for a colour bar."""
 _MARGIN, _FOOT = 0.5, 6.0
+_TITLE_MM = 5.0
+"""Above a panel in a file of its own, for its title."""
 _LETTER = (14.0, 2.2)
 """How far a panel's letter stands to the left of its axes, and above them."""
 
@@ -100,14 +102,23 @@ def _place(shape: Shape, column: int, n_columns: int, bottom: float, row: Row) -
 
 
 def alone(panel: Panel, inputs: Inputs) -> Figure:
-    """A new figure of one panel; to be called in `style.context`."""
+    """A new figure of one panel under its title; to be called in `style.context`."""
     shape = panel.shape_for(inputs)
     if shape in ("space", "row"):
         in_space = shape == "space"
-        fig = style.new_figure(*(style.PANEL_MM if in_space else ROW_MM))
-        box = SPACE_BOX if in_space else ROW_BOX
+        width, height = style.PANEL_MM if in_space else ROW_MM
+        left, bottom, wide, high = SPACE_BOX if in_space else ROW_BOX
+        fig = style.new_figure(width, height + _TITLE_MM)
+        box = (left, bottom * height / (height + _TITLE_MM), wide, high * height / (height + _TITLE_MM))
+        _entitle(fig, panel)
         panel.draw(inputs, fig.add_axes(box, projection="3d" if in_space else None))
         return fig
-    fig = style.new_figure(*(SCHEMATIC_MM if shape == "schematic" else style.PANEL_MM), layout="constrained")
+    width, height = SCHEMATIC_MM if shape == "schematic" else style.PANEL_MM
+    fig = style.new_figure(width, height + _TITLE_MM, layout="constrained")
+    _entitle(fig, panel)
     panel.draw(inputs, fig.subplots())
     return fig
+
+
+def _entitle(fig: Figure, panel: Panel) -> None:
+    fig.suptitle(panel.title, x=0.015, ha="left", fontsize=style.TITLE_PT, parse_math=False)

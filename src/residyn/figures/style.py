@@ -79,8 +79,9 @@ DIVERGING = LinearSegmentedColormap.from_list(
     ["#122a6b", "#2f66c4", "#86b4f0", "#ffffff", "#f6b3d3", "#d03e8a", "#78094d"],
 )
 SEQUENTIAL = LinearSegmentedColormap.from_list(
-    "residyn_green", ["#eff8ec", "#b9e0b4", "#69b97a", "#21854a", "#00401c"]
-).with_extremes(under="#fdfdf6", bad=UNDEFINED)
+    "residyn_correlation", ["#fdf3e7", "#f3c99f", "#dd8a6b", "#a8466c", "#5b1a5e", "#230a35"]
+).with_extremes(under="#ffffff", bad=UNDEFINED)
+"""For correlations: of hues that no kind of transition has."""
 DENSITY = LinearSegmentedColormap.from_list(
     "residyn_density", ["#ffffff", "#f5d3b3", "#ea8f6c", "#b8425f", "#5f1d5e", "#1d0b30"]
 ).with_extremes(bad=UNDEFINED)

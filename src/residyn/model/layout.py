@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from residyn.errors import ModelError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 STREAM = "stream"
 """The word for the state itself, in what becomes of it."""

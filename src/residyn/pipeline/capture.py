@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from residyn import store
 from residyn.crew import ALONE, Crew
 from residyn.errors import StoreError
+from residyn.model.names import find_place
 from residyn.pipeline.models import (
     continued,
     load,
@@ -65,9 +66,9 @@ def _capture(
     store.check_target(directory)
     if store.has_manifest(directory):
         held.enter_context(store.locked(directory))
+    made = planned(directory, model, settings, reporter, crew.gpus)
     from residyn.model.capture import capture_to, dropped
 
-    made = planned(directory, model, settings, reporter, crew.gpus)
     made.plan.create(directory)
     held.enter_context(store.locked(directory))
     made.record(directory, settings, named or (model if isinstance(model, str) else model.name))
@@ -107,10 +108,11 @@ def planned(
     directory: Path, model: str | LoadedModel, settings: CaptureSettings, reporter: Reporter, gpus: int = 1
 ) -> Planned:
     """Load, read, tokenize and prove the sites: all that a capture is of. Raises as `capture` does."""
-    from residyn.model.capture_plan import prepare
     from residyn.model.texts import read_texts
 
     layout = read_layout(settings.sites)
+    if isinstance(model, str):
+        find_place(model, settings.revision, trust_remote_code=settings.trust_remote_code)
     with clocked() as reading, reporter.progress("texts", "bytes") as progress:
         texts = read_texts(
             # run.json writes the user's home folder as "~", and a run may be continued from there.
@@ -127,6 +129,10 @@ def planned(
             progress=progress,
         )
     reporter.note(texts.summary())
+    # What can be wrong with names and texts is told by now: importing torch takes seconds.
+    with reporter.stage("Loading torch and transformers"):
+        from residyn.model.capture_plan import prepare
+
     with clocked() as loading:
         loaded = load(model, settings, reporter, gpus) if isinstance(model, str) else model
     with clocked() as preparing, reporter.stage("Tokenizing, and proving the sites on the model's weights"):
@@ -244,9 +250,10 @@ def repair_damage(
 
 def check(model: str, settings: ModelSettings, reporter: Reporter = SILENT) -> Check:
     """What the probes find of a model's sites. Raises as `rd.check_model` does."""
+    layout = read_layout(settings.sites)
+    find_place(model, settings.revision, trust_remote_code=settings.trust_remote_code)
     from residyn.model.check import check_model
 
-    layout = read_layout(settings.sites)
     loaded = load(model, settings, reporter)
     with reporter.stage("Running the probes"):
         return check_model(loaded, layout)

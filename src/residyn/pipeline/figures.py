@@ -7,9 +7,15 @@ from pathlib import Path
 from residyn import store
 from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
 from residyn.runs import layout
-from residyn.runs.contents import open_noise_floor, open_run_results, open_teleport_results, outdated, uncovered
-from residyn.runs.results import hash_of_results
-from residyn.runs.stages import ANALYSIS, FIGURES, TELEPORTS, Stage
+from residyn.runs.contents import (
+    figures_stage,
+    open_noise_floor,
+    open_run_results,
+    open_teleport_results,
+    outdated,
+    uncovered,
+)
+from residyn.runs.stages import ANALYSIS, FIGURES, TELEPORTS
 from residyn.settings import FigureSettings
 
 NAME = FIGURES
@@ -28,16 +34,12 @@ def figures(directory: Path, settings: FigureSettings | None = None, reporter: R
         # What the figures are of is whole, also where they need not be drawn again.
         open_teleport_results(directory)
         open_noise_floor(directory)
-        to_do = _stage(directory, settings).reasons(directory)
+        to_do = figures_stage(directory, settings).reasons(directory)
     reporter.warn([notice for notice in notices if notice])
     if to_do:
         with store.locked(directory, needed=False):
             _draw(directory, settings, reporter)
-    return _stage(directory, settings).outputs(directory)
-
-
-def _stage(directory: Path, settings: FigureSettings) -> Stage:
-    return Stage(NAME, drawn_inputs(directory), settings.deciding())
+    return figures_stage(directory, settings).outputs(directory)
 
 
 def _draw(directory: Path, settings: FigureSettings, reporter: Reporter) -> None:
@@ -47,7 +49,7 @@ def _draw(directory: Path, settings: FigureSettings, reporter: Reporter) -> None
     # Read under the lock: what is drawn is what the stage says that it is of.
     results, found = open_run_results(directory), open_teleport_results(directory)
     noise = open_noise_floor(directory)
-    stage = _stage(directory, settings)
+    stage = figures_stage(directory, settings)
     if is_done(stage, directory, reporter):
         return
     teleports = Teleports(found["flow"], found["summary"], found["return_fraction"]) if found else None
@@ -64,13 +66,3 @@ def _draw(directory: Path, settings: FigureSettings, reporter: Reporter) -> None
         )
         store.update_run(directory, figure=settings.record())
     stage.finish(directory, pictures)
-
-
-def drawn_inputs(directory: Path) -> dict[str, str | None]:
-    """The hashes of what figures are drawn of."""
-    paths = {
-        "results": directory / layout.RESULTS,
-        "noise_floor": layout.noise_floor(directory),
-        **{f"teleports.{name}": layout.teleport_result(directory, name) for name in layout.TELEPORT_RESULTS},
-    }
-    return {name: hash_of_results(path) for name, path in paths.items()}

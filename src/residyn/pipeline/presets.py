@@ -53,7 +53,6 @@ PRESETS: dict[PresetName, Preset] = {
             "permuted_weights": False,
             "shuffled_tokens": False,
             "noise": False,
-            "formats": ("png",),
         },
     ),
 }

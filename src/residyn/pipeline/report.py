@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from residyn import store
-from residyn.pipeline.figures import drawn_inputs
 from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
 from residyn.runs import layout
-from residyn.runs.contents import check_controls, open_run_results, outdated, uncovered
+from residyn.runs.contents import check_controls, drawn_inputs, open_run_results, outdated, uncovered
 from residyn.runs.stages import ANALYSIS, CLAIMS, REPORT, TELEPORTS, Stage, check_written
 from residyn.store.files import sha256_of
 from residyn.store.records import sha256_of_record

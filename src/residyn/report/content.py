@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import xarray as xr
@@ -28,7 +29,7 @@ from residyn.report.limits import limits
 from residyn.report.provenance import corpus, licences, provenance
 from residyn.report.record import Panel, Report, Table
 from residyn.runs import layout
-from residyn.runs.contents import open_noise_floor, open_run_results, open_verdicts, uncovered
+from residyn.runs.contents import drawn_panels, open_noise_floor, open_run_results, open_verdicts, uncovered
 from residyn.runs.results import open_results
 from residyn.runs.stages import ANALYSIS, CLAIMS, TELEPORTS, check_written
 from residyn.schema import SAMPLE
@@ -49,20 +50,25 @@ class Found(NamedTuple):
     teleports: Teleports | None
     noise: xr.Dataset | None
     uncovered: str = ""
+    settings: FigureSettings = FigureSettings()
+    pictures: Mapping[str, Path] = MappingProxyType({})
 
 
 def gather(directory: Path) -> Report:
     """The report on a run directory. Raises as `write_report` does."""
+    results, run = _results(directory), store.read_run(directory)
+    settings = _figure_settings(run)
     found = Found(
-        results=_results(directory),
-        run=store.read_run(directory),
+        results=results,
+        run=run,
         verdicts=open_verdicts(directory),
         teleports=_teleports(directory),
         noise=open_noise_floor(directory),
         # The page says nothing of where the run lies.
         uncovered=uncovered(directory, ANALYSIS, TELEPORTS, CLAIMS).replace(str(directory), "DIR"),
+        settings=settings,
+        pictures=drawn_panels(directory, settings),
     )
-    results, run = found.results, found.run
     first, further = _panels(found)
     return Report(
         title=f"The residual stream of {results.attrs.get('model') or 'a network'}",
@@ -162,7 +168,7 @@ def _panels(found: Found) -> tuple[tuple[Panel, ...], tuple[Panel, ...]]:
         figure1.sites_of(found.results),
         found.teleports,
         found.noise,
-        reference=_figure_settings(found.run).reference,
+        reference=found.settings.reference,
     )
     first, beside = (
         tuple(_panel(found, inputs, panel) for panel in panels) for panels in (lettered(inputs), further(inputs))
@@ -190,7 +196,7 @@ def _panel(found: Found, inputs: Inputs, drawn: Drawn) -> Panel:
         name=drawn.stem.replace("_", "-"),
         letter=drawn.letter,
         title=drawn.title,
-        picture=picture(drawn, inputs, " ".join([alt, *said[:1]])),
+        picture=picture(drawn, inputs, " ".join([alt, *said[:1]]), found.pictures.get(drawn.stem)),
         seen=said,
         claims=claims_of(found.verdicts, drawn.letter) if judged else (),
         definition=drawn.definition or _definitions(found.results, drawn.defined_by),

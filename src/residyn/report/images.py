@@ -1,43 +1,32 @@
-"""Panels as images inside the page, drawn anew from the results."""
+"""Panels as images inside the page: the files of the figures stage, or drawn as it draws them."""
 
 from __future__ import annotations
 
 import base64
-import io
-import warnings
-from typing import Literal
-
-import matplotlib as mpl
-from matplotlib.figure import Figure
+from pathlib import Path
 
 from residyn.figures import style
+from residyn.figures.figure1 import provenance_of
 from residyn.figures.layout import alone
 from residyn.figures.panel import Inputs, Panel, Shape
+from residyn.figures.saving import rendered
 from residyn.report.record import Picture
 
-Format = Literal["svg", "png"]
-
-_FORMATS: dict[Shape, Format] = {"schematic": "svg", "curve": "svg", "scaled": "svg"}
-"""Lines and letters are smaller and sharper as SVG; maps and clouds of paths are PNG."""
-_MEDIA = {"svg": "image/svg+xml", "png": "image/png"}
 _PIXELS_PER_MM = 6.4
-"""Of the page: 7 pt in print is read as 16 pixels."""
-_SHARPNESS = 2
-"""Pixels of a PNG for one of the page, so that it is sharp on fine screens and in print."""
+"""Of the page: 7 pt in print is read as 16 pixels, and a PNG has about two of its own for each of them."""
 
 
-def picture(panel: Panel, inputs: Inputs, alt: str, *, sharpness: int = _SHARPNESS) -> Picture:
-    """Draw a panel alone, as SVG or PNG, whichever suits its shape. Letters are outlines: no font is asked for.
+def picture(panel: Panel, inputs: Inputs, alt: str, file: Path | None = None, *, dpi: int = style.DPI) -> Picture:
+    """A panel alone as PNG: what its `file` holds, or where there is none, what the figures stage would write.
 
-    `sharpness` is how many pixels a PNG has for one of the page, along either side.
+    `dpi` is the dots of an inch in print: of the file, or to draw with.
     """
-    kind = _FORMATS.get(panel.shape_for(inputs), "png")
-    with style.context(), mpl.rc_context({"svg.fonttype": "path"}):
-        fig = alone(panel, inputs)
-        width, height = (round(inches / style.MM * _PIXELS_PER_MM) for inches in fig.get_size_inches())
-        content = _rendered(fig, kind, sharpness)
-    address = f"data:{_MEDIA[kind]};base64,{base64.b64encode(content).decode('ascii')}"
-    return Picture(address, width, height, alt)
+    content = _drawn(panel, inputs, dpi) if file is None else file.read_bytes()
+    # A PNG begins with its signature and the width and height of the image.
+    width, height = (int.from_bytes(content[at : at + 4]) for at in (16, 20))
+    scale = _PIXELS_PER_MM / (style.MM * dpi)
+    address = f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
+    return Picture(address, round(width * scale), round(height * scale), alt)
 
 
 def is_wide(shape: Shape) -> bool:
@@ -45,12 +34,7 @@ def is_wide(shape: Shape) -> bool:
     return shape == "row"
 
 
-def _rendered(fig: Figure, kind: Format, sharpness: int) -> bytes:
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        # A name in a script that no installed font covers is drawn as boxes; the panel is right all the same.
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
-        # Neither date nor version: the same results give the same page.
-        unsigned = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-        fig.savefig(buffer, format=kind, dpi=_PIXELS_PER_MM / style.MM * sharpness, metadata=unsigned)
-    return buffer.getvalue()
+def _drawn(panel: Panel, inputs: Inputs, dpi: int) -> bytes:
+    with style.context():
+        fig = alone(panel, inputs)
+    return rendered(fig, "png", provenance_of(inputs.results), dpi=dpi)

@@ -11,10 +11,10 @@ import xarray as xr
 from residyn import store
 from residyn.errors import StoreError
 from residyn.runs import layout, stages
-from residyn.runs.results import open_made, open_results
-from residyn.runs.stages import check_written, is_covered, read_stage
+from residyn.runs.results import hash_of_results, open_made, open_results
+from residyn.runs.stages import Stage, check_written, is_covered, read_stage
 from residyn.runs.verdicts import read_verdicts
-from residyn.settings import ControlsSettings, recorded
+from residyn.settings import ControlsSettings, FigureSettings, recorded
 from residyn.store.layout import COMMITS, RUN
 
 if TYPE_CHECKING:
@@ -166,6 +166,28 @@ def open_pictures(directory: Path) -> list[Path]:
     check_written(directory, stages.FIGURES)
     record = read_stage(directory, stages.FIGURES)
     return [directory / name for name in record.outputs] if record is not None else []
+
+
+def drawn_inputs(directory: Path) -> dict[str, str | None]:
+    """The hashes of what figures are drawn of."""
+    paths = {
+        "results": directory / layout.RESULTS,
+        "noise_floor": layout.noise_floor(directory),
+        **{f"teleports.{name}": layout.teleport_result(directory, name) for name in layout.TELEPORT_RESULTS},
+    }
+    return {name: hash_of_results(path) for name, path in paths.items()}
+
+
+def figures_stage(directory: Path, settings: FigureSettings) -> Stage:
+    """The stage that draws what the run holds now."""
+    return Stage(stages.FIGURES, drawn_inputs(directory), settings.deciding())
+
+
+def drawn_panels(directory: Path, settings: FigureSettings) -> dict[str, Path]:
+    """The panels' PNG files by their stems, where they are whole and of what the run holds now; else none."""
+    stage = figures_stage(directory, settings)
+    found = [] if stage.reasons(directory) else stage.outputs(directory)
+    return {path.stem: path for path in found if path.suffix == ".png"}
 
 
 _STANDS = {

@@ -5,6 +5,7 @@ of run.json and the keyword arguments of `rd.run`.
 from residyn.settings.base import Field, Settings, fields_of, flag, made_of, recorded, typed
 from residyn.settings.records import (
     BUILT_IN_MODEL,
+    DEVICES,
     STAGES,
     AnalysisSettings,
     CaptureSettings,
@@ -24,6 +25,7 @@ from residyn.settings.records import (
 
 __all__ = [
     "BUILT_IN_MODEL",
+    "DEVICES",
     "STAGES",
     "AnalysisSettings",
     "CaptureSettings",

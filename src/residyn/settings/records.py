@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, get_type_hints
 
@@ -28,6 +29,8 @@ _ASIDE = {"decides": False}
 """Of a field that no number depends on."""
 _TRUST = {**_ASIDE, "trust": True}
 """Of a field that lets more be read or run: a file of a run never says so, only who types the command."""
+DEVICES = "auto, cpu, cuda, cuda:N, mps"
+"""The names of devices that a model can be loaded onto."""
 
 Revision = Annotated[str | None, Meta(description="Branch, tag or commit of a hub model.")]
 AllowPickle = Annotated[bool, Meta(description="Read .bin weights too, tensors only.", extra=_TRUST)]
@@ -64,6 +67,10 @@ class ModelSettings(Settings, frozen=True, kw_only=True):
     allow_pickle: AllowPickle = False
     trust_remote_code: TrustRemoteCode = False
     offline: Offline = False
+
+    def faults(self, spelled: Callable[[str], str]) -> Iterator[str]:
+        if not re.fullmatch(r"auto|(cpu|cuda|mps)(:\d+)?", self.device):
+            yield f"{spelled('device')} is one of {DEVICES}; got {self.device!r}."
 
 
 class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
@@ -134,6 +141,7 @@ class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
     ] = "refuse"
 
     def faults(self, spelled: Callable[[str], str]) -> Iterator[str]:
+        yield from super().faults(spelled)
         if self.max_chars is not None and self.max_chars - (self.min_chars or 0) < 2:
             yield (
                 f"No text has more than {spelled('min_chars')} {self.min_chars or 0} and fewer than "
@@ -346,8 +354,11 @@ class FigureSettings(Settings, frozen=True, kw_only=True):
     ] = False
     formats: Annotated[
         tuple[Format, ...],
-        Meta(min_length=1, description="Files of each picture: png, pdf, svg; with commas between."),
-    ] = ("png", "pdf", "svg")
+        Meta(
+            min_length=1,
+            description="Files of each panel: png, pdf, svg; with commas between. Figure 1 has all three.",
+        ),
+    ] = ("png",)
 
 
 class RunSettings(msgspec.Struct, frozen=True, kw_only=True):

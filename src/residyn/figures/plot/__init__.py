@@ -24,6 +24,7 @@ from residyn.figures.plot.teleport_means import teleport_retention as teleport_r
 from residyn.figures.plot.teleport_returns import return_fraction as return_fraction
 from residyn.figures.plot.teleports import teleport_row as teleport_row
 from residyn.figures.plot.teleports import teleports as teleports
+from residyn.figures.plot.teleports import teleports_nearby as teleports_nearby
 from residyn.figures.plot.trajectories import trajectories as trajectories
 from residyn.figures.plot.trajectories import trajectories_3d as trajectories_3d
 from residyn.figures.plot.variance import explained_variance as explained_variance

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -37,7 +38,7 @@ def relative_velocity(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
 
     `result` is `relative_velocity` (sample, transition); else as `angular_velocity`.
     """
-    return _over_samples(result, "relative_velocity", "relative velocity ‖hₛ₊₁ − hₛ‖ / ‖hₛ‖", ax, log=True)
+    return _over_samples(result, "relative_velocity", "‖hₛ₊₁ − hₛ‖ / ‖hₛ‖", ax, log=True)
 
 
 def radial_tangential(radial: xr.DataArray, tangential: xr.DataArray, *, ax: Axes | None = None) -> Axes:
@@ -54,7 +55,7 @@ def radial_tangential(radial: xr.DataArray, tangential: xr.DataArray, *, ax: Axe
         ax = style.new_axes(ax)
         ax.axhline(0, color=style.HAIRLINE, linewidth=0.5, zorder=0.8, label="_zero")
         entries = _beside(radial, tangential, ax, names=("along the state", "across it"), label="tangential")
-        ax.set_ylabel(f"step ({parts.units_of(radial, 'activation')})", parse_math=False)
+        ax.set_ylabel(parts.with_units("step", radial), parse_math=False)
         parts.legend_above(ax, entries.places, [*entries.curves, depth.band_entry("middle half of samples")])
     return ax
 
@@ -65,18 +66,20 @@ def correlation_excess(correlation: xr.DataArray, skip: xr.DataArray, *, ax: Axe
     `correlation` is `unit_correlation` (transition, unit), its median over units drawn filled, a band from the
     first to the third quartile (units are no replicates: a spread, not an interval). `skip` is `skip_correlation`,
     its median drawn hollow: where the filled mark stands on the hollow one, r is what a step that knows nothing of
-    the state leaves; below it, steps take back what is there. Raises DataError for other results, or where they
-    are of different states.
+    the state leaves; below it, steps take back what is there. The axis is logarithmic in 1 − r. Raises DataError
+    for other results, or where they are of different states.
     """
     dims = (TRANSITION, UNIT)
     parts.expect(correlation, "unit_correlation", dims, _COORDS)
     parts.expect(skip, "skip_correlation", dims, _COORDS)
     with style.context():
         ax = style.new_axes(ax)
+        drawn = [summary(correlation)["value"].values, curve(skip).values]
+        depth.near_one(ax, np.concatenate(drawn))
         entries = _beside(correlation, skip, ax, names=("successive states", "skip path alone"))
+        depth.label_near_one(ax)
         parts.legend_above(ax, entries.curves, [*entries.places, depth.band_entry("middle half of units")])
-        ax.set_ylabel("Pearson r (median over units)")
-        ax.set_ylim(top=min(ax.get_ylim()[1], 1.02))
+        ax.set_ylabel("Pearson r, median over units\n(log scale of 1 − r)")
     return ax
 
 
@@ -125,18 +128,14 @@ def mean_offset(result: xr.DataArray, walk: xr.DataArray, *, ax: Axes | None = N
 
 
 def _path_beside_walk(
-    result: xr.DataArray, walk: xr.DataArray, names: tuple[str, str], label: str, ax: Axes | None
+    result: xr.DataArray, walk: xr.DataArray, names: tuple[str, str], name: str, ax: Axes | None
 ) -> Axes:
     parts.expect(result, names[0], (SUBLAYER,), _SITES)
     parts.expect(walk, names[1], (SUBLAYER,), _SITES)
     with style.context():
         ax = style.new_axes(ax)
         entries = _beside(result, walk, ax, names=("mean path", "random walk, same steps"), label="walk")
-        units = parts.units_of(result, "1")
-        label = (
-            "distance from the first state" if names[0] == "mean_path_reach" else "offset over the line's length"
-        )
-        ax.set_ylabel(label if units == "1" else f"{label} ({units})", parse_math=False)
+        ax.set_ylabel(parts.with_units(name, result), parse_math=False)
         ax.set_ylim(bottom=0)
         parts.legend_above(ax, entries.curves, entries.places)
     return ax
@@ -181,9 +180,10 @@ def kurtosis(result: xr.DataArray, rotated: xr.DataArray | None = None, *, ax: A
         parts.expect(rotated, "kurtosis_rotated", dims, _SITES)
     with style.context():
         ax = style.new_axes(ax)
-        depth.label_log(ax)
+        ax.set_yscale("log", nonpositive="mask")
         gaussian = ax.axhline(3, color=style.INK, linewidth=0.5, linestyle=(0, (4, 2)), zorder=0.8)
         entries = _beside(result, rotated, ax, names=("over units", "rotated"), label="rotated")
+        depth.label_log(ax)
         ax.set_ylabel("kurtosis of a state")
         parts.legend_above(
             ax,
@@ -226,11 +226,14 @@ def _over_samples(result: xr.DataArray, quantity: str, label: str, ax: Axes | No
     places, means = depth.places_of(result), summary(result)
     with style.context():
         ax = style.new_axes(ax)
-        if log and (means["value"] > 0).any():
-            depth.label_log(ax)
+        log = log and bool((means["value"] > 0).any())
+        if log:
+            ax.set_yscale("log", nonpositive="mask")
         depth.dots(ax, means, places)
         depth.finish(ax, means)
-        if ax.get_yscale() == "linear":
+        if log:
+            depth.label_log(ax)
+        else:
             ax.set_ylim(bottom=0)
         ax.set_ylabel(label, parse_math=False)
         parts.legend_above(ax, depth.entries(places), [depth.band_entry("middle half of samples")])

@@ -30,7 +30,8 @@ def cosine(
 ) -> Axes:
     """Panel E: cosine similarity of successive states over depth, by kind of transition.
 
-    `result` is `cosine` (sample, transition). A dot is the mean over samples, a band the interquartile range of
+    `result` is `cosine` (sample, transition). The axis is logarithmic in 1 − cosine, so that what lies close to 1
+    can be told apart. A dot is the mean over samples, a band the interquartile range of
     the samples (both without NaN), colour and marker the kind; a thin grey line joins the dots in order of
     depth. `reference`, {"label": ..., "values": [...]}, is drawn dashed, its values spread evenly over the same
     depth. `noise`, `cosine_noise` of `residyn.noise_floor`, is a hatched band of ± 2 of it about the means,
@@ -39,9 +40,8 @@ def cosine(
     """
     with style.context():
         ax = _curve(result, "cosine", reference, noise, ax)
-        ax.set_ylabel("cosine similarity", parse_math=False)
-        low, high = ax.get_ylim()
-        ax.set_ylim(low, min(high, 1.02) if low < 1 else high)
+        depth.label_near_one(ax)
+        ax.set_ylabel("cosine similarity\n(log scale of 1 − cosine)", parse_math=False)
     return ax
 
 
@@ -59,9 +59,9 @@ def velocity(
     """
     with style.context():
         ax = _curve(result, "velocity", reference, noise, ax)
-        units = parts.units_of(result, "activation")
-        ax.set_ylabel(f"velocity ‖hₛ₊₁ − hₛ‖₂ ({units})", parse_math=False)
+        ax.set_ylabel(parts.with_units("velocity ‖hₛ₊₁ − hₛ‖₂", result), parse_math=False)
         ax.set_ylim(bottom=0)
+        parts.shorten_numbers(ax.yaxis)
     return ax
 
 
@@ -75,6 +75,8 @@ def _curve(
     parts.expect(result, quantity, (SAMPLE, TRANSITION), ("kind", "from_layer"))
     places, curve = depth.places_of(result), summary(result)
     ax = style.new_axes(ax)
+    if quantity == "cosine":
+        depth.near_one(ax, curve["value"].values)
     depth.dots(ax, curve, places)
     dashed = (
         [depth.reference_line(ax, reference, len(places.groups), own_scale=quantity == "velocity")]
@@ -99,8 +101,10 @@ def _draw_noise(ax: Axes, mean: np.ndarray, noise: xr.DataArray) -> bool:
             f"A noise floor is of the transitions that are drawn: {len(mean)} of them, got {width.shape}. "
             "Pass that of residyn.noise_floor(states, again) of the same states."
         )
-    low, high = ax.get_ylim()
-    if not np.isfinite(width).any() or np.nanmax(width) < _VISIBLE * (high - low):
+    on_axis = ax.yaxis.get_transform().transform
+    low, high = on_axis(np.asarray(ax.get_ylim()))
+    drawn = (on_axis(mean + width) - on_axis(mean - width)) / 2
+    if not np.isfinite(drawn).any() or np.nanmax(drawn) < _VISIBLE * (high - low):
         return False
     ax.fill_between(
         np.arange(len(mean)), mean - width, mean + width, facecolor="none", edgecolor=style.INK, hatch="//////",

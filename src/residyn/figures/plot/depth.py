@@ -12,7 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from residyn.errors import DataError
 from residyn.figures import style
@@ -20,6 +20,11 @@ from residyn.figures.plot import layers, parts
 from residyn.quantities.summaries import depth_of
 from residyn.schema import TRANSITION
 
+_FACTORS = ((1.0, 1.5, 2.0, 3.0, 5.0, 7.0), (1.0, 2.0, 5.0), (1.0, 3.0), (1.0,))
+"""Of powers of ten, at which a logarithmic axis is ticked: as many as there is room for."""
+_MOST_TICKS = 8
+_NEAREST = 1e-7
+"""How close to 1 a value can be told from it in float32."""
 _BAND = 0.3
 """How strongly a band takes its dots' colour."""
 
@@ -123,10 +128,43 @@ def band_entry(name: str) -> tuple[Artist, str]:
 
 
 def label_log(ax: Axes) -> None:
-    """Plain numbers along a logarithmic vertical axis: 1, 3, 10, 30, …"""
-    ax.set_yscale("log", nonpositive="mask")
-    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    """Plain numbers along a logarithmic vertical axis that has its limits: 1, 2, 5, 10, or fewer."""
+    low, high = ax.get_ylim()
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    _tick(ax, [np.multiply.outer(powers, factors).ravel() for factors in _FACTORS])
+
+
+def near_one(ax: Axes, values: np.ndarray) -> None:
+    """Give `ax` a vertical scale on which values close to 1 are apart: logarithmic in 1 − value, 1 at the top.
+
+    The scale ends a little beyond the largest of the `values`, and at the latest where float32 knows no more.
+    """
+    apart = 1.0 - np.asarray(values, dtype=np.float64)
+    known = apart[np.isfinite(apart) & (apart > 0)]
+    least = max(float(known.min()) / 2, _NEAREST) if known.size else _NEAREST
+    ax.set_yscale(
+        "function",
+        functions=(
+            lambda y: -np.log10(np.maximum(1.0 - np.asarray(y), least)),
+            lambda y: 1.0 - 10.0 ** -np.asarray(y),
+        ),
+    )
+    ax.yaxis.set_minor_locator(NullLocator())
+
+
+def label_near_one(ax: Axes) -> None:
+    """Plain numbers along such an axis that has its limits: 0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, … or fewer."""
+    powers = 10.0 ** -np.arange(0.0, 8.0)
+    _tick(ax, [1.0 - np.multiply.outer(powers, factors).ravel() for factors in _FACTORS])
+
+
+def _tick(ax: Axes, proposed: list[np.ndarray]) -> None:
+    """Tick the first of the proposed sets of numbers of which few enough lie within the limits, else the last."""
+    low, high = ax.get_ylim()
+    within = [ticks[(ticks >= low - 1e-12) & (ticks <= high + 1e-12)] for ticks in proposed]
+    chosen = next((ticks for ticks in within if len(ticks) <= _MOST_TICKS), within[-1])
+    ax.yaxis.set_major_locator(FixedLocator(np.sort(chosen).tolist()))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.8g}".replace("-", "−")))
     ax.yaxis.set_minor_formatter(NullFormatter())
 
 

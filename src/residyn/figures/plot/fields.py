@@ -1,7 +1,8 @@
-"""What panel L draws: the arrows of a grid of targets at one place, on a scale that all places share."""
+"""What panel L draws: the arrows of targets at one place, the factor that they are drawn by, the view."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,9 +31,8 @@ _AROUND = 0.5
 
 
 class Sheet(NamedTuple):
-    """What all places of a host share: the factor that arrows are drawn by, the view (2, low and high)."""
+    """The part of the plane that is shown (2, low and high)."""
 
-    factor: float
     view: np.ndarray
 
     def shows(self, point: np.ndarray) -> bool:
@@ -43,7 +43,8 @@ class Sheet(NamedTuple):
 class Field(NamedTuple):
     """One place: its name, over how many sublayers arrows go, arrows (targets, 2) and ρ (targets).
 
-    `path` (sublayers, 2) is the control, `stretch` the part of it from the write to the horizon.
+    Arrows are drawn by `factor` longer than they are. `path` (sublayers, 2) is the control, `stretch` the part of
+    it from the write to the horizon.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Field(NamedTuple):
     start: np.ndarray
     move: np.ndarray
     kept: np.ndarray
+    factor: float
     path: np.ndarray
     stretch: slice
 
@@ -94,7 +96,7 @@ def place_of(flow: xr.Dataset, injected: int | str) -> int:
 
 
 def sheet_of(flow: xr.Dataset, host: int) -> Sheet:
-    """The scale and the view of a host's fields at all places."""
+    """The view that a host's fields at all places share."""
     fields = [field_of(flow, host, place) for place in range(flow.sizes[INJECTED])]
     start = np.concatenate([field.start for field in fields])
     move = np.concatenate([field.move for field in fields])
@@ -103,8 +105,7 @@ def sheet_of(flow: xr.Dataset, host: int) -> Sheet:
         raise DataError("Targets of the flow have no defined scores. Compute it again with flow(jumps, space).")
     low, high = start.min(axis=0), start.max(axis=0)
     width = np.where(high > low, high - low, 1.0)
-    factor = _factor(move[known] / width, len(fields[0].start))
-    tips = (start + factor * move)[known]
+    tips = np.concatenate([field.start + field.factor * field.move for field in fields])[known]
     if len(tips):
         ends = np.quantile(tips, (_TAIL, 1 - _TAIL), axis=0)
         low, high = np.minimum(low, ends[0]), np.maximum(high, ends[1])
@@ -115,28 +116,36 @@ def sheet_of(flow: xr.Dataset, host: int) -> Sheet:
         np.maximum(high, path[near].max(axis=0, initial=-np.inf)),
     )
     room = _ROOM * np.where(high > low, high - low, 1.0)
-    sheet = Sheet(factor, np.stack([low - room, high + room], axis=1))
+    sheet = Sheet(np.stack([low - room, high + room], axis=1))
     if not all(sheet.shows(field.path[field.stretch.start]) for field in fields):
         sheet.view[1, 0] -= _WORDS * (high - low)[1]
     return sheet
 
 
-def field_of(flow: xr.Dataset, host: int, place: int) -> Field:
-    """One host's arrows at one place: those of the targets of the kind "grid", or of all where none has a kind."""
+def field_of(flow: xr.Dataset, host: int, place: int, kind: str = _GRID, within: float = math.inf) -> Field:
+    """One host's arrows at one place: those of the targets of a kind, or of all where none has a kind.
+
+    Of targets with a radius, those `within` some standard deviations.
+    """
     if not 0 <= host < flow.sizes[HOST]:
         raise UsageError(f"A host is a number from 0 to {flow.sizes[HOST] - 1}; got {host!r}.")
-    used = _targets(flow)
+    used = _targets(flow, kind, within)
     here = flow.isel({HOST: host, INJECTED: place, TARGET: used})
     span = int(here["horizon_steps"])
     path = here["control_path"].transpose(SUBLAYER, COMPONENT).values[:, :2].astype(np.float64)
     label, site = str(flow[INJECTED].values[place]), str(here["injected_site"].values)
     first = [str(name) for name in flow[SUBLAYER].values].index(label)
+    start, move = (
+        here[name].transpose(TARGET, COMPONENT).values[:, :2].astype(np.float64)
+        for name in ("start", "displacement")
+    )
     return Field(
         style.plain(label, 12) if site == "mlp" else f"layer {int(here['injected_layer'])}",
         span,
-        here["start"].transpose(TARGET, COMPONENT).values[:, :2].astype(np.float64),
-        here["displacement"].transpose(TARGET, COMPONENT).values[:, :2].astype(np.float64),
+        start,
+        move,
         here["rho"].transpose(TARGET, STEP).values[:, span].astype(np.float64),
+        _factor(start, move),
         path,
         slice(first, first + span + 1),
     )
@@ -156,28 +165,49 @@ def cloud_of(cloud: xr.DataArray, flow: xr.Dataset, place: int) -> np.ndarray:
     return scores[np.isfinite(scores).all(axis=1)].astype(np.float64)
 
 
-def _targets(flow: xr.Dataset) -> np.ndarray:
+def near_sheet(field: Field, cloud: np.ndarray | None) -> Sheet:
+    """The view of one place alone: its targets, and the middle of the samples' states there."""
+    points = [field.start, field.path[field.stretch][:1]]
+    if cloud is not None and len(cloud):
+        points.append(np.quantile(cloud, (_TAIL, 1 - _TAIL), axis=0))
+    together = np.concatenate(points)
+    low, high = together.min(axis=0), together.max(axis=0)
+    room = _ROOM * np.where(high > low, high - low, 1.0)
+    return Sheet(np.stack([low - room, high + room], axis=1))
+
+
+def has_kind(flow: xr.Dataset, kind: str) -> bool:
+    """Whether there are targets of a kind."""
+    return _KIND in flow.coords and bool((flow[_KIND].values.astype(str) == kind).any())
+
+
+def _targets(flow: xr.Dataset, kind: str, within: float) -> np.ndarray:
     if _KIND not in flow.coords:
         return np.arange(flow.sizes[TARGET])
     kinds = flow[_KIND].values.astype(str)
-    used = np.flatnonzero(kinds == _GRID)
+    used = np.flatnonzero(kinds == kind)
     if not used.size:
         raise DataError(
-            f"Panel L draws the targets of a grid; these are {', '.join(dict.fromkeys(kinds))}. "
-            "Teleport to a grid."
+            f"This panel draws targets of the kind {kind}; these are {', '.join(dict.fromkeys(kinds))}. "
+            "Teleport to some."
         )
-    return used
+    if "radius" not in flow.coords:
+        return used
+    radii = flow["radius"].values.astype(np.float64)[used]
+    return used[~(radii > max(within, np.nanmin(radii, initial=math.inf)))]
 
 
-def _factor(moves: np.ndarray, n_targets: int) -> float:
+def _factor(start: np.ndarray, move: np.ndarray) -> float:
     """1, or the 1, 2 or 5 times a power of ten at which long arrows do not cross many others.
 
-    `moves` are in widths of the grid.
+    Short arrows are drawn longer, by 2, 5, 10, …, as far as that goes.
     """
-    length = np.linalg.norm(moves, axis=1)
+    known = np.isfinite(move).all(axis=1)
+    width = np.ptp(start, axis=0)
+    length = np.linalg.norm(move[known] / np.where(width > 0, width, 1.0), axis=1)
     long = float(np.quantile(length, 1 - _TAIL)) if length.size else 0.0
-    wanted = _LONG / np.sqrt(n_targets) / long if long > 0 else 1.0
-    if wanted >= 1:
+    if not long > 0:
         return 1.0
+    wanted = _LONG / np.sqrt(len(start)) / long
     power = 10.0 ** np.floor(np.log10(wanted))
     return float(next(digit for digit in (5, 2, 1) if digit * power <= wanted * (1 + 1e-9)) * power)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, ListedColormap
+from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.image import AxesImage
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from residyn.errors import DataError
 from residyn.figures import style
@@ -48,8 +50,7 @@ def draw(
     ax: Axes,
     values: np.ndarray,
     colours: Colormap,
-    low: float,
-    high: float,
+    norm: Normalize,
     *,
     y: tuple[float, float] | None = None,
 ) -> AxesImage:
@@ -67,8 +68,7 @@ def draw(
     return ax.imshow(
         np.ma.masked_invalid(repeated),
         cmap=colours,
-        vmin=low,
-        vmax=high,
+        norm=norm,
         origin="lower",
         extent=(0, values.shape[1], bottom, top),
         aspect="auto",
@@ -80,10 +80,18 @@ def draw(
 def label_units(ax: Axes, n_units: int, *, by_rank: bool) -> None:
     ax.set_xlim(0, n_units)
     ax.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
-    ax.set_xlabel("unit, by mean at last sublayer" if by_rank else "unit")
+    ax.set_xlabel("unit, by its last mean" if by_rank else "unit")
 
 
-def colourbar(ax: Axes, image: AxesImage, label: str, values: np.ndarray, left: float = 1.035) -> None:
+def colourbar(
+    ax: Axes,
+    image: AxesImage,
+    label: str,
+    values: np.ndarray,
+    *,
+    left: float = 1.035,
+    ticks: Sequence[float] | None = None,
+) -> None:
     """A colour bar beside `ax`, inside its layout slot, with an arrow at each end that values lie beyond."""
     low, high = image.get_clim()
     defined = values[np.isfinite(values)]
@@ -94,8 +102,10 @@ def colourbar(ax: Axes, image: AxesImage, label: str, values: np.ndarray, left: 
         cax=ax.inset_axes((left, 0.0, 0.035, 1.0)),
         extend=extend,
         extendfrac=0.04,
-        ticks=parts.ticks_within(low, high, 5),
+        ticks=parts.ticks_within(low, high, 5) if ticks is None else list(ticks),
+        format=None if ticks is None else FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")),
     )
+    bar.ax.yaxis.set_minor_locator(NullLocator())
     parts.dress_bar(bar, label)
 
 
@@ -106,22 +116,26 @@ def by_transition(
     kinds = parts.kinds_of(result)
     parts.label_depth(ax, "y", result["from_layer"].values)
     label_units(ax, values.shape[1], by_rank=by_rank)
-    colourbar(ax, image, label, values, left=1.085)
+    colourbar(ax, image, label, values, left=1.1)
     _kind_strip(ax, kinds)
     _kind_legend(ax, kinds, undefined=bool(np.isnan(values).any()))
     style.dress(ax, frame=True)
 
 
 def _kind_strip(ax: Axes, kinds: list[str]) -> None:
-    names = list(style.KIND_COLOURS)
-    strip = ax.inset_axes((1.015, 0.0, 0.035, 1.0))
+    """Each row's kind beside the image, a lane for each kind: rows of two kinds do not run together."""
+    names, there = list(style.KIND_COLOURS), parts.present(kinds)
+    lanes = np.full((len(kinds), len(there)), np.nan)
+    for row, kind in enumerate(kinds):
+        lanes[row, there.index(kind)] = names.index(kind)
+    strip = ax.inset_axes((1.015, 0.0, 0.05, 1.0))
     strip.imshow(
-        np.array([[names.index(kind)] for kind in kinds]),
-        cmap=ListedColormap(list(style.KIND_COLOURS.values())),
+        lanes,
+        cmap=ListedColormap(list(style.KIND_COLOURS.values())).with_extremes(bad="white"),
         vmin=-0.5,
         vmax=len(names) - 0.5,
         origin="lower",
-        extent=(0, 1, -0.5, len(kinds) - 0.5),
+        extent=(0, len(there), -0.5, len(kinds) - 0.5),
         aspect="auto",
         interpolation="nearest",
     )

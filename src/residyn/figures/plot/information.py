@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -25,6 +26,8 @@ _QUANTITY = "mutual_information"
 _BESIDE = "kde"
 """The estimator drawn beside the chosen one: the paper's."""
 _HATCH = "////"
+_SHUFFLED = ((0, (1, 1.2)), (0, (4, 1.5)))
+"""Dashes of the baselines of the first estimator and of the one beside it."""
 _STRETCH = 1.3
 """How much higher a reference may make the view."""
 
@@ -54,8 +57,9 @@ def mutual_information(
     top = vmax if vmax is not None else max(images.quantile(values, 0.99), 1e-3)
     with style.context():
         ax = style.new_axes(ax)
-        image = images.draw(ax, values, style.INFORMATION, 0.0, top)
-        images.by_transition(ax, image, values, chosen, f"MI, {name} (nats)", by_rank=order is not None)
+        label = f"MI (nats), {name.removeprefix('Gaussian ')}"
+        image = images.draw(ax, values, style.INFORMATION, Normalize(0.0, top))
+        images.by_transition(ax, image, values, chosen, label, by_rank=order is not None)
     return ax
 
 
@@ -86,7 +90,8 @@ def mutual_information_curve(
         ax = style.new_axes(ax)
         depth.dots(ax, curve, places)
         marks = [depth.dot_entry(name, filled=True), *_beside(result, places, ax)]
-        dotted = _baselines(ax, [shuffled[key] for key in _drawn(result) if key in shuffled])
+        drawn = [key for key in _drawn(result) if key in shuffled]
+        dotted = _baselines(ax, {key: shuffled[key] for key in drawn})
         tied = _ties(ax, chosen)
         depth.finish(ax, curve)
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
@@ -94,8 +99,8 @@ def mutual_information_curve(
         ceiling = _ceiling(ax, result)
         ax.set_ylabel("mutual information (nats)")
         short = [(handle, label.split()[0]) for handle, label in depth.entries(places)]
-        bands = [depth.band_entry("middle half of units"), *dotted]
-        rows = [[*dashed, *ceiling], [*short, *tied], marks, bands]
+        band = depth.band_entry("middle half of units" if len(marks) == 1 else "middle half")
+        rows = [dashed, [*short, *tied, *ceiling], [marks[0], band], [*marks[1:], *dotted]]
         parts.legend_above(ax, *(row for row in rows if row))
     return ax
 
@@ -160,12 +165,14 @@ def _shuffled(shuffle: Any, n_transitions: int) -> dict[str, np.ndarray]:
     return dict(zip(_names(shuffle), lines, strict=True))
 
 
-def _baselines(ax: Axes, baselines: list[np.ndarray]) -> list[tuple[Artist, str]]:
+def _baselines(ax: Axes, baselines: Mapping[str, np.ndarray]) -> list[tuple[Artist, str]]:
+    """Draw each estimator's baseline, with dashes of its own; the legend's entries."""
     lines = [
-        ax.plot(values, linestyle=(0, (1, 1.2)), linewidth=0.8, color=style.INK, zorder=1.5, label="_shuffled")[0]
-        for values in baselines
+        ax.plot(values, linestyle=dashes, linewidth=0.8, color=style.INK, zorder=1.5, label="_shuffled")[0]
+        for values, dashes in zip(baselines.values(), _SHUFFLED, strict=False)
     ]
-    return [(lines[0], "shuffled")] if lines else []
+    names = ["shuffled", *(f"{_label(key)} shuffled" for key in list(baselines)[1:])]
+    return list(zip(lines, names, strict=False))
 
 
 def _ties(ax: Axes, chosen: xr.DataArray) -> list[tuple[Artist, str]]:
@@ -177,7 +184,7 @@ def _ties(ax: Axes, chosen: xr.DataArray) -> list[tuple[Artist, str]]:
     tied = np.flatnonzero(mean > 0.5)
     for transition in tied:
         ax.axvspan(transition - 0.5, transition + 0.5, zorder=0.5, label="_tied", **look)
-    return [(Patch(**look), "mostly tied")] if tied.size else []
+    return [(Patch(**look), "tied samples")] if tied.size else []
 
 
 def _reference(ax: Axes, reference: Mapping[str, Any], n_transitions: int) -> tuple[Line2D, str]:

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator, MultipleLocator
 from residyn.errors import DataError, UsageError
 from residyn.figures import style
 from residyn.figures.panel import Panel
-from residyn.figures.plot import bars, layers
+from residyn.figures.plot import bars, layers, parts
 from residyn.quantities.summaries import rotations_of_nulls
 
 _NULLS = {
@@ -59,6 +59,9 @@ def orbits(results: xr.Dataset, *, ax: Axes | None = None) -> Axes:
                 elinewidth=0.9, capsize=2.0, capthick=0.9, label=f"{name}, ± 2 sd",
             )  # fmt: skip
         ax.set_ylim(0, tallest * (_ROOM + _APART * len(nulls)))
+        # Nulls stand at no number of units: the scale ends with the bars.
+        ax.set_yticks(parts.ticks_within(0, tallest, 5))
+        ax.spines["left"].set_bounds(0, tallest)
         ax.xaxis.set_major_locator(MaxNLocator(7, integer=True))
         ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), borderpad=0.0)
     return ax

@@ -9,9 +9,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colorbar import Colorbar
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import EngFormatter, MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 from mpl_toolkits.mplot3d import Axes3D
 
@@ -19,6 +20,7 @@ from residyn.errors import DataError
 from residyn.figures import style
 
 MOST_TICKS = 8
+_LARGE = 1e4
 _LEGEND_ROW_PT = 8.5
 
 
@@ -48,9 +50,10 @@ def expect(result: Any, quantity: str, dims: Sequence[str], coords: Sequence[str
         )
 
 
-def units_of(result: xr.DataArray, default: str) -> str:
-    """The result's units as a label's part, made safe to draw."""
-    return style.plain(result.attrs.get("units", default), limit=24)
+def with_units(label: str, result: xr.DataArray) -> str:
+    """A label with the result's units behind it; shares and activations have none."""
+    units = style.plain(result.attrs.get("units", "1"), limit=24)
+    return label if units in ("1", "", "activation") else f"{label} ({units})"
 
 
 def kinds_of(result: xr.DataArray | xr.Dataset) -> list[str]:
@@ -139,6 +142,12 @@ def ticks_within(low: float, high: float, about: int) -> np.ndarray:
     """
     ticks = np.asarray(MaxNLocator(about, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
     return ticks[(ticks >= low) & (ticks <= high)]
+
+
+def shorten_numbers(axis: Axis) -> None:
+    """Write large numbers along an axis that has its limits as 20k or 1.5M; a common power would stand apart."""
+    if max(map(abs, axis.get_view_interval())) >= _LARGE:
+        axis.set_major_formatter(EngFormatter(sep=""))
 
 
 def dress_bar(bar: Colorbar, label: str) -> None:

@@ -61,7 +61,7 @@ def picture_of(scores: Any, components: Sequence[int], n_components: int, most: 
         bool(len(points)),
         scores["layer"].values,
         layers.sites_of(scores["site"].values),
-        [_name(scores, index) for index in chosen],
+        [component_name(scores, index) for index in chosen],
     )
 
 
@@ -77,7 +77,7 @@ def _view(points: np.ndarray, mean: np.ndarray) -> tuple[float, float]:
     return float(low - room), float(high + room)
 
 
-def _name(scores: xr.DataArray, index: int) -> str:
+def component_name(scores: xr.DataArray, index: int) -> str:
     """A component's label, "PC1 (63 %)": with its share of the total variance, where that is known."""
     share = float(scores["explained"].values[index]) if "explained" in scores.coords else np.nan
     return f"PC{index + 1}" + (f" ({percent(share, 2)})" if np.isfinite(share) else "")

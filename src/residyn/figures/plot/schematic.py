@@ -136,7 +136,8 @@ def _branch_boxes(sites: SiteMap, read: list[Site]) -> list[list[Box]]:
     if mlp_site.where == "input":
         name = _inside_block(mlp_site.module, sites, mlp_site) or mlp_site.module
         if _is_norm(name):
-            first = [[Box("", "norm")], [Box("", name)]]
+            # The map names only the second of the two; where the state is read says which that is.
+            first = [[Box("", "norm")], [Box("", "norm")]]
     return [
         begin + _module_boxes(_title(site), _names(sites, site)) for begin, site in zip(first, read, strict=True)
     ]

@@ -176,6 +176,18 @@ def _line(marker: str, colour: str, *, hollow: bool) -> Line2D:
 def _depth_axis(ax: Axes, summary: xr.Dataset, depth: np.ndarray) -> None:
     """Ticks at some layers of injection; below one, over how few sublayers its targets were followed."""
     steps = summary["horizon_steps"].values
+    names = summary[INJECTED].values.astype(str)
+    if len(names) <= parts.MOST_TICKS:
+        sites = summary["injected_site"].values.astype(str)
+        said = [
+            name if site == "mlp" else str(layer)
+            for name, site, layer in zip(names, sites, summary["injected_layer"].values, strict=True)
+        ]
+        ends = ["" if own == steps.max() else f"\n({own})" for own in steps]
+        ax.set_xticks(depth, [name + end for name, end in zip(said, ends, strict=True)])
+        few = " (sublayers followed, if fewer)" if (steps < steps.max()).any() else ""
+        ax.set_xlabel(f"layer moved at{few}")
+        return
     shown = [int(layer) for layer in parts.layer_ticks(np.unique(summary["injected_layer"].values))[1]]
     labels = []
     for layer in shown:

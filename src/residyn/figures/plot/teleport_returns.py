@@ -19,6 +19,8 @@ from residyn.figures.plot import layers, parts
 
 INJECTED, KIND, RADIUS = "injected", "target_kind", "radius"
 _QUANTITY = "return_fraction"
+_ASIDE = 1.02
+"""How far apart the curves of two places stand, as a ratio of radii."""
 _DASHES = ("-", (0, (3.5, 1.5)), (0, (1, 1.2)))
 
 
@@ -27,12 +29,13 @@ def return_fraction(
 ) -> Axes:
     """The share of states that come nearer to the control within the horizon, over how far they were moved.
 
-    `result` is what `return_fraction(flow)` returned. A curve is a place, coloured by its layer; its line is solid
-    for the first of `kinds` that the result has, dashed for the second, dotted for the third: moves within the
-    plane beside moves of equal length in directions of the whole space. A basin shows as a solid curve that stays
-    high where the dashed one falls. A ring on the grey line at one half is r50, the radius at which the share
-    falls to it, where there is one. Undefined shares (NaN) have no point; intervals are in the result and the
-    tables. Raises DataError for another Dataset, or none of the kinds.
+    `result` is what `return_fraction(flow)` returned. A curve is a place, named on the right in the colour of its
+    layer, and drawn a little to the side of the others so that equal ones can be seen; its line is solid for the
+    first of `kinds` that the result has, dashed for the second, dotted for the third: moves within the plane
+    beside moves of equal length in directions of the whole space. A basin shows as a solid curve that stays high
+    where the dashed one falls. A ring on the thin line at one half is r50, the radius at which the share falls to
+    it, where there is one. Undefined shares (NaN) have no point; intervals are in the result and the tables.
+    Raises DataError for another Dataset, or none of the kinds.
     """
     shares, r50 = _checked(result)
     there = [str(kind) for kind in shares[KIND].values]
@@ -52,7 +55,8 @@ def return_fraction(
             halves = r50.isel({KIND: there.index(kind)}).values
             for place, rgba in enumerate(colours.to_rgba(layer)):
                 ax.plot(
-                    radii, values[place], linestyle=dashes, color=rgba, linewidth=0.9, marker="o", markersize=2.2,
+                    radii * _ASIDE ** (place - (len(layer) - 1) / 2), values[place], linestyle=dashes, color=rgba,
+                    linewidth=0.9, marker="o", markersize=2.2,
                     markeredgewidth=0, label=f"{kind} {place}", zorder=2,
                 )  # fmt: skip
                 if np.isfinite(halves[place]):
@@ -61,12 +65,27 @@ def return_fraction(
                         markerfacecolor="white", markeredgecolor=rgba, label=f"r50 {kind} {place}", zorder=3,
                     )  # fmt: skip
         _axes(ax, radii)
-        layers.colourbar(ax, colours, layer)
+        _places(ax, shares[INJECTED].values.astype(str), colours.to_rgba(layer))
         style.dress(ax)
         if not np.isfinite(shares.values).any():
             parts.say(ax, "undefined at every place")
         parts.legend_above(ax, _entries(drawn, bool(np.isfinite(r50.values).any())))
     return ax
+
+
+def _places(ax: Axes, names: np.ndarray, rgba: np.ndarray) -> None:
+    """Which colour is which place, to the right of the axes, the deepest on top."""
+    legend = ax.legend(
+        handles=[Line2D([], [], color=colour, linewidth=1.4) for colour in rgba[::-1]],
+        labels=[style.plain(name, 12) for name in names[::-1]],
+        title="moved at",
+        title_fontsize=style.SMALL_PT,
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    ax.add_artist(legend)
 
 
 def _axes(ax: Axes, radii: np.ndarray) -> None:
@@ -88,7 +107,8 @@ def _entries(drawn: Sequence[str], with_half: bool) -> list[tuple[Artist, str]]:
     ring = Line2D(
         [], [], linestyle="none", marker="o", markersize=4, markerfacecolor="white", markeredgecolor=style.MUTED
     )
-    return [*entries, (ring, "r50")] if with_half else entries
+    half = Line2D([], [], color=style.HAIRLINE, linewidth=0.5)
+    return [*entries, (ring, "r50, where half return") if with_half else (half, "half of them")]
 
 
 def _name(kind: str) -> str:

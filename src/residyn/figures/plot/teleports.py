@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from residyn.figures import style
 from residyn.figures.panel import Inputs, Panel
 from residyn.figures.plot import fields, parts
 from residyn.figures.plot.fields import INJECTED, Field, Sheet
+from residyn.figures.plot.paths import component_name
 
 ROW_MM = (style.WIDTH_MM, 45.0)
 ROW_BOX = (14 / 180, 9 / 45, 148 / 180, 28 / 45)
@@ -23,14 +25,14 @@ ROW_BOX = (14 / 180, 9 / 45, 148 / 180, 28 / 45)
 
 MOST = 6
 """How many places stand side by side."""
-_WIDE = 5
-"""How many of them leave room above each for its name and, in words, for how far its arrows go."""
-
 _KEPT = Normalize(0.0, 2.0)
 _CLOUD = "#dfb04a"
 _MARKER: dict[str, Any] = {"markersize": 3.4, "markeredgecolor": style.MUTED, "markeredgewidth": 0.9}
 _GAP = 0.022
 """Between two fields of a row, of the row's width."""
+_GAP_WITH_SCALE = 0.062
+_NEARBY, _SIGMAS = "disc", 2.0
+"""Targets about the host's own state: their kind, and how far the farthest that are drawn lie, in σ."""
 
 
 def teleports(
@@ -43,8 +45,8 @@ def teleports(
 ) -> Axes:
     """Panel L: the arrows of a grid of targets at one place, in the plane of the first two components.
 
-    `flow` is what `flow(jumps, space)` returned, whole: all its places share the view and the factor by which
-    arrows are drawn shorter, which the legend states, so that places can be compared. `injected` is a place's
+    `flow` is what `flow(jumps, space)` returned, whole: all its places share the view. Arrows are drawn shorter or
+    longer than they are by a factor of each place, which the legend states. `injected` is a place's
     number among them, or its label; `host` a host's number.
 
     An arrow begins at the state written and points to where it is `horizon_steps` sublayers later (above the
@@ -65,11 +67,10 @@ def teleports(
     with style.context():
         ax = style.new_axes(ax)
         _draw(ax, field, sheet, None if cloud is None else fields.cloud_of(cloud, flow, place))
-        ax.set_ylabel("PC2")
-        ax.set_xlabel("PC1")
+        _label(ax, cloud)
         _colourbar(ax, [field], left=1.035, width=0.035)
-        entries = _entries(sheet, with_cloud=cloud is not None)
-        _title(ax, field)
+        entries = _entries(f", {_times(field)}", with_cloud=cloud is not None)
+        _title(ax, field, f"{field.span} sublayer{'' if field.span == 1 else 's'}")
         parts.legend_above(ax, entries[:1], entries[1:], [])
     return ax
 
@@ -79,31 +80,77 @@ def teleport_row(
 ) -> Axes:
     """Panel L whole: `teleports` at up to six places side by side, evenly spaced among those of the flow.
 
-    Arguments and errors are those of `teleports`. With more than five places, how many sublayers arrows span
-    stands above each as a number, "+12". The fields are children of `ax`, which fill it; the legend
+    Arguments and errors are those of `teleports`. Above each place stands how many sublayers its arrows span and
+    the factor by which they are drawn, "+12, × 0.1". The fields are children of `ax`, which fill it; the legend
     above, the colour bar on the right and the titles need room around it.
     """
     fields.check_flow(flow)
+    places = _places(flow)
+    drawn = [fields.field_of(flow, host, place) for place in places]
+    return _row(drawn, [fields.sheet_of(flow, host)] * len(places), _clouds(cloud, flow, places), cloud, ax)
+
+
+def teleports_nearby(
+    flow: xr.Dataset, *, host: int = 0, cloud: xr.DataArray | None = None, ax: Axes | None = None
+) -> Axes:
+    """Panel L where the model's own states are: arrows from targets about the host, at up to six places.
+
+    As `teleport_row`, but of the targets of the kind "disc", which lie in the plane about the host's own state, up
+    to twice the spread of the sublayer's states away, and with a view of its own for each place: an attraction
+    would have to show here. A grid over the whole run lies mostly where the model never is. Above each place
+    stands the factor by which its arrows are drawn.
+    """
+    fields.check_flow(flow)
+    places = _places(flow)
+    drawn = [fields.field_of(flow, host, place, _NEARBY, _SIGMAS) for place in places]
+    clouds = _clouds(cloud, flow, places)
+    sheets = [fields.near_sheet(field, points) for field, points in zip(drawn, clouds, strict=True)]
+    return _row(drawn, sheets, clouds, cloud, ax)
+
+
+def _places(flow: xr.Dataset) -> list[int]:
     there = flow.sizes[INJECTED]
-    places = np.unique(np.linspace(0, there - 1, min(MOST, there)).round().astype(int))
-    drawn = [fields.field_of(flow, host, int(place)) for place in places]
-    sheet, narrow = fields.sheet_of(flow, host), len(places) > _WIDE
-    width = (1 - _GAP * (len(places) - 1)) / len(places)
+    return [int(place) for place in np.unique(np.linspace(0, there - 1, min(MOST, there)).round())]
+
+
+def _clouds(cloud: xr.DataArray | None, flow: xr.Dataset, places: list[int]) -> list[np.ndarray | None]:
+    return [None if cloud is None else fields.cloud_of(cloud, flow, place) for place in places]
+
+
+def _row(
+    drawn: list[Field],
+    sheets: list[Sheet],
+    clouds: list[np.ndarray | None],
+    scores: xr.DataArray | None,
+    ax: Axes | None,
+) -> Axes:
+    """Fields side by side; with a scale of its own for each where their views differ."""
+    shared = all(sheet is sheets[0] for sheet in sheets)
+    gap = _GAP if shared else _GAP_WITH_SCALE
+    width = (1 - gap * (len(drawn) - 1)) / len(drawn)
     with style.context():
         ax = ax if ax is not None else style.shown(style.new_figure(*ROW_MM).add_axes(ROW_BOX))
         ax.set_axis_off()
-        for column, (place, field) in enumerate(zip(places, drawn, strict=True)):
-            inner = ax.inset_axes((column * (width + _GAP), 0.0, width, 1.0))
-            _draw(inner, field, sheet, None if cloud is None else fields.cloud_of(cloud, flow, int(place)))
-            _title(inner, field, narrow=narrow)
-            inner.set_xlabel("PC1")
+        for column, (field, sheet, points) in enumerate(zip(drawn, sheets, clouds, strict=True)):
+            inner = ax.inset_axes((column * (width + gap), 0.0, width, 1.0))
+            _draw(inner, field, sheet, points)
+            _title(inner, field, f"+{field.span} {_times(field)}".rstrip() if shared else _times(field))
+            _label(inner, scores)
             if column:
-                inner.set_yticklabels([])
-            else:
-                inner.set_ylabel("PC2")
+                inner.set_ylabel("")
+                if shared:
+                    inner.set_yticklabels([])
         _colourbar(ax, drawn, left=1.012, width=0.009)
-        parts.legend_above(ax, _entries(sheet, with_cloud=cloud is not None, narrow=narrow), [])
+        said = f" over {'+n sublayers' if shared else 'the horizon'}, times the factor above"
+        parts.legend_above(ax, _entries(said, with_cloud=scores is not None), [])
     return ax
+
+
+def _label(ax: Axes, scores: xr.DataArray | None) -> None:
+    """The components' names, with their share of the variance where scores say it."""
+    for axis, index in (("x", 0), ("y", 1)):
+        name = f"PC{index + 1}" if scores is None else component_name(scores, index)
+        getattr(ax, f"set_{axis}label")(name, parse_math=False)
 
 
 def _draw(ax: Axes, field: Field, sheet: Sheet, cloud: np.ndarray | None) -> None:
@@ -111,7 +158,7 @@ def _draw(ax: Axes, field: Field, sheet: Sheet, cloud: np.ndarray | None) -> Non
         ax.scatter(
             *cloud.T, s=3.0, color=_CLOUD, alpha=0.35, linewidths=0, rasterized=True, zorder=1, label="_cloud"
         )
-    _arrows(ax, field, sheet)
+    _arrows(ax, field)
     _control(ax, field, sheet)
     for axis, (low, high) in zip("xy", sheet.view, strict=True):
         getattr(ax, f"set_{axis}lim")(low, high)
@@ -119,14 +166,14 @@ def _draw(ax: Axes, field: Field, sheet: Sheet, cloud: np.ndarray | None) -> Non
     style.dress(ax, frame=True)
 
 
-def _arrows(ax: Axes, field: Field, sheet: Sheet) -> None:
+def _arrows(ax: Axes, field: Field) -> None:
     if not field.defined:
         said = "no sublayer follows" if not field.span else "undefined"
         ax.text(0.5, 0.5, said, transform=ax.transAxes, ha="center", va="center", fontsize=style.SMALL_PT)
         return
     known = np.isfinite(field.move).all(axis=1)
     ax.quiver(
-        *field.start[known].T, *(sheet.factor * field.move[known]).T, np.ma.masked_invalid(field.kept[known]),
+        *field.start[known].T, *(field.factor * field.move[known]).T, np.ma.masked_invalid(field.kept[known]),
         angles="xy", scale_units="xy", scale=1.0, units="inches", width=0.55 / 72, headwidth=4.2, headlength=4.6,
         headaxislength=4.0, minlength=0.6, cmap=style.RETENTION, norm=_KEPT, zorder=2,
     )  # fmt: skip
@@ -154,25 +201,28 @@ def _number(score: float) -> str:
     return digits.replace("-", "−")
 
 
-def _title(ax: Axes, field: Field, *, narrow: bool = False) -> None:
-    """The place on the left and the arrows' span on the right, over the axes; as a number alone where narrow."""
-    span = f"+{field.span}" if narrow else f"{field.span} sublayer{'' if field.span == 1 else 's'}"
-    for x, side, words, colour in ((0.0, "left", field.name, style.INK), (1.0, "right", span, style.MUTED)):
+def _title(ax: Axes, field: Field, arrows: str) -> None:
+    """The place on the left and words on its arrows on the right, over the axes."""
+    for x, side, words, colour in ((0.0, "left", field.name, style.INK), (1.0, "right", arrows, style.MUTED)):
         ax.annotate(
             words, (x, 1.0), xycoords="axes fraction", xytext=(0, 2.0), textcoords="offset points",
             ha=side, va="bottom", fontsize=style.SMALL_PT, color=colour, parse_math=False,
         )  # fmt: skip
 
 
-def _entries(sheet: Sheet, *, with_cloud: bool, narrow: bool = False) -> list[tuple[Artist, str]]:
+def _times(field: Field) -> str:
+    """The factor by which arrows are drawn, in words."""
+    return f"×{field.factor:g}" if field.defined else ""
+
+
+def _entries(said: str, *, with_cloud: bool) -> list[tuple[Artist, str]]:
     arrow = Line2D(
         [], [], linestyle="none", marker=r"$\rightarrow$", markersize=6, color=style.INK, markeredgewidth=0
     )
     control = Line2D([], [], color=style.MUTED, linewidth=1.1, marker="o", markerfacecolor="white", **_MARKER)
     dot = Line2D([], [], linestyle="none", marker="o", markersize=3, color=_CLOUD, markeredgewidth=0)
-    factor = "true length" if sheet.factor == 1 else f"× {sheet.factor:g}"
     entries: list[tuple[Artist, str]] = [
-        (arrow, f"displacement{' over +n sublayers' if narrow else ''}, {factor}"),
+        (arrow, f"displacement{said}"),
         (control, "control (hollow: its start)"),
     ]
     return [*entries, (dot, "samples' states")] if with_cloud else entries
@@ -189,10 +239,10 @@ def _colourbar(ax: Axes, drawn: list[Field], *, left: float, width: float) -> No
     parts.dress_bar(bar, "displacement kept, ρ\n(1 = carried along)")
 
 
-def _draw_row(inputs: Inputs, ax: Axes) -> Axes:
+def _draw_row(inputs: Inputs, ax: Axes, row: Callable[..., Axes] = teleport_row) -> Axes:
     assert inputs.teleports is not None
     cloud = inputs.results["pc_scores"] if inputs.n_components > 1 else None
-    return teleport_row(inputs.teleports.flow, host=inputs.teleports.host, cloud=cloud, ax=ax)
+    return row(inputs.teleports.flow, host=inputs.teleports.host, cloud=cloud, ax=ax)
 
 
 TELEPORTS = Panel(
@@ -203,4 +253,14 @@ TELEPORTS = Panel(
     definition="An arrow leads from the moved state's scores to those where it is later; grey is the control.",
     when=lambda inputs: inputs.teleports is not None,
     draw=_draw_row,
+)
+NEARBY = Panel(
+    stem="panel_l_nearby",
+    beside="L",
+    title="Teleports near the host's own state",
+    shape="row",
+    definition="As panel L, from targets about the host, up to twice the spread of the sublayer's states away, "
+    "each place with a view of its own.",
+    when=lambda inputs: inputs.teleports is not None and fields.has_kind(inputs.teleports.flow, _NEARBY),
+    draw=lambda inputs, ax: _draw_row(inputs, ax, teleports_nearby),
 )

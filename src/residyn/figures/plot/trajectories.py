@@ -123,10 +123,11 @@ def _markers(picture: Picture, colours: ScalarMappable) -> list[tuple[np.ndarray
 def _legend(ax: Axes, picture: Picture) -> None:
     path = Line2D([], [], color="black", linewidth=0.5, alpha=0.6)
     states = [layers.site_entry(site, colour=style.MUTED) for site in layers.present(picture.site)]
+    mean = (Line2D([], [], color=style.DEPTH(0.6), linewidth=1.1), "mean")
     samples: list[tuple[Artist, str]] = [(path, "sample")]
     if picture.outside > 0:
-        samples = [(path, f"sample; {percent(picture.outside, 2)} of states outside")]
-    parts.legend_above(ax, states, samples)
+        samples = [(path, f"sample ({percent(picture.outside, 2)} of states outside)")]
+    parts.legend_above(ax, [*states, mean], samples)
 
 
 def _label(ax: Axes, picture: Picture) -> None:
@@ -147,6 +148,7 @@ def _set_view(ax: Axes, view: list[tuple[float, float]], n_ticks: int) -> None:
     for name, (low, high) in zip("xyz", view, strict=False):
         getattr(ax, f"set_{name}lim")(low, high)
         getattr(ax, f"set_{name}ticks")(parts.ticks_within(low, high, n_ticks))
+        parts.shorten_numbers(getattr(ax, f"{name}axis"))
 
 
 def _dress_space(ax: Any) -> None:

@@ -55,7 +55,7 @@ def explained_variance(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
         ax.set_xlim(first - margin, last + margin)
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 2.5, 5, 10]))
         ax.set_xlabel("number of components")
-        _share(ax, "variance explained (share)", values)
+        _share(ax, "variance explained", values)
         layers.colourbar(ax, colours, result["layer"].values)
         style.dress(ax)
     return ax
@@ -94,7 +94,8 @@ def explained_variance_by_sublayer(
         style.dress(ax)
         if not np.isfinite(values[0]).any():
             parts.say(ax, "undefined for every sublayer")
-        parts.legend_above(ax, *_rows(depth.entries(places), others))
+        main = [] if not others else [depth.dot_entry(style.plain(names[0], 16), filled=True)]
+        parts.legend_above(ax, *_rows([*main, *depth.entries(places)], others))
     return ax
 
 
@@ -128,7 +129,7 @@ def _share(ax: Axes, label: str, values: np.ndarray) -> None:
 
 def _label(result: xr.DataArray) -> str:
     count: Any = result.attrs.get("n_components")
-    return "variance explained (share)" if count is None else f"explained by {style.plain(count, 8)} PCs (share)"
+    return "variance explained" if count is None else f"variance in {style.plain(count, 8)} PCs"
 
 
 def _rows(states: list[tuple[Artist, str]], others: list[tuple[Artist, str]]) -> list[list[tuple[Artist, str]]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,10 @@ from residyn.errors import UsageError
 from residyn.model.assets import asset_path
 from residyn.model.loading import architecture, checkpoint, hub, objects, pretrained
 from residyn.model.loading.conversion import convert
-from residyn.model.loading.names import find_place
 from residyn.model.loading.placement import Need, place, read_wish
 from residyn.model.loading.recipe import Recipe
 from residyn.model.loading.record import HeadSource, LoadedModel, Source
+from residyn.model.names import find_place
 
 Progress = Callable[[str], None]
 
@@ -152,15 +151,8 @@ class _Opened:
 def _open(
     name: str, revision: str | None, *, offline: bool, trust_remote_code: bool, progress: Progress
 ) -> _Opened:
-    kind, path = find_place(name)
-    if kind != "hub" and revision is not None:
-        raise UsageError(f"A revision belongs to a hub repository; {name} is a {kind} model. Leave it out.")
+    kind, path = find_place(name, revision, trust_remote_code=trust_remote_code)
     if kind == "hub":
-        if trust_remote_code and not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
-            raise UsageError(
-                f"trust_remote_code needs the revision of {name} that you looked at, as a commit of 40 "
-                f"hexadecimal digits; got {revision!r}. A branch or tag can be moved to other code."
-            )
         progress(f"looking for {name}")
         found = hub.open_repository(name, revision, offline=offline, with_code=trust_remote_code)
         return _Opened(name, name, "hub", found.folder, found.listing, repository=found)

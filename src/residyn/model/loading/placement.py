@@ -11,6 +11,7 @@ import psutil
 import torch
 
 from residyn.errors import ResourceError, UsageError
+from residyn.settings import DEVICES
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 FLOAT16_WARNING = "float16 overflows above 65,504, which residual streams exceed; bfloat16 does not"
@@ -199,7 +200,7 @@ def _device_named(device: str | torch.device) -> torch.device:
     except RuntimeError:
         wanted = None
     if wanted is None or wanted.type not in ("cpu", "cuda", "mps"):
-        raise UsageError(f"device is one of auto, cpu, cuda, cuda:N, mps; got {str(device)!r}.")
+        raise UsageError(f"device is one of {DEVICES}; got {str(device)!r}.")
     if wanted.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (wanted.index or 0) >= count:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from residyn.errors import ModelError
+from residyn.errors import ModelError, UsageError
 from residyn.model.assets import ASSETS
 from residyn.store.files import check_file
 
@@ -19,8 +19,25 @@ class Place(NamedTuple):
     path: Path | None = None
 
 
-def find_place(name: str | os.PathLike[str]) -> Place:
-    """Built-in name, .gguf file, folder or hub id, in this order. Raises ModelError where it is none of them."""
+def find_place(
+    name: str | os.PathLike[str], revision: str | None = None, *, trust_remote_code: bool = False
+) -> Place:
+    """Built-in name, .gguf file, folder or hub id, in this order; nothing is opened.
+
+    Raises ModelError where it is none of them, UsageError where the revision does not go with it.
+    """
+    place = _place_of(name)
+    if place.kind != "hub" and revision is not None:
+        raise UsageError(f"A revision belongs to a hub repository; {name} is a {place.kind} model. Leave it out.")
+    if place.kind == "hub" and trust_remote_code and not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
+        raise UsageError(
+            f"trust_remote_code needs the revision of {name} that you looked at, as a commit of 40 "
+            f"hexadecimal digits; got {revision!r}. A branch or tag can be moved to other code."
+        )
+    return place
+
+
+def _place_of(name: str | os.PathLike[str]) -> Place:
     text = os.fspath(name)
     builtin = [asset for asset, entry in ASSETS.items() if entry.kind == "model"]
     if text in builtin:
