@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
+import residyn as rd
 from report.devtools import Browser
 from residyn.explorer.notebook import Frame
+from residyn.explorer.serve import Viewer
 from residyn.runs.results import open_results
 from residyn.schema import SAMPLE
 
@@ -424,3 +427,32 @@ def _colours(browser: Browser) -> int:
     """How many colours the window has."""
     pixels = imread(io.BytesIO(browser.picture()))[..., :3]
     return len(np.unique((pixels * 255).astype(np.uint8).reshape(-1, 3), axis=0))
+
+
+def test_a_viewer_reads_units_and_texts_on_demand(browser, run):
+    with Viewer(run) as viewer:
+        threading.Thread(target=viewer.serve_forever, daemon=True).start()
+        browser.call("Page.navigate", url="about:blank")
+        browser.open(f"{viewer.url}#picked=2&unit=5&chosen=0-3", WIDTH, HEIGHT)
+        browser.until(READY)
+        browser.until("document.querySelectorAll('#largest button').length === 8")
+        states = rd.open_states(run)
+        last = states.isel(sample=2, sublayer=-1).values
+        first = browser.evaluate("document.querySelector('#largest button').textContent")
+        assert int(first.split(":")[0]) == int(np.abs(last).argmax())
+        before = drawn(browser)
+        choose(browser, "by", "unit")
+        values = states.isel(sublayer=-1).sel(unit=5).values
+        wanted = f"{np.sort(values)[round(0.01 * (len(values) - 1))]:.3g}".replace("-", "−")
+        browser.until(f"document.getElementById('legend').textContent.includes({json.dumps(wanted)})")
+        settled(browser)
+        assert drawn(browser) != before
+        chart = "document.querySelector('#unit-charts canvas').toDataURL()"
+        browser.click("#tab-units")
+        settled(browser)
+        selected = browser.evaluate(chart)
+        browser.press("Escape")
+        settled(browser)
+        assert browser.evaluate(chart) != selected
+        assert said_by(browser) == []
+        viewer.shutdown()

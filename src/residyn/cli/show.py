@@ -183,6 +183,14 @@ def _as_typed(option: str, value: Any) -> str:
     return f"{flag(option)} {typed(value)}" if value is not None else f"(no {flag(option)})"
 
 
+def show_address(url: str, display: Display) -> None:
+    """Where a page is served."""
+    if display.as_json:
+        display.emit({"url": url})
+    else:
+        display.result(url)
+
+
 def show_run(run: Run, display: Display) -> None:
     """What a finished run has to show: numbers, verdicts, and where everything is."""
     directory = run.directory

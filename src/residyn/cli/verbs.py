@@ -227,6 +227,25 @@ def explorer(directory: Directory, *, display: Display) -> None:
 
 
 @verb
+def view(
+    directory: Directory,
+    *,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="By default one that is free.")] = 0,
+    display: Display,
+) -> None:
+    """Serve the explorer to this machine alone, and read single units and texts out of DIR's states.
+
+    The address holds a token, without which nothing is given. Ctrl-C ends it.
+    """
+    from residyn.cli.show import show_address
+    from residyn.explorer.serve import Viewer
+
+    with Viewer(directory, port) as viewer:
+        show_address(viewer.url, display)
+        viewer.serve_forever()
+
+
+@verb
 def report(directory: Directory, *, display: Display) -> None:
     """Write DIR/report.html, one page with everything that was found, from what is there."""
     from residyn.cli.show import show_page
@@ -321,6 +340,7 @@ VERBS = (
     claims,
     figure,
     explorer,
+    view,
     report,
     compare,
     presets,

@@ -18,33 +18,53 @@ from residyn.report.page import tokens
 
 _SCRIPTS = (
     *("data", "state", "colours", "words", "chart", "gl", "view", "paths"),
-    *("samples", "curves", "units", "field", "verdicts", "picture", "main"),
+    *("store", "samples", "curves", "units", "field", "verdicts", "picture", "main"),
 )
 """The parts of the script, in the order in which they stand."""
 
 
-def render(explorer: Explorer) -> str:
-    """The page of an explorer.
+def render(explorer: Explorer, *, served: bool = False) -> str:
+    """The page of an explorer; `served` by a viewer, it asks that for single units and samples.
 
     Whatever is in the record is text or numbers: the script puts it on the page as text. The policy in the page's
     head allows its own style sheet and its own script, by their hashes, and images that it carries itself;
-    nothing from anywhere else.
+    nothing from anywhere else but its viewer.
     """
-    style, script = f"{tokens()}{_part('style.css')}", _script()
     return (
         _environment()
         .get_template("template.html.j2")
         .render(
             explorer=explorer,
-            style=Markup(style),
-            script=Markup(script),
+            style=Markup(_style()),
+            script=Markup(_script()),
             # The picture stands in the page itself.
             data=Markup(pack(replace(explorer, fallback=None))),
-            policy=_policy(style, script),
+            policy=policy_of(served=served),
+            served=served,
         )
     )
 
 
+def policy_of(*, served: bool) -> str:
+    """The content security policy of the page."""
+    rules = (
+        "default-src 'none'",
+        "img-src data:",
+        f"style-src '{_hashed(_style())}'",
+        f"script-src '{_hashed(_script())}'",
+        *(("connect-src 'self'",) if served else ()),
+        "base-uri 'none'",
+        "form-action 'none'",
+    )
+    return "; ".join(rules)
+
+
+@cache
+def _style() -> str:
+    return f"{tokens()}{_part('style.css')}"
+
+
+@cache
 def _script() -> str:
     """All parts as one script, whose names nobody else sees."""
     parts = "\n".join(_part(f"{name}.js") for name in _SCRIPTS)
@@ -53,18 +73,6 @@ def _script() -> str:
 
 def _part(name: str) -> str:
     return files("residyn.explorer").joinpath("page", name).read_text(encoding="utf-8")
-
-
-def _policy(style: str, script: str) -> str:
-    rules = (
-        "default-src 'none'",
-        "img-src data:",
-        f"style-src '{_hashed(style)}'",
-        f"script-src '{_hashed(script)}'",
-        "base-uri 'none'",
-        "form-action 'none'",
-    )
-    return "; ".join(rules)
 
 
 def _hashed(text: str) -> str:

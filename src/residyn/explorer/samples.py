@@ -43,7 +43,9 @@ def samples(directory: Path, results: xr.Dataset, rows: np.ndarray, oddness: np.
     documents = coords[DOCUMENT].values.tolist() if DOCUMENT in coords else [NO_DOCUMENT] * len(labels)
     names = {one: "not known" if one == NO_DOCUMENT else f"document {one}" for one in set(documents)}
     document, document_names = _numbered(documents, names)
-    position = coords["position"].values.tolist() if "position" in coords else []
+    # Where texts are read elsewhere than at their end, the tokens that were read say where.
+    where = "position" if "position" in coords else "" if read_at_end else "n_tokens"
+    position = coords[where].values.tolist() if where in coords else []
     drawn = f"{len(rows):,} of {n_all:,} samples, drawn at random (seed {_SEED}); curves are of all"
     return Samples(
         label=tuple(labels),

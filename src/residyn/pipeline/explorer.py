@@ -6,10 +6,9 @@ from pathlib import Path
 
 from residyn import store
 from residyn.errors import StoreError
-from residyn.pipeline.figures import drawn_inputs
 from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
 from residyn.runs import layout
-from residyn.runs.contents import open_run_results, outdated, uncovered
+from residyn.runs.contents import drawn_inputs, open_run_results, outdated, uncovered
 from residyn.runs.stages import ANALYSIS, CLAIMS, EXPLORER, TELEPORTS, Stage, check_written
 from residyn.store.files import sha256_of
 

@@ -36,6 +36,7 @@ function colourings() {
   if (samples.position.length) found.push({ name: "position", title: "position (token)", values: () => samples.position });
   found.push({ name: "depth", title: "depth", depth: true });
   if (samples.oddness.some(Number.isFinite)) found.push({ name: "odd", title: "distance from the mean path", values: () => samples.oddness });
+  if (isServed()) found.push({ name: "unit", title: "activation of the unit", values: activations, moves: true, ofUnit: true });
   for (const curve of curves) {
     if (curve.samples) found.push({ name: `q.${curve.name}`, title: curve.title, group: "At this depth", values: depth => curve.samples.row(placeOf(curve, depth)), moves: curve.axis !== "path" });
   }

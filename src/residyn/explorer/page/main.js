@@ -60,11 +60,11 @@ function draw(changed, ways) {
   if (!moved.playing) moved.shown = view.step;
   const colouring = ways.find(one => one.name === view.by) || ways[0];
   if (any("x", "y", "z", "same")) place();
-  if (any("by", "picked", "chosen") || (changed.has("depth") && colouring.moves)) recolour(ways);
+  if (any("by", "picked", "chosen") || (changed.has("depth") && colouring.moves) || (changed.has("unit") && colouring.ofUnit)) recolour(ways);
   drawPaths();
   drawLegend();
   if (any("tab")) showTab();
-  if (view.tab === "samples") { if (any("tab", "sort", "find", "picked", "chosen") || (any("by", "depth") && ["high", "low"].includes(view.sort))) drawList(ways); if (any("tab", "picked", "chosen")) drawText(); }
+  if (view.tab === "samples") { if (any("tab", "sort", "find", "picked", "chosen") || (any("by", "depth") && ["high", "low"].includes(view.sort))) drawList(ways); if (any("tab", "picked", "chosen")) drawText(); drawLargest(); }
   if (view.tab === "curves") drawCurve();
   if (view.tab === "units") drawUnits();
   if (view.tab === "field") drawField();

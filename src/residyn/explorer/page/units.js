@@ -80,6 +80,8 @@ function drawUnitCurve(context, width, height, map) {
   const lines = [];
   if (curve) lines.push({ values: curve.value, colour: css("--null"), width: 1.2, dash: [4, 3] });
   lines.push({ values, colour: css("--rule"), width: 1, dots: true });
+  const ofThese = map.name === "mean_activation" ? activationsOfSelection() : null;
+  if (ofThese) lines.push({ values: ofThese, colour: css("--accent"), width: 2 });
   return drawCurves(context, width, height, { places: placesOf(map.axis), lines, marker: placeOf(map, view.depth), label: map.units === "1" ? "" : map.units });
 }
 
