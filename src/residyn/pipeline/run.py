@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -196,20 +197,44 @@ def make(
     named = model if isinstance(model, str) else model.name
     default = Path("runs") / store.run_name(named, settings.capture.texts)
     directory = Path(out).expanduser() if out is not None else default
+    begin = _numbered(reporter)
     with ExitStack() as held:
+        begin("capture")
         loaded = capture(directory, model, settings.capture, reporter, held, crew=crew)
+        begin("analysis")
         analysis(directory, settings.analysis, reporter, crew=crew)
+        begin("controls")
         # A model whose untrained twin cannot be drawn is still worth a run.
         with _going_on(directory, "Without some of the controls", (DataError, ModelError), reporter):
             controls(directory, settings.controls, reporter, loaded, crew=crew)
+        begin("teleports")
         # Too few or too uniform texts leave nothing to teleport to; the rest of the run is worth having.
         with _going_on(directory, "Without teleports (panel L)", (DataError,), reporter):
             teleports(directory, settings.teleports, reporter, loaded, crew=crew)
+        begin("claims")
         claims(directory, settings.claims, reporter)
+        begin("figures")
         figures(directory, settings.figures, reporter)
+        begin("explorer")
         explorer(directory, reporter)
+        begin("report")
         report(directory, reporter)
     return Run(directory)
+
+
+_COURSE = ("capture", "analysis", "controls", "teleports", "claims", "figures", "explorer", "report")
+
+
+def _numbered(reporter: Reporter) -> Callable[[str], None]:
+    """What tells that a stage begins: which of how many it is, and how long the run has taken."""
+    started = time.monotonic()
+
+    def begin(name: str) -> None:
+        place, minutes = _COURSE.index(name) + 1, (time.monotonic() - started) / 60
+        so_far = f" ({minutes:.0f} min so far)" if minutes >= 1 else ""
+        reporter.note(f"Stage {place} of {len(_COURSE)}: {name}{so_far}")
+
+    return begin
 
 
 @contextmanager
