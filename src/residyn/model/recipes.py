@@ -12,7 +12,7 @@ from residyn.model.attached import own_hooks
 from residyn.model.check import find_sites
 from residyn.model.loading import LoadedModel, Recipe, language_model, load_model, permuted, untrained
 from residyn.model.sites import Layout
-from residyn.schema import SiteMap
+from residyn.sitemap import SiteMap
 
 
 def recipe_of(model: LoadedModel, gpus: int = 1) -> Recipe:

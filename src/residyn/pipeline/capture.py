@@ -106,7 +106,7 @@ class Planned:
 def planned(
     directory: Path, model: str | LoadedModel, settings: CaptureSettings, reporter: Reporter, gpus: int = 1
 ) -> Planned:
-    """Load, read, tokenize and prove the sites: all that a capture into a directory is of. Raises as `capture` does."""
+    """Load, read, tokenize and prove the sites: all that a capture is of. Raises as `capture` does."""
     from residyn.model.capture_plan import prepare
     from residyn.model.texts import read_texts
 
