@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import residyn as rd
 from families import build, spelling_tokenizer
 from residyn.cli.running import run_command
 from residyn.errors import StoreError, UsageError
+from residyn.pipeline.run import _COURSE, _numbered
 
 FEW = {"min_chars": 0, "n": 40, "components": 6, "hosts": 1, "grid": 3, "resamples": 20, "null_draws": 1}
 
