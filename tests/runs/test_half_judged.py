@@ -9,6 +9,7 @@ import pytest
 
 from residyn.errors import StoreError
 from residyn.runs.half_judged import HalfJudged
+from residyn.store.records import sha256_of_record
 
 OF = "f" * 64
 FIRST = {"model": {"trend": [0.5, math.nan, 2]}}
@@ -92,3 +93,12 @@ def test_a_place_that_cannot_be_written_is_told(path):
     path.mkdir()
     with pytest.raises(StoreError, match=r"Writing claims\.partial\.json"):
         HalfJudged(path, OF)
+
+
+@pytest.mark.parametrize(
+    "made", [[1], {"model": 3}, {"model": {"x": 1}}, {"model": {"x": ["1"]}}, {"model": {"x": [True]}}, "text"]
+)
+def test_what_is_no_ledger_is_dropped_though_its_hash_is_right(path, made):
+    path.write_text(json.dumps({"fingerprint": OF, "made": made, "sha256": sha256_of_record([OF, made])}) + "\n")
+    assert HalfJudged(path, OF).ledger == {}
+    assert path.read_bytes() == b""
