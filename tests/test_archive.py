@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import itertools
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from residyn.cli.running import run_command
 from residyn.cli.show import show_claims
 from residyn.runs.verdicts import read_verdicts
 from residyn.store import read_run, verify
-from residyn.words import MARKS, with_origin
+from residyn.words import MARKS, interval, with_origin
 
 ARCHIVE = Path(__file__).parent / "data" / "run-format-1.tar.xz"
 SUBLAYERS = ["0.attn", "0.mlp", "1.attn", "1.mlp"]
@@ -99,8 +100,11 @@ def test_claims_are_shown_compared_and_reported(archived, tmp_path, capsys):
     assert table["run"].tolist() == [with_origin(one["verdict"], one["origin"]) for one in record["claims"]]
     assert table["run"].tolist() == table["other"].tolist()
     page = rd.write_report(run).read_text(encoding="utf-8")
+    words = " ".join(re.sub("<[^>]*>", " ", html.unescape(page)).split())
     for claim in verdicts.claims:
-        assert claim.sentence in html.unescape(page)
+        assert claim.claim in words
+        for one in claim.criteria:
+            assert f"{one.statistic} {interval(one.value, one.low, one.high)}" in words
 
 
 def test_teleports_are_the_same_trajectories(archived):
