@@ -177,7 +177,7 @@ def test_a_wrong_result_and_wrong_components_are_named(scores, full):
     with pytest.raises(DataError, match=r"coordinate 'site'"):
         plot.trajectories(scores.drop_vars("site"))
     strange = scores.assign_coords(site=("sublayer", ["odd"] * 8))
-    with pytest.raises(DataError, match=r"attn, mlp, block, out; got 'odd'"):
+    with pytest.raises(DataError, match=r"mlp, block, out; got 'odd'"):
         plot.trajectories(strange)
     for components in ((0, 10), (0,), (-1, 0), (0, 1, 2)):
         with pytest.raises(UsageError, match="of the 10 components that the scores hold"):
