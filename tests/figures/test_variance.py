@@ -136,7 +136,7 @@ def test_negative_and_undefined_shares(shares, curves, tmp_path):
 
 def test_parallel_models_show_one_kind_of_state(results_of, map_of):
     ax = plot.explained_variance_by_sublayer(results_of(map_of("falcon", 5))["explained_variance_by_sublayer"])
-    assert legend_rows(ax)[-1] == ["block state"]
+    assert legend_rows(ax)[-1] == ["global", "block state"]
 
 
 def test_a_wrong_result_is_named(curves, shares):
