@@ -7,7 +7,7 @@ import signal
 import threading
 
 import pytest
-from residyn.cli.main import run_command
+from residyn.cli.running import run_command
 
 from residyn.errors import UsageError
 from residyn.model import capture as capturing
