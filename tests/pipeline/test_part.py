@@ -7,8 +7,8 @@ import signal
 import threading
 
 import pytest
-from residyn.cli.running import run_command
 
+from residyn.cli.running import run_command
 from residyn.errors import UsageError
 from residyn.model import capture as capturing
 from residyn.pipeline import models
