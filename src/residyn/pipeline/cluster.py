@@ -21,7 +21,7 @@ from residyn.pipeline.reporter import SILENT, Reporter
 from residyn.settings import CrewSettings
 
 PRELOAD = "residyn.model.worker"
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+_THREADS: tuple[str, ...] = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 _CONNECT_S = 30
 _SETTINGS = {
     # A worker that computes may not answer for a while, and one that starts again imports torch first.
