@@ -110,6 +110,18 @@ def test_hooks_stay_for_the_whole_work_and_are_gone_after_it(model):
     assert not hooked
 
 
+def test_passes_that_others_make_meanwhile_are_whole(model):
+    ids = torch.tensor([IDS[0]])
+    with torch.no_grad():
+        before = model.module(input_ids=ids).last_hidden_state
+    plan = planned(model, SMALL)
+    alone = [made.block for made in computed(plan, range(plan.batches.n_shards))]
+    for made, block in zip(computed(plan, range(plan.batches.n_shards)), alone, strict=True):
+        with torch.no_grad():
+            assert torch.equal(model.module(input_ids=ids).last_hidden_state, before)
+        np.testing.assert_array_equal(made.block, block)
+
+
 def test_states_are_fetched_while_the_next_batches_are_computed_and_none_is_overwritten(model, monkeypatch):
     plan = planned(model, SMALL)
     direct = [made.block for made in computed(plan, range(4))]

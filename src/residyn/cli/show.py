@@ -157,10 +157,10 @@ def show_pictures(paths: Sequence[Path], display: Display) -> None:
     display.result(f"Figure 1: {paths[0]} ({len(paths) - 1} further files in {paths[0].parent})")
 
 
-def show_page(path: Path, display: Display) -> None:
-    """Where the report is."""
+def show_page(what: str, path: Path, display: Display) -> None:
+    """Where a page is."""
     if display.as_json:
-        display.emit({"report": path})
+        display.emit({what: path})
         return
     display.result(str(path))
 

@@ -220,10 +220,10 @@ def figure(directory: Directory, *, settings: FigureSettings, display: Display) 
 @verb
 def explorer(directory: Directory, *, display: Display) -> None:
     """Write DIR/explorer.html, one page to walk through its paths, curves, units, teleports and claims."""
-    from residyn.cli.show import show_files
+    from residyn.cli.show import show_page
     from residyn.pipeline.explorer import explorer
 
-    show_files("explorer", explorer(directory, display), display)
+    show_page("explorer", explorer(directory, display), display)
 
 
 @verb
@@ -251,7 +251,7 @@ def report(directory: Directory, *, display: Display) -> None:
     from residyn.cli.show import show_page
     from residyn.pipeline.report import report
 
-    show_page(report(directory, display), display)
+    show_page("report", report(directory, display), display)
 
 
 @verb

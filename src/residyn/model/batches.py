@@ -79,7 +79,9 @@ class BatchPlan:
         return [batch.start for batch in self.batches]
 
 
-def plan_batches(lengths: Sequence[int], rules: BatchRules, texts: Sequence[int] | None = None) -> BatchPlan:
+def plan_batches(
+    lengths: Sequence[int] | np.ndarray, rules: BatchRules, texts: Sequence[int] | np.ndarray | None = None
+) -> BatchPlan:
     """The order of the rows, and batches of whole texts, as many of neighbours together as the rules allow.
 
     `lengths` are the samples' token counts, up to and including the token that is read; `texts` says which text

@@ -32,6 +32,7 @@ class Reader:
         self._at: dict[torch.device, torch.Tensor] = {}
         self._kept: torch.Tensor | None = None
         self._ready: Callable[[], None] = lambda: None
+        self.is_reading = False
 
     def states(self, texts: Sequence[Asked]) -> torch.Tensor:
         """The states (tap, place, unit) of all places of the texts, in order, where the model computes them.
@@ -48,12 +49,13 @@ class Reader:
         at = np.concatenate([row * longest + text.places for row, text in enumerate(texts)])
         self._at = {self.device: torch.from_numpy(at).to(self.device)}
         self._ready()
+        self.is_reading = True
         try:
             run(self._root, torch.from_numpy(ids).to(self.device))
             assert self._kept is not None
             return self._kept
         finally:
-            self._kept = None
+            self.is_reading, self._kept = False, None
 
     def keep(self, index: int, tensor: torch.Tensor) -> None:
         """Copy the rows that are asked for out of what passes a tap."""
@@ -73,9 +75,12 @@ class Reader:
 
 @contextmanager
 def reading(root: nn.Module, taps: Sequence[Tap]) -> Iterator[Reader]:
-    """A reader of the states at the taps, as long as the context is open; each pass ends at the last tap."""
+    """A reader of the states at the taps, as long as the context is open; each pass ends at the last tap.
+
+    Passes that others make meanwhile, and not the reader, are whole.
+    """
     reader = Reader(root, taps)
-    with read(root, taps, reader.keep, stop=True) as reader._ready:
+    with read(root, taps, reader.keep, stop=True, heeded=lambda: reader.is_reading) as reader._ready:
         yield reader
 
 

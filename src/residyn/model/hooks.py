@@ -65,19 +65,20 @@ def read(
     *,
     stop: bool = False,
     strict: bool = True,
+    heeded: Callable[[], bool] = lambda: True,
 ) -> Iterator[Callable[[], None]]:
     """While the context is open, every pass through `root` hands tap i's tensor to `on_state(i, tensor)`.
 
     The tensor is the model's own, and may be changed in place further on: whoever keeps it copies it. With
     `stop` the pass ends as soon as every tap was read once; run it through `run`, which expects that. Where a
-    module takes or returns no tensor, `strict` raises ModelError, and otherwise it is passed over. Hooks are
-    removed whatever happens inside. What the context gives is to be called before a pass that follows one which
-    failed: it forgets what that one read.
+    module takes or returns no tensor, `strict` raises ModelError, and otherwise it is passed over. Passes while
+    which `heeded` is false go on as if nobody read them. Hooks are removed whatever happens inside. What the
+    context gives is to be called before a pass that follows one which failed: it forgets what that one read.
     """
     waiting = set(range(len(taps)))
 
     def seen(index: int, tensor: torch.Tensor | None) -> None:
-        if tensor is None and not strict:
+        if not heeded() or (tensor is None and not strict):
             return
         on_state(index, _found(tensor, taps[index]))
         waiting.discard(index)

@@ -206,11 +206,11 @@ def _texts(
     table = plan.records.take(np.argsort(plan.records.sample))
     rows = SampleRows(replace(table, sources=tuple(one._replace(document=NO_DOCUMENT) for one in table.sources)))
     order = np.random.default_rng(settings.teleport_seed).permutation(len(rows))
-    chosen = [rows[i] for i in order[: settings.hosts]]
+    chosen = [rows[int(i)] for i in order[: settings.hosts]]
     # One text for each last token first: at layer 0 an untrained model, too, tells no more of its texts apart.
     firsts = np.unique(table.last_token[order], return_index=True)[1]
     mixed = [*firsts, *(place for place in range(len(order)) if place not in set(firsts))]
-    others = [rows[order[place]] for place in mixed[:TWIN_SAMPLES]]
+    others = [rows[int(order[place])] for place in mixed[:TWIN_SAMPLES]]
     return replace(prompt, samples=(*prompt.samples, *chosen)), replace(prompt, samples=tuple(others))
 
 

@@ -66,7 +66,7 @@ class SampleTable(Sequence[Mapping[str, Any]]):
             "text": source.text,
         }
         known = {} if source.document == NO_DOCUMENT else {DOCUMENT: source.document}
-        return record | known | self.extra.get(row, {})
+        return {**record, **known, **self.extra.get(row, {})}
 
     @property
     def last_token(self) -> np.ndarray:
@@ -107,7 +107,7 @@ class SampleTable(Sequence[Mapping[str, Any]]):
                 continue
             last = int(self.ids_of(row)[-1])
             own = {"sample": int(self.sample[row]), "n_tokens": int(self.n_tokens[row]), "last_token": last}
-            yield own | {PREFIX: before} | self.extra.get(row, {})
+            yield {**own, PREFIX: before, **self.extra.get(row, {})}
 
     @classmethod
     def of(cls, records: Iterable[Mapping[str, Any]]) -> SampleTable:

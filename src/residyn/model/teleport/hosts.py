@@ -47,7 +47,7 @@ def read_hosts(
                 f"Samples end at the token they were made for; position {position} cannot be taken of them. "
                 "Make them by tokenize_texts(..., position=...), or give texts."
             )
-        hosts = Hosts(texts.samples, "samples")
+        hosts = Hosts(tuple(texts.samples), "samples")
     else:
         hosts = _tokenized(model, _texts(texts), position)
     if not len(hosts):
@@ -91,4 +91,4 @@ def _tokenized(model: LoadedModel, texts: Texts, position: Literal["last"] | int
     name = str(texts.source["name"])
     # A file goes by its own name: where it lies says nothing about the numbers.
     shown = Path(name).name if texts.source["kind"] == "file" else name
-    return Hosts(samples.samples, shown, samples.warnings)
+    return Hosts(tuple(samples.samples), shown, samples.warnings)
