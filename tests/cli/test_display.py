@@ -9,6 +9,7 @@ from rich.console import Console
 
 import residyn as rd
 from residyn.cli.display import Display, _Log
+from residyn.runs.stages import COMMANDS
 
 SENTENCE = "explained variance of the states, component by component, beside rotated ones"
 ROWS = [["explained_variance_by_sublayer", SENTENCE, "-0.0021 (-0.0032 to 0.0011)"], ["r", "short", "1"]]
@@ -71,7 +72,7 @@ def test_info_tells_all_that_a_run_holds(residyn, copied):
     code, out, _ = residyn("info", copied, "--json")
     record = json.loads(out)
     assert code == 0
-    assert record["stages"] == ["analysis", "controls", "noise_floor", "teleports", "claims", "figures", "report"]
+    assert record["stages"] == list(COMMANDS)
     assert "untrained-0" in record["controls"]
     assert sum(record["claims"].values()) == len(rd.open_run(copied).claims.claims)
     (copied / "claims.json").write_text("{")

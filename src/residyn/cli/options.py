@@ -76,9 +76,8 @@ def _fields(kind: Any) -> list[Field]:
 
 
 def _made(kind: Any, asked: dict[str, Any]) -> RunSettings | Settings:
-    if kind is RunSettings:
-        return run_settings(asked, flag)
-    return made_of(kind, {field.name: asked[field.name] for field in fields_of(kind)}, flag)
+    own = {field.name: asked[field.name] for field in _fields(kind)}
+    return run_settings(own, flag) if kind is RunSettings else made_of(kind, own, flag)
 
 
 def _parameter(field: Field) -> inspect.Parameter:
