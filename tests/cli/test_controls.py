@@ -72,7 +72,7 @@ def test_the_controls_are_states_by_name_and_pair_up_by_label(controlled, model_
         np.testing.assert_array_equal(control["text_id"], paired["text_id"])
         assert not np.array_equal(control.values, paired.values)
     twin = untrained(load_model(str(model_folder)), 0)
-    assert found["untrained-0"].attrs["model"] == twin.name
+    assert found["untrained-0"].attrs["model"] == twin.title
     recorded = read_run(controlled)
     assert recorded["controls"]["untrained"] == 1
     assert recorded["timings"]["controls_s"] > 0
@@ -191,7 +191,7 @@ def test_a_model_without_a_twin_has_the_other_controls(bare, monkeypatch):
 def test_permuted_weights_are_the_models_own_and_say_so(controlled, model_folder):
     made = permuted(load_model(str(model_folder)), 0)
     folder = controlled / "controls" / "permuted-weights"
-    assert contents.open_controls(controlled)["permuted-weights"].attrs["model"] == made.name
+    assert contents.open_controls(controlled)["permuted-weights"].attrs["model"] == made.title
     told = read_run(folder)["model"]
     assert (told["source"], told["files"]["permutation seed"]) == ("permuted", "0")
     assert read_run(folder)["control"] == "weights permuted, seed 0"

@@ -152,7 +152,7 @@ def test_check_shows_sites_and_probes(residyn, model_folder):
     record = json.loads(printed)
     assert code == 0
     assert record["passed"] is True
-    assert record["sites"]["arrangement"] == "sequential"
+    assert record["sites"]["family"] == "llama"
     assert max(probe["error"] for probe in record["probes"]) <= 1e-5
 
 

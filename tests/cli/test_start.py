@@ -60,7 +60,7 @@ def started(*arguments, cwd):
         (["run", "--nn", "3"], UsageError.exit_code),
         (["run", "--n", "0"], UsageError.exit_code),
         (["run", "--device", "gpu"], UsageError.exit_code),
-        (["capture", "DIR", "--min-chars", "600"], UsageError.exit_code),
+        (["capture", "DIR", "--min-chars", "600", "--max-chars", "500"], UsageError.exit_code),
     ],
 )
 def test_help_and_errors_of_usage_import_nothing_heavy(arguments, code, tmp_path):

@@ -56,8 +56,13 @@ def test_curves_of_teleports_follow_their_results(teleports):
         return list(further(Inputs(xr.Dataset(), teleports=moved)))
 
     inputs = Inputs(xr.Dataset(), teleports=teleports)
-    assert [panel.stem for panel in beside(teleports)] == ["panel_l_pull", "panel_l_retention", "panel_l_return"]
-    assert [panel.draw(inputs, Figure().subplots()).get_ylabel() for panel in beside(teleports)] == [
+    assert [panel.stem for panel in beside(teleports)] == [
+        "panel_l_pull",
+        "panel_l_retention",
+        "panel_l_return",
+        "panel_l_nearby",
+    ]
+    assert [panel.draw(inputs, Figure().subplots()).get_ylabel() for panel in beside(teleports)[:3]] == [
         "pull beyond passive (cosine)",
         "displacement kept, ρ",
         "return fraction",

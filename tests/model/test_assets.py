@@ -310,7 +310,7 @@ def test_every_pin_is_whole():
 
 
 def test_texts_and_assets_load_neither_torch_nor_transformers():
-    heavy = "{'torch', 'transformers', 'datasets', 'pyarrow', 'matplotlib'}"
+    heavy = "{'torch', 'transformers', 'datasets', 'matplotlib'}"
     code = f"import sys, residyn.model.texts, residyn.model.assets; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -99,7 +99,7 @@ def test_long_lines_are_filtered_in_bounded_memory(tmp_path):
             stream.write(b"x" * 10_000_000 + b"\n")
         stream.write(b"y" * 200 + b"\n")
     tracemalloc.start()
-    texts = read_texts(path, n=None)
+    texts = read_texts(path, n=None, max_chars=500)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert texts.counts["too_long"] == 8

@@ -27,9 +27,10 @@ def test_everything_that_is_there_is_told(report):
     assert [panel.letter for panel in report.panels] == FIRST
     beside = [panel.name for panel in report.further]
     last = beside.index("panel-l-pull")
-    assert beside[last : last + 3] == ["panel-l-pull", "panel-l-retention", "panel-l-return"]
+    of_teleports = ["panel-l-pull", "panel-l-retention", "panel-l-return", "panel-l-nearby"]
+    assert beside[last : last + 4] == of_teleports
     generic = {f"control-{name.replace('_', '-')}" for name, one in quantities().items() if one.drawing == "curve"}
-    assert set(beside[last + 3 :]) <= generic
+    assert set(beside[last + 4 :]) <= generic
     assert not set(beside[:last]) & generic
     assert [panel.name for panel in report.panels if panel.wide] == ["panel-l"]
     quantised, uncovered = report.warnings
@@ -185,7 +186,9 @@ def test_only_a_summary_of_teleports_may_be_missing(copied):
     shutil.rmtree(copied / "teleports" / "return_fraction.zarr")
     found = gather(copied)
     assert found.panels[-1].letter == "L"
-    assert all(panel.name.startswith("control-") for panel in found.further)
+    names = [panel.name for panel in found.further]
+    assert "panel-l-nearby" in names
+    assert all(name.startswith("control-") for name in names if name != "panel-l-nearby")
 
 
 @pytest.mark.usefixtures("undrawn")

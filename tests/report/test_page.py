@@ -26,7 +26,8 @@ from residyn.words import interval, mark, number, with_origin
 
 from .conftest import HOSTILE
 
-STYLE = files("residyn.report").joinpath("style.css").read_text(encoding="utf-8")
+SHEETS = ("tokens.css", "style.css")
+STYLE = "".join(files("residyn.report").joinpath(name).read_text(encoding="utf-8") for name in SHEETS)
 VOID = {"meta", "img", "link", "br", "hr"}
 
 

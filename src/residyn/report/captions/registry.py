@@ -18,7 +18,7 @@ from residyn.figures.plot import (
 )
 from residyn.figures.plot.orbits import ORBITS, PHASE_PORTRAITS
 from residyn.figures.plot.schematic import SCHEMATIC
-from residyn.figures.plot.teleports import TELEPORTS
+from residyn.figures.plot.teleports import NEARBY, TELEPORTS
 from residyn.figures.plot.trajectories import IN_SPACE, IN_THE_PLANE
 from residyn.published import published_curves
 from residyn.report.captions import beyond, generic, motion, space, teleports, units
@@ -52,6 +52,7 @@ OF_RESULTS: Mapping[Panel, Callable[[xr.Dataset], Sentences]] = {
 }
 OF_TELEPORTS: Mapping[Panel, Callable[[Teleports], Sentences]] = {
     TELEPORTS: teleports.row,
+    NEARBY: teleports.nearby,
     teleport_means.PULL: teleports.pull,
     teleport_means.RETENTION: teleports.retention,
     teleport_returns.RETURN_FRACTION: teleports.returning,

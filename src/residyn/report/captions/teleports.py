@@ -38,6 +38,18 @@ def row(moved: Teleports) -> tuple[str, ...]:
     )
 
 
+def nearby(moved: Teleports) -> tuple[str, ...]:
+    flow = moved.flow
+    places = [str(place) for place in _followed(flow)["injected"].values]
+    if not places:
+        return ()
+    discs = int((flow["target_kind"].values == "disc").sum())
+    return (
+        f"The last token's state is moved to {counted(discs, 'point')} of the plane about where it is, at "
+        f"{listed(places)}; each place has a view of its own.",
+    )
+
+
 def pull(moved: Teleports) -> tuple[str, ...]:
     summary = moved.summary
     return sentences(_excess(summary), _against_untrained(summary))
