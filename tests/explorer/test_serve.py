@@ -115,7 +115,9 @@ def test_a_damaged_shard_is_told(copied):
 
 
 def test_the_command_names_its_address_and_ends_when_asked(run):
-    program = "from residyn.cli import main; main()"
+    # Whoever starts the tests in the background has them ignore what Ctrl-C sends, and so do their children.
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{heeding}; from residyn.cli import main; main()"
     command = [sys.executable, "-c", program, "view", str(run), "-q"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     url = process.stdout.readline().strip()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -274,3 +275,14 @@ def test_progress_names_the_stages(folder):
     told = []
     load_model(folder, progress=told.append)
     assert told == [f"loading {folder}"]
+
+
+def test_models_are_made_by_one_thread_at_a_time(folder):
+    """transformers does not tie weights while it loads some, and says so to the whole process."""
+    tied = transformers.PreTrainedModel.tie_weights
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: load_model(folder), range(16)))
+        assert transformers.PreTrainedModel.tie_weights is tied
+    finally:
+        transformers.PreTrainedModel.tie_weights = tied

@@ -6,6 +6,7 @@ import functools
 import importlib
 import logging
 import re
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +16,21 @@ import huggingface_hub.utils.logging as hub_logging
 import transformers.utils.logging as transformers_logging
 from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
+_ONE_AT_A_TIME = threading.RLock()
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No progress bars, load reports or warnings of transformers and the hub; as it was before on leaving."""
+    """No progress bars, load reports or warnings of transformers and the hub; as it was before on leaving.
+
+    One thread at a time: these libraries make a model by turning switches of the whole process (one of them is
+    whether weights are tied), and two threads that did so at once would leave them turned.
+    """
+    with _ONE_AT_A_TIME:
+        yield from _quiet()
+
+
+def _quiet() -> Iterator[None]:
     verbosity = transformers_logging.get_verbosity()
     hub_verbosity = hub_logging.get_verbosity()
     bars = transformers_logging.is_progress_bar_enabled()
