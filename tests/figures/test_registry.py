@@ -67,9 +67,9 @@ def test_curves_of_teleports_follow_their_results(teleports):
         "displacement kept, ρ",
         "return fraction",
     ]
-    assert beside(Teleports(teleports.flow)) == []
-    (only,) = beside(Teleports(teleports.flow, returns=teleports.returns))
-    assert only.stem == "panel_l_return"
+    assert [panel.stem for panel in beside(Teleports(teleports.flow))] == ["panel_l_nearby"]
+    with_returns = beside(Teleports(teleports.flow, returns=teleports.returns))
+    assert [panel.stem for panel in with_returns] == ["panel_l_return", "panel_l_nearby"]
 
 
 def test_maps_over_units_have_one_order(full):
