@@ -53,7 +53,8 @@ def test_every_panel_has_its_files(full, teleports, tmp_path):
     before = dict(mpl.rcParams)
     paths = draw_all(full, None, tmp_path / "figures", teleports=teleports, reference=True)
     letters = [*"abcdefghi", "i_3d", "j", "k", "l"]
-    after = ["control_information_excess", "panel_l_pull", "panel_l_retention", "panel_l_return"]
+    beside_l = ["panel_l_pull", "panel_l_retention", "panel_l_return", "panel_l_nearby"]
+    after = ["control_information_excess", *beside_l]
     stems = [*(f"panel_{letter}" for letter in letters), *after]
     wanted = [f"figure1.{kind}" for kind in ("png", "pdf", "svg")] + [f"{stem}.png" for stem in stems]
     assert [path.name for path in paths] == wanted
