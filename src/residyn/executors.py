@@ -28,7 +28,7 @@ class Submit(Protocol[T]):
     def __call__(self, *arguments: Any) -> Future[T]: ...
 
 
-class Crew(NamedTuple):
+class WalkPool(NamedTuple):
     """`submit` hands out a piece of work; `at_once` is how many are to be under way at a time."""
 
     submit: Submit[Any]
@@ -71,7 +71,7 @@ def running_on(executor: Executor, *, at_once: int = 4) -> Iterator[None]:
 
 
 @contextmanager
-def crew_for(work: Callable[..., T], own_threads: int) -> Iterator[Crew]:
+def pool_for(work: Callable[..., T], own_threads: int) -> Iterator[WalkPool]:
     """Whoever computes `work(*arguments)`: the executor that was given, or that many threads of its own.
 
     When the context ends, work that was not begun is cancelled; own threads are waited for, but not after Ctrl-C.
@@ -79,7 +79,7 @@ def crew_for(work: Callable[..., T], own_threads: int) -> Iterator[Crew]:
     given = _GIVEN.get()
     if given is None:
         with _own(own_threads) as pool:
-            yield Crew(_on_threads(pool, work), own_threads)
+            yield WalkPool(_on_threads(pool, work), own_threads)
         return
     on_threads = isinstance(given.executor, ThreadPoolExecutor)
     submit = _on_threads(given.executor, work) if on_threads else _elsewhere(given.executor, work)
@@ -91,7 +91,7 @@ def crew_for(work: Callable[..., T], own_threads: int) -> Iterator[Crew]:
         return handed_out[-1]
 
     try:
-        yield Crew(kept, given.at_once)
+        yield WalkPool(kept, given.at_once)
     finally:
         for future in handed_out:
             future.cancel()

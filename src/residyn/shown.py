@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import html
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from residyn.words import clean
 
 
-class Shown:
+class Shown(ABC):
     """An object with a short repr: a title, and rows of names and values."""
 
+    @abstractmethod
     def shown(self) -> tuple[str, Sequence[tuple[str, str]]]:
         """The title, and the rows."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         title, rows = self.shown()

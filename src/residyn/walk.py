@@ -26,7 +26,7 @@ import xarray as xr
 
 from residyn.arrays import float_of
 from residyn.errors import DataError
-from residyn.executors import crew_for
+from residyn.executors import pool_for
 from residyn.schema import SAMPLE, SUBLAYER, UNIT, check_states
 from residyn.store import layout
 
@@ -100,15 +100,15 @@ def each_numbered_block(
     total = states.sizes[along]
     pieces = iter(_pieces(states, along))
     work = partial(_load_and_reduce, reduce, along, states.sizes[SAMPLE])
-    with crew_for(work, _IN_FLIGHT) as crew:
+    with pool_for(work, _IN_FLIGHT) as pool:
         waiting: deque[tuple[list[int], Future[list[T]]]] = deque()
 
         def hand_out(n: int) -> None:
             for bounds in itertools.islice(pieces, n):
                 part = states.isel({along: slice(bounds[0], bounds[-1])})
-                waiting.append((bounds, crew.submit(part, bounds)))
+                waiting.append((bounds, pool.submit(part, bounds)))
 
-        hand_out(crew.at_once)
+        hand_out(pool.at_once)
         while waiting:
             bounds, future = waiting.popleft()
             results = future.result()

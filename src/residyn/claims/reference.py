@@ -46,7 +46,7 @@ are wider by {light:g} over it: replicates know nothing of far samples that were
 intervals of both must lie on one side. Replicates of mutual information weigh each sample's local information. For
 teleports, hosts are resampled. Of 200 samples, independent, of 40 documents, or with tails as of Student's t with
 2.5 degrees of freedom, what is judged holds the value of many samples in 90 to 100 of 100 cases, and no verdict
-was wrong (benchmarks/claims_calibration.py).
+was wrong in the 200 tried of each (benchmarks/claims_calibration.py; mutual information was not tried there).
 
 *Trends* are rank correlations with depth of each kind of places apart (within and across layers; states before
 attention and before MLPs), of which the weaker one must pass. Interleaved, two kinds that rise strictly tend to
