@@ -112,7 +112,6 @@ def test_every_kind_of_file_that_was_harmed_is_named_and_mended(residyn, own, sm
         ("results.zarr/zarr.json", "claims", "analyze"),
         ("results.zarr/cosine/zarr.json", "figure", "analyze"),
         ("results.zarr/zarr.json", "report", "analyze"),
-        ("results.zarr/cosine/zarr.json", "teleport", "analyze"),
         ("claims.json", "report", "claims"),
         ("claims.json", "explorer", "claims"),
         ("teleports/flow.zarr/zarr.json", "figure", "teleport"),
@@ -127,6 +126,14 @@ def test_what_was_changed_is_not_shown_and_what_makes_it_again_is_said(residyn, 
     code, _, errors = residyn(verb, own, "-q")
     assert code == 5
     assert f"again: residyn {advised} {own}" in said(errors)
+
+
+def test_teleports_do_not_leave_from_what_was_changed(residyn, own):
+    HARM["results.zarr/cosine/zarr.json"](own / "results.zarr" / "cosine" / "zarr.json")
+    (own / "stages" / "teleports.json").unlink()
+    code, _, errors = residyn("teleport", own, "-q")
+    assert code == 5
+    assert f"again: residyn analyze {own}" in said(errors)
 
 
 def test_what_was_changed_is_not_compared(residyn, own, small, tmp_path):

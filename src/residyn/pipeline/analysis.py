@@ -37,7 +37,8 @@ def analysis(
     as `rd.analyze` does, and StoreError where the run or its results cannot be read.
     """
     settings = settings or AnalysisSettings()
-    states = store.open_states(directory, allow_partial=allow_partial)
+    with store.undisturbed(directory):
+        states = store.open_states(directory, allow_partial=allow_partial)
     if "partial" in states.attrs:
         reporter.warn([f"These results are of {states.attrs['partial']}."])
     stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())

@@ -171,9 +171,13 @@ def complete(
     The model is the run's own unless one is `named` now (`load_again`). Shards that are `damaged` are removed
     first, once it is known that they can be captured again.
     """
-    from residyn.model.capture import capture_to
+    from residyn.model.capture import capture_to, dropped
     from residyn.model.capture_plan import plan_of
 
+    if named is None and not damaged and _is_captured(directory):
+        # Whoever captured the last of them may have been killed before it told.
+        store.record_warnings(directory, dropped(directory))
+        return
     with store.locked(directory):
         if named is None and not damaged and _adopted(directory, crew, reporter):
             return
@@ -189,6 +193,11 @@ def complete(
         with timed(directory, "capture_s") as timer, timer.progress(reporter, "capture", "tokens") as progress:
             warnings = capture_to(plan, directory, progress, crew)
         reporter.warn(warnings)
+
+
+def _is_captured(directory: Path) -> bool:
+    """Whether there is nothing to write: all shards are stored, and none is staged."""
+    return store.info(directory)["complete"] and not store.receipts(directory, store.read_manifest(directory))
 
 
 def _adopted(directory: Path, crew: Crew, reporter: Reporter) -> bool:

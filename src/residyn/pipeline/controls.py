@@ -49,7 +49,8 @@ def controls(
     model is loaded, where a control's folder holds something else or what was captured with other settings.
     """
     settings = settings or ControlsSettings()
-    states = store.open_states(directory)
+    with store.undisturbed(directory):
+        states = store.open_states(directory)
     names = control_names(settings)
     stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())
     lost = _lost(directory, names)

@@ -66,7 +66,8 @@ def teleports(
     DataError where the states leave nothing to teleport to, StoreError where others are there.
     """
     settings = settings or TeleportSettings()
-    states = store.open_states(directory)
+    with store.undisturbed(directory):
+        states = store.open_states(directory)
     stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())
     if stage.reasons(directory):
         with store.locked(directory, needed=False):

@@ -82,7 +82,9 @@ def check_out(out: str | Path) -> None:
     if (group / MANIFEST).is_file():
         _manifest(group)
     elif group.exists() and not _is_begun(group):
-        raise StoreError(f"{group} is not residyn's: it has no {MANIFEST}. Choose another folder with out=.")
+        raise StoreError(
+            f"{group} is not residyn's: it has no {MANIFEST}. Move it away, or choose another folder with out=."
+        )
     elif not group.exists() or has_manifest(run):
         check_target(run)
 
