@@ -165,8 +165,8 @@ def test_python_is_given_nothing_of_a_file_that_was_harmed(small, tmp_path):
 def test_every_file_that_was_harmed_is_mended(residyn, asked, small, tmp_path, mend):
     """All at once, each in one way, the ways in turn: but for the four files that nobody makes again.
 
-    States are mended by `verify --repair` alone, which reads them all; it goes by the records of stages. A run makes
-    most of these anew, but without a record it does not take a folder for its own whose manifest is damaged.
+    States are mended by `verify --repair` alone, which reads them all; it goes by the records of stages. A run
+    makes most of these anew, but without a record it does not take a folder for its own whose manifest is damaged.
     """
     ways = [harm for name, harm in HARM.items() if name != "folder"]
     run = shutil.copytree(small, tmp_path / "run")
