@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -135,7 +136,7 @@ def test_a_named_pipe_in_the_place_of_the_verdicts_is_told_and_not_waited_for(re
     os.mkfifo(own / "claims.json")
     code, _, errors = residyn(verb, own, "-q")
     assert code == 5
-    assert "a named pipe stands there" in said(errors)
+    assert re.search("(a named pipe|something else than a file) stands there", said(errors))
     assert f"again: residyn claims {own}" in said(errors)
 
 
