@@ -100,8 +100,8 @@ def dependence(states: xr.DataArray, seed: int = 0, progress: Progress | None = 
     `progress` counts units and then sublayers. Raises DataError where the states break the data contract, are
     empty, have but one sublayer, or hold a non-finite value.
     """
-    transition_coords(states)
     states = some_of(states, seed)
+    transition_coords(states)
     n_units, n_sublayers = states.sizes[UNIT], states.sizes[SUBLAYER]
     total = n_units + n_sublayers
     (by_unit,) = read_together(states, [unit_steps(states, seed)], _shifted(progress, 0, total), along=UNIT)
