@@ -105,7 +105,7 @@ def test_every_stage_that_writes_is_refused_while_another_writes(run, holder, as
     asking = {
         "run": lambda: make(model, RunSettings(capture=settings), out=run),
         "capture": lambda: capture(run, model, settings),
-        "going on with a capture": lambda: capture_or_continue(run, None, settings, ()),
+        "going on with a capture": lambda: capture_or_continue(run, model, settings, ()),
         "repair": lambda: repair_damage(run, [0], None),
         "analyze": lambda: analysis(run, ANALYSIS.changed(shuffles=1)),
         "controls": lambda: controls(run, CONTROLS),
@@ -124,11 +124,12 @@ def test_every_stage_that_writes_is_refused_while_another_writes(run, holder, as
         assert contents(run) == before, name
 
 
-def test_what_reads_alone_needs_no_lock(run, holder):
+def test_what_reads_alone_needs_no_lock(run, holder, asked):
     assert rd.open_states(run).sizes["sample"] == 24
     assert "cosine" in rd.open_run(run).results
     assert verify(run).ok
     # A finished stage has nothing to write.
+    capture_or_continue(run, None, asked[1], ())
     assert analysis(run, ANALYSIS).identical(open_results(run / "results.zarr"))
 
 
