@@ -135,6 +135,21 @@ def test_a_receipt_of_another_run_of_the_same_shape_is_foreign(begun, tmp_path, 
     assert numbers_on_disk(begun) == whole
 
 
+def test_what_is_staged_is_told_by_what_becomes_of_it(begun):
+    receipts_of = {shard: staged(begun, shard) for shard in (0, 2, 4)}
+    flipped(begun / "staged" / receipts_of[2].name)
+    (begun / "staged" / f"{receipts_of[4].name}.json").unlink()
+    (begun / "staged" / "notes.txt").write_text("precious")
+    nonce = leave_nonce(begun)
+    report = verify(begun)
+    assert report.pending == tuple(range(6))
+    assert report.staged == {0: f"staged/{receipts_of[0].name}"}
+    two, four = receipts_of[2].name, receipts_of[4].name
+    assert report.unfinished == tuple(f"staged/{name}" for name in (two, f"{two}.json", four, nonce))
+    capture(begun)
+    assert (verify(begun).staged, verify(begun).unfinished) == ({}, ())
+
+
 def test_a_worker_that_was_given_up_changes_nothing(begun, whole):
     """It finishes after another coordinator committed its shard, and the run is closed by then."""
     capture(begun)

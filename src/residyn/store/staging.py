@@ -175,6 +175,21 @@ def receipts(run: Path, manifest: Manifest) -> list[Receipt]:
     return sorted(found, key=lambda receipt: (receipt.shard, receipt.name))
 
 
+def names_of(receipt: Receipt) -> tuple[str, str]:
+    """The names of a staged shard's file and of its receipt."""
+    return receipt.name, receipt.name + _RECEIPT
+
+
+def names_there(run: Path) -> list[str]:
+    """The names of all files in the folder of staged shards that are such as residyn gives there, in order."""
+    return [path.name for path in _staged(run) if is_staging(path.name)]
+
+
+def is_staging(name: str) -> bool:
+    """Whether residyn gives such a name to a staged shard, its receipt or a nonce."""
+    return bool(_NAME.fullmatch(name.removesuffix(_RECEIPT)) or _NONCE.fullmatch(name))
+
+
 def is_whole(run: Path, receipt: Receipt) -> bool:
     """Whether what is read back of a staged shard is what was staged."""
     path = staged_folder(run) / receipt.name
