@@ -60,10 +60,15 @@ def whole(tmp_path_factory):
     return numbers_on_disk(complete(tmp_path_factory.mktemp("whole") / "run"))
 
 
-def test_the_bytes_made_in_memory_are_those_that_zarr_writes(tmp_path):
-    make(tmp_path / "run", n=64, s=20, d=576, rows_per_shard=64)
-    values = np.random.default_rng(0).standard_normal((64, 20, 576)).astype(np.float32)
-    content, _ = encode(read_manifest(tmp_path / "run"), 0, values, range(64))
+@pytest.mark.parametrize(
+    ("n", "s", "d", "rows"),
+    [(64, 20, 576, 64), (40, 60, 576, 64), (2, 5, 7, 2), (3, 33, 1027, 16), (16, 130, 4096, 16), (5, 8, 768, 16)],
+)
+def test_the_bytes_made_in_memory_are_those_that_zarr_writes(tmp_path, n, s, d, rows):
+    """Many chunks along one dimension, along two, and one; some that reach beyond the rows and the sublayers."""
+    make(tmp_path / "run", n=n, s=s, d=d, rows_per_shard=rows)
+    values = np.random.default_rng(0).standard_normal((n, s, d)).astype(np.float32)
+    content, _ = encode(read_manifest(tmp_path / "run"), 0, values, range(n))
     zarr.open_array(tmp_path / "run" / "states.zarr" / "states", mode="r+")[:] = values
     assert shard_path(tmp_path / "run", 0).read_bytes() == content
 
