@@ -168,9 +168,9 @@ def run(
     source as `--texts` takes it; `out` is the run directory, by default runs/MODEL-TEXTS. Keywords are those of
     the command line, which docs/cli.md lists ("--null-draws 40" is `null_draws=40`; lists are tuples). What an
     interrupted run has done is not done again. The workers of an `executor` (PEP 3148, as dask.distributed's
-    `client.get_executor(pure=False)`) compute states, results, controls and teleports, with the same bits; `mixed`
-    goes on though another kind of machine computed what is stored. Raises UsageError for a setting that there is
-    not, or that is out of range, and whatever a stage raises.
+    `client.get_executor(pure=False)`) compute states, results, controls, teleports and claims, with the same
+    bits; `mixed` goes on though another kind of machine computed what is stored. Raises UsageError for a setting
+    that there is not, or that is out of range, and whatever a stage raises.
     """
     if texts is not None:
         settings["texts"] = texts
@@ -212,7 +212,7 @@ def make(
         with _going_on(directory, "Without teleports (panel L)", (DataError,), reporter):
             teleports(directory, settings.teleports, reporter, loaded, crew=crew)
         begin("claims")
-        claims(directory, settings.claims, reporter)
+        claims(directory, settings.claims, reporter, crew=crew)
         begin("figures")
         figures(directory, settings.figures, reporter)
         begin("explorer")
