@@ -19,9 +19,9 @@ from residyn.claims.record import Verdicts
 from residyn.claims.work import Work
 from residyn.errors import UsageError
 from residyn.numerics import pca
+from residyn.progress import Progress, told
 from residyn.schema import DOCUMENT, SAMPLE, check_states
 from residyn.settings import ClaimsSettings
-from residyn.walk import Progress
 
 _AT_ONCE = 2
 
@@ -36,7 +36,7 @@ def judge(
     settings: ClaimsSettings | None = None,
     ledger: Ledger | None = None,
     keep: Callable[[Ledger], object] | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Verdicts:
     """Judge the claims of the paper on a model's states; `numbers` are those of the claims, by default all.
 
@@ -52,11 +52,12 @@ def judge(
     null a claim holds with a probability of about 0.05 or less. A verdict speaks of this network over texts like
     these.
 
-    Two tasks are computed at a time; what they find does not depend on it. `keep` is called with the ledger
-    after every task, and a ledger that is given is gone on from; the caller answers for its being of the same
-    states, controls and settings. Memory: the controls' samples, and for each of two tasks a surrogate of them
-    and what `evidence` says. Raises DataError where the states break the data contract, are empty or not finite,
-    or controls do not belong to them; UsageError for settings out of range.
+    Two tasks are computed at a time; what they find does not depend on it. `keep` is called with the ledger after
+    every task, and a ledger that is given is gone on from; the caller answers for its being of the same states,
+    controls and settings. `progress` is told of the tasks, as `rd.capture`'s is of tokens. Memory: the controls'
+    samples, and for each of two tasks a surrogate of them and what `evidence` says. Raises DataError where the
+    states break the data contract, are empty or not finite, or controls do not belong to them; UsageError for
+    settings out of range.
     """
     settings = settings or ClaimsSettings()
     settings.check()
@@ -65,7 +66,8 @@ def judge(
     of_states = [claim for claim in chosen if claim.of == "states"]
     work = Work(states, results, dict(controls or {}), settings, of_states)
     ledger = {} if ledger is None else ledger
-    _fill(ledger, list(work.tasks()), keep, progress)
+    with told("claims", "tasks", progress) as tell:
+        _fill(ledger, list(work.tasks()), keep, tell)
     moved = {}
     if teleport_summary is not None:
         moved = teleports.trajectories(teleport_summary, settings.resamples, settings.claims_seed)
@@ -97,7 +99,7 @@ def _fill(
     ledger: Ledger,
     tasks: Sequence[tuple[str, Callable[[], Ledger]]],
     keep: Callable[[Ledger], object] | None,
-    progress: Progress | None,
+    progress: Progress,
 ) -> None:
     """Compute what the ledger lacks, two tasks at a time, and add it in the order of the tasks."""
     missing = [(name, compute) for name, compute in tasks if name not in ledger]
@@ -109,8 +111,7 @@ def _fill(
         wait = True
         try:
             for place in range(len(missing) + 1):
-                if progress is not None:
-                    progress(done + place, len(tasks))
+                progress(done + place, len(tasks))
                 while len(waiting) < min(_AT_ONCE, len(missing) - place):
                     # In this thread's context, which says who computes the blocks of a walk.
                     waiting.append(pool.submit(copy_context().run, missing[place + len(waiting)][1]))
