@@ -18,6 +18,7 @@ from residyn.model.attached import device_of, own_hooks, without_own_hooks
 from residyn.model.discovery import discover_sites
 from residyn.model.hooks import Tap, collect, run
 from residyn.model.layout import Layout
+from residyn.model.loading import GivenModel, loaded
 from residyn.model.sites import layout_of, map_sites
 from residyn.schema import SITES
 from residyn.sitemap import Site, SiteMap
@@ -107,11 +108,13 @@ def find_sites(model: LoadedModel, layout: Layout | None = None) -> SiteMap:
     return sites
 
 
-def check_model(model: LoadedModel, layout: Layout | None = None) -> Check:
-    """Every probe on a loaded model: identities, parity with Hugging Face, causality, batching, padding.
+def check_model(model: GivenModel, layout: Layout | None = None) -> Check:
+    """Every probe on a model: identities, parity with Hugging Face, causality, batching, padding.
 
+    `model` is what `load_model` gave, or what that takes: a hub id, a folder, a built-in name.
     Raises ModelError only where no map of sites can be made at all; a probe that fails is reported.
     """
+    model = loaded(model)
     sites, how = _locate(model, layout)
     probes = (
         *_identities(model, sites),
