@@ -172,6 +172,11 @@ def run(root: nn.Module, input_ids: torch.Tensor, **kwargs: Any) -> Any:
 
     Without a cache, unless `use_cache` says otherwise.
     """
+    return run_as_set(root, input_ids, **kwargs)
+
+
+def run_as_set(root: nn.Module, input_ids: torch.Tensor, **kwargs: Any) -> Any:
+    """As `run`, with gradients or without, as torch is set: tensors of inference mode have none later either."""
     try:
         return root(input_ids=input_ids, **{"use_cache": False, **kwargs})
     except _PassIsDone:
