@@ -171,6 +171,16 @@ def taps_of(sites: Sequence[Site]) -> list[Tap]:
     return [Tap(site.module, site.where) for site in sites]
 
 
+def summed_at(sites: SiteMap, index: int) -> Tap:
+    """Where the sum of a state and what is written to it can be read next."""
+    site = sites.sites[index]
+    if site.norm:
+        return Tap(site.norm, "input")
+    if index + 1 < len(sites.sites):
+        return taps_of(sites.sites[index + 1 : index + 2])[0]
+    return Tap(f"{sites.blocks}.{site.layer}", "output")
+
+
 def _tokens(model: LoadedModel, rows: int, seed: int = 0, n_tokens: int = PROBE_TOKENS) -> torch.Tensor:
     """Random token ids (rows, n_tokens), the same for the same model."""
     embedding = model.module.get_input_embeddings()
