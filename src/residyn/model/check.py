@@ -111,6 +111,9 @@ def check_model(model: LoadedModel, layout: Layout | None = None) -> Check:
     """Every probe on a loaded model: identities, parity with Hugging Face, causality, batching, padding.
 
     Raises ModelError only where no map of sites can be made at all; a probe that fails is reported.
+
+    >>> rd.check_model(model).passed
+    True
     """
     sites, how = _locate(model, layout)
     probes = (

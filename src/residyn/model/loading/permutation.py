@@ -41,6 +41,9 @@ def permuted(model: LoadedModel, seed: int = 0) -> LoadedModel:
 
     Raises UsageError for a seed out of range or a model whose weights were not trained; ModelError where weights
     are quantised or the model cannot be copied; ResourceError where memory is lacking.
+
+    >>> rd.permuted(model, seed=1).source
+    'permuted'
     """
     seed = checked_seed(seed, model)
     parameters = list(model.module.named_parameters())
