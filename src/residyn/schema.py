@@ -160,6 +160,10 @@ def from_array(
     Raises DataError where the shapes do not fit, a site is not one of `residyn.schema.SITES`, a coordinate
     has not one entry for each sample or is of the wrong kind, or where a keyword of another name has one entry
     for each sample.
+
+    >>> walks = np.random.default_rng(0).normal(size=(60, 4, 16)).cumsum(axis=1)
+    >>> rd.from_array(walks, layers=[0, 0, 1, 1], sites=["attn", "mlp"] * 2, document=np.arange(60) // 3).dims
+    ('sample', 'sublayer', 'unit')
     """
     if len(layers) != len(sites):
         raise DataError(f"layers and sites name the same axis; got {len(layers)} layers and {len(sites)} sites.")

@@ -59,6 +59,9 @@ def judge(
     `rd.capture`'s is of tokens. Memory: the controls' samples, and for each task at work a surrogate of them and
     what `evidence` says. Raises DataError where the states break the data contract, are empty or not finite, or
     controls do not belong to them; UsageError for settings out of range.
+
+    >>> rd.judge(states, numbers=[1]).claims[0].verdict
+    'undecided'
     """
     settings = settings or ClaimsSettings()
     settings.check()

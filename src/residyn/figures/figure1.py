@@ -42,6 +42,9 @@ def figure1(
     where it can be seen. A line at the foot says which model, how many samples,
     which texts and which token the states are of, as far as the results know. Raises DataError, naming what is
     missing.
+
+    >>> figure = rd.figure1(rd.analyze(states))
+    >>> figure.savefig("figure1.pdf")
     """
     missing = [name for name in required() if name not in results]
     if missing:

@@ -24,6 +24,9 @@ class Teleports:
     `flow` of `flow(jumps, space)`, with targets on a grid; `summary` of `summary(flow)` or `beside(trained,
     untrained)`, and `returns` of `return_fraction(flow)`, where there are any; `host` is the number of the
     host whose arrows are drawn.
+
+    >>> moved = rd.Teleports(run.teleports["flow"], run.teleports["summary"], run.teleports["return_fraction"])
+    >>> figure = rd.figure1(run.results, teleports=moved)
     """
 
     flow: xr.Dataset

@@ -130,6 +130,9 @@ def check_model(model: GivenModel, layout: Layout | None = None) -> Check:
 
     `model` is what `load_model` gave, or what that takes: a hub id, a folder, a built-in name.
     Raises ModelError only where no map of sites can be made at all; a probe that fails is reported.
+
+    >>> rd.check_model(model).passed
+    True
     """
     model = loaded(model)
     sites, how = _locate(model, layout)

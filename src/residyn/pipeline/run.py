@@ -56,6 +56,13 @@ class Run(Shown):
 
     What was damaged, or changed after a stage wrote it, is not given: StoreError says what it is, and what makes
     it again.
+
+    >>> run.states.dims
+    ('sample', 'sublayer', 'unit')
+    >>> run.results["cosine"].dims
+    ('sample', 'transition')
+    >>> sorted(run.teleports)
+    ['field', 'flow', 'return_fraction', 'summary']
     """
 
     directory: Path
@@ -140,6 +147,9 @@ def open_run(directory: str | Path) -> Run:
     """The run in a directory. Raises StoreError where there is none.
 
     Warns of what no hashes cover, as in a run of an earlier version.
+
+    >>> rd.open_run(run.directory).states.dims
+    ('sample', 'sublayer', 'unit')
     """
     directory = Path(directory).expanduser()
     if not store.has_manifest(directory) and not (directory / layout.RESULTS).exists():
@@ -175,6 +185,10 @@ def run(
     3148, as dask.distributed's `client.get_executor(pure=False)`) compute states, results, controls, teleports and
     claims, with the same bits; `mixed` goes on though another kind of machine computed what is stored. Raises
     UsageError for a setting that there is not, or that is out of range, and whatever a stage raises.
+
+    >>> run = rd.run("smollm2-135m", n=10, preset="quick", random_positions=False, null_draws=1, out="runs/first")
+    >>> run.states.sizes["sublayer"]
+    60
     """
     if texts is not None:
         settings["texts"] = texts

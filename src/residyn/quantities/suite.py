@@ -103,6 +103,10 @@ def analyze(
     Memory beside the results: two blocks of the states and what each step's function says. Raises DataError where
     the states break the data contract, are empty, have but one sublayer, or hold a non-finite value; UsageError
     for settings out of range.
+
+    >>> results = rd.analyze(states)
+    >>> results["unit_correlation"].dims, results["unit_correlation_curve"].dims
+    (('transition', 'unit'), ('bound', 'transition'))
     """
     settings = settings or AnalysisSettings()
     settings.check()
@@ -140,7 +144,11 @@ def _in_one_order(made: xr.Dataset) -> None:
 
 
 def not_computed(results: xr.Dataset) -> Mapping[str, str]:
-    """Why each step that is lacking was left out, by the step's name; empty where none was."""
+    """Why each step that is lacking was left out, by the step's name; empty where none was.
+
+    >>> dict(rd.not_computed(rd.analyze(states)))
+    {}
+    """
     text = str(results.attrs.get("not_computed", ""))
     if text.startswith("{"):
         return {str(step): str(reason) for step, reason in json.loads(text).items()}

@@ -218,7 +218,12 @@ class CrewSettings(Settings, frozen=True, kw_only=True):
 
 
 class AnalysisSettings(Settings, frozen=True, kw_only=True):
-    """How panels G to K are computed."""
+    """How panels G to K are computed.
+
+    >>> settings = rd.AnalysisSettings(estimators=("gcmi",), components=10, leave_out=())
+    >>> rd.analyze(states, settings)["explained_variance"].sizes["component"]
+    10
+    """
 
     PANEL: ClassVar[str] = "Analysis"
     SECTION: ClassVar[str] = "analysis"
@@ -338,7 +343,11 @@ class TeleportSettings(Settings, frozen=True, kw_only=True):
 
 
 class ClaimsSettings(Settings, frozen=True, kw_only=True):
-    """How claims are judged."""
+    """How claims are judged.
+
+    >>> rd.judge(states, numbers=[1], settings=rd.ClaimsSettings(resamples=40)).claims[0].label
+    '1'
+    """
 
     PANEL: ClassVar[str] = "Controls"
     SECTION: ClassVar[str] = "claims"
