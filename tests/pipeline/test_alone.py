@@ -209,7 +209,7 @@ def test_whatever_comes_second_is_refused_with_the_name_of_the_first(run, asked,
     asking = {verb: whole if verb == "run" else (verb, run, "-q", *FEW.get(verb, ())) for verb in VERBS}
     if first in ("run", "capture"):
         forget(run, [0])
-    told = {"reached": processes.Semaphore(0), "go_on": processes.Semaphore(0), "ended": processes.Queue()}
+    told = {"reached": processes.Semaphore(0), "go_on": processes.Semaphore(0)}
     holder = processes.Process(target=paused, args=(asking[first], run, LOCKED), kwargs=told)
     holder.start()
     try:
@@ -226,7 +226,8 @@ def test_whatever_comes_second_is_refused_with_the_name_of_the_first(run, asked,
         if first == "run":
             os.kill(holder.pid, signal.SIGTERM)
         told["go_on"].release()
-        assert told["ended"].get(timeout=300) == (130 if first == "run" else 0)
+        holder.join(300)
+        assert holder.exitcode == (130 if first == "run" else 0)
     finally:
         told["go_on"].release()
         holder.join(60)
