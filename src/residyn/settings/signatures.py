@@ -54,5 +54,5 @@ def options_of(
         meant = f"Did you mean {close[0]!r}? " if close else ""
         raise UsageError(f"{function} has no option {name!r}. {meant}Its options are {', '.join(names)}.")
     # A number of numpy's is as good as one of Python's; numpy itself would cost the command line its start.
-    plain = {name: value.item() if type(value).__module__ == "numpy" else value for name, value in given.items()}
+    plain = {name: value.item() if getattr(value, "shape", None) == () else value for name, value in given.items()}
     return made_of(kind, plain)
