@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from residyn.dataset import Results
 from residyn.errors import DataError
 from residyn.numerics import pca
 from residyn.numerics.groups import weighted_mean
@@ -114,7 +115,7 @@ def analyze(
     transition_coords(states)
     results = earlier
     if results is None:
-        results = xr.Dataset(attrs={**provenance_of(states), "settings": settings.to_json()})
+        results = Results(attrs={**provenance_of(states), "settings": settings.to_json()})
     lacking: dict[str, str] = {}
     for step in STEPS:
         if step.first in results:

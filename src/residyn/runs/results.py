@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from residyn import store
+from residyn.dataset import Results
 from residyn.errors import DataError, ResourceError, StoreError, lacking
 from residyn.runs.layout import RESULTS
 from residyn.store.files import beside, check_file, open_file, read_file
@@ -116,7 +117,7 @@ def open_results(path: str | Path) -> xr.Dataset:
         )
     for variable in results.variables.values():
         variable.encoding = {}
-    return results
+    return Results.of(results)
 
 
 def open_if_whole(path: Path) -> xr.Dataset | None:
