@@ -73,7 +73,7 @@ def test_pairs_in_one_state_are_in_no_sum_and_documents_are_no_neighbours():
     states[: N // 2, 0] = states[0, 0]
     found, growth = found_of(states)
     assert np.isfinite(growth[0]).all()
-    assert found.count[0, 0].sum() < found.count[0, 1].sum()
+    assert found.pairs[0, 0].sum() < found.pairs[0, 1].sum()
     still, nothing = found_of(np.ones((N, 3, 6)))
     assert np.isnan(nothing).all()
     assert np.isnan(still.kept).all()

@@ -32,7 +32,7 @@ def path(rng: np.random.Generator, n: int, s: int, d: int) -> np.ndarray:
 def test_the_angles_are_those_of_every_pair():
     states = path(np.random.default_rng(0), 11, 6, 9)
     sums = angle_sums(states)
-    np.testing.assert_allclose(sums.angle / sums.count, angles(states), atol=1e-9)
+    np.testing.assert_allclose(sums.angle / sums.known, angles(states), atol=1e-9)
     # Two states next to each other, or next but one, are as far apart in the walk.
     for apart in (1, 2):
         np.testing.assert_allclose(sums.walk.diagonal(apart), sums.angle.diagonal(apart), atol=1e-8)
@@ -56,6 +56,6 @@ def test_zero_states_and_states_that_stay_are_no_numbers_made_up():
     states[0, 0] = 0
     sums = angle_sums(states)
     np.testing.assert_allclose(sums.angle, 0, atol=1e-7)
-    assert sums.count[0].tolist() == [2, 2, 2, 2]
-    assert sums.count[1, 2] == 3
+    assert sums.known[0].tolist() == [2, 2, 2, 2]
+    assert sums.known[1, 2] == 3
     assert np.isfinite(sums.walk).all()

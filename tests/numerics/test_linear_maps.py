@@ -55,7 +55,9 @@ def test_the_eigenvalues_are_those_of_pydmd():
     (map_,) = linear_maps.ridge(linear_maps.centred(whole(x, y), ONE), 0.0)
     x, y = x - x.mean(axis=0), y - y.mean(axis=0)
     dmd = DMD(svd_rank=K).fit(x.T, (x + y).T)
-    np.testing.assert_allclose(np.sort_complex(1 + np.linalg.eigvals(map_)), np.sort_complex(dmd.eigs), rtol=1e-9)
+    np.testing.assert_allclose(
+        np.sort_complex(1 + np.linalg.eigvals(map_)), np.sort_complex(np.asarray(dmd.eigs)), rtol=1e-9
+    )
 
 
 def test_the_penalty_is_chosen_by_what_is_held_out():

@@ -64,7 +64,7 @@ def test_neighbours_are_those_of_a_search():
     near = [NearestNeighbors(n_neighbors=6).fit(z).kneighbors(z, return_distance=False)[:, 1:] for z in (x, y)]
     expected = [len(set(a) & set(b)) / 5 for a, b in zip(*near, strict=True)]
     ranks = [pairs.ranks_of(pairs.squared_distances(z)) for z in (x, y)]
-    np.testing.assert_allclose(pairs.neighbours_kept(*ranks, 5), expected)
+    np.testing.assert_allclose(pairs.neighbours_kept(ranks[0], ranks[1], 5), expected)
     np.testing.assert_allclose(pairs.neighbours_kept(ranks[0], ranks[0], 5), 1)
 
 

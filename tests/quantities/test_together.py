@@ -17,6 +17,7 @@ from residyn.quantities.gathers import LAYER_ANGLES
 from residyn.quantities.layer_pairs import angular_distances
 from residyn.quantities.measure import gather
 from residyn.quantities.replicates import plan_of
+from residyn.quantities.tables.together import layer_pairs_table, together_table
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +79,22 @@ def test_angles_of_all_pairs_hold_those_over_a_quarter_and_of_neighbours(states:
     assert np.isnan(over[-2:]).all()
     walk = rd.angle_over_quarter_walk(states)
     np.testing.assert_allclose(walk[:-2], np.diagonal(both["angular_distance_walk"], 2), rtol=1e-12)
+
+
+def test_tables_hold_every_transition_and_every_pair(states: xr.DataArray, found: xr.Dataset) -> None:
+    read = gather(states, [LAYER_ANGLES], plan_of(states))
+    both = found.assign(angular_distances(states, read.whole[LAYER_ANGLES]))
+    pairs_of = layer_pairs_table(both)
+    assert len(pairs_of) == 64
+    row = pairs_of[(pairs_of["sublayer"] == "1.mlp") & (pairs_of["other_sublayer"] == "3.attn")].iloc[0]
+    assert row["cka"] == found["cka"].sel(sublayer="1.mlp", other_sublayer="3.attn")
+    moved = together_table(found).set_index("transition")
+    for name in ("pair_growth", "neighbours_kept", "population_growth", "population_skew"):
+        np.testing.assert_array_equal(moved[name], found[f"{name}_curve"].sel(bound="value"))
+        np.testing.assert_array_equal(moved[f"{name}_ci_low"], found[f"{name}_curve"].sel(bound="low"))
+        np.testing.assert_array_equal(moved[f"{name}_walk"], found[f"{name}_walk"])
+    nearest = found["pair_growth_by_distance"].sel(distance_quarter="nearest")
+    np.testing.assert_array_equal(moved["pair_growth nearest"], nearest)
 
 
 def test_few_samples_are_refused_by_name_and_leave_claims_open(states: xr.DataArray) -> None:

@@ -15,7 +15,7 @@ NEIGHBOURS = 10
 class Convergence(NamedTuple):
     """Of n samples in G groups along T transitions between S states.
 
-    growth, count  (1 + 4, T, G, G), sums of ln(d′/d) over pairs of two groups, and how many: of all pairs, then of
+    growth, pairs  (1 + 4, T, G, G), sums of ln(d′/d) over pairs of two groups, and how many: of all pairs, then of
                    each quarter of them by d, the nearest first
     norm_growth    (n, T), ln(‖h′‖/‖h‖); NaN where either is zero
     kept           (n, T), share of the 10 nearest neighbours kept; NaN where ties leave none
@@ -24,7 +24,7 @@ class Convergence(NamedTuple):
     """
 
     growth: np.ndarray
-    count: np.ndarray
+    pairs: np.ndarray
     norm_growth: np.ndarray
     kept: np.ndarray
     imbalance: np.ndarray
@@ -79,7 +79,7 @@ def growth_of(found: Convergence, group: np.ndarray, weights: np.ndarray) -> np.
     nothing is left.
     """
     total, n = (
-        np.einsum("rg,qtgh,rh->qrt", weights, one, weights, optimize=True) for one in (found.growth, found.count)
+        np.einsum("rg,qtgh,rh->qrt", weights, one, weights, optimize=True) for one in (found.growth, found.pairs)
     )
     known = np.isfinite(found.norm_growth)
     member = (group == np.arange(weights.shape[1])[:, None]).astype(np.float64)

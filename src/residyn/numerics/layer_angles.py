@@ -16,11 +16,11 @@ _PARALLEL = 1e-12
 
 
 class AngleSums(NamedTuple):
-    """Sums over samples, (S, S) each: angles in half turns, those of the walk, and how many are defined."""
+    """Sums over samples, (S, S) each: angles in half turns, those of the walk, and how many are known."""
 
     angle: np.ndarray
     walk: np.ndarray
-    count: np.ndarray
+    known: np.ndarray
 
 
 def angle_sums(block: np.ndarray) -> AngleSums:

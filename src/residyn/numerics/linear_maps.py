@@ -15,9 +15,9 @@ PENALTIES = tuple(10.0**power for power in range(-6, 3))
 
 
 class Products(NamedTuple):
-    """Sums over the samples of each group: how many (G,), x and y (G, K), x xᵀ and x yᵀ (G, K, K), y·y (G,)."""
+    """Sums over the samples of each group: number (G,), x and y (G, K), x xᵀ and x yᵀ (G, K, K), y·y (G,)."""
 
-    count: np.ndarray
+    size: np.ndarray
     x: np.ndarray
     y: np.ndarray
     xx: np.ndarray
@@ -48,7 +48,7 @@ def products_of(x: np.ndarray, y: np.ndarray, group: np.ndarray, n_groups: int) 
 
 def centred(found: Products, weights: np.ndarray) -> Centred:
     """The sums about the means of replicates that count groups with weights (R, G)."""
-    n = np.maximum(weights @ found.count, 1e-300)[:, None]
+    n = np.maximum(weights @ found.size, 1e-300)[:, None]
     x, y = weights @ found.x, weights @ found.y
     xx, xy = (np.einsum("rg,gij->rij", weights, one) for one in (found.xx, found.xy))
     return Centred(
@@ -76,13 +76,13 @@ def best_penalty(found: Products, folds: np.ndarray) -> tuple[float, float]:
     if len(folds) < 2:
         return PENALTIES[0], float("nan")
     kept = 1.0 - folds
-    n = kept @ found.count
+    n = kept @ found.size
     x_mean, y_mean = (kept @ found.x) / n[:, None], (kept @ found.y) / n[:, None]
     out = Products(*(np.tensordot(folds, part, 1) for part in found))
     # About the means of the others: what is held out does not know its own.
-    xx = out.xx - _outer(out.x, x_mean) - _outer(x_mean, out.x) + out.count[:, None, None] * _outer(x_mean, x_mean)
-    xy = out.xy - _outer(out.x, y_mean) - _outer(x_mean, out.y) + out.count[:, None, None] * _outer(x_mean, y_mean)
-    yy = out.yy - 2 * np.einsum("fi,fi->f", out.y, y_mean) + out.count * np.einsum("fi,fi->f", y_mean, y_mean)
+    xx = out.xx - _outer(out.x, x_mean) - _outer(x_mean, out.x) + out.size[:, None, None] * _outer(x_mean, x_mean)
+    xy = out.xy - _outer(out.x, y_mean) - _outer(x_mean, out.y) + out.size[:, None, None] * _outer(x_mean, y_mean)
+    yy = out.yy - 2 * np.einsum("fi,fi->f", out.y, y_mean) + out.size * np.einsum("fi,fi->f", y_mean, y_mean)
     of = centred(found, kept)
     whole = float(yy.sum())
     if not whole > 0:
@@ -134,10 +134,10 @@ def rotation_shares(of: Centred) -> tuple[np.ndarray, np.ndarray]:
 def fastest_plane(rotation: np.ndarray) -> tuple[np.ndarray, float]:
     """Two orthonormal rows (2, K) that span the plane in which a skew map turns fastest, and the angle a step."""
     values, vectors = np.linalg.eig(rotation)
-    fastest = int(np.argmax(values.imag))
-    real = np.stack([vectors[:, fastest].real, vectors[:, fastest].imag])
+    fastest = int(np.argmax(np.imag(values)))
+    real = np.stack([np.real(vectors[:, fastest]), np.imag(vectors[:, fastest])])
     basis = np.linalg.qr(real.T)[0].T
-    return basis, float(values.imag[fastest])
+    return basis, float(np.imag(values[fastest]))
 
 
 def _outer(a: np.ndarray, b: np.ndarray) -> np.ndarray:

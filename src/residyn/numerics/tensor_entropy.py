@@ -76,7 +76,7 @@ def _inverse_variances(sums: tuple[np.ndarray, ...]) -> np.ndarray:
     wanted = [one * (total / one.sum()) for one in sums]
     n = int(np.prod(sizes))
     multipliers = [n / (3 * size * one) for size, one in zip(sizes, wanted, strict=True)]
-    objective = _objective(multipliers, wanted)
+    objective, error = _objective(multipliers, wanted), float("inf")
     for _ in range(_ROUNDS):
         whole = _added(multipliers)
         found = [_sums_along(1 / whole, axis) for axis in range(3)]
