@@ -12,6 +12,8 @@ from residyn.figures.plot import (
     curves,
     heatmaps,
     information,
+    layer_maps,
+    populations,
     teleport_means,
     teleport_returns,
     variance,
@@ -53,6 +55,18 @@ OF_RESULTS: Mapping[Panel, Callable[[xr.Dataset], Sentences]] = {
     writes.WRITE_COSINE: dynamics.write_cosine,
     writes.SUCCESSIVE_WRITES: dynamics.successive_writes,
     writes.EARLIER_WRITES: dynamics.earlier_writes,
+    layer_maps.ANGULAR_DISTANCE: dynamics.angles,
+    layer_maps.CKA: dynamics.alignment,
+    layer_maps.ANGLE_OVER_QUARTER: dynamics.over_quarter,
+    populations.PAIR_GROWTH: dynamics.growth("pair_growth", "Distances' growth beside that of norms"),
+    populations.NEIGHBOURS_KEPT: dynamics.share(
+        "neighbours_kept", "The share of nearest neighbours that are kept"
+    ),
+    populations.GROWTH_BY_DISTANCE: dynamics.by_distance,
+    populations.POPULATION_GROWTH: dynamics.growth("population_growth", "The growth of the population's volume"),
+    populations.POPULATION_SKEW: dynamics.share("population_skew", "The skew share of the flow"),
+    populations.ROTATION: dynamics.rotation,
+    populations.ROTATION_PLANE: dynamics.plane,
 }
 OF_TELEPORTS: Mapping[Panel, Callable[[Teleports], Sentences]] = {
     TELEPORTS: teleports.row,
