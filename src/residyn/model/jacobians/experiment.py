@@ -74,11 +74,11 @@ def jacobians(
 
     Returns a Dataset, float32, whose variables say what they are in their attributes `definition` and `units`:
     (sample, sublayer): frobenius, spectral_norm, skew_share, henrici, complex_share, rotation, effective_rank,
-        product_rank, log_norm_growth; with a further dimension singular_values, eigenvalue_real, eigenvalue_imag
+        log_norm_growth; with a further dimension singular_values, eigenvalue_real, eigenvalue_imag
         (by modulus, the largest first; NaN in the place of one whose conjugate is cut off), stretch, exponent,
-        excess_exponent; what begins with ginibre_ is the same of random matrices of the same Frobenius norms.
+        excess_exponent; what has ginibre_ in its name is the same of random matrices of the same Frobenius norms.
     (sample, layer): what begins with layer_: the same of whole layers, (I + J_mlp)(I + J_attn) − I; layer_coupling
-        and layer_alignment with the layer that follows.
+        and layer_alignment with the layer that follows; layer_product_rank, of all maps up to the layer's end.
     Attributes: `proof_error`, the largest relative difference of J v from central finite differences at the best
     of six steps, over two directions at every sublayer of the first text; `paths`, why texts were read whole.
 

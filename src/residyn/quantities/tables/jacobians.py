@@ -11,8 +11,8 @@ from residyn.quantities.local_maps import LAYER, curve
 from residyn.schema import SAMPLE, SUBLAYER
 
 _OF_MAP = ("skew_share", "henrici", "complex_share", "rotation", "frobenius", "spectral_norm", "effective_rank")
-_OF_SUBLAYERS = ("product_rank", "ginibre_product_rank", "log_norm_growth", "exponent", "excess_exponent")
-_OF_LAYERS = ("coupling", "alignment")
+_OF_SUBLAYERS = ("log_norm_growth", "exponent", "excess_exponent", "ginibre_excess_exponent")
+_OF_LAYERS = ("product_rank", "ginibre_product_rank", "coupling", "alignment")
 
 
 def jacobian_table(networks: Mapping[str, xr.Dataset]) -> pd.DataFrame:
