@@ -10,7 +10,7 @@ from residyn import store
 from residyn.pipeline.reporter import Reporter, is_done, timed
 from residyn.runs import layout
 from residyn.runs.contents import drawn_inputs, open_run_results, outdated, uncovered
-from residyn.runs.stages import ANALYSIS, CLAIMS, TELEPORTS, Stage
+from residyn.runs.stages import ANALYSIS, CLAIMS, JACOBIANS, TELEPORTS, Stage
 from residyn.store.files import sha256_of
 
 
@@ -35,7 +35,7 @@ def made(directory: Path, page: Page, reporter: Reporter) -> Path:
         results = directory / layout.RESULTS
         notices = [
             outdated(directory, open_run_results(directory)) if results.exists() else "",
-            uncovered(directory, ANALYSIS, TELEPORTS, CLAIMS),
+            uncovered(directory, ANALYSIS, TELEPORTS, JACOBIANS, CLAIMS),
         ]
         to_do = page.stage().reasons(directory)
     reporter.warn([notice for notice in notices if notice])

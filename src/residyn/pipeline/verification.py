@@ -46,7 +46,7 @@ _READS = {
     stages.JACOBIANS: (),
     stages.CLAIMS: (stages.ANALYSIS, stages.CONTROLS, stages.TELEPORTS),
     stages.FIGURES: (stages.ANALYSIS, stages.NOISE_FLOOR, stages.TELEPORTS, stages.JACOBIANS),
-    stages.EXPLORER: (stages.ANALYSIS, stages.NOISE_FLOOR, stages.TELEPORTS, stages.CLAIMS),
+    stages.EXPLORER: (stages.ANALYSIS, stages.NOISE_FLOOR, stages.TELEPORTS, stages.JACOBIANS, stages.CLAIMS),
     stages.REPORT: (stages.ANALYSIS, stages.NOISE_FLOOR, stages.TELEPORTS, stages.JACOBIANS, stages.CLAIMS),
 }
 """The stages of whose outputs each stage is made."""

@@ -186,7 +186,7 @@ def drawn_inputs(directory: Path) -> dict[str, str | None]:
     paths = {
         "results": directory / layout.RESULTS,
         "noise_floor": layout.noise_floor(directory),
-        "jacobians": layout.jacobian_result(directory, layout.OF_MODEL),
+        **{f"jacobians.{path.stem}": path for path in sorted((directory / layout.JACOBIANS).glob("*.zarr"))},
         **{f"teleports.{name}": layout.teleport_result(directory, name) for name in layout.TELEPORT_RESULTS},
     }
     return {name: hash_of_results(path) for name, path in paths.items()}

@@ -35,6 +35,8 @@ from residyn.store.manifest import fingerprint_of, residyn_version
 
 EXACT_WIDTH = 1024
 SPAN = 12
+FORMAT = 1
+"""What is kept of a sample: another number where it is no longer the same."""
 MEMORY = 256 * 2**20
 """Bytes that the rows of one product may take."""
 _SECOND = 10**6
@@ -109,6 +111,7 @@ def jacobians(
         "texts": hosts.name,
         "computed_in": str(wide.dtype).removeprefix("torch."),
         "capture_dtype": str(model.dtype).removeprefix("torch."),
+        "n_units": wide.n_units,
         "exact": int(work.exact),
         "span": int(span),
         "seed": int(seed),
@@ -139,6 +142,7 @@ class _Work:
         """The sha256 of what decides a sample's numbers."""
         return fingerprint_of(
             {
+                "format": FORMAT,
                 "model": self.model.fingerprint(),
                 "sites": self.sites.to_json(),
                 "ids": list(sample.input_ids),
