@@ -161,7 +161,9 @@ def test_exponents_are_growth_through_the_maps_less_growth_of_the_state():
     assert found.log_norm_growth[0, :-1].values == pytest.approx(np.diff(np.log(norms)), abs=1e-4)
     rank = np.square(np.linalg.svd(product)[1])
     shares = rank / rank.sum()
-    assert float(found.product_rank[0, -1]) == pytest.approx(np.exp(-(shares * np.log(shares)).sum()), rel=1e-4)
+    assert float(found.layer_product_rank[0, -1]) == pytest.approx(
+        np.exp(-(shares * np.log(shares)).sum()), rel=1e-4
+    )
 
 
 def test_layers_are_the_products_of_their_sublayers():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from residyn.numerics import linear_maps as of
+from residyn.numerics import matrix_free
 from residyn.numerics.matrix_free import estimated, largest_eigenvalues
 
 
@@ -119,3 +120,15 @@ def test_products_alone_give_the_largest_values_and_estimate_the_norms():
     odd = largest_eigenvalues(lambda v: v @ matrix.T, width, 5, rng)
     assert np.isnan(odd[-1])
     assert np.isfinite(odd[:4]).all()
+
+
+def test_eigenvalues_that_are_not_found_are_no_numbers(monkeypatch):
+    monkeypatch.setattr(matrix_free, "_RESTARTS", 1)
+    rng = np.random.default_rng(5)
+    matrix = rng.standard_normal((300, 300))
+    values = largest_eigenvalues(lambda v: v @ matrix.T, 300, 30, rng)
+    known = values[np.isfinite(values)]
+    assert len(values) == 30
+    assert len(known) < 30
+    exact = np.linalg.eigvals(matrix)
+    assert all(np.abs(exact - one).min() < 0.1 for one in known)

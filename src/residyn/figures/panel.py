@@ -37,7 +37,8 @@ class Teleports:
 
 @dataclass(frozen=True)
 class Inputs:
-    """All that panels are drawn from: results, and where they are known the site map, teleports and noise floor.
+    """All that panels are drawn from: results, and where they are known the site map, teleports, noise floor and
+    local maps by network.
 
     `reference` asks for the paper's curves over E, F and H.
     """
@@ -47,6 +48,7 @@ class Inputs:
     teleports: Teleports | None = None
     noise: xr.Dataset | None = None
     reference: bool = False
+    jacobians: Mapping[str, xr.Dataset] | None = None
 
     @property
     def order(self) -> np.ndarray | None:

@@ -22,6 +22,7 @@ from residyn.pipeline.controls import controls
 from residyn.pipeline.course import numbered
 from residyn.pipeline.explorer import explorer
 from residyn.pipeline.figures import figures
+from residyn.pipeline.jacobians import jacobians
 from residyn.pipeline.presets import PRESETS, PresetName
 from residyn.pipeline.report import report
 from residyn.pipeline.reporter import SILENT, InPython, Reporter
@@ -29,6 +30,7 @@ from residyn.pipeline.teleports import teleports
 from residyn.runs import layout
 from residyn.runs.contents import (
     open_controls,
+    open_jacobian_results,
     open_noise_floor,
     open_pictures,
     open_run_results,
@@ -91,6 +93,13 @@ class Run(Shown):
     def teleports(self) -> dict[str, xr.Dataset]:
         """What teleports gave: flow, return_fraction, field and summary; empty where there were none."""
         return open_teleport_results(self.directory)
+
+    @cached_property
+    def jacobians(self) -> dict[str, xr.Dataset]:
+        """The local linear maps in the run's model ("model") and in controls, as `rd.jacobians` gives them; empty
+        where they were not taken.
+        """
+        return open_jacobian_results(self.directory)
 
     @cached_property
     def claims(self) -> Verdicts | None:
@@ -175,7 +184,7 @@ def run(
     mixed: bool = False,
     **settings: Any,
 ) -> Run:
-    """Make a run: states, results, controls, teleports, claims, figures, explorer, report, as `residyn run` does.
+    """Make a run: states, results, controls, teleports, Jacobians, claims, figures, pages, as `residyn run` does.
 
     `model` is a hub id, a folder, a .gguf file, the built-in model, or one that `load_model` gave; `texts` are a
     source as `--texts` takes it; `out` is the run directory, by default runs/MODEL-TEXTS. Keywords are those of
@@ -231,6 +240,10 @@ def make(
         # Too few or too uniform texts leave nothing to teleport to; the rest of the run is worth having.
         with _going_on(directory, "Without teleports (panel L)", (DataError,), reporter):
             teleports(directory, settings.teleports, reporter, loaded, crew=crew)
+        begin("jacobians")
+        # A model whose maps cannot be trusted, or that is spread over devices, is still worth a run.
+        with _going_on(directory, "Without Jacobians", (ModelError,), reporter):
+            jacobians(directory, settings.jacobians, reporter, loaded)
         begin("claims")
         claims(directory, settings.claims, reporter, crew=crew)
         begin("figures")

@@ -31,9 +31,16 @@ from residyn.report.limits import limits
 from residyn.report.provenance import corpus, licences, provenance, section
 from residyn.report.record import Panel, Report, Table
 from residyn.runs import layout
-from residyn.runs.contents import drawn_panels, open_noise_floor, open_run_results, open_verdicts, uncovered
+from residyn.runs.contents import (
+    drawn_panels,
+    open_jacobian_results,
+    open_noise_floor,
+    open_run_results,
+    open_verdicts,
+    uncovered,
+)
 from residyn.runs.results import open_results
-from residyn.runs.stages import ANALYSIS, CLAIMS, TELEPORTS, check_written
+from residyn.runs.stages import ANALYSIS, CLAIMS, JACOBIANS, TELEPORTS, check_written
 from residyn.schema import SAMPLE
 from residyn.settings import FigureSettings, recorded
 from residyn.store.layout import RUN
@@ -51,6 +58,7 @@ class Found(NamedTuple):
     verdicts: Verdicts | None
     teleports: Teleports | None
     noise: xr.Dataset | None
+    jacobians: Mapping[str, xr.Dataset] = MappingProxyType({})
     uncovered: str = ""
     settings: FigureSettings = FigureSettings()
     pictures: Mapping[str, Path] = MappingProxyType({})
@@ -66,8 +74,9 @@ def gather(directory: Path) -> Report:
         verdicts=open_verdicts(directory),
         teleports=_teleports(directory),
         noise=open_noise_floor(directory),
+        jacobians=open_jacobian_results(directory),
         # The page says nothing of where the run lies.
-        uncovered=uncovered(directory, ANALYSIS, TELEPORTS, CLAIMS).replace(str(directory), "DIR"),
+        uncovered=uncovered(directory, ANALYSIS, TELEPORTS, JACOBIANS, CLAIMS).replace(str(directory), "DIR"),
         settings=settings,
         pictures=drawn_panels(directory, settings),
     )
@@ -150,6 +159,8 @@ def _missing(found: Found) -> Iterator[str]:
     yield from (f"Not computed: {step}: {reason}" for step, reason in lacking.items())
     if found.teleports is None and not lacking and not section(found.run, "states").get("given"):
         yield "Teleports were not made: residyn teleport DIR"
+    if not found.jacobians and not lacking:
+        yield "Local linear maps were not taken: residyn jacobians DIR"
     needed = {"mutual_information", "explained_variance"}
     if not needed <= set(found.results) and not lacking:
         yield "The analysis is not finished: residyn analyze DIR"
@@ -177,6 +188,7 @@ def _panels(found: Found) -> tuple[tuple[Panel, ...], tuple[Panel, ...], tuple[P
         found.teleports,
         found.noise,
         reference=found.settings.reference,
+        jacobians=found.jacobians,
     )
     moving = of_figure(DYNAMICS, inputs)
     rest = [panel for panel in further(inputs) if panel not in moving]

@@ -342,6 +342,33 @@ class TeleportSettings(Settings, frozen=True, kw_only=True):
         yield from _once(spelled("extents"), self.extents)
 
 
+class JacobianSettings(Settings, frozen=True, kw_only=True):
+    """At which samples, and of which models, local linear maps are taken."""
+
+    PANEL: ClassVar[str] = "Jacobians"
+    SECTION: ClassVar[str] = "jacobians"
+
+    jacobian_samples: Annotated[
+        int, Meta(ge=1, description="Samples of the run at whose token maps are taken.")
+    ] = 8
+    control_jacobians: Annotated[
+        int, Meta(ge=0, description="Of these, the first so many are taken in each control too; 0 for no control.")
+    ] = 3
+    untrained_jacobians: Annotated[int, Meta(ge=0, description="Untrained models that are compared with.")] = 3
+    permuted_jacobians: Annotated[bool, Meta(description="Compare with the model's weights permuted, too.")] = True
+    exact_width: Annotated[
+        int,
+        Meta(ge=1, description="Up to so many units all of a map is computed; of wider ones the largest values."),
+    ] = 1024
+    span: Annotated[
+        int,
+        Meta(
+            ge=1, description="Sublayers an exponent is a mean over, at most, and at most a fifth of the model's."
+        ),
+    ] = 12
+    jacobian_seed: Annotated[int, Meta(ge=0, description="Decides which samples, probes and random matrices.")] = 0
+
+
 class ClaimsSettings(Settings, frozen=True, kw_only=True):
     """How claims are judged.
 
@@ -390,6 +417,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     analysis: AnalysisSettings = AnalysisSettings()
     controls: ControlsSettings = ControlsSettings()
     teleports: TeleportSettings = TeleportSettings()
+    jacobians: JacobianSettings = JacobianSettings()
     claims: ClaimsSettings = ClaimsSettings()
     figures: FigureSettings = FigureSettings()
 

@@ -11,6 +11,7 @@ from residyn.numerics import linear_maps as of
 
 PROBES = 8
 """Directions that are carried through all sublayers, for exponents."""
+_RANK, _RANDOM_RANK = "layer_product_rank", "layer_ginibre_product_rank"
 
 
 class Chain:
@@ -26,21 +27,20 @@ class Chain:
         self.product, self.random = (np.eye(width) if exact else None for _ in range(2))
         self.found: dict[str, list[object]] = {}
 
-    def carry(self, one: Linear, size: float) -> None:
-        """Go on through one map whose Frobenius norm is `size`."""
+    def carry(self, one: Linear, size: float, *, ends: bool) -> None:
+        """Go on through one map whose Frobenius norm is `size`; where a layer `ends`, the products are ranked."""
         self.probes, stretch = _stretched(self.probes + one.forward(self.probes.T).T)
         self._note("stretch", stretch)
         drawn = self._drawn(size) if self.exact else None
         if drawn is None or not isinstance(one, Matrix):
-            nothing = np.full(len(stretch), np.nan)
-            for name, value in (("product_rank", np.nan), ("ginibre_product_rank", np.nan)):
-                self._note(name, value)
-            self._note("ginibre_stretch", nothing)
+            self._note("ginibre_stretch", np.full(len(stretch), np.nan))
+            for name in (_RANK, _RANDOM_RANK) if ends else ():
+                self._note(name, np.nan)
             return
-        self.product, rank = _through(self.product, one.values)
-        self._note("product_rank", rank)
-        self.random, rank = _through(self.random, drawn)
-        self._note("ginibre_product_rank", rank)
+        self.product, self.random = _through(self.product, one.values), _through(self.random, drawn)
+        if ends:
+            self._note(_RANK, of.effective_rank(of.squares_of(self.product)))
+            self._note(_RANDOM_RANK, of.effective_rank(of.squares_of(self.random)))
         self.others, stretch = _stretched(self.others + drawn @ self.others)
         self._note("ginibre_stretch", stretch)
 
@@ -62,9 +62,8 @@ def _stretched(moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return basis, np.log(np.abs(np.diag(triangle)))
 
 
-def _through(product: np.ndarray | None, matrix: np.ndarray) -> tuple[np.ndarray, float]:
-    """The product with one more map, scaled so that it neither grows nor vanishes, and its effective rank."""
+def _through(product: np.ndarray | None, matrix: np.ndarray) -> np.ndarray:
+    """The product with one more map, scaled so that it neither grows nor vanishes."""
     assert product is not None
     longer = product + matrix @ product
-    longer /= np.linalg.norm(longer)
-    return longer, of.effective_rank(of.squares_of(longer))
+    return longer / np.linalg.norm(longer)

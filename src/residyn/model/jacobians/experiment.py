@@ -35,6 +35,8 @@ from residyn.store.manifest import fingerprint_of, residyn_version
 
 EXACT_WIDTH = 1024
 SPAN = 12
+FORMAT = 1
+"""What is kept of a sample: another number where it is no longer the same."""
 MEMORY = 256 * 2**20
 """Bytes that the rows of one product may take."""
 _SECOND = 10**6
@@ -74,11 +76,11 @@ def jacobians(
 
     Returns a Dataset, float32, whose variables say what they are in their attributes `definition` and `units`:
     (sample, sublayer): frobenius, spectral_norm, skew_share, henrici, complex_share, rotation, effective_rank,
-        product_rank, log_norm_growth; with a further dimension singular_values, eigenvalue_real, eigenvalue_imag
+        log_norm_growth; with a further dimension singular_values, eigenvalue_real, eigenvalue_imag
         (by modulus, the largest first; NaN in the place of one whose conjugate is cut off), stretch, exponent,
-        excess_exponent; what begins with ginibre_ is the same of random matrices of the same Frobenius norms.
+        excess_exponent; what has ginibre_ in its name is the same of random matrices of the same Frobenius norms.
     (sample, layer): what begins with layer_: the same of whole layers, (I + J_mlp)(I + J_attn) − I; layer_coupling
-        and layer_alignment with the layer that follows.
+        and layer_alignment with the layer that follows; layer_product_rank, of all maps up to the layer's end.
     Attributes: `proof_error`, the largest relative difference of J v from central finite differences at the best
     of six steps, over two directions at every sublayer of the first text; `paths`, why texts were read whole.
 
@@ -109,6 +111,7 @@ def jacobians(
         "texts": hosts.name,
         "computed_in": str(wide.dtype).removeprefix("torch."),
         "capture_dtype": str(model.dtype).removeprefix("torch."),
+        "n_units": wide.n_units,
         "exact": int(work.exact),
         "span": int(span),
         "seed": int(seed),
@@ -139,6 +142,7 @@ class _Work:
         """The sha256 of what decides a sample's numbers."""
         return fingerprint_of(
             {
+                "format": FORMAT,
                 "model": self.model.fingerprint(),
                 "sites": self.sites.to_json(),
                 "ids": list(sample.input_ids),

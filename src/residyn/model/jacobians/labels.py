@@ -35,12 +35,6 @@ _OF_SUBLAYERS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "log_norm_growth": ("ln of the state's norm behind the sublayer over that before it", "nats", ""),
         "stretch": ("ln of how much a probe grows in the sublayer, beyond the probes before it", "nats", PROBE),
         "ginibre_stretch": ("stretch by random matrices of the same Frobenius norms", "nats", PROBE),
-        "product_rank": ("effective rank of the product of I + J from the first sublayer on", "directions", ""),
-        "ginibre_product_rank": (
-            "product_rank of random matrices of the same Frobenius norms",
-            "directions",
-            "",
-        ),
         "exponent": ("mean stretch over the sublayers that follow, at most `span`", "nats per sublayer", PROBE),
         "excess_exponent": (
             "exponent minus the mean log_norm_growth over the same sublayers: below 0 a small change shrinks "
@@ -58,6 +52,12 @@ _OF_SUBLAYERS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
 _OF_LAYERS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
         "layer_coupling": ("‖|U₂ᵀJ₁V₂| − S₁‖/‖S₁‖ with the next layer's singular vectors: 0 coupled", "", ""),
+        "layer_product_rank": ("effective rank of the product of I + J up to the layer's end", "directions", ""),
+        "layer_ginibre_product_rank": (
+            "layer_product_rank of random matrices of the same Frobenius norms",
+            "directions",
+            "",
+        ),
         "layer_alignment": ("share of a layer's leading left singular vectors in the next's right ones", "", ""),
     }
 )

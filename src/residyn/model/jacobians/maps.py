@@ -15,6 +15,7 @@ from residyn.model.loading.quiet import said
 
 _VECTORS = 48
 """Vectors of the stream's width that one row of a product holds at once, inside the MLP too."""
+_KEYS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +99,8 @@ def local_maps(step: TokenStep, memory: int) -> list[LocalMap]:
         passed = step.run(enter)
     width = step.states.shape[1]
     tokens = 1 if step.prefix is not None else step.ids.shape[1]
-    rows = max(1, min(width, memory // (4 * _VECTORS * width * tokens)))
+    # Attention's derivative takes its keys and values of every token, before and after they are shared by heads.
+    vectors = _VECTORS * tokens + _KEYS * step.ids.shape[1]
+    rows = max(1, min(width, memory // (4 * vectors * width)))
     labels = [place.label for place in step.sites.sublayers]
     return [LocalMap(label, entering[i], passed.leaving[i], rows) for i, label in enumerate(labels)]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from residyn.model.jacobians.chain import Chain
 from residyn.model.jacobians.linear import Linear, Matrix, joined
@@ -60,7 +62,7 @@ def measured(
     couplings: list[tuple[float, float]] = []
     chain = Chain(step.states.shape[1], exact, seed)
     before: tuple[Linear, Found] | None = None
-    with one_thread():
+    with one_thread(), _one_thread_of_torch(exact):
         for own in _groups(layers, _TOGETHER if exact else 1):
             parts: list[Linear] = [Matrix(maps[s].matrix()) if exact else maps[s] for s in own]
             whole = [
@@ -75,8 +77,8 @@ def measured(
                     couplings.append(_coupled(before, said))
                 together.append(said)
                 before = (layer, said)
-            for part, said in zip(parts, alone[-len(parts) :], strict=True):
-                chain.carry(part, said.frobenius)
+            for part, said, s in zip(parts, alone[-len(parts) :], own, strict=True):
+                chain.carry(part, said.frobenius, ends=layers[s : s + 1] != layers[s + 1 : s + 2])
             report(len(own))
     couplings.append((np.nan, np.nan))
     norms = np.array([float(state.double().norm()) for state in (*step.states, maps[-1].leaving.detach())])
@@ -89,6 +91,17 @@ def measured(
         **chain.arrays(),
     }
     return {name: np.asarray(values, dtype=np.float64) for name, values in arrays.items()}
+
+
+@contextmanager
+def _one_thread_of_torch(wanted: bool) -> Iterator[None]:
+    """Where matrices are made, threads of their own share them out, and torch's would compete with these."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if wanted else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _groups(layers: Sequence[int], n: int) -> Iterator[list[int]]:
@@ -116,7 +129,9 @@ def _all(jobs: Sequence[tuple[Linear, bool]], seed: Sequence[int]) -> list[Found
 
 
 def _of_matrix(matrix: np.ndarray, vectors: bool) -> Found:
-    eigenvalues = np.linalg.eigvals(matrix).astype(np.complex128)
+    # In float32, as the products are, and by torch, whose LAPACK takes a third of numpy's time for it.
+    single = torch.from_numpy(matrix.astype(np.float32))
+    eigenvalues = torch.linalg.eigvals(single).numpy().astype(np.complex128)
     eigenvalues = eigenvalues[np.argsort(-np.abs(eigenvalues), kind="stable")]
     squares = of.squares_of(matrix)
     return Found(
