@@ -11,15 +11,19 @@ from residyn.cli.running import run_command
 
 
 def paused(arguments, run, event, *, reached, go_on, ended):
-    """Run a command line that stops before its `event`-th operation on files of `run`, until told to go on."""
+    """Run a command line that stops before its `event`-th operation on files of `run`, until told to go on.
+
+    `reached` and `go_on` are semaphores: whoever sets an event waits for those that wait for it to wake up, and
+    one that a signal ended while it waited never does.
+    """
     count = 0
 
     def happens():
         nonlocal count
         count += 1
         if count == event:
-            reached.set()
-            go_on.wait(300)
+            reached.release()
+            go_on.acquire(timeout=300)
 
     watch(run, happens)
     with (

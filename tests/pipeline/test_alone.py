@@ -208,11 +208,11 @@ def test_whatever_comes_second_is_refused_with_the_name_of_the_first(run, asked,
     asking = {verb: whole if verb == "run" else (verb, run, "-q", *FEW.get(verb, ())) for verb in VERBS}
     if first in ("run", "capture"):
         forget(run, [0])
-    told = {"reached": processes.Event(), "go_on": processes.Event(), "ended": processes.Queue()}
+    told = {"reached": processes.Semaphore(0), "go_on": processes.Semaphore(0), "ended": processes.Queue()}
     holder = processes.Process(target=paused, args=(asking[first], run, LOCKED), kwargs=told)
     holder.start()
     try:
-        assert told["reached"].wait(300)
+        assert told["reached"].acquire(timeout=300)
         before = contents(run)
         for second in VERBS:
             code, _, errors = residyn(*asking[second])
@@ -224,10 +224,10 @@ def test_whatever_comes_second_is_refused_with_the_name_of_the_first(run, asked,
             assert contents(run) == before, second
         if first == "run":
             os.kill(holder.pid, signal.SIGTERM)
-        told["go_on"].set()
+        told["go_on"].release()
         assert told["ended"].get(timeout=300) == (130 if first == "run" else 0)
     finally:
-        told["go_on"].set()
+        told["go_on"].release()
         holder.join(60)
     if first == "run":
         assert residyn("capture", run, "-q")[0] == 0

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from residyn import store
-from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
+from residyn.pipeline.page import Page, made, shown_inputs
+from residyn.pipeline.reporter import SILENT, Reporter
 from residyn.runs import layout
-from residyn.runs.contents import check_controls, drawn_inputs, open_run_results, outdated, uncovered
-from residyn.runs.stages import ANALYSIS, CLAIMS, REPORT, TELEPORTS, Stage, check_written
-from residyn.store.files import sha256_of
+from residyn.runs.contents import check_controls
+from residyn.runs.stages import ANALYSIS, EXPLORER, REPORT, Stage, check_written
 from residyn.store.records import sha256_of_record
 
 NAME = REPORT
-_AFTERWARDS = ("explorer_s", "report_s")
+_AFTERWARDS = (f"{EXPLORER}_s", f"{REPORT}_s")
 
 
 def report(directory: Path, reporter: Reporter = SILENT) -> Path:
@@ -21,51 +21,30 @@ def report(directory: Path, reporter: Reporter = SILENT) -> Path:
 
     Raises as `rd.write_report` does, and StoreError where a control was damaged: verdicts are of controls, too.
     """
-    with store.undisturbed(directory):
-        _check(directory)
-        results = directory / layout.RESULTS
-        notices = [
-            outdated(directory, open_run_results(directory)) if results.exists() else "",
-            uncovered(directory, ANALYSIS, TELEPORTS, CLAIMS),
-        ]
-        to_do = _stage(directory).reasons(directory)
-    reporter.warn([notice for notice in notices if notice])
-    if to_do:
-        with store.locked(directory, needed=False):
-            _write(directory, reporter)
-    return directory / layout.REPORT
+    page = Page(
+        NAME,
+        directory / layout.REPORT,
+        stage=lambda: _stage(directory),
+        check=lambda: _check(directory),
+        write=_written,
+    )
+    return made(directory, page, reporter)
 
 
 def _check(directory: Path) -> None:
-    """Raise StoreError where what the page is of was damaged or changed since."""
     check_controls(directory)
     check_written(directory, ANALYSIS, directory / layout.RESULTS)
 
 
-def _write(directory: Path, reporter: Reporter) -> None:
+def _written(directory: Path) -> Path:
     from residyn.report import write_report
 
-    _check(directory)
-    stage = _stage(directory)
-    if is_done(stage, directory, reporter):
-        return
-    stage.begin(directory)
-    with timed(directory, "report_s"), reporter.stage("Writing the report"):
-        page = write_report(directory)
-    stage.finish(directory, [page])
+    return write_report(directory)
 
 
 def _stage(directory: Path) -> Stage:
-    claims = directory / layout.CLAIMS
-    return Stage(
-        NAME,
-        {
-            **drawn_inputs(directory),
-            "claims": sha256_of(claims) if claims.exists() else None,
-            "run": _hash_of_run(directory),
-        },
-        {"links_to_explorer": (directory / layout.EXPLORER).exists()},
-    )
+    inputs = {**shown_inputs(directory), "run": _hash_of_run(directory)}
+    return Stage(NAME, inputs, {"links_to_explorer": (directory / layout.EXPLORER).exists()})
 
 
 def _hash_of_run(directory: Path) -> str:
