@@ -82,10 +82,13 @@ def test_the_largest_massive_unit_comes_first(report, results):
         ("control-kurtosis", "Over the depth the mean kurtosis"),
         ("control-orbits", "The 12 units turn"),
         ("control-phase-portraits", "Paths of a few of the 12 units"),
+        ("dynamics-write-cosine", "The cosine of a write with the state is"),
+        ("dynamics-successive-writes", "The cosine of the writes to and from a state is"),
+        ("dynamics-earlier-writes", "Of a write's squared length"),
     ],
 )
 def test_each_panel_is_told_in_words_of_its_own(report, name, words):
-    seen = {panel.name: panel.seen for panel in (*report.panels, *report.further)}
+    seen = {panel.name: panel.seen for panel in (*report.panels, *report.dynamics, *report.further)}
     assert seen[name][0].startswith(words)
 
 
@@ -105,7 +108,9 @@ def test_each_curve_of_a_panel_is_defined(report, results):
 
 
 def test_claims_stand_under_their_panel_once(report):
-    said = {panel.name: [claim.label for claim in panel.claims] for panel in report.panels}
+    panels = (*report.panels, *report.dynamics)
+    said = {panel.name: [claim.label for claim in panel.claims] for panel in panels}
+    assert said["dynamics-write-cosine"] == ["22"]
     assert said["panel-i"] == ["13"]
     assert said["panel-l"] == ["14 CCN", "14 arXiv"]
     assert said["panel-i-3d"] == said["panel-a"] == said["panel-g"] == said["panel-j"] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +24,7 @@ from residyn.pipeline.explorer import explorer
 from residyn.pipeline.figures import figures
 from residyn.pipeline.presets import PRESETS, PresetName
 from residyn.pipeline.report import report
-from residyn.pipeline.reporter import SILENT, Reporter
+from residyn.pipeline.reporter import SILENT, InPython, Reporter
 from residyn.pipeline.teleports import teleports
 from residyn.runs import layout
 from residyn.runs.contents import (
@@ -36,7 +37,7 @@ from residyn.runs.contents import (
     open_verdicts,
     uncovered,
 )
-from residyn.settings import BUILT_IN_MODEL, RunSettings, run_settings
+from residyn.settings import BUILT_IN_MODEL, STAGES, RunSettings, fields_of, run_settings, with_options
 from residyn.shown import Shown
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
     from residyn.claims import Verdicts
     from residyn.explorer.notebook import Frame
-    from residyn.model.loading import LoadedModel
+    from residyn.model.loading import GivenModel, LoadedModel
 
 
 @dataclass(frozen=True, repr=False)
@@ -161,13 +162,15 @@ def open_run(directory: str | Path) -> Run:
     return Run(directory)
 
 
+@with_options(field for kind in STAGES.values() for field in fields_of(kind))
 def run(
-    model: str | LoadedModel = BUILT_IN_MODEL,
+    model: GivenModel = BUILT_IN_MODEL,
     texts: str | None = None,
     *,
     out: str | Path | None = None,
     preset: PresetName = "default",
-    reporter: Reporter = SILENT,
+    progress: bool | None = None,
+    reporter: Reporter | None = None,
     executor: Executor | None = None,
     mixed: bool = False,
     **settings: Any,
@@ -176,11 +179,12 @@ def run(
 
     `model` is a hub id, a folder, a .gguf file, the built-in model, or one that `load_model` gave; `texts` are a
     source as `--texts` takes it; `out` is the run directory, by default runs/MODEL-TEXTS. Keywords are those of
-    the command line, which docs/cli.md lists ("--null-draws 40" is `null_draws=40`; lists are tuples). What an
-    interrupted run has done is not done again. The workers of an `executor` (PEP 3148, as dask.distributed's
-    `client.get_executor(pure=False)`) compute states, results, controls and teleports, with the same bits; `mixed`
-    goes on though another kind of machine computed what is stored. Raises UsageError for a setting that there is
-    not, or that is out of range, and whatever a stage raises.
+    the command line, which docs/cli.md lists ("--null-draws 40" is `null_draws=40`; lists are tuples). Notes and
+    bars are shown in a terminal or a notebook, unless `progress` is False or TQDM_DISABLE is set; a `reporter` is
+    told in their place. What an interrupted run has done is not done again. The workers of an `executor` (PEP
+    3148, as dask.distributed's `client.get_executor(pure=False)`) compute states, results, controls, teleports and
+    claims, with the same bits; `mixed` goes on though another kind of machine computed what is stored. Raises
+    UsageError for a setting that there is not, or that is out of range, and whatever a stage raises.
 
     >>> run = rd.run("smollm2-135m", n=10, preset="quick", random_positions=False, null_draws=1, out="runs/first")
     >>> run.states.sizes["sublayer"]
@@ -189,7 +193,9 @@ def run(
     if texts is not None:
         settings["texts"] = texts
     crew = Crew((lambda: executor) if executor is not None else None, mixed=mixed)
-    return make(model, chosen_settings(settings, preset), out=out, reporter=reporter, crew=crew)
+    given = os.fspath(model) if isinstance(model, os.PathLike) else model
+    to = InPython(progress) if reporter is None else reporter
+    return make(given, chosen_settings(settings, preset), out=out, reporter=to, crew=crew)
 
 
 def chosen_settings(values: Mapping[str, Any], preset: PresetName) -> RunSettings:
@@ -226,7 +232,7 @@ def make(
         with _going_on(directory, "Without teleports (panel L)", (DataError,), reporter):
             teleports(directory, settings.teleports, reporter, loaded, crew=crew)
         begin("claims")
-        claims(directory, settings.claims, reporter)
+        claims(directory, settings.claims, reporter, crew=crew)
         begin("figures")
         figures(directory, settings.figures, reporter)
         begin("explorer")

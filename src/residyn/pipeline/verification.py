@@ -133,7 +133,7 @@ def _repair(
             again.add(name)
     for control in sorted((directory / layout.CONTROLS).glob("*")):
         if store.has_manifest(control) and differs(control, stages.ANALYSIS):
-            analysis(control, continued(control, AnalysisSettings(), ()), reporter)
+            analysis(control, continued(control, AnalysisSettings(), ()), reporter, crew=crew)
 
 
 def _stages(
@@ -154,7 +154,7 @@ def _stages(
         stages.TELEPORTS: lambda: teleports(
             directory, asked(TeleportSettings()), reporter, reload=reload, crew=crew
         ),
-        stages.CLAIMS: lambda: claims(directory, asked(ClaimsSettings()), reporter),
+        stages.CLAIMS: lambda: claims(directory, asked(ClaimsSettings()), reporter, crew=crew),
         stages.FIGURES: lambda: figures(directory, asked(FigureSettings()), reporter),
         stages.EXPLORER: lambda: explorer(directory, reporter),
         stages.REPORT: lambda: report(directory, reporter),

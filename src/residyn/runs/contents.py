@@ -192,7 +192,6 @@ def drawn_panels(directory: Path, settings: FigureSettings) -> dict[str, Path]:
 
 _STANDS = {
     stages.ANALYSIS: lambda directory: directory / layout.RESULTS,
-    stages.CONTROLS: lambda directory: directory / layout.CONTROLS,
     stages.TELEPORTS: lambda directory: layout.teleport_result(directory, layout.TELEPORT_RESULTS[-1]),
     stages.CLAIMS: lambda directory: directory / layout.CLAIMS,
     stages.FIGURES: lambda directory: directory / layout.FIGURES,

@@ -154,6 +154,19 @@ class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
             )
 
 
+CAPTURE_OPTIONS = (
+    "position",
+    "max_tokens",
+    "bos",
+    "special_tokens",
+    "chat",
+    "seed",
+    "batch_tokens",
+    "on_nonfinite",
+)
+"""The settings of a capture that neither loading a model nor reading texts has used up: `rd.capture`'s options."""
+
+
 class ReloadSettings(Settings, frozen=True, kw_only=True):
     """How the model of a run is loaded again: what is not said is as the run was captured, but for trust."""
 

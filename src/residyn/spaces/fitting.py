@@ -11,7 +11,8 @@ import xarray as xr
 
 from residyn.errors import UsageError
 from residyn.numerics import pca
-from residyn.schema import SAMPLE, SUBLAYER, UNIT, along, check_states, label_result
+from residyn.numerics.subsamples import some_samples
+from residyn.schema import DRAWN_FROM, SAMPLE, SUBLAYER, UNIT, along, check_states, label_result
 from residyn.spaces.explained import label_explained
 from residyn.spaces.methods import Found, fit_by_covariance, fit_by_search, fit_sublayers
 from residyn.spaces.record import COMPONENT, QUANTILE, ROBUST, Space
@@ -252,12 +253,19 @@ def _label(found: Found, quantiles: np.ndarray, states: xr.DataArray, options: d
             quantiles,
             dims=(*per, QUANTILE, COMPONENT),
             coords={**of_sublayer, QUANTILE: list(ROBUST), **component},
+            attrs={} if per else _drawn(int(selection.fitted.sum())),
         ),
         unit_scale=xr.DataArray(scaling.unit, dims=(UNIT,), coords=of_unit),
         sublayer_scale=xr.DataArray(scaling.sublayer, dims=(SUBLAYER,), coords=along(states, SUBLAYER)),
         unit_used=xr.DataArray(selection.used, dims=(UNIT,), coords=of_unit),
         fitted=xr.DataArray(selection.fitted, dims=(SAMPLE,), coords=along(states, SAMPLE)),
     )
+
+
+def _drawn(n_fitted: int) -> dict[str, int]:
+    """How many samples the quantiles of scores are of, and of how many these were drawn, where they were."""
+    n = len(some_samples(n_fitted))
+    return {"n_samples": n, DRAWN_FROM: n_fitted} if n < n_fitted else {}
 
 
 def _check_options(n_components: int, fit: str, equalize: bool) -> None:
