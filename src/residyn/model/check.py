@@ -18,6 +18,7 @@ from residyn.model.attached import device_of, own_hooks, without_own_hooks
 from residyn.model.discovery import discover_sites
 from residyn.model.hooks import Tap, collect, run
 from residyn.model.layout import Layout
+from residyn.model.loading import GivenModel, loaded
 from residyn.model.sites import layout_of, map_sites
 from residyn.schema import SITES
 from residyn.sitemap import Site, SiteMap
@@ -124,11 +125,16 @@ def _random(name: str, probe: Probe, hooked: Sequence[str]) -> str:
     )
 
 
-def check_model(model: LoadedModel, layout: Layout | None = None) -> Check:
-    """Every probe on a loaded model: sums, parity with Hugging Face, repetition, causality, batching, padding.
+def check_model(model: GivenModel, layout: Layout | None = None) -> Check:
+    """Every probe on a model: sums, parity with Hugging Face, repetition, causality, batching, padding.
 
+    `model` is what `load_model` gave, or what that takes: a hub id, a folder, a built-in name.
     Raises ModelError only where no map of sites can be made at all; a probe that fails is reported.
+
+    >>> rd.check_model(model).passed
+    True
     """
+    model = loaded(model)
     sites, how = _locate(model, layout)
     probes = (
         *_identities(model, sites),
@@ -166,6 +172,16 @@ def _check_depth(model: LoadedModel, sites: SiteMap) -> None:
 def taps_of(sites: Sequence[Site]) -> list[Tap]:
     """Where each site's state is read."""
     return [Tap(site.module, site.where) for site in sites]
+
+
+def summed_at(sites: SiteMap, index: int) -> Tap:
+    """Where the sum of a state and what is written to it can be read next."""
+    site = sites.sites[index]
+    if site.norm:
+        return Tap(site.norm, "input")
+    if index + 1 < len(sites.sites):
+        return taps_of(sites.sites[index + 1 : index + 2])[0]
+    return Tap(f"{sites.blocks}.{site.layer}", "output")
 
 
 def _tokens(model: LoadedModel, rows: int, seed: int = 0, n_tokens: int = PROBE_TOKENS) -> torch.Tensor:

@@ -173,6 +173,11 @@ def run(root: nn.Module, input_ids: torch.Tensor, **kwargs: Any) -> Any:
     Without a cache, unless `use_cache` says otherwise. Raises UsageError where torch.autocast is on: it would make
     states of another number format than the model's, of which no record tells.
     """
+    return run_as_set(root, input_ids, **kwargs)
+
+
+def run_as_set(root: nn.Module, input_ids: torch.Tensor, **kwargs: Any) -> Any:
+    """As `run`, with gradients or without, as torch is set: tensors of inference mode have none later either."""
     kind = input_ids.device.type
     if torch.is_autocast_enabled(kind):
         raise UsageError(

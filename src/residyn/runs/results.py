@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from residyn import store
+from residyn.dataset import Results
 from residyn.errors import DataError, ResourceError, StoreError, lacking
 from residyn.runs.layout import RESULTS
 from residyn.store.files import beside, check_file, open_file, read_file
@@ -41,6 +42,8 @@ def save_results(results: xr.Dataset, path: str | Path) -> None:
     They are written beside it, under a hidden name that no other writer has, and renamed when complete: an
     interrupted save leaves the earlier results, or none, but never half of one. Raises StoreError where `path` is
     a link, holds anything that is not results, or cannot be written; ResourceError where the disk is full.
+
+    >>> rd.save_results(rd.analyze(states), "results.zarr")
     """
     if not isinstance(results, xr.Dataset):
         raise DataError(f"Results are saved as one Dataset, got {type(results).__name__}. Pass analyze(states).")
@@ -75,6 +78,10 @@ def open_results(path: str | Path) -> xr.Dataset:
 
     Raises StoreError where there is nothing, where it is not residyn results, is of a newer format, or was
     damaged since.
+
+    >>> rd.save_results(rd.analyze(states), "results.zarr")
+    >>> rd.open_results("results.zarr")["velocity"].dims
+    ('sample', 'transition')
     """
     path = Path(path)
     header = _read_header(path)
@@ -112,7 +119,7 @@ def open_results(path: str | Path) -> xr.Dataset:
         )
     for variable in results.variables.values():
         variable.encoding = {}
-    return results
+    return Results.of(results)
 
 
 def open_if_whole(path: Path) -> xr.Dataset | None:

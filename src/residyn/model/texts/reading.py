@@ -125,6 +125,9 @@ def read_texts(
     Raises UsageError for an option out of its range, and DataError, naming the line or row, for a source that
     cannot be read (missing, not UTF-8, a NUL or a lone surrogate, malformed JSON, no such field, truncated
     Parquet) or in which no row passes.
+
+    >>> len(rd.read_texts(["The Eiffel Tower is in the city of", "Two and two is"]))
+    2
     """
     _check_options(n=n, max_rows=max_rows, seed=seed)
     if order not in ("random", "first"):

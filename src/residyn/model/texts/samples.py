@@ -212,6 +212,11 @@ def tokenize_texts(
 
     Raises UsageError for an option out of its range, or bos="always" with a tokenizer that has no BOS;
     ModelError for a tokenizer whose special tokens change the text's own; DataError where no sample is left.
+
+    >>> texts = rd.read_texts(["The Eiffel Tower is in the city of"])
+    >>> samples = rd.tokenize_texts(texts, model.tokenizer, position="last:2")
+    >>> len(samples)
+    2
     """
     if not isinstance(texts, Texts):
         asked = {"max_tokens": max_tokens, "position": position, "bos": bos, "chat": chat}
