@@ -15,6 +15,7 @@ from residyn.claims.ledger import MODEL, Of, Task
 from residyn.claims.record import CriterionResult
 from residyn.claims.registry import claims
 from residyn.claims.work import Work
+from residyn.numerics import surrogates
 from residyn.schema import Sublayer, label_states
 from residyn.settings import ClaimsSettings
 
@@ -126,6 +127,29 @@ def _shared(share: float) -> Build:
     return build
 
 
+def _written(back: float, own: int) -> Build:
+    """Attention writes along the state and along `own` directions of each sample; the MLP takes a share back."""
+
+    def build(rng: np.random.Generator) -> np.ndarray:
+        h = [rng.standard_normal((N, UNITS))]
+        frame = rng.standard_normal((N, own, UNITS)) / np.sqrt(UNITS)
+        for _ in range(LAYERS):
+            written = 0.3 * h[-1] + np.einsum("nk,nkd->nd", rng.standard_normal((N, own)), frame)
+            h.append(h[-1] + written)
+            h.append(h[-1] - back * written + 0.05 * rng.standard_normal((N, UNITS)))
+        return np.stack(h[:-1], axis=1)
+
+    return build
+
+
+def _along_the_state(rng: np.random.Generator) -> np.ndarray:
+    """Steps of which a part is along the state, and all else in directions that know of nothing."""
+    h = [rng.standard_normal((50, 24))]
+    for _ in range(T):
+        h.append(1.3 * h[-1] + rng.standard_normal((50, 24)) * np.linalg.norm(h[-1], axis=1)[:, None] / 12)
+    return np.stack(h, axis=1)
+
+
 _late = [1.0] * 10 + [2.0, 4.0, 7.0, 11.0, 16.0]
 _early = [1.0, 4.0, 8.0, 12.0, 15.0] + [16.0] * 10
 # Gaps of the first half of the depth: of fewer than five layers, no exchange of the kinds is improbable.
@@ -147,6 +171,9 @@ HOLDS: dict[int, Build] = {
     11: _nonlinear(True),
     12: _dimensions(True),
     13: _shared(0.9),
+    21: _written(0.4, 3),
+    22: _written(0.4, 3),
+    23: _written(0.4, 3),
 }
 BREAKS: dict[int, Build] = {
     1: _scaled(np.linspace(16, 1, 2 * LAYERS).tolist()),
@@ -162,6 +189,9 @@ BREAKS: dict[int, Build] = {
     11: _nonlinear(False),
     12: _dimensions(False),
     13: _shared(0.1),
+    21: lambda rng: walk(rng, [1.0] * T),
+    22: lambda rng: walk(rng, [1.0] * T),
+    23: _written(-0.4, 3),
 }
 
 
@@ -215,6 +245,9 @@ NULLS: dict[int, Build] = {
     11: _wandering_chain,
     12: _wandering_clouds,
     13: lambda rng: walk(rng, np.exp(rng.standard_normal(T)).tolist(), n=50, units=24),
+    21: _along_the_state,
+    22: lambda rng: surrogates.flip_increments(_written(0.4, 3)(rng), rng),
+    23: lambda rng: surrogates.flip_increments(_written(0.4, 3)(rng), rng),
 }
 """States of which what a claim says is true by chance alone: curves over depth that wander, kinds that differ at
 random, steps in any order, samples or units that do not belong together.

@@ -217,6 +217,7 @@ def claims(
     *,
     preset: ChosenPreset = "default",
     settings: ClaimsSettings,
+    crew: CrewSettings,
     chosen: Chosen,
     display: Display,
 ) -> None:
@@ -226,9 +227,13 @@ def claims(
     """
     from residyn.cli.show import show_claims
     from residyn.pipeline.claims import claims
+    from residyn.pipeline.cluster import crew_of
     from residyn.pipeline.models import continued
 
-    show_claims(claims(directory, continued(directory, settings, chosen), display), directory, display)
+    settings = continued(directory, settings, chosen)
+    with crew_of(crew, display) as workers:
+        found = claims(directory, settings, display, crew=workers)
+    show_claims(found, directory, display)
 
 
 @verb
@@ -286,13 +291,17 @@ def compare(
         bool,
         typer.Option("--with-controls", help="Put each run's untrained models and other controls beside it."),
     ] = False,
+    crew: CrewSettings,
     display: Display,
 ) -> None:
     """Put runs beside each other over relative depth: curves, claims, and how their trajectories differ."""
     from residyn.cli.show import show_comparison
+    from residyn.pipeline.cluster import crew_of
     from residyn.pipeline.compare import compare
 
-    show_comparison(compare(directories, out, display, with_controls=with_controls), display)
+    with crew_of(crew, display) as workers:
+        found = compare(directories, out, display, with_controls=with_controls, crew=workers)
+    show_comparison(found, display)
 
 
 @verb

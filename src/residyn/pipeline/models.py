@@ -48,6 +48,16 @@ def continued(directory: Path, asked: S, chosen: Collection[str]) -> S:
     return made
 
 
+def check_has_model(directory: Path) -> None:
+    """Raise StoreError where a run holds states that were given, and not captured: no model made them."""
+    if store.has_manifest(directory) and store.read_manifest(directory).given is not None:
+        raise StoreError(
+            f"{directory} holds states that were given by rd.save_states, and no model made them: nothing can be "
+            "captured or teleported there. Verbs that need no model work: analyze, claims, figure, explorer, "
+            "view, report, compare, info, verify. What is damaged is made again by saving the same states again."
+        )
+
+
 def recorded_model(directory: Path) -> str | None:
     """The name or place of a run's model; None where run.json has none. Raises StoreError where it is no text."""
     section = store.read_run(directory).get(CaptureSettings.SECTION)
@@ -158,6 +168,7 @@ def _resolved(path: Path) -> Path:
 def load(model: str, settings: ModelSettings, reporter: Reporter = SILENT, gpus: int = 1) -> LoadedModel:
     """The model, as the settings ask for it, spread over so many GPUs."""
     from residyn.model.loading import load_model
+    from residyn.model.waiting import said_of_waiting
 
     with reporter.stage(f"Opening {model}") as say:
         loaded = load_model(
@@ -175,6 +186,8 @@ def load(model: str, settings: ModelSettings, reporter: Reporter = SILENT, gpus:
         f"{loaded.name}: {loaded.n_layers} layers of {loaded.n_units} units; {loaded.dtype} "
         f"({loaded.dtype_reason}), on {loaded.device} ({loaded.device_reason})"
     )
+    if loaded.device.type == "cpu" and (waiting := said_of_waiting()):
+        reporter.note(f"On the CPU, {waiting}")
     return loaded
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +25,7 @@ from residyn.pipeline.figures import figures
 from residyn.pipeline.jacobians import jacobians
 from residyn.pipeline.presets import PRESETS, PresetName
 from residyn.pipeline.report import report
-from residyn.pipeline.reporter import SILENT, Reporter
+from residyn.pipeline.reporter import SILENT, InPython, Reporter
 from residyn.pipeline.teleports import teleports
 from residyn.runs import layout
 from residyn.runs.contents import (
@@ -38,7 +39,7 @@ from residyn.runs.contents import (
     open_verdicts,
     uncovered,
 )
-from residyn.settings import BUILT_IN_MODEL, RunSettings, run_settings
+from residyn.settings import BUILT_IN_MODEL, STAGES, RunSettings, fields_of, run_settings, with_options
 from residyn.shown import Shown
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 
     from residyn.claims import Verdicts
     from residyn.explorer.notebook import Frame
-    from residyn.model.loading import LoadedModel
+    from residyn.model.loading import GivenModel, LoadedModel
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,6 +58,13 @@ class Run(Shown):
 
     What was damaged, or changed after a stage wrote it, is not given: StoreError says what it is, and what makes
     it again.
+
+    >>> run.states.dims
+    ('sample', 'sublayer', 'unit')
+    >>> run.results["cosine"].dims
+    ('sample', 'transition')
+    >>> sorted(run.teleports)
+    ['field', 'flow', 'return_fraction', 'summary']
     """
 
     directory: Path
@@ -148,6 +156,9 @@ def open_run(directory: str | Path) -> Run:
     """The run in a directory. Raises StoreError where there is none.
 
     Warns of what no hashes cover, as in a run of an earlier version.
+
+    >>> rd.open_run(run.directory).states.dims
+    ('sample', 'sublayer', 'unit')
     """
     directory = Path(directory).expanduser()
     if not store.has_manifest(directory) and not (directory / layout.RESULTS).exists():
@@ -160,13 +171,15 @@ def open_run(directory: str | Path) -> Run:
     return Run(directory)
 
 
+@with_options(field for kind in STAGES.values() for field in fields_of(kind))
 def run(
-    model: str | LoadedModel = BUILT_IN_MODEL,
+    model: GivenModel = BUILT_IN_MODEL,
     texts: str | None = None,
     *,
     out: str | Path | None = None,
     preset: PresetName = "default",
-    reporter: Reporter = SILENT,
+    progress: bool | None = None,
+    reporter: Reporter | None = None,
     executor: Executor | None = None,
     mixed: bool = False,
     **settings: Any,
@@ -175,16 +188,23 @@ def run(
 
     `model` is a hub id, a folder, a .gguf file, the built-in model, or one that `load_model` gave; `texts` are a
     source as `--texts` takes it; `out` is the run directory, by default runs/MODEL-TEXTS. Keywords are those of
-    the command line, which docs/cli.md lists ("--null-draws 40" is `null_draws=40`; lists are tuples). What an
-    interrupted run has done is not done again. The workers of an `executor` (PEP 3148, as dask.distributed's
-    `client.get_executor(pure=False)`) compute states, results, controls and teleports, with the same bits; `mixed`
-    goes on though another kind of machine computed what is stored. Raises UsageError for a setting that there is
-    not, or that is out of range, and whatever a stage raises.
+    the command line, which docs/cli.md lists ("--null-draws 40" is `null_draws=40`; lists are tuples). Notes and
+    bars are shown in a terminal or a notebook, unless `progress` is False or TQDM_DISABLE is set; a `reporter` is
+    told in their place. What an interrupted run has done is not done again. The workers of an `executor` (PEP
+    3148, as dask.distributed's `client.get_executor(pure=False)`) compute states, results, controls, teleports and
+    claims, with the same bits; `mixed` goes on though another kind of machine computed what is stored. Raises
+    UsageError for a setting that there is not, or that is out of range, and whatever a stage raises.
+
+    >>> run = rd.run("smollm2-135m", n=10, preset="quick", random_positions=False, null_draws=1, out="runs/first")
+    >>> run.states.sizes["sublayer"]
+    60
     """
     if texts is not None:
         settings["texts"] = texts
     crew = Crew((lambda: executor) if executor is not None else None, mixed=mixed)
-    return make(model, chosen_settings(settings, preset), out=out, reporter=reporter, crew=crew)
+    given = os.fspath(model) if isinstance(model, os.PathLike) else model
+    to = InPython(progress) if reporter is None else reporter
+    return make(given, chosen_settings(settings, preset), out=out, reporter=to, crew=crew)
 
 
 def chosen_settings(values: Mapping[str, Any], preset: PresetName) -> RunSettings:
@@ -225,7 +245,7 @@ def make(
         with _going_on(directory, "Without Jacobians", (ModelError,), reporter):
             jacobians(directory, settings.jacobians, reporter, loaded)
         begin("claims")
-        claims(directory, settings.claims, reporter)
+        claims(directory, settings.claims, reporter, crew=crew)
         begin("figures")
         figures(directory, settings.figures, reporter)
         begin("explorer")

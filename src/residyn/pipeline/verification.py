@@ -136,7 +136,7 @@ def _repair(
             again.add(name)
     for control in sorted((directory / layout.CONTROLS).glob("*")):
         if store.has_manifest(control) and differs(control, stages.ANALYSIS):
-            analysis(control, continued(control, AnalysisSettings(), ()), reporter)
+            analysis(control, continued(control, AnalysisSettings(), ()), reporter, crew=crew)
 
 
 def _stages(
@@ -158,7 +158,7 @@ def _stages(
             directory, asked(TeleportSettings()), reporter, reload=reload, crew=crew
         ),
         stages.JACOBIANS: lambda: jacobians(directory, asked(JacobianSettings()), reporter, reload=reload),
-        stages.CLAIMS: lambda: claims(directory, asked(ClaimsSettings()), reporter),
+        stages.CLAIMS: lambda: claims(directory, asked(ClaimsSettings()), reporter, crew=crew),
         stages.FIGURES: lambda: figures(directory, asked(FigureSettings()), reporter),
         stages.EXPLORER: lambda: explorer(directory, reporter),
         stages.REPORT: lambda: report(directory, reporter),

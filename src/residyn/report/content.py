@@ -14,9 +14,10 @@ from residyn import store
 from residyn.claims import Verdicts
 from residyn.errors import DataError, StoreError
 from residyn.figures import figure1
+from residyn.figures.dynamics import NAME as DYNAMICS
 from residyn.figures.panel import Inputs, Teleports
 from residyn.figures.panel import Panel as Drawn
-from residyn.figures.registry import further, lettered, required
+from residyn.figures.registry import further, lettered, of_figure, required
 from residyn.quantities.massive import massive_table
 from residyn.quantities.suite import not_computed
 from residyn.report.abstract import abstract, key_numbers
@@ -78,7 +79,7 @@ def gather(directory: Path) -> Report:
         settings=settings,
         pictures=drawn_panels(directory, settings),
     )
-    first, further = _panels(found)
+    first, moving, further = _panels(found)
     return Report(
         title=f"The residual stream of {results.attrs.get('model') or 'a network'}",
         subtitle=_subtitle(run, results),
@@ -87,6 +88,7 @@ def gather(directory: Path) -> Report:
         missing=tuple(_missing(found)),
         verdicts=found.verdicts,
         panels=first,
+        dynamics=moving,
         further=further,
         massive=_massive(results),
         limits=limits(results, found.noise),
@@ -172,8 +174,8 @@ def _warnings(found: Found) -> Iterator[str]:
         yield "The verdicts are of other states than the results: judge the claims again (residyn claims DIR)."
 
 
-def _panels(found: Found) -> tuple[tuple[Panel, ...], tuple[Panel, ...]]:
-    """The panels of Figure 1, and those beside it."""
+def _panels(found: Found) -> tuple[tuple[Panel, ...], tuple[Panel, ...], tuple[Panel, ...]]:
+    """The panels of Figure 1, those of the figure "Dynamics", and those beside both."""
     inputs = Inputs(
         found.results,
         figure1.sites_of(found.results),
@@ -182,10 +184,12 @@ def _panels(found: Found) -> tuple[tuple[Panel, ...], tuple[Panel, ...]]:
         reference=found.settings.reference,
         jacobians=found.jacobians,
     )
-    first, beside = (
-        tuple(_panel(found, inputs, panel) for panel in panels) for panels in (lettered(inputs), further(inputs))
+    moving = of_figure(DYNAMICS, inputs)
+    rest = [panel for panel in further(inputs) if panel not in moving]
+    first, second, others = (
+        tuple(_panel(found, inputs, panel) for panel in panels) for panels in (lettered(inputs), moving, rest)
     )
-    return first, beside
+    return first, second, others
 
 
 def _figure_settings(run: Mapping[str, Any]) -> FigureSettings:
@@ -203,14 +207,13 @@ def _figure_settings(run: Mapping[str, Any]) -> FigureSettings:
 def _panel(found: Found, inputs: Inputs, drawn: Drawn) -> Panel:
     said = seen(drawn, inputs)
     alt = f"Panel {drawn.letter}: {drawn.title}." if drawn.letter else f"{drawn.title}."
-    judged = bool(drawn.letter) and not drawn.repeats
     return Panel(
         name=drawn.stem.replace("_", "-"),
         letter=drawn.letter,
         title=drawn.title,
         picture=picture(drawn, inputs, " ".join([alt, *said[:1]]), found.pictures.get(drawn.stem)),
         seen=said,
-        claims=claims_of(found.verdicts, drawn.letter) if judged else (),
+        claims=() if drawn.repeats else claims_of(found.verdicts, drawn.letter or drawn.stem),
         definition=drawn.definition or _definitions(found.results, drawn.defined_by),
         wide=is_wide(drawn.shape),
     )

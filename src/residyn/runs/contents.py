@@ -206,7 +206,6 @@ def drawn_panels(directory: Path, settings: FigureSettings) -> dict[str, Path]:
 
 _STANDS = {
     stages.ANALYSIS: lambda directory: directory / layout.RESULTS,
-    stages.CONTROLS: lambda directory: directory / layout.CONTROLS,
     stages.TELEPORTS: lambda directory: layout.teleport_result(directory, layout.TELEPORT_RESULTS[-1]),
     stages.JACOBIANS: lambda directory: layout.jacobian_result(directory, layout.OF_MODEL),
     stages.CLAIMS: lambda directory: directory / layout.CLAIMS,

@@ -41,6 +41,8 @@ def save_results(results: xr.Dataset, path: str | Path) -> None:
     They are written beside it, under a hidden name that no other writer has, and renamed when complete: an
     interrupted save leaves the earlier results, or none, but never half of one. Raises StoreError where `path` is
     a link, holds anything that is not results, or cannot be written; ResourceError where the disk is full.
+
+    >>> rd.save_results(rd.analyze(states), "results.zarr")
     """
     if not isinstance(results, xr.Dataset):
         raise DataError(f"Results are saved as one Dataset, got {type(results).__name__}. Pass analyze(states).")
@@ -75,6 +77,10 @@ def open_results(path: str | Path) -> xr.Dataset:
 
     Raises StoreError where there is nothing, where it is not residyn results, is of a newer format, or was
     damaged since.
+
+    >>> rd.save_results(rd.analyze(states), "results.zarr")
+    >>> rd.open_results("results.zarr")["velocity"].dims
+    ('sample', 'transition')
     """
     path = Path(path)
     header = _read_header(path)

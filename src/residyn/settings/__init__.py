@@ -5,6 +5,7 @@ of run.json and the keyword arguments of `rd.run`.
 from residyn.settings.base import Field, Settings, fields_of, flag, made_of, recorded, typed
 from residyn.settings.records import (
     BUILT_IN_MODEL,
+    CAPTURE_OPTIONS,
     DEVICES,
     STAGES,
     AnalysisSettings,
@@ -23,9 +24,11 @@ from residyn.settings.records import (
     TeleportSettings,
     run_settings,
 )
+from residyn.settings.signatures import options_of, with_options
 
 __all__ = [
     "BUILT_IN_MODEL",
+    "CAPTURE_OPTIONS",
     "DEVICES",
     "STAGES",
     "AnalysisSettings",
@@ -47,7 +50,9 @@ __all__ = [
     "fields_of",
     "flag",
     "made_of",
+    "options_of",
     "recorded",
     "run_settings",
     "typed",
+    "with_options",
 ]

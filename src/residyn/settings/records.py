@@ -154,6 +154,19 @@ class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
             )
 
 
+CAPTURE_OPTIONS = (
+    "position",
+    "max_tokens",
+    "bos",
+    "special_tokens",
+    "chat",
+    "seed",
+    "batch_tokens",
+    "on_nonfinite",
+)
+"""The settings of a capture that neither loading a model nor reading texts has used up: `rd.capture`'s options."""
+
+
 class ReloadSettings(Settings, frozen=True, kw_only=True):
     """How the model of a run is loaded again: what is not said is as the run was captured, but for trust."""
 
@@ -205,7 +218,12 @@ class CrewSettings(Settings, frozen=True, kw_only=True):
 
 
 class AnalysisSettings(Settings, frozen=True, kw_only=True):
-    """How panels G to K are computed."""
+    """How panels G to K are computed.
+
+    >>> settings = rd.AnalysisSettings(estimators=("gcmi",), components=10, leave_out=())
+    >>> rd.analyze(states, settings)["explained_variance"].sizes["component"]
+    10
+    """
 
     PANEL: ClassVar[str] = "Analysis"
     SECTION: ClassVar[str] = "analysis"
@@ -352,7 +370,11 @@ class JacobianSettings(Settings, frozen=True, kw_only=True):
 
 
 class ClaimsSettings(Settings, frozen=True, kw_only=True):
-    """How claims are judged."""
+    """How claims are judged.
+
+    >>> rd.judge(states, numbers=[1], settings=rd.ClaimsSettings(resamples=40)).claims[0].label
+    '1'
+    """
 
     PANEL: ClassVar[str] = "Controls"
     SECTION: ClassVar[str] = "claims"

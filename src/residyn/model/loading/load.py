@@ -56,6 +56,10 @@ def load_model(
     Raises UsageError for arguments out of range; ModelError where the model is not found, not safe, damaged,
     incomplete, or no causal decoder; DataError where weights are NaN or infinite; ResourceError where a device
     is absent or memory is lacking.
+
+    >>> model = rd.load_model("smollm2-135m", device="cpu")
+    >>> model.name, model.n_layers, model.n_units
+    ('smollm2-135m', 30, 576)
     """
     if not isinstance(model, str | os.PathLike):
         _only_defaults(revision=revision, dtype=dtype, device=device, attn=attn, gpus=None if gpus == 1 else gpus)

@@ -15,6 +15,7 @@ from residyn.figures.plot import (
     teleport_means,
     teleport_returns,
     variance,
+    writes,
 )
 from residyn.figures.plot import jacobians as map_panels
 from residyn.figures.plot.orbits import ORBITS, PHASE_PORTRAITS
@@ -22,7 +23,7 @@ from residyn.figures.plot.schematic import SCHEMATIC
 from residyn.figures.plot.teleports import NEARBY, TELEPORTS
 from residyn.figures.plot.trajectories import IN_SPACE, IN_THE_PLANE
 from residyn.published import published_curves
-from residyn.report.captions import beyond, generic, jacobians, motion, space, teleports, units
+from residyn.report.captions import beyond, dynamics, generic, jacobians, motion, space, teleports, units
 
 Sentences = tuple[str, ...]
 
@@ -50,6 +51,9 @@ OF_RESULTS: Mapping[Panel, Callable[[xr.Dataset], Sentences]] = {
     controls.KURTOSIS: beyond.kurtosis,
     ORBITS: beyond.orbits,
     PHASE_PORTRAITS: beyond.portraits,
+    writes.WRITE_COSINE: dynamics.write_cosine,
+    writes.SUCCESSIVE_WRITES: dynamics.successive_writes,
+    writes.EARLIER_WRITES: dynamics.earlier_writes,
 }
 OF_TELEPORTS: Mapping[Panel, Callable[[Teleports], Sentences]] = {
     TELEPORTS: teleports.row,
