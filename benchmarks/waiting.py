@@ -60,15 +60,16 @@ def captures(threads: int, name: str) -> None:
     import torch
 
     import residyn as rd
+    from residyn.model.capture import capture_in_memory, prepare
 
     torch.set_num_threads(threads)
-    model, texts = rd.load_model(name, offline=True), rd.read_texts("wikitext-2", n=3)
-    tokens = int(rd.capture(model, texts)["n_tokens"].sum())
+    plan, _ = prepare(rd.load_model(name, offline=True), rd.read_texts("wikitext-2", n=3))
+    tokens = int(capture_in_memory(plan)["n_tokens"].sum())
     print(0, flush=True)
     for line in sys.stdin:
         began, done = time.perf_counter(), 0
         while time.perf_counter() - began < float(line):
-            rd.capture(model, texts)
+            capture_in_memory(plan)
             done += tokens
         print(done / (time.perf_counter() - began), flush=True)
 

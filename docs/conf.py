@@ -33,7 +33,8 @@ extensions = ["myst_nb", "sphinx_copybutton", "sphinx_design"]
 exclude_patterns = ["_ext", "**/runs"]
 nitpicky = True
 smartquotes = False
-python_maximum_signature_line_length = 80
+python_maximum_signature_line_length = 110
+toc_object_entries_show_parents = "hide"
 # Types of other libraries: their indexes are on the network.
 nitpick_ignore_regex = [("py:class", ".*")]
 
@@ -46,7 +47,6 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
 nb_merge_streams = True
-nb_render_image_options = {"width": "100%"}
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
@@ -54,6 +54,10 @@ copybutton_prompt_is_regexp = True
 html_theme = "pydata_sphinx_theme"
 html_title = "residyn"
 html_static_path = ["_static"]
+# Pages without others below them have no list of these on their left.
+html_sidebars = {
+    name: [] for name in ("start", "models", "recipes", "_generated/gallery", "glossary", "citing", "benchmarks")
+}
 html_css_files = ["residyn.css"]
 html_show_sourcelink = False
 html_copy_source = False
@@ -72,8 +76,12 @@ html_theme_options = {
 
 
 WORK = HERE.parent / "build" / "docs-work"
-KERNEL = "c.IPKernelApp.log_level = 40\n"
-"""Kernels run with these settings, not with the user's: each would say a line about its sockets on stderr."""
+KERNEL = """c.IPKernelApp.log_level = 40
+c.InteractiveShellApp.exec_lines = [
+    "import warnings", "warnings.filterwarnings('ignore', 'IProgress not found')", "del warnings"
+]
+"""
+"""Kernels run with these settings, not with the user's: no line about sockets or bars."""
 
 
 def setup(app: Sphinx) -> None:

@@ -16,6 +16,8 @@ SETTINGS = {
     "shuffled_tokens": True,
     "random_positions": False,
     "hosts": 2,
+    "grid": 6,
+    "directions": 4,
     "null_draws": 5,
     "resamples": 60,
     "formats": ("png",),

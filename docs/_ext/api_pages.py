@@ -37,6 +37,7 @@ ROOMS = {
 }
 """By the module that a name is of: the page that has it, and the page's title, in the order of the pages."""
 QUANTITIES = ("quantities", "Quantities along depth")
+MODULE = ":module: residyn"
 NAMESPACES = {"plot": ("plots", "Plots"), "targets": ("targets", "Targets of teleports")}
 
 INDEX = """# Python
@@ -98,26 +99,26 @@ def _rows(rooms: dict[tuple[str, str], dict[str, Any]]) -> Iterator[str]:
 
 
 def _page(title: str, names: dict[str, Any]) -> str:
-    entries = "\n".join(_entry(f"residyn.{name}", names[name]) for name in sorted(names))
+    entries = "\n".join(_entry(name, names[name]) for name in sorted(names))
     return f"# {title}\n\n{entries}"
 
 
 def _entry(path: str, value: Any) -> str:
     if inspect.isclass(value) and issubclass(value, BaseException):
-        return _directive("py:exception", path, markdown(inspect.getdoc(value) or ""))
+        return _directive("py:exception", path, markdown(inspect.getdoc(value) or ""), MODULE)
     if inspect.isclass(value):
         return _class(path, value)
     if isinstance(value, dict):
-        return _directive("py:data", path, _mapping(value))
+        return _directive("py:data", path, _mapping(value), MODULE)
     # A quantity's methods stand on the class that all of them are of.
-    return _directive("py:function", f"{path}{_signature(value)}", _text(value))
+    return _directive("py:function", f"{path}{_signature(value)}", _text(value), MODULE)
 
 
 def _class(path: str, value: type) -> str:
     if issubclass(value, Settings):
-        return _directive("py:class", path, f"{markdown(inspect.getdoc(value) or '')}\n\n{_fields(value)}")
+        return _directive("py:class", path, f"{markdown(inspect.getdoc(value) or '')}\n\n{_fields(value)}", MODULE)
     members = "\n".join(_members(value))
-    return _directive("py:class", f"{path}{_signature(value)}", f"{_text(value)}\n\n{members}", depth=4)
+    return _directive("py:class", f"{path}{_signature(value)}", f"{_text(value)}\n\n{members}", MODULE, depth=4)
 
 
 def _members(value: type) -> Iterator[str]:
@@ -141,10 +142,14 @@ def _text(value: Any) -> str:
 
 def _signature(value: Any, *, bound: bool = False) -> str:
     signature = inspect.signature(value)
+    if inspect.isclass(value):
+        signature = signature.replace(return_annotation=inspect.Signature.empty)
     if bound:
         signature = signature.replace(parameters=list(signature.parameters.values())[1:])
     defaults = {
-        name: parameter.replace(default=_Shown(parameter.default)) if callable(parameter.default) else parameter
+        name: parameter.replace(default=_Shown(parameter.default))
+        if _has_address(parameter.default)
+        else parameter
         for name, parameter in signature.parameters.items()
         if parameter.default is not inspect.Parameter.empty
     }
@@ -152,8 +157,12 @@ def _signature(value: Any, *, bound: bool = False) -> str:
     return stringify_signature(signature.replace(parameters=parameters), unqualified_typehints=True)
 
 
+def _has_address(value: Any) -> bool:
+    return " at 0x" in repr(value)
+
+
 class _Shown:
-    """A default as it is shown: a function or an object by its name, which has no address."""
+    """A default that would be shown with its address in memory, by its name."""
 
     def __init__(self, value: Any) -> None:
         self.name = getattr(value, "__name__", type(value).__name__)

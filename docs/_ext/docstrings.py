@@ -24,10 +24,20 @@ def _block(block: str, parameters: frozenset[str]) -> str:
     if len(lines) > 1 and all(_is_aligned(line, lines) for line in aligned):
         return _as_list(lines, _ALIGNED)
     if (found := _NAMED.match(lines[0])) and set(found[1].split(", ")) <= parameters:
-        return _as_list(lines, _NAMED, parameters)
+        return _as_list(_a_line_each(lines, parameters), _NAMED, parameters)
     if any(line.startswith("    ") for line in lines):
         return _as_list(lines, None)
     return block
+
+
+def _a_line_each(lines: list[str], parameters: frozenset[str]) -> list[str]:
+    """The lines of a block in which each parameter that is told after another one begins a line of its own."""
+    text = " ".join(line.strip() for line in lines)
+    starts = [0]
+    for found in re.finditer(r"(?<=[.;]) ([a-z_]+(?:, [a-z_]+)*): ", text):
+        if set(found[1].split(", ")) <= parameters:
+            starts.append(found.start() + 1)
+    return [text[start:end].strip() for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
 
 
 def _is_aligned(line: str, lines: list[str]) -> bool:

@@ -50,6 +50,7 @@ _MEANT = {
     "inputs.teleports.returns": "run.teleports['return_fraction']",
 }
 """What panels are drawn from, as a run has it."""
+_WIDEST = 88
 _LEFT_OUT = ("ax", "host", "reference", "noise")
 """Arguments of drawers that say where to draw, or lay something else over what is drawn."""
 
@@ -82,12 +83,21 @@ def code_of(panel: Panel) -> str:
     call.keywords = [word for word in call.keywords if word.arg not in _LEFT_OUT]
     if public:
         call.func = ast.parse(f"rd.plot.{function}", mode="eval").body
-    code = ast.unparse(ast.fix_missing_locations(call))
+    code = _laid_out(ast.fix_missing_locations(call))
     if any(isinstance(node, ast.Name) and node.id == "inputs" for node in ast.walk(ast.parse(code))):
         return _by_record(panel)
     imports = [] if public else [f"from {module.__name__} import {function}"]
     imports += ["from residyn.sitemap import SiteMap"] if "SiteMap" in code else []
     return "\n".join([*imports, *([""] if imports else []), code.replace("'", '"')])
+
+
+def _laid_out(call: ast.Call) -> str:
+    """A call in one line, or with a line for each argument where that would be too long."""
+    code = ast.unparse(call)
+    if len(code) <= _WIDEST:
+        return code
+    lines = [f"    {ast.unparse(argument)}," for argument in (*call.args, *call.keywords)]
+    return "\n".join([f"{ast.unparse(call.func)}(", *lines, ")"])
 
 
 def _by_record(panel: Panel) -> str:

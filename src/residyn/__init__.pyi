@@ -2,6 +2,7 @@
 # it is first used. Each quantity of `residyn.quantities.registry` has its name too: residyn.cosine(states), …
 from .adapters import from_cache as from_cache
 from .adapters import from_hidden_states as from_hidden_states
+from .adapters import from_npz as from_npz
 from .claims import judge as judge
 from .comparison import trajectory_distance as trajectory_distance
 from .errors import ResidynError as ResidynError

@@ -18,6 +18,7 @@ import numpy as np
 import xarray as xr
 
 from residyn.arrays import as_real, length, on_host
+from residyn.axis_names import DEPTH_NAME, PLACE_NAMES, UNIT_NAME, name_attributes
 from residyn.errors import DataError
 
 SAMPLE, SUBLAYER, UNIT, TRANSITION = "sample", "sublayer", "unit", "transition"
@@ -64,6 +65,9 @@ STATES_PROVENANCE = (
     "dropped",
     "null",
     DRAWN_FROM,
+    DEPTH_NAME,
+    UNIT_NAME,
+    PLACE_NAMES,
 )
 """Attributes of states that every result made of them keeps, where they are known."""
 
@@ -139,9 +143,12 @@ def label_states(
 
 def from_array(
     array: Any,
-    layers: Sequence[int],
-    sites: Sequence[str],
+    layers: Sequence[int] | None = None,
+    sites: Sequence[str] | None = None,
     *,
+    depth_name: str | None = None,
+    place_names: Sequence[str] | None = None,
+    unit_name: str | None = None,
     sample: Sequence[Hashable] | np.ndarray | None = None,
     sample_coords: Mapping[str, Sequence[Any] | np.ndarray] | None = None,
     **attrs: Any,
@@ -150,7 +157,12 @@ def from_array(
 
     `array` is (n_samples, n_sublayers, n_units), numpy, dask or torch, of any real numbers: they become float32,
     or float64 where float32 does not hold them all. `layers` and `sites` name its second axis,
-    e.g. layers=[0, 0, 1, 1], sites=["attn", "mlp", "attn", "mlp"]. `sample` labels the samples (default 0 … n−1).
+    e.g. layers=[0, 0, 1, 1], sites=["attn", "mlp", "attn", "mlp"]; without them each place is a layer of its own,
+    of site "block". `sample` labels the samples (default 0 … n−1).
+
+    Of a recording, `depth_name` is what a place of the second axis is called ("time bin", "area"), `place_names`
+    its places one by one (["V1", "V4", "IT"]), and `unit_name` what a unit is ("neuron"): figures, tables and the
+    report use these words.
 
     Keywords with a value for each sample, `document`, `text_id`, `last_token`, `position` and `n_tokens`, become
     coordinates along the samples, and `sample_coords` holds coordinates of other names. Where several samples are
@@ -165,10 +177,18 @@ def from_array(
     >>> rd.from_array(walks, layers=[0, 0, 1, 1], sites=["attn", "mlp"] * 2, document=np.arange(60) // 3).dims
     ('sample', 'sublayer', 'unit')
     """
+    data = as_real(_in_order(array))
+    layers = range(data.shape[1] if data.ndim == 3 else 0) if layers is None else layers
+    sites = ["block"] * len(layers) if sites is None else sites
     if len(layers) != len(sites):
         raise DataError(f"layers and sites name the same axis; got {len(layers)} layers and {len(sites)} sites.")
-    data = as_real(_in_order(array))
+    if place_names is not None and len(place_names) != len(set(layers)):
+        raise DataError(
+            f"place_names has one name for each layer, here {len(set(layers))}; got {len(place_names)}. "
+            "Name the places in their order."
+        )
     coords, known = dict(sample_coords or {}), dict(attrs)
+    known |= name_attributes(depth_name, unit_name, place_names)
     for name, value in attrs.items():
         n = length(value)
         if n is None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from docstrings import markdown
 from gallery_page import code_of, write_gallery
 from residyn.figures import plot, registry
 from residyn.figures.panel import Panel
@@ -46,13 +45,3 @@ def test_a_quantity_of_a_new_file_is_in_the_gallery(tmp_path, monkeypatch):
     text = (tmp_path / "gallery.md").read_text(encoding="utf-8")
     assert "## Length tomorrow" in text
     assert 'run.results["norm_of_tomorrow_curve"]' in text
-
-
-def test_docstrings_become_lists_and_code():
-    text = markdown(
-        "Does it.\n\nname   what it is\nother  what\n       else\n\nn: how many;\n    or none\n\n>>> 1 + 1\n2",
-        frozenset({"n"}),
-    )
-    assert "- **name**: what it is\n- **other**: what else" in text
-    assert "- **n**: how many; or none" in text
-    assert "```pycon\n>>> 1 + 1\n2\n```" in text

@@ -14,7 +14,7 @@ NAMES = ("write_cosine", "successive_writes_cosine", "earlier_writes_overlap", "
 
 def labelled(data: np.ndarray) -> xr.DataArray:
     n_layers = data.shape[1] // 2
-    return from_array(data, np.repeat(np.arange(n_layers), 2), ["attn", "mlp"] * n_layers)
+    return from_array(data, [s // 2 for s in range(2 * n_layers)], ["attn", "mlp"] * n_layers)
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from residyn.pipeline.analysis import analysis
 from residyn.pipeline.capture import capture
 from residyn.pipeline.claims import claims
 from residyn.pipeline.controls import controls
+from residyn.pipeline.course import numbered
 from residyn.pipeline.explorer import explorer
 from residyn.pipeline.figures import figures
 from residyn.pipeline.jacobians import jacobians
@@ -226,7 +226,7 @@ def make(
     named = model if isinstance(model, str) else model.name
     default = Path("runs") / store.run_name(named, settings.capture.texts)
     directory = Path(out).expanduser() if out is not None else default
-    begin = _numbered(reporter)
+    begin = numbered(reporter, directory, settings)
     with ExitStack() as held:
         begin("capture")
         loaded = capture(directory, model, settings.capture, reporter, held, crew=crew)
@@ -253,21 +253,6 @@ def make(
         begin("report")
         report(directory, reporter)
     return Run(directory)
-
-
-_COURSE = ("capture", "analysis", "controls", "teleports", "jacobians", "claims", "figures", "explorer", "report")
-
-
-def _numbered(reporter: Reporter) -> Callable[[str], None]:
-    """What tells that a stage begins: which of how many it is, and how long the run has taken."""
-    started = time.monotonic()
-
-    def begin(name: str) -> None:
-        place, minutes = _COURSE.index(name) + 1, (time.monotonic() - started) / 60
-        so_far = f" ({minutes:.0f} min so far)" if minutes >= 1 else ""
-        reporter.note(f"Stage {place} of {len(_COURSE)}: {name}{so_far}")
-
-    return begin
 
 
 @contextmanager

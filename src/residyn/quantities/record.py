@@ -88,7 +88,8 @@ class Quantity:
         place = () if self.axis == "path" else (str(self.axis),)
         over = (str(self.over),) if self.keeps and self.over else ()
         dims = (*over, *place) if self.over == "sample" else (*place, *over)
-        lines = [f"{self.title or self.name}: {self.definition}. {self.source}.", ""]
+        source = "" if self.source in ("", "definition") else f" Source: {self.source}."
+        lines = [f"{self.title or self.name}: {self.definition}.{source}", ""]
         lines += [f">>> rd.{self.name}(states).dims", str(dims)]
         if self.summary is not None:
             lines += [f">>> rd.{self.name}.curve(states).dims", str(("bound", *place))]

@@ -3,6 +3,7 @@ of run.json and the keyword arguments of `rd.run`.
 """
 
 from residyn.settings.base import Field, Settings, fields_of, flag, made_of, recorded, typed
+from residyn.settings.files import all_values, config_text, read_config
 from residyn.settings.records import (
     BUILT_IN_MODEL,
     CAPTURE_OPTIONS,
@@ -47,10 +48,13 @@ __all__ = [
     "RunSettings",
     "Settings",
     "TeleportSettings",
+    "all_values",
+    "config_text",
     "fields_of",
     "flag",
     "made_of",
     "options_of",
+    "read_config",
     "recorded",
     "run_settings",
     "typed",

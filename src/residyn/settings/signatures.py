@@ -7,8 +7,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
-import numpy as np
-
 from residyn.errors import UsageError
 from residyn.settings.base import Field, S, made_of
 
@@ -55,6 +53,6 @@ def options_of(
         close = get_close_matches(name, names, n=1)
         meant = f"Did you mean {close[0]!r}? " if close else ""
         raise UsageError(f"{function} has no option {name!r}. {meant}Its options are {', '.join(names)}.")
-    # A number of numpy's is as good as one of Python's.
-    plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
+    # A number of numpy's is as good as one of Python's; numpy itself would cost the command line its start.
+    plain = {name: value.item() if getattr(value, "shape", None) == () else value for name, value in given.items()}
     return made_of(kind, plain)

@@ -23,6 +23,8 @@ from residyn.figures.plot.jacobians import henrici as henrici
 from residyn.figures.plot.jacobians import skew_share as skew_share
 from residyn.figures.plot.orbits import orbits as orbits
 from residyn.figures.plot.orbits import phase_portraits as phase_portraits
+from residyn.figures.plot.places import cosine_by_place as cosine_by_place
+from residyn.figures.plot.places import velocity_by_place as velocity_by_place
 from residyn.figures.plot.schematic import schematic as schematic
 from residyn.figures.plot.teleport_means import teleport_pull as teleport_pull
 from residyn.figures.plot.teleport_means import teleport_retention as teleport_retention

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import AsinhNorm, Normalize
 from matplotlib.ticker import MaxNLocator
 
+from residyn.axis_names import axis_names
 from residyn.errors import DataError, UsageError
 from residyn.figures import style
 from residyn.figures.panel import Panel
@@ -44,8 +45,8 @@ def mean_activation(result: xr.DataArray, *, clip: float | None = None, ax: Axes
     with style.context():
         ax = style.new_axes(ax)
         image = images.draw(ax, values, style.DIVERGING.with_extremes(bad=style.UNDEFINED), norm)
-        parts.label_depth(ax, "y", result["layer"].values)
-        images.label_units(ax, values.shape[1], by_rank=True)
+        parts.label_depth(ax, "y", result["layer"].values, axis_names(result.attrs))
+        images.label_units(ax, values.shape[1], axis_names(result.attrs), by_rank=True)
         images.colourbar(ax, image, parts.with_units("mean activation", result), values, ticks=ticks)
         style.dress(ax, frame=True)
     return ax
@@ -132,7 +133,7 @@ def correlation_density(
         ax.set_ylim(centres[first] - half, centres[-1] + half)
         ax.set_ylabel("Pearson r")
         ax.yaxis.set_major_locator(MaxNLocator(5))
-        images.label_units(ax, values.shape[1], by_rank=order is not None)
+        images.label_units(ax, values.shape[1], axis_names(result.attrs), by_rank=order is not None)
         _note_below(ax, chosen, centres[first] - half, values[:first])
         counted = "" if kind == "all" else f" ({style.KIND_NAMES[kind]})"
         images.colourbar(ax, image, f"share of transitions{counted}", values)

@@ -13,6 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from residyn.axis_names import axis_names
 from residyn.errors import DataError, UsageError
 from residyn.figures import style
 from residyn.figures.panel import Panel
@@ -103,6 +104,7 @@ def mutual_information_curve(
         ceiling = _ceiling(ax, result)
         ax.set_ylabel("mutual information (nats)")
         short = [(handle, label.split()[0]) for handle, label in depth.entries(places)]
+        short = short if axis_names(curve.attrs).of_a_model else depth.entries(places)
         band = depth.band_entry("middle half of units" if len(marks) == 1 else "middle half")
         rows = [dashed, [*short, *tied, *ceiling], [marks[0], band], [*marks[1:], *dotted]]
         parts.legend_above(ax, *(row for row in rows if row))

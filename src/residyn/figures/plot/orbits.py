@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
+from residyn.axis_names import axis_names
 from residyn.errors import DataError, UsageError
 from residyn.figures import style
 from residyn.figures.panel import Panel
@@ -114,7 +115,7 @@ def phase_portraits(
             axis.set_major_locator(MultipleLocator(0.5))
         ax.set_xlabel("mean activation, over its largest")
         ax.set_ylabel("its gradient, over its largest")
-        layers.colourbar(ax, colours, depth)
+        layers.colourbar(ax, colours, depth, axis_names(mean_activation.attrs))
     return ax
 
 

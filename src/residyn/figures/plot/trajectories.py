@@ -59,7 +59,7 @@ def trajectories(
         for where, how in _markers(picture, colours):
             ax.scatter(*picture.mean[where].T, zorder=4, **how)
         _set_view(ax, picture.view, 4)
-        layers.colourbar(ax, colours, picture.layer)
+        layers.colourbar(ax, colours, picture.layer, picture.names)
         _legend(ax, picture)
     return ax
 
@@ -96,7 +96,7 @@ def trajectories_3d(scores: xr.DataArray, *, most: int = 300, ax: Axes | None = 
         for where, how in _markers(picture, colours):
             space.scatter(*picture.mean[where].T, depthshade=False, zorder=4, **how)
         _set_view(space, picture.view, 2)
-        layers.corner_colourbar(space, colours, picture.layer)
+        layers.corner_colourbar(space, colours, picture.layer, picture.names)
         _legend(space, picture)
     return space
 
@@ -126,7 +126,9 @@ def _markers(picture: Picture, colours: ScalarMappable) -> list[tuple[np.ndarray
 
 def _legend(ax: Axes, picture: Picture) -> None:
     path = Line2D([], [], color="black", linewidth=0.5, alpha=0.6)
-    states = [layers.site_entry(site, colour=style.MUTED) for site in layers.present(picture.site)]
+    states = [
+        layers.site_entry(site, picture.sites[site], colour=style.MUTED) for site in layers.present(picture.site)
+    ]
     mean = (Line2D([], [], color=style.DEPTH(0.6), linewidth=1.1), "mean")
     samples: list[tuple[Artist, str]] = [(path, "sample")]
     if picture.outside > 0:

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
 
+from residyn.axis_names import axis_names
 from residyn.errors import DataError
 from residyn.figures import style
 from residyn.figures.panel import Panel
@@ -58,7 +59,7 @@ def explained_variance(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 2.5, 5, 10]))
         ax.set_xlabel("number of components")
         _share(ax, "variance explained", values)
-        layers.colourbar(ax, colours, result["layer"].values)
+        layers.colourbar(ax, colours, result["layer"].values, axis_names(result.attrs))
         style.dress(ax)
     return ax
 
@@ -94,7 +95,7 @@ def explained_variance_by_sublayer(
         ax = style.new_axes(ax)
         depth.dots(ax, curve, places, band=False)
         others = [_line(ax, place, values[index], names[index]) for place, index in enumerate(chosen)]
-        depth.span(ax, result["layer"].values)
+        depth.span(ax, result["layer"].values, axis_names(result.attrs))
         _share(ax, _label(result), values[[0, *chosen]])
         style.dress(ax)
         if not np.isfinite(values[0]).any():

@@ -66,8 +66,8 @@ def load_model(
         return objects.wrap(model, tokenizer, progress)
     if attn not in pretrained.ATTENTION:
         raise UsageError(f"attn is one of {', '.join(pretrained.ATTENTION)}; got {attn!r}.")
-    if tokenizer is not None and not isinstance(tokenizer, PreTrainedTokenizerBase):
-        raise UsageError(f"tokenizer is a transformers tokenizer; got a {type(tokenizer).__name__}.")
+    if tokenizer is not None:
+        objects.check_tokenizer(tokenizer)
     wish = read_wish(dtype, device, gpus)
     say = progress or (lambda _: None)
     opened = _open(os.fspath(model), revision, offline=offline, trust_remote_code=trust_remote_code, progress=say)

@@ -42,6 +42,7 @@ def wrap(
     name = str(model.config.name_or_path or type(model).__name__)
     if tokenizer is None:
         raise UsageError(f"A model in memory ({name}) needs its tokenizer: load_model(model, tokenizer).")
+    check_tokenizer(tokenizer)
     check_causal(name, model.config, own_code=True)
     module = text_decoder(model.base_model)
     training = next((path for path, part in module.named_modules() if part.training), None)
@@ -105,6 +106,16 @@ def _within(model: Any) -> str:
     parts = getattr(model, "_modules", {})
     within = next((name for name, part in parts.items() if isinstance(part, PreTrainedModel)), None)
     return f"Give the model inside it, its .{within}." if within else "Of a wrapped model, give what it wraps."
+
+
+def check_tokenizer(tokenizer: object) -> None:
+    """Raise UsageError for what is no tokenizer of transformers, such as a processor or a name."""
+    if not isinstance(tokenizer, PreTrainedTokenizerBase):
+        own = isinstance(getattr(tokenizer, "tokenizer", None), PreTrainedTokenizerBase)
+        raise UsageError(
+            f"tokenizer is a transformers tokenizer; got a {type(tokenizer).__name__}. "
+            f"{'Give its .tokenizer.' if own else 'Load it by AutoTokenizer.from_pretrained(…).'}"
+        )
 
 
 def hash_tokenizer(tokenizer: Any) -> str:

@@ -12,6 +12,9 @@ from residyn.figures.plot import (
     curves,
     heatmaps,
     information,
+    layer_maps,
+    places,
+    populations,
     teleport_means,
     teleport_returns,
     variance,
@@ -34,6 +37,8 @@ OF_RESULTS: Mapping[Panel, Callable[[xr.Dataset], Sentences]] = {
     heatmaps.CORRELATION_DENSITY: units.density,
     curves.COSINE: motion.cosine,
     curves.VELOCITY: motion.velocity,
+    places.COSINE_BY_PLACE: motion.by_place("cosine", "mean cosine"),
+    places.VELOCITY_BY_PLACE: motion.by_place("velocity", "mean step"),
     information.MUTUAL_INFORMATION: motion.information_map,
     information.MUTUAL_INFORMATION_CURVE: motion.information,
     IN_THE_PLANE: space.plane,
@@ -54,6 +59,18 @@ OF_RESULTS: Mapping[Panel, Callable[[xr.Dataset], Sentences]] = {
     writes.WRITE_COSINE: dynamics.write_cosine,
     writes.SUCCESSIVE_WRITES: dynamics.successive_writes,
     writes.EARLIER_WRITES: dynamics.earlier_writes,
+    layer_maps.ANGULAR_DISTANCE: dynamics.angles,
+    layer_maps.CKA: dynamics.alignment,
+    layer_maps.ANGLE_OVER_QUARTER: dynamics.over_quarter,
+    populations.PAIR_GROWTH: dynamics.growth("pair_growth", "Distances' growth beside that of norms"),
+    populations.NEIGHBOURS_KEPT: dynamics.share(
+        "neighbours_kept", "The share of nearest neighbours that are kept"
+    ),
+    populations.GROWTH_BY_DISTANCE: dynamics.by_distance,
+    populations.POPULATION_GROWTH: dynamics.growth("population_growth", "The growth of the population's volume"),
+    populations.POPULATION_SKEW: dynamics.share("population_skew", "The skew share of the flow"),
+    populations.ROTATION: dynamics.rotation,
+    populations.ROTATION_PLANE: dynamics.plane,
 }
 OF_TELEPORTS: Mapping[Panel, Callable[[Teleports], Sentences]] = {
     TELEPORTS: teleports.row,
