@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from residyn.numerics import linear_maps, population
+from residyn.numerics import fitted_maps, population
 from residyn.numerics.tensor_entropy import law_of
 
 ONE = np.ones((1, 10))
@@ -54,8 +54,8 @@ def test_the_plane_is_the_planted_one_and_so_is_the_angle():
     states = paths(5, turning(0.3), noise=0.01)
     _, coordinates = ratio(states)
     found = population.rotation_of(coordinates, np.zeros(len(states), dtype=int), 1)
-    sums = linear_maps.centred(found.products, np.ones((1, 1)))
-    _, angle = linear_maps.fastest_plane(linear_maps.best_rotation(sums.xx[0], sums.xy[0]))
+    sums = fitted_maps.centred(found.products, np.ones((1, 1)))
+    _, angle = fitted_maps.fastest_plane(fitted_maps.best_rotation(sums.xx[0], sums.xy[0]))
     assert abs(angle) == pytest.approx(np.sin(0.3), abs=0.03)
 
 
@@ -64,7 +64,7 @@ def test_the_plane_is_the_planted_one_and_so_is_the_angle():
 def test_planted_contraction_and_growth_are_recovered(seed, rate, sign):
     states = paths(seed, rate * np.eye(6), places=8, n=200, noise=0.01)
     found = population.flow_of(states, np.arange(200) % 10, 10)
-    growth = np.array([linear_maps.log_growth(one)[0] for one in population.maps_of(found, ONE)])
+    growth = np.array([fitted_maps.log_growth(one)[0] for one in population.maps_of(found, ONE)])
     # Six of the twelve directions have a variance; the maps of the others are the penalty's.
     assert (sign * growth > 0.3 * abs(np.log1p(rate))).all()
     assert (found.share > 0.7).all()

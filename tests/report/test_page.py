@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from claims_record import old_record
+from residyn.axis_names import AxisNames
 from residyn.claims import ConditionRecord
 from residyn.report.claims import anchor_of, claim_rows
 from residyn.report.page import render
@@ -66,7 +67,7 @@ def parsed(page) -> Parsed:
     return Parsed(page)
 
 
-CLOSED = ("verdict", "origin", "address", "name", "role")
+CLOSED = ("verdict", "origin", "address", "name", "names", "role")
 NAMED = ("reproduced_in", "passes_in", "abolished_by")
 """Names of conditions: of one that is not described nothing is said."""
 
@@ -93,6 +94,15 @@ def poisoned(value: Any, poison: str, keep: tuple[str, ...] = CLOSED) -> Any:
 
 def shape_of(parsed: Parsed) -> list[tuple[str, tuple[str, ...]]]:
     return [(tag, tuple(attrs)) for tag, attrs in parsed.tags]
+
+
+def test_a_recording_is_told_in_its_own_words_and_hostile_ones_are_only_text(report, parsed):
+    own = replace(report, names=AxisNames("area", "neuron", ("V1", "V4")))
+    page, hostile = render(own), Parsed(render(replace(own, names=poisoned(own.names, HOSTILE))))
+    assert "Areas stand where a model has layers, and neurons where it has units" in page
+    assert "the state at the first of them, V1." in " ".join(page.split())
+    assert "before attention of layer 0" not in page
+    assert shape_of(hostile) == shape_of(Parsed(page))
 
 
 def test_hostile_text_changes_nothing_but_text(report, parsed):

@@ -13,7 +13,6 @@ import numpy as np
 from residyn import store
 from residyn.cli.display import Display
 from residyn.runs import layout
-from residyn.settings import flag, typed
 from residyn.words import ARTEFACT, CROSSED, MARKS, mark, without_origin
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from residyn.claims import ClaimResult, CriterionResult, Verdicts
     from residyn.model.check import Check
     from residyn.pipeline.compare import Comparison
-    from residyn.pipeline.presets import Preset, PresetName
     from residyn.pipeline.run import Run
     from residyn.pipeline.verification import Verification
     from residyn.sitemap import Site
@@ -165,24 +163,6 @@ def show_page(what: str, path: Path, display: Display) -> None:
     display.result(str(path))
 
 
-def show_presets(presets: Mapping[PresetName, Preset], display: Display) -> None:
-    """What each preset chooses."""
-    if display.as_json:
-        display.emit({name: {"purpose": one.purpose, "choices": one.choices} for name, one in presets.items()})
-        return
-    for name, preset in presets.items():
-        chosen = " ".join(_as_typed(option, value) for option, value in preset.choices.items())
-        display.result(f"{name}: {preset.purpose}")
-        display.result(f"    {chosen or 'the default of every option'}")
-
-
-def _as_typed(option: str, value: Any) -> str:
-    """An option with its value, as it is typed."""
-    if isinstance(value, bool):
-        return flag(option, on=value)
-    return f"{flag(option)} {typed(value)}" if value is not None else f"(no {flag(option)})"
-
-
 def show_address(url: str, display: Display) -> None:
     """Where a page is served."""
     if display.as_json:
@@ -295,6 +275,8 @@ def show_verification(directory: Path, found: Verification, display: Display) ->
                 "valid": report.n_valid,
                 "damaged": [{"shard": d.shard, "file": d.file, "reason": d.reason} for d in report.damaged],
                 "pending": list(report.pending),
+                "staged": [{"shard": shard, "file": file} for shard, file in report.staged.items()],
+                "unfinished": list(report.unfinished),
                 "strangers": list(report.strangers),
                 "controls": {name: _fault_rows(name, one) for name, one in controls.items()},
                 "files": outputs.n_files,
@@ -308,7 +290,13 @@ def show_verification(directory: Path, found: Verification, display: Display) ->
         )
         return
     rows = [(f"shard {damage.shard}", damage.file, damage.reason, damage.detail) for damage in report.damaged]
-    rows += [(f"shard {shard}", "", "not captured yet", "") for shard in report.pending]
+    rows += [
+        (f"shard {shard}", report.staged[shard], "staged", "the next capture puts it in place")
+        if shard in report.staged
+        else (f"shard {shard}", "", "not captured yet", "")
+        for shard in report.pending
+    ]
+    rows += [("", name, "unfinished", "a worker's, or left for the next capture") for name in report.unfinished]
     for name, one in controls.items():
         rows += [("controls", *row) for row in _fault_rows(name, one)]
     rows += [(one.stage, one.file, one.reason, one.detail) for one in outputs.differences]

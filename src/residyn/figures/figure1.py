@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,9 @@ def figure1(
     where it can be seen. A line at the foot says which model, how many samples,
     which texts and which token the states are of, as far as the results know. Raises DataError, naming what is
     missing.
+
+    >>> figure = rd.figure1(rd.analyze(states))
+    >>> figure.savefig("figure1.pdf")
     """
     missing = [name for name in required() if name not in results]
     if missing:
@@ -63,20 +66,21 @@ def draw_all(
     noise: xr.Dataset | None = None,
     reference: bool = False,
     formats: Sequence[str] = ("png",),
+    jacobians: Mapping[str, xr.Dataset] | None = None,
 ) -> list[Path]:
     """Write `figure1` and `dynamics` as png, pdf and svg, and `panel_a` … `panel_l`, `panel_i_3d` in each of
     `formats`, into `directory`; the paths.
 
     Panels whose results are not there are left out, as `panel_a` is where no site map is known. After them
-    come the panels beside Figure 1: `panel_l_pull` and others of teleports, and `control_…`. Raises as `figure1`
-    and `saving.save` do.
+    come the panels beside Figure 1: `panel_l_pull` and others of teleports, `control_…`, and `map_…` of the
+    local maps `jacobians`. Raises as `figure1` and `saving.save` do.
     """
     directory = Path(directory)
     sites = sites or sites_of(results)
     provenance = provenance_of(results)
     whole = figure1(results, sites, teleports=teleports, noise=noise, reference=reference)
     paths = save(whole, directory / "figure1", FORMATS, provenance)
-    inputs = Inputs(results, sites, teleports, noise, reference)
+    inputs = Inputs(results, sites, teleports, noise, reference, jacobians)
     second = dynamics(inputs)
     if second is not None:
         paths += save(second, directory / "dynamics", FORMATS, provenance)

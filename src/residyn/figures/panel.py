@@ -24,6 +24,9 @@ class Teleports:
     `flow` of `flow(jumps, space)`, with targets on a grid; `summary` of `summary(flow)` or `beside(trained,
     untrained)`, and `returns` of `return_fraction(flow)`, where there are any; `host` is the number of the
     host whose arrows are drawn.
+
+    >>> moved = rd.Teleports(run.teleports["flow"], run.teleports["summary"], run.teleports["return_fraction"])
+    >>> figure = rd.figure1(run.results, teleports=moved)
     """
 
     flow: xr.Dataset
@@ -34,7 +37,8 @@ class Teleports:
 
 @dataclass(frozen=True)
 class Inputs:
-    """All that panels are drawn from: results, and where they are known the site map, teleports and noise floor.
+    """All that panels are drawn from: results, and where they are known the site map, teleports, noise floor and
+    local maps by network.
 
     `reference` asks for the paper's curves over E, F and H.
     """
@@ -44,6 +48,7 @@ class Inputs:
     teleports: Teleports | None = None
     noise: xr.Dataset | None = None
     reference: bool = False
+    jacobians: Mapping[str, xr.Dataset] | None = None
 
     @property
     def order(self) -> np.ndarray | None:

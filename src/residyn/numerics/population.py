@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from residyn.errors import DataError
-from residyn.numerics import linear_maps, pca, surrogates
-from residyn.numerics.linear_maps import Products
+from residyn.numerics import fitted_maps, pca, surrogates
+from residyn.numerics.fitted_maps import Products
 from residyn.numerics.tensor_entropy import law_of
 
 RANK = 20
@@ -56,8 +56,8 @@ def flow_of(states: np.ndarray, group: np.ndarray, n_groups: int) -> Flow:
         found, mean = pca.components_of(before, rank)
         x = (before - mean) @ found.axes.T
         y = (states[:, s + 1] - before) @ found.axes.T
-        of = linear_maps.products_of(x, y, group, n_groups)
-        penalty, share = linear_maps.best_penalty(of, folds)
+        of = fitted_maps.products_of(x, y, group, n_groups)
+        penalty, share = fitted_maps.best_penalty(of, folds)
         products.append(of)
         penalties.append(penalty)
         shares.append(share)
@@ -67,7 +67,7 @@ def flow_of(states: np.ndarray, group: np.ndarray, n_groups: int) -> Flow:
 def maps_of(found: Flow, weights: np.ndarray) -> list[np.ndarray]:
     """The map of each transition in each replicate, (R, K, K)."""
     return [
-        linear_maps.ridge(linear_maps.centred(of, weights), penalty)
+        fitted_maps.ridge(fitted_maps.centred(of, weights), penalty)
         for of, penalty in zip(found.products, found.penalty, strict=True)
     ]
 
@@ -95,12 +95,12 @@ def rotation_of(coordinates: np.ndarray, group: np.ndarray, n_groups: int) -> Ro
     x, y = first[:, :-1], np.diff(first, axis=1)
     flat = x.reshape(-1, x.shape[2]), y.reshape(-1, x.shape[2])
     by_row = np.repeat(group, x.shape[1])
-    return Rotation(linear_maps.products_of(*flat, by_row, n_groups), first)
+    return Rotation(fitted_maps.products_of(*flat, by_row, n_groups), first)
 
 
 def ratios(found: Rotation, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """R² of the best skew map over that of the best map, and the former itself, (R,) each."""
-    free, turning = linear_maps.rotation_shares(linear_maps.centred(found.products, weights))
+    free, turning = fitted_maps.rotation_shares(fitted_maps.centred(found.products, weights))
     return np.divide(turning, free, out=np.full(len(free), np.nan), where=free > 0), turning
 
 

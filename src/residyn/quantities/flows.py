@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from residyn.errors import DataError
-from residyn.numerics import linear_maps, pca, population, surrogates
+from residyn.numerics import fitted_maps, pca, population, surrogates
 from residyn.numerics.multiple import p_values
 from residyn.quantities.measure import INTERVAL
 from residyn.quantities.replicates import Plan, plan_of, with_ends
@@ -87,8 +87,8 @@ def _maps(
 ) -> dict[str, xr.DataArray]:
     found = population.flow_of(values, plan.group, plan.n_groups)
     maps = population.maps_of(found, plan.weights)
-    growth = np.stack([linear_maps.log_growth(one) for one in maps], axis=1)
-    skew = np.stack([linear_maps.skew_share(one) for one in maps], axis=1)
+    growth = np.stack([fitted_maps.log_growth(one) for one in maps], axis=1)
+    skew = np.stack([fitted_maps.skew_share(one) for one in maps], axis=1)
     said: dict[str, Any] = {
         "states": states, "source": _FLOW_SOURCE, "parameters": {"components": maps[0].shape[1]}, "seed": seed,
     }  # fmt: skip
@@ -119,8 +119,8 @@ def _maps(
         of_walk = population.maps_of(population.flow_of(walked, plan.group, plan.n_groups), plan.weights[:1])
         walk = "of a random walk with each sample's norms, step lengths and angles"
         for name, of, words, unit in (
-            ("population_growth", linear_maps.log_growth, growing, "ln per transition"),
-            ("population_skew", linear_maps.skew_share, turning, "1"),
+            ("population_growth", fitted_maps.log_growth, growing, "ln per transition"),
+            ("population_skew", fitted_maps.skew_share, turning, "1"),
         ):
             made[f"{name}_walk"] = label_result(
                 np.array([of(one[0]) for one in of_walk]), (TRANSITION,), places, quantity=f"{name}_walk",
@@ -162,8 +162,8 @@ def _rotation(states: xr.DataArray, plan: Plan, seed: int) -> dict[str, xr.DataA
     if values.shape[2] >= surrogates.LEAST_UNITS:
         drawn[1, :WALKS] = population.ratios_of_walks(values, np.random.default_rng([seed, 2]), WALKS)[:, 0]
     p = [float(p_values(np.asarray(ratio[0]), row[np.isfinite(row)], "greater")) for row in drawn]
-    sums = linear_maps.centred(found.products, np.ones((1, plan.n_groups)))
-    plane, angle = linear_maps.fastest_plane(linear_maps.best_rotation(sums.xx[0], sums.xy[0]))
+    sums = fitted_maps.centred(found.products, np.ones((1, plan.n_groups)))
+    plane, angle = fitted_maps.fastest_plane(fitted_maps.best_rotation(sums.xx[0], sums.xy[0]))
     nulls = {NULL: list(SURROGATES)}
     said: dict[str, Any] = {"states": some, "units": "1", "seed": seed}
     ends = {"statistic": "value", **plan.describe()}

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from residyn.numerics import linear_maps, pca, population
+from residyn.numerics import fitted_maps, pca, population
 from residyn.numerics.convergence import convergence, growth_of
 from residyn.numerics.multiple import p_values
 from residyn.quantities.replicates import Plan
@@ -60,7 +60,7 @@ def curves_together(states: xr.DataArray, plan: Plan, names: Collection[str]) ->
             made[PAIR_GROWTH] = growth_of(found, of_some.group, plan.weights)[0]
         if POPULATION_GROWTH in made:
             maps = population.maps_of(population.flow_of(values, of_some.group, plan.n_groups), plan.weights)
-            made[POPULATION_GROWTH] = np.stack([linear_maps.log_growth(one) for one in maps], axis=1)
+            made[POPULATION_GROWTH] = np.stack([fitted_maps.log_growth(one) for one in maps], axis=1)
         if {ROTATION_RATIO, ROTATION_P} & set(made):
             turns = _rotations(states, plan, ROTATION_P in made)
             made |= {name: rows for name, rows in turns.items() if name in made}

@@ -33,6 +33,9 @@ def tables(results: xr.Dataset) -> dict[str, pd.DataFrame]:
     them; layer_pairs, per pair of sublayers, and together, per transition, of samples that are compared with one
     another; dependence, per transition over units; kurtosis_rotated, per sublayer; orbits_mean, the mean over
     units per null; orbits, per unit and null. Raises DataError where `results` holds no registered quantity.
+
+    >>> rd.tables(rd.analyze(states))["cosine"].columns[:3].tolist()
+    ['transition', 'from_layer', 'kind']
     """
     made = dict(curve_tables(results))
     if not made:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import xarray as xr
 
 from residyn.figures.style import ESTIMATOR_NAMES
+from residyn.quantities import positions
 from residyn.quantities.summaries import beyond_floor, curve, tie_share, whole, whole_by_kind
 from residyn.report.captions.phrases import (
     MOST_TIED,
-    NAMES,
     around,
+    by_name,
     courses,
     extreme,
     higher_within,
@@ -43,6 +46,26 @@ def velocity(results: xr.Dataset) -> tuple[str, ...]:
     )
 
 
+def by_place(quantity: str, what: str) -> Callable[[xr.Dataset], tuple[str, ...]]:
+    """The sentences on a quantity by place: its mean over all transitions, at the first places and at the last."""
+
+    def caption(results: xr.Dataset) -> tuple[str, ...]:
+        means = positions.by_place(results[quantity])
+        first, last = (f"{number(whole(means[end].values))} at {_place(means[end])}" for end in (0, -1))
+        return sentences(
+            f"Over all transitions, the {what} is {first}, and {last}.",
+            f"Ranges of places double, and have {listed([str(n) for n in means['n_samples'].values])} samples.",
+        )
+
+    return caption
+
+
+def _place(mean: xr.DataArray) -> str:
+    first, last = int(mean["first"]), int(mean["last"])
+    said = f"{first}" if first == last else f"{first} to {last}"
+    return f"tokens with {said} before them"
+
+
 def _relative(results: xr.Dataset) -> str:
     if "relative_velocity" not in results:
         return ""
@@ -65,8 +88,7 @@ def _without(results: xr.Dataset) -> str:
 
 
 def _courses(array: xr.DataArray, what: str) -> str:
-    said = [f"{course} {NAMES[kind]}" for kind, course in courses(array).items()]
-    return around(f"Over the depth {what}", listed(said))
+    return around(f"Over the depth {what}", listed(by_name(courses(array))))
 
 
 def information_map(results: xr.Dataset) -> tuple[str, ...]:
@@ -88,7 +110,8 @@ def information(results: xr.Dataset) -> tuple[str, ...]:
     nats = results["mutual_information"]
     said = []
     for i in range(nats.sizes["estimator"]):
-        found = [f"{course} nats {NAMES[kind]}" for kind, course in courses(nats.isel(estimator=i)).items()]
+        each = courses(nats.isel(estimator=i))
+        found = by_name({kind: f"{course} nats" for kind, course in each.items()})
         said.append(around(f"By the {_name(nats, i)} estimator the mean over units", listed(found)))
         said.append(_infinite(nats, i))
     return sentences(*said, _shuffled(results), *beyond_linear(results))

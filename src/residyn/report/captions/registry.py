@@ -13,18 +13,20 @@ from residyn.figures.plot import (
     heatmaps,
     information,
     layer_maps,
+    places,
     populations,
     teleport_means,
     teleport_returns,
     variance,
     writes,
 )
+from residyn.figures.plot import jacobians as map_panels
 from residyn.figures.plot.orbits import ORBITS, PHASE_PORTRAITS
 from residyn.figures.plot.schematic import SCHEMATIC
 from residyn.figures.plot.teleports import NEARBY, TELEPORTS
 from residyn.figures.plot.trajectories import IN_SPACE, IN_THE_PLANE
 from residyn.published import published_curves
-from residyn.report.captions import beyond, dynamics, generic, motion, space, teleports, units
+from residyn.report.captions import beyond, dynamics, generic, jacobians, motion, space, teleports, units
 
 Sentences = tuple[str, ...]
 
@@ -35,6 +37,8 @@ OF_RESULTS: Mapping[Panel, Callable[[xr.Dataset], Sentences]] = {
     heatmaps.CORRELATION_DENSITY: units.density,
     curves.COSINE: motion.cosine,
     curves.VELOCITY: motion.velocity,
+    places.COSINE_BY_PLACE: motion.by_place("cosine", "mean cosine"),
+    places.VELOCITY_BY_PLACE: motion.by_place("velocity", "mean step"),
     information.MUTUAL_INFORMATION: motion.information_map,
     information.MUTUAL_INFORMATION_CURVE: motion.information,
     IN_THE_PLANE: space.plane,
@@ -76,6 +80,14 @@ OF_TELEPORTS: Mapping[Panel, Callable[[Teleports], Sentences]] = {
     teleport_returns.RETURN_FRACTION: teleports.returning,
 }
 
+OF_MAPS: Mapping[Panel, Callable[[Mapping[str, xr.Dataset]], Sentences]] = {
+    map_panels.EIGENVALUES: jacobians.eigenvalues,
+    map_panels.SKEW_SHARE: jacobians.skew_share,
+    map_panels.HENRICI: jacobians.henrici,
+    map_panels.EFFECTIVE_RANK: jacobians.effective_rank,
+    map_panels.EXPONENTS: jacobians.exponents,
+}
+
 
 WITH_REFERENCE: Mapping[Panel, tuple[str, str]] = {
     curves.COSINE: ("cosine", ""),
@@ -105,6 +117,8 @@ def _published(panel: Panel, inputs: Inputs) -> Sentences:
 def _of_the_model(panel: Panel, inputs: Inputs) -> Sentences:
     if panel in OF_TELEPORTS and inputs.teleports is not None:
         return OF_TELEPORTS[panel](inputs.teleports)
+    if panel in OF_MAPS and inputs.jacobians:
+        return OF_MAPS[panel](inputs.jacobians)
     if panel in OF_RESULTS:
         return OF_RESULTS[panel](inputs.results)
     return tuple(sentence for name in panel.needs for sentence in generic.caption(inputs.results[name]))
