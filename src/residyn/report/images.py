@@ -21,7 +21,11 @@ def picture(panel: Panel, inputs: Inputs, alt: str, file: Path | None = None, *,
 
     `dpi` is the dots of an inch in print: of the file, or to draw with.
     """
-    content = _drawn(panel, inputs, dpi) if file is None else file.read_bytes()
+    return embedded(_drawn(panel, inputs, dpi) if file is None else file.read_bytes(), alt, dpi)
+
+
+def embedded(content: bytes, alt: str, dpi: int) -> Picture:
+    """A PNG of so many dots an inch in print, as it stands inside a page."""
     # A PNG begins with its signature and the width and height of the image.
     width, height = (int.from_bytes(content[at : at + 4]) for at in (16, 20))
     scale = _PIXELS_PER_MM / (style.MM * dpi)
