@@ -123,14 +123,17 @@ def main(given: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(given)
     found: dict[str, Any] = {"cores": os.cpu_count(), "load_before": os.getloadavg()[0]}
     with tempfile.TemporaryDirectory() as folder:
-        rows = [share(Path(folder) / str(workers), workers, arguments) for workers in arguments.workers]
+        rows: list[dict[str, Any]] = []
         print(f"{arguments.shards} shards, each {arguments.seconds} s of a simulated device\n")
         print("| workers | seconds | times as fast | ms a commit | MB |\n|---:|---:|---:|---:|---:|")
-        for row in rows:
+        for workers in arguments.workers:
+            row = share(Path(folder) / str(workers), workers, arguments)
+            rows.append(row)
             speed = rows[0]["seconds"] / row["seconds"] * arguments.workers[0]
             print(
                 f"| {row['workers']} | {row['seconds']:.1f} | {speed:.2f} | {row['ms_a_commit']:.1f} | "
-                f"{row['bytes'] / 1e6:.1f} |"
+                f"{row['bytes'] / 1e6:.1f} |",
+                flush=True,
             )
         found["simulated"] = rows
         if arguments.model:

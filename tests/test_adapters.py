@@ -83,6 +83,7 @@ def test_blocks_without_a_state_in_the_middle_have_one_each():
     [
         (lambda: rd.from_hidden_states(np.zeros((3, 2, 4, 5))), "tuple of tensors"),
         (lambda: rd.from_hidden_states([np.zeros((2, 4, 5))] * 2), "list of 2"),
+        (lambda: rd.from_hidden_states(((np.zeros((2, 4, 5)),) * 3,) * 7), r"7 tuples.*hidden_states\[0\]"),
         (lambda: rd.from_hidden_states([np.zeros((2, 5))] * 3), r"\(text, token, unit\)"),
         (lambda: rd.from_hidden_states([np.zeros((2, 4, n)) for n in (5, 6, 7)]), r"hidden_states\[1\]"),
         (lambda: rd.from_hidden_states([np.zeros((2, 4, 5))] * 3, attention_mask=[[1, 1, 0, 0]] * 3), r"\(2, 4\)"),

@@ -37,7 +37,8 @@ def look(monkeypatch, screen):
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setattr(progress, "_DELAY_S", 0.0)
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
-    monkeypatch.setenv("TQDM_MININTERVAL", "0")
+    # tqdm has read the environment where it was imported before.
+    monkeypatch.setattr(progress, "_INTERVAL_S", 0.0)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from .figures.figure1 import figure1 as figure1
 from .figures.panel import Teleports as Teleports
 from .figures.reference import paper_reference as paper_reference
 from .model.check import check_model as check_model
+from .model.jacobians import jacobians as jacobians
 from .model.layout import Layout as Layout
 from .model.loading import load_model as load_model
 from .model.loading import permuted as permuted

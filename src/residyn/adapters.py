@@ -41,6 +41,11 @@ def from_hidden_states(hidden_states: Sequence[Any], *, attention_mask: Any = No
             f"norm; got {_described(hidden_states)}. Give what model(**inputs, output_hidden_states=True) has by "
             "this name."
         )
+    if isinstance(hidden_states[0], tuple | list):
+        raise DataError(
+            f"hidden_states is a tuple of tensors; got a tuple of {len(hidden_states)} tuples, as generate() "
+            "gives: one for each token that was made. Give one of them; hidden_states[0] is of the prompt."
+        )
     last = _last_tokens(as_real(hidden_states[0]).shape, attention_mask)
     states = _stacked({f"hidden_states[{i}]": one for i, one in enumerate(hidden_states[:-1])}, last)
     n = states.shape[1]

@@ -12,6 +12,8 @@ Progress = Callable[[int, int], object]
 
 _DELAY_S = 1.0
 """What is done by then shows no bar."""
+_INTERVAL_S = 0.1
+"""At least so long from one drawing of a bar to the next."""
 
 
 def seen(progress: bool | None = None) -> bool:
@@ -40,7 +42,8 @@ def told(text: str, unit: str, progress: Progress | bool | None = None) -> Itera
         return
     from tqdm.auto import tqdm
 
-    with tqdm(desc=text, unit=f" {unit}", unit_scale=True, delay=_DELAY_S, leave=False, disable=False) as bar:
+    look = {"delay": _DELAY_S, "mininterval": _INTERVAL_S, "leave": False, "disable": False}
+    with tqdm(desc=text, unit=f" {unit}", unit_scale=True, **look) as bar:
 
         def update(done: int, total: int) -> None:
             if bar.total is None:

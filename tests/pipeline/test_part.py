@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -45,6 +46,13 @@ def test_parts_in_any_order_and_a_plain_capture_are_one(residyn, asked, whole, o
     assert {receipt.shard for receipt in receipts(out, read_manifest(out))} == (
         {1, 2} if len(order) < 3 else {0, 1, 2}
     )
+    _, printed, _ = residyn("verify", out, "--json")
+    told = json.loads(printed)
+    assert [one["shard"] for one in told["staged"]] == sorted(set(order))
+    assert (told["unfinished"], told["unknown"]) == ([], [])
+    shown = residyn("verify", out)[1]
+    assert shown.count("staged/") == shown.count("the next capture") == len(set(order))
+    assert shown.count("not captured yet") == 3 - len(set(order))
     with pytest.MonkeyPatch.context() as patch:
         if len(order) > 2:
             # What is all there needs no model.

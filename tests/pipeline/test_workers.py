@@ -19,6 +19,7 @@ from residyn.errors import ResourceError
 from residyn.pipeline.cluster import crew_of
 from residyn.settings import CrewSettings
 from store.producer import numbers_on_disk
+from whole_runs import FEW, differing
 
 pytestmark = [
     pytest.mark.slow,
@@ -73,6 +74,33 @@ def test_a_run_by_workers_has_the_files_of_a_plain_one(residyn, finished, client
     assert [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)] == []
     whole = numbers_on_disk(finished)
     assert all(after[name] == whole[name] for name in whole if "c." in name and "states.zarr" in name)
+
+
+def test_every_file_of_a_whole_run_is_that_of_a_plain_one(residyn, asked, small, client, tmp_path):
+    """Every stage from the texts on, claims among them: who computed leaves no trace in any file."""
+    out = tmp_path / "shared"
+    code, _, errors = residyn("run", *asked, *FEW, "--out", out, "--scheduler", client.scheduler.address)
+    assert code == 0, errors
+    assert differing(out, small) == []
+
+
+def test_claims_and_a_comparison_by_workers_are_those_of_one_process(residyn, small, client, tmp_path):
+    address = client.scheduler.address
+    (shutil.copytree(small, tmp_path / "run") / "claims.json").unlink()
+    code, _, errors = residyn("claims", tmp_path / "run", "--scheduler", address, "-q")
+    assert code == 0, errors
+    assert (tmp_path / "run" / "claims.json").read_bytes() == (small / "claims.json").read_bytes()
+    tables = {}
+    for name, options in (("plain", ()), ("shared", ("--scheduler", address))):
+        run = shutil.copytree(small, tmp_path / name / "run")
+        out = tmp_path / name / "compared"
+        code, _, errors = residyn("compare", run, "--with-controls", "--out", out, *options, "-q")
+        assert code == 0, errors
+        tables[name] = {path.name: path.read_bytes() for path in (out / "tables").iterdir()}
+        of_controls = run.glob("controls/*/tables/*.csv")
+        tables[name] |= {path.relative_to(run).as_posix(): path.read_bytes() for path in of_controls}
+    assert tables["plain"] == tables["shared"]
+    assert {"claims.csv", "distances.csv", "controls/untrained-0/tables/curves.csv"} <= tables["plain"].keys()
 
 
 def die(moment, once):

@@ -42,6 +42,9 @@ def test_what_grows_faster_than_the_samples_is_of_some_and_the_rest_of_all(state
         assert (results[name].attrs["n_samples"], results[name].attrs.get("drawn_from")) == (N, None)
         assert results[name].shape != of_some[name].shape or (results[name] != of_some[name]).any()
     assert "drawn_from" not in of_some["two_nn"].attrs
+    # Drawn without the seed of the analysis: a space is fitted by itself, too.
+    assert results["pc_score_quantiles"].attrs == {"n_samples": SOME, "drawn_from": N}
+    assert of_some["pc_score_quantiles"].attrs == {}
 
 
 def test_functions_draw_as_the_analysis_does(states: xr.DataArray) -> None:

@@ -575,6 +575,9 @@ def test_one_unit_and_one_component_are_said_in_the_singular():
 
 
 def test_every_panel_has_words(results, moved):
+    # As of texts of which several tokens are samples.
+    before = np.arange(results.sizes["sample"])
+    results = results.assign_coords(text_id=("sample", before // 4), n_tokens=("sample", before % 4 + 1))
     inputs = Inputs(results, site_map(), Teleports(moved["flow"], moved["summary"], moved["return_fraction"]))
     drawn = (*lettered(inputs), *further(inputs))
     own = {panel.stem for panel in declared()}

@@ -60,10 +60,15 @@ def whole(tmp_path_factory):
     return numbers_on_disk(complete(tmp_path_factory.mktemp("whole") / "run"))
 
 
-def test_the_bytes_made_in_memory_are_those_that_zarr_writes(tmp_path):
-    make(tmp_path / "run", n=64, s=20, d=576, rows_per_shard=64)
-    values = np.random.default_rng(0).standard_normal((64, 20, 576)).astype(np.float32)
-    content, _ = encode(read_manifest(tmp_path / "run"), 0, values, range(64))
+@pytest.mark.parametrize(
+    ("n", "s", "d", "rows"),
+    [(64, 20, 576, 64), (40, 60, 576, 64), (2, 5, 7, 2), (3, 33, 1027, 16), (16, 130, 4096, 16), (5, 8, 768, 16)],
+)
+def test_the_bytes_made_in_memory_are_those_that_zarr_writes(tmp_path, n, s, d, rows):
+    """Many chunks along one dimension, along two, and one; some that reach beyond the rows and the sublayers."""
+    make(tmp_path / "run", n=n, s=s, d=d, rows_per_shard=rows)
+    values = np.random.default_rng(0).standard_normal((n, s, d)).astype(np.float32)
+    content, _ = encode(read_manifest(tmp_path / "run"), 0, values, range(n))
     zarr.open_array(tmp_path / "run" / "states.zarr" / "states", mode="r+")[:] = values
     assert shard_path(tmp_path / "run", 0).read_bytes() == content
 
@@ -133,6 +138,21 @@ def test_a_receipt_of_another_run_of_the_same_shape_is_foreign(begun, tmp_path, 
         assert 2 in writer.pending
     capture(begun)
     assert numbers_on_disk(begun) == whole
+
+
+def test_what_is_staged_is_told_by_what_becomes_of_it(begun):
+    receipts_of = {shard: staged(begun, shard) for shard in (0, 2, 4)}
+    flipped(begun / "staged" / receipts_of[2].name)
+    (begun / "staged" / f"{receipts_of[4].name}.json").unlink()
+    (begun / "staged" / "notes.txt").write_text("precious")
+    nonce = leave_nonce(begun)
+    report = verify(begun)
+    assert report.pending == tuple(range(6))
+    assert report.staged == {0: f"staged/{receipts_of[0].name}"}
+    two, four = receipts_of[2].name, receipts_of[4].name
+    assert report.unfinished == tuple(f"staged/{name}" for name in (two, f"{two}.json", four, nonce))
+    capture(begun)
+    assert (verify(begun).staged, verify(begun).unfinished) == ({}, ())
 
 
 def test_a_worker_that_was_given_up_changes_nothing(begun, whole):

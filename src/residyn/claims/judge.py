@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
 from importlib.metadata import version
 
 import xarray as xr
@@ -18,6 +17,7 @@ from residyn.claims.ledger import Ledger
 from residyn.claims.record import Verdicts
 from residyn.claims.work import Work
 from residyn.errors import UsageError
+from residyn.executors import pool_for
 from residyn.numerics import pca
 from residyn.progress import Progress, told
 from residyn.schema import DOCUMENT, SAMPLE, check_states
@@ -52,12 +52,16 @@ def judge(
     null a claim holds with a probability of about 0.05 or less. A verdict speaks of this network over texts like
     these.
 
-    Two tasks are computed at a time; what they find does not depend on it. `keep` is called with the ledger after
-    every task, and a ledger that is given is gone on from; the caller answers for its being of the same states,
-    controls and settings. `progress` is told of the tasks, as `rd.capture`'s is of tokens. Memory: the controls'
-    samples, and for each of two tasks a surrogate of them and what `evidence` says. Raises DataError where the
-    states break the data contract, are empty or not finite, or controls do not belong to them; UsageError for
-    settings out of range.
+    Two tasks are computed at a time, or those that an executor takes (`rd.running_on`): its workers must see the
+    files of lazy states, and states in memory travel whole with every task. What is found does not depend on it.
+    `keep` is called with the ledger after every task, and a ledger that is given is gone on from; the caller
+    answers for its being of the same states, controls and settings. `progress` is told of the tasks, as
+    `rd.capture`'s is of tokens. Memory: the controls' samples, and for each task at work a surrogate of them and
+    what `evidence` says. Raises DataError where the states break the data contract, are empty or not finite, or
+    controls do not belong to them; UsageError for settings out of range.
+
+    >>> rd.judge(states, numbers=[1]).claims[0].verdict
+    'undecided'
     """
     settings = settings or ClaimsSettings()
     settings.check()
@@ -67,7 +71,7 @@ def judge(
     work = Work(states, results, dict(controls or {}), settings, of_states)
     ledger = {} if ledger is None else ledger
     with told("claims", "tasks", progress) as tell:
-        _fill(ledger, list(work.tasks()), keep, tell)
+        _fill(ledger, work, keep, tell)
     moved = {}
     if teleport_summary is not None:
         moved = teleports.trajectories(teleport_summary, settings.resamples, settings.claims_seed)
@@ -95,33 +99,18 @@ def _chosen(numbers: Collection[int] | None) -> list[Claim]:
     return [claim for claim in registry.claims() if numbers is None or claim.number in numbers]
 
 
-def _fill(
-    ledger: Ledger,
-    tasks: Sequence[tuple[str, Callable[[], Ledger]]],
-    keep: Callable[[Ledger], object] | None,
-    progress: Progress,
-) -> None:
-    """Compute what the ledger lacks, two tasks at a time, and add it in the order of the tasks."""
-    missing = [(name, compute) for name, compute in tasks if name not in ledger]
-    done = len(tasks) - len(missing)
+def _fill(ledger: Ledger, work: Work, keep: Callable[[Ledger], object] | None, progress: Progress) -> None:
+    """Compute what the ledger lacks, a few tasks at a time, and add it in the order of the tasks."""
+    keys = [key for key, _ in work.tasks()]
+    missing = deque(key for key in keys if key not in ledger)
+    waiting: deque[Future[Ledger]] = deque()
     # One limit around all: those of two tasks that come and go would lift each other's.
-    with pca.one_thread():
-        pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="residyn-claims")
-        waiting: deque[Future[Ledger]] = deque()
-        wait = True
-        try:
-            for place in range(len(missing) + 1):
-                progress(done + place, len(tasks))
-                while len(waiting) < min(_AT_ONCE, len(missing) - place):
-                    # In this thread's context, which says who computes the blocks of a walk.
-                    waiting.append(pool.submit(copy_context().run, missing[place + len(waiting)][1]))
-                if waiting:
-                    ledger.update(waiting.popleft().result())
-                    if keep is not None:
-                        keep(ledger)
-        except KeyboardInterrupt:
-            # Nobody waits for the tasks in hand, which take minutes.
-            wait = False
-            raise
-        finally:
-            pool.shutdown(wait=wait, cancel_futures=True)
+    with pca.one_thread(), pool_for(work.computed, _AT_ONCE) as pool:
+        while missing or waiting:
+            progress(len(keys) - len(missing) - len(waiting), len(keys))
+            while missing and len(waiting) < pool.at_once:
+                waiting.append(pool.submit(missing.popleft()))
+            ledger.update(waiting.popleft().result())
+            if keep is not None:
+                keep(ledger)
+    progress(len(keys), len(keys))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from residyn.claims import registry
 from residyn.claims.claim import TIED_AT_START, Claim, Criterion
 from residyn.claims.conditions import (
     CONDITIONS,
@@ -44,6 +46,7 @@ class Work:
         chosen: Collection[Claim],
     ) -> None:
         self.states, self.results, self.controls, self.settings = states, results, controls, settings
+        self.chosen = chosen
         every = [one for claim in chosen for one in claim.criteria]
         every += [TIED_AT_START] if any(claim.rests_on_first for claim in chosen) else []
         self.criteria = list({one.name: one for one in every}.values())
@@ -68,6 +71,18 @@ class Work:
         for null in self._nulls():
             for draw in range(n_drawn(null, self.conditions), self.settings.null_draws):
                 yield Task(Of.NULL_OF_STATES, null.name, draw).key, partial(self._of_null, null, draw)
+
+    def computed(self, key: str) -> Ledger:
+        """What the task with this key finds."""
+        return dict(self.tasks())[key]()
+
+    def __reduce__(self) -> tuple[Callable[..., Work], tuple[Any, ...]]:
+        """How it travels to a worker: by what it is made of, its claims by their numbers."""
+        needed = None
+        if self.results is not None:
+            needed = self.results[[name for name in ("pc_axes", "massive_ratio") if name in self.results]]
+        numbers = {claim.number for claim in self.chosen}
+        return _made_again, (self.states, needed, self.controls, self.settings, numbers)
 
     def _plan(self, states: xr.DataArray) -> Plan:
         plan = with_halves(plan_of(states, self.settings.resamples, self.settings.claims_seed))
@@ -157,6 +172,17 @@ class Work:
     def _control(self, name: str) -> xr.DataArray:
         """A control's states, in the order of the model's, in memory: they are read several times."""
         return self.controls[name].sel({SAMPLE: self.some[SAMPLE].values}).load()
+
+
+def _made_again(
+    states: xr.DataArray,
+    results: xr.Dataset | None,
+    controls: Mapping[str, xr.DataArray],
+    settings: ClaimsSettings,
+    numbers: Collection[int],
+) -> Work:
+    chosen = [claim for claim in registry.claims() if claim.number in numbers and claim.of == "states"]
+    return Work(states, results, controls, settings, chosen)
 
 
 def condition_of(null: Null, conditions: Collection[Condition]) -> Condition | None:

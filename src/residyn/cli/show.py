@@ -275,6 +275,8 @@ def show_verification(directory: Path, found: Verification, display: Display) ->
                 "valid": report.n_valid,
                 "damaged": [{"shard": d.shard, "file": d.file, "reason": d.reason} for d in report.damaged],
                 "pending": list(report.pending),
+                "staged": [{"shard": shard, "file": file} for shard, file in report.staged.items()],
+                "unfinished": list(report.unfinished),
                 "strangers": list(report.strangers),
                 "controls": {name: _fault_rows(name, one) for name, one in controls.items()},
                 "files": outputs.n_files,
@@ -288,7 +290,13 @@ def show_verification(directory: Path, found: Verification, display: Display) ->
         )
         return
     rows = [(f"shard {damage.shard}", damage.file, damage.reason, damage.detail) for damage in report.damaged]
-    rows += [(f"shard {shard}", "", "not captured yet", "") for shard in report.pending]
+    rows += [
+        (f"shard {shard}", report.staged[shard], "staged", "the next capture puts it in place")
+        if shard in report.staged
+        else (f"shard {shard}", "", "not captured yet", "")
+        for shard in report.pending
+    ]
+    rows += [("", name, "unfinished", "a worker's, or left for the next capture") for name in report.unfinished]
     for name, one in controls.items():
         rows += [("controls", *row) for row in _fault_rows(name, one)]
     rows += [(one.stage, one.file, one.reason, one.detail) for one in outputs.differences]

@@ -20,6 +20,7 @@ from residyn.settings import (
     ControlsSettings,
     CrewSettings,
     FigureSettings,
+    JacobianSettings,
     ModelSettings,
     ReloadSettings,
     RunSettings,
@@ -42,10 +43,10 @@ def run(
     ] = None,
     display: Display,
 ) -> None:
-    """From a model and texts to a run directory: states, results, controls, teleports, claims, figures, pages.
+    """From a model and texts to a run directory: states, results, controls, teleports, Jacobians, claims, pages.
 
-    The pages are the explorer and the report. Interrupted, it goes on where it was when the same command is given
-    again.
+    There are figures, too; the pages are the explorer and the report. Interrupted, it goes on where it was when
+    the same command is given again.
     """
     display.note(f"{model} reads {settings.capture.texts}")
     from residyn.cli.show import show_run
@@ -190,11 +191,34 @@ def teleport(
 
 
 @verb
+def jacobians(
+    directory: Directory,
+    *,
+    preset: ChosenPreset = "default",
+    settings: JacobianSettings,
+    reload: ReloadSettings,
+    chosen: Chosen,
+    display: Display,
+) -> None:
+    """Take the local linear maps of DIR's model at some samples, beside controls: jacobians/ and tables/.
+
+    What is not typed is as it was when DIR's were taken last.
+    """
+    from residyn.cli.show_jacobians import show_jacobians
+    from residyn.pipeline.jacobians import jacobians
+    from residyn.pipeline.models import continued
+
+    made = jacobians(directory, continued(directory, settings, chosen), display, reload=reload)
+    show_jacobians(directory, made, display)
+
+
+@verb
 def claims(
     directory: Directory,
     *,
     preset: ChosenPreset = "default",
     settings: ClaimsSettings,
+    crew: CrewSettings,
     chosen: Chosen,
     display: Display,
 ) -> None:
@@ -204,9 +228,13 @@ def claims(
     """
     from residyn.cli.show import show_claims
     from residyn.pipeline.claims import claims
+    from residyn.pipeline.cluster import crew_of
     from residyn.pipeline.models import continued
 
-    show_claims(claims(directory, continued(directory, settings, chosen), display), directory, display)
+    settings = continued(directory, settings, chosen)
+    with crew_of(crew, display) as workers:
+        found = claims(directory, settings, display, crew=workers)
+    show_claims(found, directory, display)
 
 
 @verb
@@ -264,13 +292,17 @@ def compare(
         bool,
         typer.Option("--with-controls", help="Put each run's untrained models and other controls beside it."),
     ] = False,
+    crew: CrewSettings,
     display: Display,
 ) -> None:
     """Put runs beside each other over relative depth: curves, claims, and how their trajectories differ."""
     from residyn.cli.show import show_comparison
+    from residyn.pipeline.cluster import crew_of
     from residyn.pipeline.compare import compare
 
-    show_comparison(compare(directories, out, display, with_controls=with_controls), display)
+    with crew_of(crew, display) as workers:
+        found = compare(directories, out, display, with_controls=with_controls, crew=workers)
+    show_comparison(found, display)
 
 
 VERBS = (
@@ -280,6 +312,7 @@ VERBS = (
     analyze,
     controls,
     teleport,
+    jacobians,
     claims,
     figure,
     explorer,

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from residyn import store
+from residyn.crew import ALONE, Crew
 from residyn.errors import StoreError
+from residyn.pipeline.cluster import walking
 from residyn.pipeline.reporter import SILENT, Reporter, is_done, timed
 from residyn.runs import layout
 from residyn.runs.contents import (
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
 NAME = CLAIMS
 
 
-def claims(directory: Path, settings: ClaimsSettings | None = None, reporter: Reporter = SILENT) -> Verdicts:
+def claims(
+    directory: Path, settings: ClaimsSettings | None = None, reporter: Reporter = SILENT, *, crew: Crew = ALONE
+) -> Verdicts:
     """Judge the paper's claims on a run, and write claims.json; the verdicts.
 
     What is there for the same states, results, controls, teleports and settings is not judged again, and an
@@ -49,7 +53,7 @@ def claims(directory: Path, settings: ClaimsSettings | None = None, reporter: Re
     if partial.exists() or judged.stage(settings).reasons(directory):
         with store.locked(directory, needed=False):
             # Read again under the lock: what is judged is what the stage says that it is of.
-            _judge(directory, _judged(directory), settings, reporter)
+            _judge(directory, _judged(directory), settings, reporter, crew)
             with disk_errors(directory, f"Removing {partial.name}", go_on="give the same command again"):
                 partial.unlink(missing_ok=True)
     found = read_verdicts(path)
@@ -85,7 +89,7 @@ def _judged(directory: Path) -> _Judged:
     return _Judged(states, results, summary, controls, inputs, [one for one in notices if one])
 
 
-def _judge(directory: Path, judged: _Judged, settings: ClaimsSettings, reporter: Reporter) -> None:
+def _judge(directory: Path, judged: _Judged, settings: ClaimsSettings, reporter: Reporter, crew: Crew) -> None:
     from residyn.claims import judge
 
     stage = judged.stage(settings)
@@ -95,16 +99,17 @@ def _judge(directory: Path, judged: _Judged, settings: ClaimsSettings, reporter:
 
     begun = HalfJudged(partial, stage.fingerprint)
     with timed(directory, "claims_s") as timer, timer.progress(reporter, "claims", "tasks") as progress:
-        verdicts = judge(
-            judged.states,
-            judged.results,
-            teleport_summary=judged.summary,
-            controls=judged.controls,
-            settings=settings,
-            ledger=begun.ledger,
-            keep=begun.keep,
-            progress=progress,
-        )
+        with walking(crew, "A task of the claims"):
+            verdicts = judge(
+                judged.states,
+                judged.results,
+                teleport_summary=judged.summary,
+                controls=judged.controls,
+                settings=settings,
+                ledger=begun.ledger,
+                keep=begun.keep,
+                progress=progress,
+            )
         stage.begin(directory)
         store.write_json(path, verdicts.to_record())
         store.update_run(directory, claims=settings.record())

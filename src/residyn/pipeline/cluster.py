@@ -54,10 +54,10 @@ def crew_of(settings: CrewSettings, reporter: Reporter = SILENT) -> Iterator[Cre
 
 
 @contextmanager
-def walking(crew: Crew) -> Iterator[None]:
-    """While the context is open, the workers of a crew read and reduce blocks of states; nobody else without any.
+def walking(crew: Crew, what: str = "A block of states") -> Iterator[None]:
+    """While the context is open, the workers of a crew compute what is read of states; nobody else without any.
 
-    Raises ResourceError where a block ends its workers, or they are gone.
+    Raises ResourceError where a piece of it, which messages call `what`, ends its workers, or they are gone.
     """
     if crew.engine is None:
         yield
@@ -71,7 +71,7 @@ def walking(crew: Crew) -> Iterator[None]:
         except BaseException as error:
             if not is_final(error):
                 raise
-            raise told("A block of states", error) from error
+            raise told(what, error) from error
 
 
 def _client(settings: CrewSettings, held: ExitStack) -> Any:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from residyn import store
+from residyn.crew import ALONE, Crew
 from residyn.errors import StoreError, UsageError
 from residyn.pipeline import analysis as analysing
+from residyn.pipeline.cluster import walking
 from residyn.pipeline.reporter import SILENT, Reporter
 from residyn.runs import layout
 from residyn.runs.contents import (
@@ -55,7 +57,12 @@ class Comparison:
 
 
 def compare(
-    directories: Sequence[Path], out: Path, reporter: Reporter = SILENT, *, with_controls: bool = False
+    directories: Sequence[Path],
+    out: Path,
+    reporter: Reporter = SILENT,
+    *,
+    with_controls: bool = False,
+    crew: Crew = ALONE,
 ) -> Comparison:
     """Put runs beside each other: OUT/comparison.html, .png, .pdf, .svg and OUT/tables/*.csv; what was found.
 
@@ -71,7 +78,7 @@ def compare(
         _check_run(directory)
     target = check_folder(out)
     if with_controls:
-        named |= _controls(named, reporter)
+        named |= _controls(named, reporter, crew)
     if len(named) < 2:
         found = ", and no captured controls" if with_controls else ""
         advice = (
@@ -81,7 +88,7 @@ def compare(
             f"A comparison needs at least two runs; got {len(named)}{found}. Name another, or {advice}."
         )
     runs = {name: _open(directory, reporter) for name, directory in named.items()}
-    return _compare(runs, target, reporter)
+    return _compare(runs, target, reporter, crew)
 
 
 def names_of(directories: Sequence[Path]) -> list[str]:
@@ -123,7 +130,7 @@ def _check_run(directory: Path) -> None:
     )
 
 
-def _controls(named: Mapping[str, Path], reporter: Reporter) -> dict[str, Path]:
+def _controls(named: Mapping[str, Path], reporter: Reporter, crew: Crew) -> dict[str, Path]:
     """The complete controls of all runs, analysed; the first of each run, then the second, …"""
     found = []
     for name, directory in named.items():
@@ -137,7 +144,7 @@ def _controls(named: Mapping[str, Path], reporter: Reporter) -> dict[str, Path]:
             if not store.info(control)["complete"]:
                 reporter.warn([f"{control} is not complete. Go on with: residyn controls {directory}"])
                 continue
-            _analyze_control(control, reporter)
+            _analyze_control(control, reporter, crew)
             complete.append((f"{name} / {control.name}", control))
         if not complete:
             reporter.warn([f"{name} has no controls. Capture them with: residyn controls {directory}"])
@@ -145,7 +152,7 @@ def _controls(named: Mapping[str, Path], reporter: Reporter) -> dict[str, Path]:
     return dict(control for rank in zip_longest(*found) for control in rank if control is not None)
 
 
-def _analyze_control(directory: Path, reporter: Reporter) -> None:
+def _analyze_control(directory: Path, reporter: Reporter, crew: Crew) -> None:
     """Results of a control's states, unless it was analysed, however: what curves are made of, and no more."""
     finished = read_stage(directory, analysing.NAME)
     settings = AnalysisSettings(estimators=("gcmi",), shuffles=0, leave_out=())
@@ -155,7 +162,7 @@ def _analyze_control(directory: Path, reporter: Reporter) -> None:
             if not differs(directory, analysing.NAME):
                 return
             settings = recorded(AnalysisSettings, finished.settings, layout.stage(directory, analysing.NAME))
-    analysing.analysis(directory, settings, reporter)
+    analysing.analysis(directory, settings, reporter, crew=crew)
 
 
 def _open(directory: Path, reporter: Reporter) -> Compared:
@@ -177,7 +184,7 @@ def _open(directory: Path, reporter: Reporter) -> Compared:
     return Compared(directory, results, verdicts, states)
 
 
-def _compare(runs: Mapping[str, Compared], out: Path, reporter: Reporter) -> Comparison:
+def _compare(runs: Mapping[str, Compared], out: Path, reporter: Reporter, crew: Crew) -> Comparison:
     from residyn import comparison
     from residyn.figures.comparison import compare_figure
     from residyn.figures.saving import save
@@ -187,7 +194,7 @@ def _compare(runs: Mapping[str, Compared], out: Path, reporter: Reporter) -> Com
     results = {name: run.results for name, run in runs.items()}
     warnings = comparison.differences(results)
     reporter.warn(warnings)
-    with reporter.progress("trajectories", "samples") as progress:
+    with reporter.progress("trajectories", "samples") as progress, walking(crew):
         distances = comparison.trajectory_distance({n: _path(run) for n, run in runs.items()}, progress=progress)
     claims = comparison.claims_table({name: run.verdicts for name, run in runs.items()})
     # Into the record and every picture's metadata: as in run.json, nobody's home folder is named there.

@@ -16,6 +16,7 @@ COURSE = {
     "analysis": ("analyze_s", 0.07),
     "controls": ("controls_s", 0.38),
     "teleports": ("teleport_s", 0.13),
+    "jacobians": ("jacobians_s", 0.05),
     "claims": ("claims_s", 0.20),
     "figures": ("figure_s", 0.08),
     "explorer": ("explorer_s", 0.02),

@@ -183,6 +183,7 @@ def _resolved(path: Path) -> Path:
 def load(model: str, settings: ModelSettings, reporter: Reporter = SILENT, gpus: int = 1) -> LoadedModel:
     """The model, as the settings ask for it, spread over so many GPUs."""
     from residyn.model.loading import load_model
+    from residyn.model.waiting import said_of_waiting
 
     with reporter.stage(f"Opening {model}") as say:
         loaded = load_model(
@@ -200,6 +201,8 @@ def load(model: str, settings: ModelSettings, reporter: Reporter = SILENT, gpus:
         f"{loaded.name}: {loaded.n_layers} layers of {loaded.n_units} units; {loaded.dtype} "
         f"({loaded.dtype_reason}), on {loaded.device} ({loaded.device_reason})"
     )
+    if loaded.device.type == "cpu" and (waiting := said_of_waiting()):
+        reporter.note(f"On the CPU, {waiting}")
     return loaded
 
 

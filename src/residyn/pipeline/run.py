@@ -22,6 +22,7 @@ from residyn.pipeline.controls import controls
 from residyn.pipeline.course import numbered
 from residyn.pipeline.explorer import explorer
 from residyn.pipeline.figures import figures
+from residyn.pipeline.jacobians import jacobians
 from residyn.pipeline.presets import PRESETS, PresetName
 from residyn.pipeline.report import report
 from residyn.pipeline.reporter import SILENT, InPython, Reporter
@@ -29,6 +30,7 @@ from residyn.pipeline.teleports import teleports
 from residyn.runs import layout
 from residyn.runs.contents import (
     open_controls,
+    open_jacobian_results,
     open_noise_floor,
     open_pictures,
     open_run_results,
@@ -56,6 +58,13 @@ class Run(Shown):
 
     What was damaged, or changed after a stage wrote it, is not given: StoreError says what it is, and what makes
     it again.
+
+    >>> run.states.dims
+    ('sample', 'sublayer', 'unit')
+    >>> run.results["cosine"].dims
+    ('sample', 'transition')
+    >>> sorted(run.teleports)
+    ['field', 'flow', 'return_fraction', 'summary']
     """
 
     directory: Path
@@ -84,6 +93,13 @@ class Run(Shown):
     def teleports(self) -> dict[str, xr.Dataset]:
         """What teleports gave: flow, return_fraction, field and summary; empty where there were none."""
         return open_teleport_results(self.directory)
+
+    @cached_property
+    def jacobians(self) -> dict[str, xr.Dataset]:
+        """The local linear maps in the run's model ("model") and in controls, as `rd.jacobians` gives them; empty
+        where they were not taken.
+        """
+        return open_jacobian_results(self.directory)
 
     @cached_property
     def claims(self) -> Verdicts | None:
@@ -140,6 +156,9 @@ def open_run(directory: str | Path) -> Run:
     """The run in a directory. Raises StoreError where there is none.
 
     Warns of what no hashes cover, as in a run of an earlier version.
+
+    >>> rd.open_run(run.directory).states.dims
+    ('sample', 'sublayer', 'unit')
     """
     directory = Path(directory).expanduser()
     if not store.has_manifest(directory) and not (directory / layout.RESULTS).exists():
@@ -165,16 +184,20 @@ def run(
     mixed: bool = False,
     **settings: Any,
 ) -> Run:
-    """Make a run: states, results, controls, teleports, claims, figures, explorer, report, as `residyn run` does.
+    """Make a run: states, results, controls, teleports, Jacobians, claims, figures, pages, as `residyn run` does.
 
     `model` is a hub id, a folder, a .gguf file, the built-in model, or one that `load_model` gave; `texts` are a
     source as `--texts` takes it; `out` is the run directory, by default runs/MODEL-TEXTS. Keywords are those of
-    the command line ("--null-draws 40" is `null_draws=40`; lists are tuples). Notes and bars are shown in a
-    terminal or a notebook, unless `progress` is False or TQDM_DISABLE is set; a `reporter` is told in their place.
-    What an interrupted run has done is not done again. The workers of an `executor` (PEP 3148, as
-    dask.distributed's `client.get_executor(pure=False)`) compute states, results, controls and teleports, with the
-    same bits; `mixed` goes on though another kind of machine computed what is stored. Raises UsageError for a
-    setting that there is not, or that is out of range, and whatever a stage raises.
+    the command line, which docs/cli.md lists ("--null-draws 40" is `null_draws=40`; lists are tuples). Notes and
+    bars are shown in a terminal or a notebook, unless `progress` is False or TQDM_DISABLE is set; a `reporter` is
+    told in their place. What an interrupted run has done is not done again. The workers of an `executor` (PEP
+    3148, as dask.distributed's `client.get_executor(pure=False)`) compute states, results, controls, teleports and
+    claims, with the same bits; `mixed` goes on though another kind of machine computed what is stored. Raises
+    UsageError for a setting that there is not, or that is out of range, and whatever a stage raises.
+
+    >>> run = rd.run("smollm2-135m", n=10, preset="quick", random_positions=False, null_draws=1, out="runs/first")
+    >>> run.states.sizes["sublayer"]
+    60
     """
     if texts is not None:
         settings["texts"] = texts
@@ -217,8 +240,12 @@ def make(
         # Too few or too uniform texts leave nothing to teleport to; the rest of the run is worth having.
         with _going_on(directory, "Without teleports (panel L)", (DataError,), reporter):
             teleports(directory, settings.teleports, reporter, loaded, crew=crew)
+        begin("jacobians")
+        # A model whose maps cannot be trusted, or that is spread over devices, is still worth a run.
+        with _going_on(directory, "Without Jacobians", (ModelError,), reporter):
+            jacobians(directory, settings.jacobians, reporter, loaded)
         begin("claims")
-        claims(directory, settings.claims, reporter)
+        claims(directory, settings.claims, reporter, crew=crew)
         begin("figures")
         figures(directory, settings.figures, reporter)
         begin("explorer")

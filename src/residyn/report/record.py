@@ -62,6 +62,7 @@ class Report:
     missing: tuple[str, ...]
     verdicts: Verdicts | None
     panels: tuple[Panel, ...]
+    dynamics: tuple[Panel, ...]
     further: tuple[Panel, ...]
     massive: Table | None
     limits: tuple[str, ...]

@@ -14,7 +14,7 @@ from residyn.runs import layout, stages
 from residyn.runs.stages import StageRecord, read_stage, stage_differences
 from residyn.runs.written import Difference, is_temporary
 from residyn.settings import STAGES
-from residyn.store.layout import COMMITS, CREATION, GROUP, MANIFEST, RUN
+from residyn.store.layout import COMMITS, CREATION, GROUP, MANIFEST, RUN, STAGED
 
 SECTIONS = {kind.SECTION: stage for stage, kind in STAGES.items() if stage != "capture"}
 """The stage of each section of run.json whose settings its numbers depend on."""
@@ -100,11 +100,16 @@ def _known(directory: Path, within: str) -> set[str]:
 
 def _files(directory: Path) -> Iterator[str]:
     """Every file of a run, by its path from it on, but states, their ledgers, and what is in the making."""
+
+    def is_run(folder: Path) -> bool:
+        return folder == directory or folder.parent == directory / layout.CONTROLS
+
     for root, folders, files in os.walk(directory):
         at = Path(root)
-        inside = at == directory or (at.parent.name == layout.CONTROLS and at.parent.parent == directory)
-        own = (GROUP, COMMITS) if inside else ()
+        own = (GROUP, COMMITS) if is_run(at) else ()
         folders[:] = sorted(name for name in folders if name not in own and not is_temporary(name))
+        staging = at.name == STAGED and is_run(at.parent)
         for name in files:
-            if not is_temporary(name) and name != layout.PARTIAL_CLAIMS:
+            in_the_making = is_temporary(name) or name == layout.PARTIAL_CLAIMS
+            if not in_the_making and not (staging and store.is_staging(name)):
                 yield (at / name).relative_to(directory).as_posix()

@@ -11,7 +11,8 @@ import xarray as xr
 
 from residyn.errors import UsageError
 from residyn.numerics import pca
-from residyn.schema import SAMPLE, SUBLAYER, UNIT, along, check_states, label_result
+from residyn.numerics.subsamples import some_samples
+from residyn.schema import DRAWN_FROM, SAMPLE, SUBLAYER, UNIT, along, check_states, label_result
 from residyn.spaces.explained import label_explained
 from residyn.spaces.methods import Found, fit_by_covariance, fit_by_search, fit_sublayers
 from residyn.spaces.record import COMPONENT, QUANTILE, ROBUST, Space
@@ -79,6 +80,10 @@ def fit_space(
     Raises UsageError for an unknown option, fewer than one component, units that do not exist, a share that
     leaves no samples or documents on one side, and `equalize` with a fit per sublayer; DataError for states that
     break the data contract or hold a non-finite value, for fewer than two, and where all are the same.
+
+    >>> space = rd.fit_space(states, n_components=5)
+    >>> space.axes.sizes["component"]
+    5
     """
     check_states(states)
     _check_options(n_components, fit, equalize)
@@ -113,6 +118,10 @@ def fit_spaces(
     reading.
 
     Raises as `fit_space` does, and UsageError for an option that it does not have.
+
+    >>> fitted = rd.fit_spaces(states, {"plain": {}, "equal": {"equalize": True}}, n_components=3)
+    >>> sorted(fitted)
+    ['equal', 'plain']
     """
     check_states(states)
     _check_options(n_components, "global", False)
@@ -244,12 +253,19 @@ def _label(found: Found, quantiles: np.ndarray, states: xr.DataArray, options: d
             quantiles,
             dims=(*per, QUANTILE, COMPONENT),
             coords={**of_sublayer, QUANTILE: list(ROBUST), **component},
+            attrs={} if per else _drawn(int(selection.fitted.sum())),
         ),
         unit_scale=xr.DataArray(scaling.unit, dims=(UNIT,), coords=of_unit),
         sublayer_scale=xr.DataArray(scaling.sublayer, dims=(SUBLAYER,), coords=along(states, SUBLAYER)),
         unit_used=xr.DataArray(selection.used, dims=(UNIT,), coords=of_unit),
         fitted=xr.DataArray(selection.fitted, dims=(SAMPLE,), coords=along(states, SAMPLE)),
     )
+
+
+def _drawn(n_fitted: int) -> dict[str, int]:
+    """How many samples the quantiles of scores are of, and of how many these were drawn, where they were."""
+    n = len(some_samples(n_fitted))
+    return {"n_samples": n, DRAWN_FROM: n_fitted} if n < n_fitted else {}
 
 
 def _check_options(n_components: int, fit: str, equalize: bool) -> None:

@@ -31,9 +31,15 @@ class Space(Shown):
     (component, unit) are orthonormal rows; components are labelled 1, 2, … and carry `variance` (component)
     of `total_variance`, in scaled units. `mean` (unit) is that of the scaled states. A space fitted per sublayer
     has a leading dimension sublayer on these four and on `score_quantiles` (quantile, component), the 1st and
-    99th percentile of the scores of all states fitted. `unit_scale` (unit) and `sublayer_scale` (sublayer) are 1
-    where nothing was scaled; `unit_used` (unit) is False for units left out, where axes are 0; `fitted` (sample)
-    is False for samples held out of the fit. `axes.attrs` keep the provenance and the options.
+    99th percentile of the scores of all states fitted, or of 4,000 samples drawn of them where axes are shared
+    and more were fitted (attributes `n_samples` and `drawn_from`). `unit_scale` (unit) and `sublayer_scale`
+    (sublayer) are 1 where nothing was scaled; `unit_used` (unit) is False for units left out, where axes are 0;
+    `fitted` (sample) is False for samples held out of the fit. `axes.attrs` keep the provenance and the options.
+
+    >>> space = rd.fit_space(states, n_components=3)
+    >>> scores = space.project(states)
+    >>> space.lift(scores).sizes == states.sizes
+    True
     """
 
     axes: xr.DataArray

@@ -22,7 +22,7 @@ from residyn.store.provenance import (
 from residyn.store.reader import open_states
 from residyn.store.records import plain, read_json, write_json
 from residyn.store.samples import coordinates, last_token_ties, read_samples
-from residyn.store.staging import Receipt, encode, leave_nonce, receipt_for, receipts, sees, stage
+from residyn.store.staging import Receipt, encode, is_staging, leave_nonce, receipt_for, receipts, sees, stage
 from residyn.store.table import SampleTable, Source, TableBuilder
 from residyn.store.verification import Damage, Report, verify
 from residyn.store.writer import Writer, forget, open_writer
@@ -51,6 +51,7 @@ __all__ = [
     "forget",
     "has_manifest",
     "info",
+    "is_staging",
     "last_token_ties",
     "leave_nonce",
     "locked",

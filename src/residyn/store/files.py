@@ -17,6 +17,7 @@ from residyn.store.layout import resume_command
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 TEMPORARY_SUFFIX = ".tmp"
+_PIECE_BYTES = 1 << 20
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
@@ -125,6 +126,18 @@ def sync(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def holds_bytes(path: Path, content: bytes) -> bool:
+    """Whether what is read back of a file is `content`. Raises OSError as `open_file` does."""
+    expected = memoryview(content)
+    with open_file(path) as file:
+        at = 0
+        while piece := file.read(_PIECE_BYTES):
+            if piece != expected[at : at + len(piece)]:
+                return False
+            at += len(piece)
+    return at == len(content)
 
 
 def sha256_of(path: Path) -> str:

@@ -34,6 +34,9 @@ def open_states(path: str | Path, *, allow_partial: bool = False) -> xr.DataArra
     `dropped` counts them. A run that is not complete is refused, unless `allow_partial`: then the committed
     rows are returned, and the attribute `partial` says how many of how many. Raises StoreError for anything
     that is damaged, now or, for the content of a shard, when it is read.
+
+    >>> rd.open_states(run.directory).dims
+    ('sample', 'sublayer', 'unit')
     """
     run = Path(path)
     manifest = read_manifest(run)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from residyn.store.array import METADATA, check_metadata
 from residyn.store.files import file_size, sha256_of
-from residyn.store.layout import shard_name, shard_path, states_folder
+from residyn.store.layout import STAGED, shard_name, shard_path, states_folder
 from residyn.store.ledger import Marker, read_ledger
-from residyn.store.manifest import read_manifest
+from residyn.store.manifest import Manifest, read_manifest
 from residyn.store.samples import read_samples
+from residyn.store.staging import is_whole, names_of, names_there, receipts
 
 Reason = Literal["missing", "empty", "truncated", "hash differs", "misplaced", "unmarked", "marker damaged"]
 
@@ -32,7 +33,9 @@ class Report:
     """What `verify` found.
 
     `damaged`: shards that `forget` and a new capture repair; `pending`: shards that were never captured, which
-    is not damage; `strangers`: files among the shards that no shard of this run has the name of.
+    is not damage; `staged`: by pending shard, the file in which a worker laid it aside whole, so that the next
+    capture needs only to put it in place; `unfinished`: what else workers laid aside, which they are at, or which
+    the next capture removes; `strangers`: files among the shards that no shard of this run has the name of.
     """
 
     path: Path
@@ -41,6 +44,8 @@ class Report:
     bytes_read: int
     damaged: tuple[Damage, ...]
     pending: tuple[int, ...]
+    staged: Mapping[int, str]
+    unfinished: tuple[str, ...]
     strangers: tuple[str, ...]
 
     @property
@@ -82,6 +87,7 @@ def verify(path: str | Path, *, progress: Callable[[int, int], None] | None = No
             damaged.append(Damage(shard, str(file.relative_to(run)), *found))
         if progress:
             progress(shard + 1, manifest.n_shards)
+    staged, unfinished = _staged(run, manifest, pending)
     known = {METADATA, *(shard_name(shard) for shard in range(manifest.n_shards))}
     return Report(
         path=run,
@@ -90,7 +96,19 @@ def verify(path: str | Path, *, progress: Callable[[int, int], None] | None = No
         bytes_read=bytes_read,
         damaged=tuple(damaged),
         pending=tuple(pending),
+        staged=staged,
+        unfinished=unfinished,
         strangers=tuple(sorted(entry.name for entry in states_folder(run).iterdir() if entry.name not in known)),
+    )
+
+
+def _staged(run: Path, manifest: Manifest, pending: Sequence[int]) -> tuple[dict[int, str], tuple[str, ...]]:
+    """The files of pending shards that are staged whole, and the other files of staging."""
+    whole = [one for one in receipts(run, manifest) if one.shard in pending and is_whole(run, one)]
+    needed = {name for one in whole for name in names_of(one)}
+    return (
+        {one.shard: f"{STAGED}/{one.name}" for one in whole},
+        tuple(f"{STAGED}/{name}" for name in names_there(run) if name not in needed),
     )
 
 

@@ -18,7 +18,7 @@ from residyn.axis_names import AxisNames, axis_names
 from residyn.errors import DataError
 from residyn.figures import style
 from residyn.figures.plot import layers, parts
-from residyn.quantities.summaries import depth_of
+from residyn.quantities.summaries import depth_of, summary
 from residyn.schema import TRANSITION
 
 _FACTORS = ((1.0, 1.5, 2.0, 3.0, 5.0, 7.0), (1.0, 2.0, 5.0), (1.0, 3.0), (1.0,))
@@ -94,6 +94,21 @@ def hollow(ax: Axes, value: np.ndarray, places: Places, name: str, *, zorder: fl
             markersize=0.9 * places.marker_size(group), markeredgecolor=places.colours[group],
             markeredgewidth=0.5, zorder=zorder + 0.1, label=f"{group} {name}",
         )  # fmt: skip
+
+
+def beside_null(ax: Axes, result: xr.DataArray, null: xr.DataArray | None, name: str) -> None:
+    """A curve (bound, place) filled, its interval as the band, beside a null's (place) hollow where there is one;
+    with the depth axis and the legend. Raises DataError where they are of different places.
+    """
+    places, own = places_of(result), summary(result)
+    dots(ax, own.assign(q25=own["low"].variable, q75=own["high"].variable), places)
+    curves = [dot_entry("data", filled=True)]
+    if null is not None:
+        same_places(result, null)
+        hollow(ax, null.values, places, name)
+        curves.append(dot_entry(name, filled=False))
+    finish(ax, own)
+    parts.legend_above(ax, [*curves, band_entry("95 %")], entries(places))
 
 
 def same_places(result: xr.DataArray, control: xr.DataArray) -> None:

@@ -49,6 +49,8 @@ def mutual_information(
     nothing must have, are marked by an arrow on the colour bar; undefined ones (NaN) are grey. `order` and the
     strip of kinds are as in panel C. Raises DataError for another result, order or an absent estimator,
     UsageError for a vmax that is not positive.
+
+    >>> ax = rd.plot.mutual_information(rd.mutual_information(states))
     """
     if vmax is not None and not vmax > 0:
         raise UsageError(f"vmax is the positive end of the colour scale in nats, or None; got {vmax}.")
@@ -83,6 +85,8 @@ def mutual_information_curve(
     `reference` is as in panel E, on the same scale; where it rises far above the model's own curve it leaves
     the view, and its highest value is written at the edge. Raises DataError for another result or a reference
     without values.
+
+    >>> ax = rd.plot.mutual_information_curve(rd.mutual_information(states))
     """
     chosen, name = _choose(result, None)
     places, curve = depth.places_of(chosen), summary(chosen, "mean")

@@ -40,6 +40,8 @@ def trajectories(
     the 0.5th and 99.5th percentile of the points, or where the mean path does, and a line above says which share
     lies outside. A path with an undefined state (NaN) is broken there. Raises DataError for another result,
     UsageError for components that it lacks or a `most` below 1.
+
+    >>> ax = rd.plot.trajectories(rd.pc_scores(states, rd.fit_space(states)))
     """
     picture = picture_of(scores, components, 2, most)
     with style.context():
@@ -67,6 +69,8 @@ def trajectories_3d(scores: xr.DataArray, *, most: int = 300, ax: Axes | None = 
 
     Paths outside the view are cut at its walls. `ax` must have been made with projection="3d"; DataError
     where it was not.
+
+    >>> ax = rd.plot.trajectories_3d(rd.pc_scores(states, rd.fit_space(states)))
     """
     if ax is not None and not isinstance(ax, Axes3D):
         raise DataError(

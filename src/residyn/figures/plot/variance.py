@@ -41,6 +41,8 @@ def explained_variance(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
     `result` is `explained_variance` (sublayer, component), from 0 to 1, its components counted from 1. A
     curve is a sublayer, coloured by its layer. Undefined shares (NaN) are left out. Raises DataError for
     another result.
+
+    >>> ax = rd.plot.explained_variance(rd.explained_variance(states, rd.fit_space(states)))
     """
     parts.expect(result, "explained_variance", (SUBLAYER, COMPONENT), ("layer", COMPONENT))
     values = result.transpose(SUBLAYER, COMPONENT).values.astype(np.float64)
@@ -72,6 +74,9 @@ def explained_variance_by_sublayer(
     and mlp states in the colours and by the names that panel A gives them; others as thin lines: those
     that `spaces` names, or by default as many as can be told apart, the second to the fourth and the last.
     Raises DataError for another result or a space that it lacks.
+
+    >>> explained = rd.explained_variance(states, rd.fit_space(states, n_components=5))
+    >>> ax = rd.plot.explained_variance_by_sublayer(rd.explained_variance_by_sublayer(explained))
     """
     by_space = isinstance(result, xr.DataArray) and SPACE in result.dims
     dims, coords = (SUBLAYER,), ("layer", "site")

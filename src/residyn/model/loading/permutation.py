@@ -42,6 +42,9 @@ def permuted(model: GivenModel, seed: int = 0) -> LoadedModel:
 
     Raises UsageError for a seed out of range or a model whose weights were not trained; ModelError where weights
     are quantised or the model cannot be copied; ResourceError where memory is lacking.
+
+    >>> rd.permuted(model, seed=1).source
+    'permuted'
     """
     model = loaded(model)
     seed = checked_seed(seed, model)

@@ -51,6 +51,9 @@ def untrained(model: GivenModel, seed: int = 0) -> LoadedModel:
     Raises UsageError for a seed out of range or a model whose weights were not trained; ModelError where no model
     can be built from the configuration, or where the law leaves weights unset; ResourceError where memory is
     lacking.
+
+    >>> rd.untrained(model, seed=1).source
+    'untrained'
     """
     model = loaded(model)
     seed = checked_seed(seed, model)

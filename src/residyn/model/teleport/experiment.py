@@ -81,6 +81,11 @@ def teleport(
     Raises UsageError, DataError or ModelError before any long pass; StoreError for a folder of other settings;
     ModelError where a write does not reach the whole stream; DataError where a state that follows is not finite;
     ResourceError where memory is lacking; Interrupted after the host in hand, on Ctrl-C, where results are stored.
+
+    >>> states = rd.capture(model, ["The Eiffel Tower is in the city of", "Two and two is", "Once upon a"])
+    >>> grid = rd.targets.grid(rd.fit_space(states, n_components=2), n=3)
+    >>> rd.teleport(model, "Two and two is", to=grid, at=[0, 20])["states"].dims
+    ('host', 'injected', 'target', 'step', 'unit')
     """
     crew = executor if isinstance(executor, Crew) else Crew((lambda: executor) if executor is not None else None)
     if crew.engine is not None and out is None:

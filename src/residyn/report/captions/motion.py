@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import xarray as xr
 
 from residyn.figures.style import ESTIMATOR_NAMES
+from residyn.quantities import positions
 from residyn.quantities.summaries import beyond_floor, curve, tie_share, whole, whole_by_kind
 from residyn.report.captions.phrases import (
     MOST_TIED,
@@ -41,6 +44,26 @@ def velocity(results: xr.Dataset) -> tuple[str, ...]:
         _relative(results),
         _without(results),
     )
+
+
+def by_place(quantity: str, what: str) -> Callable[[xr.Dataset], tuple[str, ...]]:
+    """The sentences on a quantity by place: its mean over all transitions, at the first places and at the last."""
+
+    def caption(results: xr.Dataset) -> tuple[str, ...]:
+        means = positions.by_place(results[quantity])
+        first, last = (f"{number(whole(means[end].values))} at {_place(means[end])}" for end in (0, -1))
+        return sentences(
+            f"Over all transitions, the {what} is {first}, and {last}.",
+            f"Ranges of places double, and have {listed([str(n) for n in means['n_samples'].values])} samples.",
+        )
+
+    return caption
+
+
+def _place(mean: xr.DataArray) -> str:
+    first, last = int(mean["first"]), int(mean["last"])
+    said = f"{first}" if first == last else f"{first} to {last}"
+    return f"tokens with {said} before them"
 
 
 def _relative(results: xr.Dataset) -> str:
