@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import io
 from pathlib import Path
+
+from PIL import Image
 
 from residyn.figures import style
 from residyn.figures.figure1 import provenance_of
@@ -14,6 +17,10 @@ from residyn.report.record import Picture
 
 _PIXELS_PER_MM = 6.4
 """Of the page: 7 pt in print is read as 16 pixels, and a PNG has about two of its own for each of them."""
+
+
+_SMALL_WIDTH, _COLOURS = 640, 128
+"""Pixels across of a small picture, two for each of the page's, and its colours."""
 
 
 def picture(panel: Panel, inputs: Inputs, alt: str, file: Path | None = None, *, dpi: int = style.DPI) -> Picture:
@@ -31,6 +38,17 @@ def embedded(content: bytes, alt: str, dpi: int) -> Picture:
     scale = _PIXELS_PER_MM / (style.MM * dpi)
     address = f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
     return Picture(address, round(width * scale), round(height * scale), alt)
+
+
+def small(file: Path, alt: str) -> Picture:
+    """A PNG file at a size at which its panels can be told apart, and not read."""
+    with Image.open(file) as whole:
+        height = round(whole.height * _SMALL_WIDTH / whole.width)
+        reduced = whole.convert("RGB").resize((_SMALL_WIDTH, height), Image.Resampling.LANCZOS)
+    content = io.BytesIO()
+    reduced.quantize(_COLOURS).save(content, "PNG", optimize=True)
+    address = f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode('ascii')}"
+    return Picture(address, _SMALL_WIDTH // 2, height // 2, alt)
 
 
 def is_wide(shape: Shape) -> bool:
