@@ -15,6 +15,7 @@ from residyn.claims.ledger import MODEL, Of, Task
 from residyn.claims.record import CriterionResult
 from residyn.claims.registry import claims
 from residyn.claims.work import Work
+from residyn.numerics import surrogates
 from residyn.schema import Sublayer, label_states
 from residyn.settings import ClaimsSettings
 
@@ -126,6 +127,74 @@ def _shared(share: float) -> Build:
     return build
 
 
+def _written(back: float, own: int) -> Build:
+    """Attention writes along the state and along `own` directions of each sample; the MLP takes a share back."""
+
+    def build(rng: np.random.Generator) -> np.ndarray:
+        h = [rng.standard_normal((N, UNITS))]
+        frame = rng.standard_normal((N, own, UNITS)) / np.sqrt(UNITS)
+        for _ in range(LAYERS):
+            written = 0.3 * h[-1] + np.einsum("nk,nkd->nd", rng.standard_normal((N, own)), frame)
+            h.append(h[-1] + written)
+            h.append(h[-1] - back * written + 0.05 * rng.standard_normal((N, UNITS)))
+        return np.stack(h[:-1], axis=1)
+
+    return build
+
+
+def _along_the_state(rng: np.random.Generator) -> np.ndarray:
+    """Steps of which a part is along the state, and all else in directions that know of nothing."""
+    h = [rng.standard_normal((50, 24))]
+    for _ in range(T):
+        h.append(1.3 * h[-1] + rng.standard_normal((50, 24)) * np.linalg.norm(h[-1], axis=1)[:, None] / 12)
+    return np.stack(h, axis=1)
+
+
+def _about_a_centre(sizes: Sequence[float]) -> Build:
+    """States that scatter about one of each sample by so much, and come from nowhere in particular."""
+
+    def build(rng: np.random.Generator) -> np.ndarray:
+        centre = 6 * rng.standard_normal((N, 1, UNITS))
+        return centre + gaussian(rng, sublayers=len(sizes)) * np.asarray(sizes)[:, None]
+
+    return build
+
+
+def _drawn_together(rate: float) -> Build:
+    """Samples about a far state that grows, whose distances grow at another rate."""
+
+    def build(rng: np.random.Generator) -> np.ndarray:
+        places = np.arange(2 * LAYERS)[:, None]
+        centre = 30 * np.eye(UNITS)[0] * np.exp(0.05 * places)
+        own = rng.standard_normal((N, 1, UNITS)) * np.exp((rate + 0.05) * places)
+        return centre + own + 0.02 * gaussian(rng)
+
+    return build
+
+
+def _flowing(generator: np.ndarray) -> Build:
+    """Samples that all follow one linear flow in a few dimensions, about a path that they share."""
+
+    def build(rng: np.random.Generator) -> np.ndarray:
+        k = len(generator)
+        x = [rng.standard_normal((N, k))]
+        for _ in range(T):
+            x.append(x[-1] + x[-1] @ generator.T + 0.02 * rng.standard_normal((N, k)))
+        frame = np.linalg.qr(rng.standard_normal((UNITS, UNITS)))[0][:k]
+        return np.stack(x, axis=1) @ frame + np.cumsum(rng.standard_normal((2 * LAYERS, UNITS)), axis=0)
+
+    return build
+
+
+def _turn(angle: float) -> np.ndarray:
+    """The generator of turns in three planes."""
+    found = np.zeros((6, 6))
+    for plane in range(3):
+        here, turn = slice(2 * plane, 2 * plane + 2), angle / (plane + 1)
+        found[here, here] = [[np.cos(turn) - 1, -np.sin(turn)], [np.sin(turn), np.cos(turn) - 1]]
+    return found
+
+
 _late = [1.0] * 10 + [2.0, 4.0, 7.0, 11.0, 16.0]
 _early = [1.0, 4.0, 8.0, 12.0, 15.0] + [16.0] * 10
 # Gaps of the first half of the depth: of fewer than five layers, no exchange of the kinds is improbable.
@@ -147,6 +216,13 @@ HOLDS: dict[int, Build] = {
     11: _nonlinear(True),
     12: _dimensions(True),
     13: _shared(0.9),
+    21: _written(0.4, 3),
+    22: _written(0.4, 3),
+    23: _written(0.4, 3),
+    24: _about_a_centre(np.linspace(5, 0.5, 2 * DEEP).tolist()),
+    25: _drawn_together(-0.08),
+    26: _flowing(_turn(0.5)),
+    27: _flowing(-0.08 * np.eye(6)),
 }
 BREAKS: dict[int, Build] = {
     1: _scaled(np.linspace(16, 1, 2 * LAYERS).tolist()),
@@ -162,6 +238,13 @@ BREAKS: dict[int, Build] = {
     11: _nonlinear(False),
     12: _dimensions(False),
     13: _shared(0.1),
+    21: lambda rng: walk(rng, [1.0] * T),
+    22: lambda rng: walk(rng, [1.0] * T),
+    23: _written(-0.4, 3),
+    24: _about_a_centre(np.linspace(0.5, 5, 2 * DEEP).tolist()),
+    25: _drawn_together(0.08),
+    26: _flowing(np.diag([0.06, 0.04, 0.02, -0.02, -0.04, -0.06])),
+    27: _flowing(0.08 * np.eye(6)),
 }
 
 
@@ -215,6 +298,10 @@ NULLS: dict[int, Build] = {
     11: _wandering_chain,
     12: _wandering_clouds,
     13: lambda rng: walk(rng, np.exp(rng.standard_normal(T)).tolist(), n=50, units=24),
+    21: _along_the_state,
+    22: lambda rng: surrogates.flip_increments(_written(0.4, 3)(rng), rng),
+    23: lambda rng: surrogates.flip_increments(_written(0.4, 3)(rng), rng),
+    **{number: lambda rng: walk(rng, [1.0] * T, n=50, units=24) for number in (24, 25, 26, 27)},
 }
 """States of which what a claim says is true by chance alone: curves over depth that wander, kinds that differ at
 random, steps in any order, samples or units that do not belong together.

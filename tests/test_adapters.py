@@ -83,6 +83,7 @@ def test_blocks_without_a_state_in_the_middle_have_one_each():
     [
         (lambda: rd.from_hidden_states(np.zeros((3, 2, 4, 5))), "tuple of tensors"),
         (lambda: rd.from_hidden_states([np.zeros((2, 4, 5))] * 2), "list of 2"),
+        (lambda: rd.from_hidden_states(((np.zeros((2, 4, 5)),) * 3,) * 7), r"7 tuples.*hidden_states\[0\]"),
         (lambda: rd.from_hidden_states([np.zeros((2, 5))] * 3), r"\(text, token, unit\)"),
         (lambda: rd.from_hidden_states([np.zeros((2, 4, n)) for n in (5, 6, 7)]), r"hidden_states\[1\]"),
         (lambda: rd.from_hidden_states([np.zeros((2, 4, 5))] * 3, attention_mask=[[1, 1, 0, 0]] * 3), r"\(2, 4\)"),
@@ -101,3 +102,52 @@ def test_blocks_without_a_state_in_the_middle_have_one_each():
 def test_what_is_no_pass_is_refused_in_words(made, said):
     with pytest.raises(DataError, match=said):
         made()
+
+
+def test_a_npz_file_holds_states_and_what_is_known_of_them(tmp_path):
+    values = np.random.default_rng(0).normal(size=(6, 4, 5)).astype(np.float32)
+    np.savez(
+        tmp_path / "a.npz",
+        states=values,
+        layers=[0, 0, 1, 1],
+        sites=["attn", "mlp"] * 2,
+        sample=[5, 4, 3, 2, 1, 0],
+        document=[0, 0, 1, 1, 2, 2],
+        condition=["a", "b"] * 3,
+        model="mine",
+        session=3,
+    )
+    states = rd.from_npz(tmp_path / "a.npz")
+    assert np.array_equal(states.values, values)
+    assert states["sublayer"].values.tolist() == ["0.attn", "0.mlp", "1.attn", "1.mlp"]
+    assert states["sample"].values.tolist() == [5, 4, 3, 2, 1, 0]
+    assert states["condition"].values.tolist() == ["a", "b"] * 3
+    assert (states.attrs["model"], states.attrs["session"]) == ("mine", 3)
+    assert rd.from_npz(tmp_path / "a.npz", model="yours").attrs["model"] == "yours"
+
+
+def test_the_only_array_of_three_dimensions_is_the_states(tmp_path):
+    np.savez(tmp_path / "b.npz", recording=np.zeros((3, 4, 5)), unit_name="neuron")
+    states = rd.from_npz(tmp_path / "b.npz", depth_name="area")
+    assert states.sizes["sublayer"] == 4
+    assert (states.attrs["unit_name"], states.attrs["depth_name"]) == ("neuron", "area")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"states": np.array([[[None]]], dtype=object)}, "without objects"),
+        ({"a": np.zeros((2, 3, 4)), "b": np.zeros((2, 3, 4))}, "Name it states"),
+        ({"states": np.zeros((2, 3, 4)), "odd": np.zeros(7)}, r"odd \(7,\) is none"),
+        (b"no archive", "not a .npz file"),
+        (None, "not a .npz file"),
+    ],
+)
+def test_another_file_is_told_what_it_lacks(tmp_path, content, told):
+    file = tmp_path / "c.npz"
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    elif content is not None:
+        np.savez(file, **content)
+    with pytest.raises(DataError, match=told):
+        rd.from_npz(file)

@@ -57,6 +57,19 @@ def test_the_kind_of_a_transition_is_what_lies_between(before, after, kind):
     assert transition_kind(Sublayer(*before), Sublayer(*after)) == kind
 
 
+def test_states_of_another_form_are_told_how_to_become_theirs():
+    states = from_array(np.zeros((6, 2, 3)), [0, 0], ["attn", "mlp"])
+    for given, advice in (
+        (states.transpose("unit", "sublayer", "sample"), r"states\.transpose\('sample', 'sublayer', 'unit'\)"),
+        (states.isel(sublayer=0), r"states\.isel\(sublayer=\[0\]\)"),
+        (states.to_dataset(), r"got Dataset\. .*dataset\['states'\]"),
+        (states.values, r"got ndarray\. .*from_array"),
+    ):
+        with pytest.raises(DataError, match=advice):
+            norm(given)
+    norm(states.transpose("unit", "sublayer", "sample").transpose("sample", "sublayer", "unit"))
+
+
 def test_states_are_labelled_and_their_transitions_named():
     states = from_array(
         np.zeros((3, 4, 5), np.float32), [0, 0, 1, 1], ["attn", "mlp", "attn", "mlp"], model="mine"
@@ -91,6 +104,27 @@ LAYERS, SITES_ = [0, 0, 1, 1], ["attn", "mlp", "attn", "mlp"]
 
 def six(**how):
     return from_array(np.arange(6 * 4 * 3, dtype=np.float32).reshape(6, 4, 3), LAYERS, SITES_, **how)
+
+
+def test_axes_that_are_named_are_told_apart_by_their_names():
+    """Of as many samples as sublayers, shapes tell nothing."""
+    values = np.random.default_rng(0).standard_normal((4, 4, 3))
+    named = xr.DataArray(values, dims=("sublayer", "sample", "unit"))
+    states = from_array(named, [0, 0, 1, 1], ["attn", "mlp"] * 2)
+    np.testing.assert_array_equal(states, values.swapaxes(0, 1))
+    other = from_array(named.rename(sublayer="a", sample="b", unit="c"), [0, 0, 1, 1], ["attn", "mlp"] * 2)
+    np.testing.assert_array_equal(other, values)
+    for dims in (("sublayer", "sample", "neuron"), ("unit", "time", "neuron")):
+        with pytest.raises(DataError, match=r"those of this array are .*Transpose it"):
+            from_array(xr.DataArray(values, dims=dims), [0, 0, 1, 1], ["attn", "mlp"] * 2)
+
+
+def test_what_only_looks_like_an_array_is_refused():
+    class Shaped:
+        shape, ndim, dtype = (4, 4, 3), 3, np.dtype("float32")
+
+    with pytest.raises(DataError, match=r"got Shaped, which does not become one: numpy makes one of shape \(\)"):
+        from_array(Shaped(), [0, 0, 1, 1], ["attn", "mlp"] * 2)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +214,7 @@ def test_tensors_and_lazy_arrays_become_states():
     [
         (tuple(torch.zeros(6, 3) for _ in range(4)), r"got a tuple of 4\. Stack .*torch\.stack"),
         ([np.zeros((6, 3))] * 4, r"got a list of 4\. Stack"),
-        ([torch.zeros(6, 7, 3)] * 4, r"take one token of each text .*torch\.stack\(\[h\[:, -1\]"),
+        ([torch.zeros(6, 7, 3)] * 4, r"rd\.from_hidden_states; of others take one token .*stack\(\[h\[:, -1\]"),
         (torch.zeros(6, 4, 3, device="meta"), "a tensor of torch.float32 on meta that gives none"),
         (np.ma.masked_equal(np.ones((6, 4, 3)), 1), "72 of the 72 entries of this array are masked"),
         (np.zeros((6, 4, 3), bool), "these have dtype bool"),

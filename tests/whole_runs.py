@@ -23,7 +23,7 @@ FEW = (
         "--null-draws",
         "1",
     ),
-    *("--formats", "png"),
+    *("--jacobian-samples", "1", "--control-jacobians", "0", "--formats", "png"),
 )
 """Options of a run of few numbers, which goes through every stage."""
 

@@ -2,6 +2,7 @@
 # it is first used. Each quantity of `residyn.quantities.registry` has its name too: residyn.cosine(states), …
 from .adapters import from_cache as from_cache
 from .adapters import from_hidden_states as from_hidden_states
+from .adapters import from_npz as from_npz
 from .claims import judge as judge
 from .comparison import trajectory_distance as trajectory_distance
 from .errors import ResidynError as ResidynError
@@ -11,12 +12,13 @@ from .figures import plot as plot
 from .figures.figure1 import figure1 as figure1
 from .figures.panel import Teleports as Teleports
 from .figures.reference import paper_reference as paper_reference
-from .model.capture import capture as capture
 from .model.check import check_model as check_model
+from .model.jacobians import jacobians as jacobians
 from .model.layout import Layout as Layout
 from .model.loading import load_model as load_model
 from .model.loading import permuted as permuted
 from .model.loading import untrained as untrained
+from .model.signatures import capture as capture
 from .model.teleport import open_teleports as open_teleports
 from .model.teleport import teleport as teleport
 from .model.texts import read_texts as read_texts
@@ -26,7 +28,7 @@ from .nulls import against_null as against_null
 from .nulls import surrogate as surrogate
 from .pipeline.run import Run as Run
 from .pipeline.run import open_run as open_run
-from .pipeline.run import run as run
+from .pipeline.signatures import run as run
 from .quantities.basis import kurtosis_rotated as kurtosis_rotated
 from .quantities.correlations import correlation_density as correlation_density
 from .quantities.dependence import dependence as dependence
@@ -57,6 +59,7 @@ from .spaces import fit_spaces as fit_spaces
 from .spaces import pc_axes as pc_axes
 from .spaces import pc_scores as pc_scores
 from .store import open_states as open_states
+from .store import save_states as save_states
 from .teleports import affine as affine
 from .teleports import beside as beside
 from .teleports import flow as flow

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import zipfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,7 @@ import xarray as xr
 
 from residyn.arrays import as_real, on_host
 from residyn.errors import DataError
-from residyn.schema import from_array
+from residyn.schema import SAMPLE_COORDS, from_array
 
 _RESIDUAL = re.compile(r"blocks\.(\d+)\.hook_resid_(pre|mid|post)")
 
@@ -37,6 +40,11 @@ def from_hidden_states(hidden_states: Sequence[Any], *, attention_mask: Any = No
             "hidden_states is a tuple of tensors (text, token, unit), one for each block and one after the last "
             f"norm; got {_described(hidden_states)}. Give what model(**inputs, output_hidden_states=True) has by "
             "this name."
+        )
+    if isinstance(hidden_states[0], tuple | list):
+        raise DataError(
+            f"hidden_states is a tuple of tensors; got a tuple of {len(hidden_states)} tuples, as generate() "
+            "gives: one for each token that was made. Give one of them; hidden_states[0] is of the prompt."
         )
     last = _last_tokens(as_real(hidden_states[0]).shape, attention_mask)
     states = _stacked({f"hidden_states[{i}]": one for i, one in enumerate(hidden_states[:-1])}, last)
@@ -83,6 +91,54 @@ def from_cache(cache: Mapping[str, Any], *, attention_mask: Any = None, **known:
     last = _last_tokens(as_real(next(iter(tensors.values()))).shape, attention_mask)
     states = _stacked(tensors, last)
     return from_array(states, [n for n, _ in places], [sites[part] for _, part in places], **known)
+
+
+def from_npz(path: str | os.PathLike[str], **known: Any) -> xr.DataArray:
+    """States (sample, sublayer, unit) out of a .npz file, as `numpy.savez` writes it.
+
+    The array `states`, or the only one with three dimensions, holds them. `layers` and `sites` of the file name
+    its second axis as `rd.from_array` takes them; arrays with one entry for each sample become coordinates along
+    the samples; texts and single numbers become attributes, and `depth_name`, `place_names` and `unit_name` what
+    the axes are called. `known` goes to `rd.from_array`, before what the file says. Pickled objects are not read.
+
+    Raises DataError where the file cannot be read, holds pickled objects or not the one array that is wanted, and
+    as `rd.from_array` does.
+
+    >>> import tempfile, numpy as np, residyn as rd
+    >>> file = tempfile.mkdtemp() + "/recording.npz"
+    >>> trials = np.random.default_rng(0).normal(size=(5, 3, 16))
+    >>> np.savez(file, states=trials, document=[0, 0, 1, 1, 2], depth_name="time bin", model="mouse 3")
+    >>> rd.from_npz(file).attrs["model"]
+    'mouse 3'
+    """
+    place = Path(path).expanduser()
+    try:
+        with np.load(place, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{place} is not a .npz file of plain arrays: {(str(error) or repr(error)).splitlines()[0]}. "
+            "Write it with numpy.savez(file, states=array), without objects."
+        ) from error
+    wanted = [name for name, array in arrays.items() if array.ndim == 3]
+    chosen = "states" if "states" in arrays else wanted[0] if len(wanted) == 1 else None
+    if chosen is None:
+        raise DataError(
+            f"{place} has one array of three dimensions, or one named states; it holds "
+            f"{', '.join(f'{name} {array.shape}' for name, array in arrays.items()) or 'none'}. Name it states."
+        )
+    states = arrays.pop(chosen)
+    named = {name: arrays.pop(name).tolist() for name in ("layers", "sites", "place_names") if name in arrays}
+    single = {name: arrays.pop(name).item() for name in list(arrays) if arrays[name].ndim == 0}
+    coords = {name: array for name, array in arrays.items() if array.shape == states.shape[:1]}
+    if strangers := arrays.keys() - coords.keys():
+        raise DataError(
+            f"Beside its states, {place} holds arrays with one entry for each of the {len(states)} samples; "
+            f"{', '.join(f'{name} {arrays[name].shape}' for name in sorted(strangers))} is none. Leave it out."
+        )
+    own = {name: coords.pop(name) for name in ("sample", *SAMPLE_COORDS) if name in coords}
+    coords |= known.pop("sample_coords", {})
+    return from_array(states, **{**named, **own, **single, **known}, sample_coords=coords)
 
 
 def _last_tokens(shape: tuple[int, ...], mask: Any) -> np.ndarray:

@@ -62,8 +62,10 @@ def on_host(array: Any) -> Any:
 
     Raises DataError for a tensor that has no values, or whose values no array can hold.
     """
+    if type(array).__name__ == "DataArray":
+        return array.data
     if not hasattr(array, "detach"):
-        return getattr(array, "data", array) if type(array).__name__ == "DataArray" else array
+        return array
     tensor = array.detach()
     try:
         if str(tensor.layout) != "torch.strided":
@@ -95,19 +97,25 @@ def _in_memory(data: Any) -> np.ndarray:
             f"Every state has a value; {masked} of the {data.size} entries of this array are masked. "
             "Leave out the samples that they are of."
         )
+    why: Exception | None = None
     try:
-        return np.asarray(data)
+        made = np.asarray(data)
     except (TypeError, ValueError, RuntimeError) as error:  # arrays on devices refuse to be copied unasked
-        raise DataError(
-            f"States are an array in memory; got {type(data).__name__}, which does not become one: "
-            f"{str(error).splitlines()[0]} Copy it first, for example with numpy.asarray or its own .get()."
-        ) from error
+        made, why = np.empty(0), error
+    if why is None and made.shape == data.shape:
+        return made
+    reason = str(why).splitlines()[0] if why else f"numpy makes one of shape {made.shape} of it."
+    raise DataError(
+        f"States are an array in memory; got {type(data).__name__}, which does not become one: {reason} Copy it "
+        "first, for example with numpy.asarray or its own .get()."
+    ) from why
 
 
 def _stacking(parts: Any) -> str:
     if all(getattr(part, "ndim", 0) == 3 for part in parts):
         return (
-            "Of hidden states (text, token, unit), one for each sublayer, take one token of each text and stack "
-            "them: torch.stack([h[:, -1] for h in hidden_states], dim=1)."
+            "Hidden states (text, token, unit), as transformers gives them, are taken in by "
+            "rd.from_hidden_states; of others take one token of each text: "
+            "torch.stack([h[:, -1] for h in states], dim=1)."
         )
     return "Stack the states of the sublayers first, np.stack(states, axis=1) or torch.stack(list(states), dim=1)."

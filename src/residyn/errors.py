@@ -9,7 +9,14 @@ import errno
 
 
 class ResidynError(Exception):
-    """Base of every error that residyn raises on purpose."""
+    """Base of every error that residyn raises on purpose.
+
+    >>> try:
+    ...     rd.velocity(states.isel(sublayer=[0]))
+    ... except rd.ResidynError as error:
+    ...     print(type(error).__name__, error.exit_code)
+    DataError 4
+    """
 
     exit_code = 1
 

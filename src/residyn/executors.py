@@ -51,10 +51,9 @@ def running_on(executor: Executor, *, at_once: int = 4) -> Iterator[None]:
 
     Raises UsageError for what has no `submit`, and for fewer than one piece at a time.
 
-    >>> from concurrent.futures import ProcessPoolExecutor
-    >>> import residyn as rd
-    >>> with ProcessPoolExecutor(4) as pool, rd.running_on(pool):    # doctest: +SKIP
-    ...     results = rd.analyze(rd.open_states("runs/smol"))
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> with ThreadPoolExecutor(2) as pool, rd.running_on(pool):
+    ...     results = rd.analyze(states)
     """
     if not callable(getattr(executor, "submit", None)):
         raise UsageError(

@@ -27,11 +27,9 @@ import xarray as xr
 from residyn.arrays import float_of
 from residyn.errors import DataError
 from residyn.executors import pool_for
+from residyn.progress import Progress
 from residyn.schema import SAMPLE, SUBLAYER, UNIT, check_states
 from residyn.store import layout
-
-Progress = Callable[[int, int], object]
-"""Called after each block with the number of samples (sublayers, units) done and their total."""
 
 T = TypeVar("T")
 

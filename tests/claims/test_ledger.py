@@ -282,8 +282,10 @@ def test_a_null_that_is_a_condition_too_has_all_its_draws(states, options, whole
     assert fewer.null.repeats == 2
 
 
-def test_all_claims_are_judged_in_the_paper_s_order(whole):
-    assert [one.number for one in whole[0].claims] == [*range(1, 14), 14, 14]
+def test_all_claims_are_judged_the_paper_s_first(whole):
+    numbers = [one.number for one in whole[0].claims]
+    assert numbers[:15] == [*range(1, 14), 14, 14]
+    assert numbers == [one.number for one in claims()]
 
 
 def test_the_same_states_give_the_same_bits_and_another_seed_others(states, options, whole):
@@ -380,7 +382,7 @@ def test_settings_out_of_range_are_refused(states, changed, least):
 
 @pytest.mark.parametrize(("numbers", "came"), [([], "none"), ([0], "0"), ([1, 15], "1, 15")])
 def test_claims_that_there_are_not_are_refused(states, numbers, came):
-    with pytest.raises(UsageError, match=f"one of 1, 2, .*, 14; got {came}"):
+    with pytest.raises(UsageError, match=f"one of 1, 2, .*, 14.*; got {came}"):
         judge(states, numbers=numbers)
 
 

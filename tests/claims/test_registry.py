@@ -23,11 +23,12 @@ SETTINGS = ClaimsSettings(resamples=40, null_draws=20)
 
 
 def test_the_paper_makes_fourteen_claims_the_last_in_two_versions():
-    assert numbers() == tuple(range(1, 15))
+    papers = [claim for claim in claims() if claim.paper]
+    assert list(dict.fromkeys(claim.number for claim in papers)) == list(range(1, 15))
     assert n_of_paper() == 14
-    assert [claim.variant for claim in claims()] == [*[""] * 13, "CCN", "arXiv"]
-    assert [claim.number for claim in claims() if claim.rests_on_first] == [6, 10, 11, 12]
-    assert all(claim.paper for claim in claims())
+    assert [claim.variant for claim in papers] == [*[""] * 13, "CCN", "arXiv"]
+    assert [claim.number for claim in papers if claim.rests_on_first] == [6, 10, 11, 12]
+    assert all(number > 14 for number in numbers() if number not in range(1, 15))
 
 
 # A file of its own in the catalogue, as somebody who adds a claim would write it.
@@ -55,7 +56,7 @@ from residyn.claims.claim import Claim, trend
 from residyn.claims.conditions import TOKENS, UNTRAINED
 
 LIKENESS = Claim(
-    number=15,
+    number=99,
     claim="Texts grow alike with depth",
     panel="",
     criteria=trend("anisotropy", "the mean cosine"),
@@ -80,9 +81,9 @@ RISES = np.linspace(0.2, 3, 16)
 def test_a_fifteenth_claim_is_judged_told_and_counted(add, size, verdict):
     add("likeness", LIKENESS)
     controls = {f"untrained-{i}": alike(RISES[::-1], seed=i + 1) for i in range(3)}
-    (found,) = judge(alike(size), numbers=[15], controls=controls, settings=SETTINGS).claims
+    (found,) = judge(alike(size), numbers=[99], controls=controls, settings=SETTINGS).claims
     assert (found.number, found.claim, found.paper, found.verdict) == (
-        15,
+        99,
         "Texts grow alike with depth",
         False,
         verdict,
@@ -93,9 +94,9 @@ def test_a_fifteenth_claim_is_judged_told_and_counted(add, size, verdict):
     said = "the rank correlation of the mean cosine with depth, the weaker of both kinds, is"
     assert found.sentence.startswith(f"{verdict.capitalize()}: {said}")
     # It is listed, and is none of the paper's.
-    assert numbers() == tuple(range(1, 16))
+    assert numbers()[-1] == 99
     assert n_of_paper() == 14
-    row = "| 15 | Texts grow alike with depth | rank correlation of the mean cosine with depth, the weaker of both"
+    row = "| 99 | Texts grow alike with depth | rank correlation of the mean cosine with depth, the weaker of both"
     assert row in reference()
     assert "The paper makes 14 claims" in reference()
 
@@ -109,7 +110,7 @@ def test_a_fifteenth_claim_of_the_paper_s_would_be_counted_among_these(add):
 def test_a_claim_beside_the_paper_s_leaves_these_as_they_are(add):
     before = judge(alike(RISES), numbers=[1, 4], settings=SETTINGS)
     add("likeness", LIKENESS)
-    after = judge(alike(RISES), numbers=[1, 4, 15], settings=SETTINGS)
+    after = judge(alike(RISES), numbers=[1, 4, 99], settings=SETTINGS)
     assert repr(after.claims[:2]) == repr(before.claims)
 
 
@@ -252,8 +253,8 @@ def test_a_claim_is_tested_on_a_null_of_curves_of_its_own(add, size, verdict, sa
 
 
 def test_a_number_that_is_no_claims_is_refused():
-    with pytest.raises(UsageError, match=r"A claim's number is one of 1, 2, .*14; got 15"):
-        judge(alike(1.0), numbers=[15])
+    with pytest.raises(UsageError, match=r"A claim's number is one of 1, 2, .*14.*; got 99"):
+        judge(alike(1.0), numbers=[99])
     with pytest.raises(UsageError, match="got none"):
         judge(alike(1.0), numbers=[])
 
@@ -261,11 +262,11 @@ def test_a_number_that_is_no_claims_is_refused():
 def test_two_claims_of_one_number_are_refused(add):
     add("likeness", LIKENESS)
     add("twice", LIKENESS)
-    with pytest.raises(ValueError, match=r"a number or variant of its own; declared twice: 15$"):
+    with pytest.raises(ValueError, match=r"a number or variant of its own; declared twice: 99$"):
         claims()
-    add("twice", LIKENESS.replace("number=15,", 'number=15, variant="other",'))
+    add("twice", LIKENESS.replace("number=99,", 'number=99, variant="other",'))
     sys.modules.pop(f"{catalogue.__name__}.twice")
-    assert numbers() == tuple(range(1, 16))
+    assert numbers()[-1] == 99
 
 
 @pytest.fixture

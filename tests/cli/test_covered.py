@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -63,6 +65,9 @@ HARM = {
     "teleport.zarr/host-00001.zip": flip,
     "teleport.zarr/teleport.json": lambda path: path.write_bytes(b"{"),
     "untrained/0/teleport.zarr/host-00000.zip": Path.unlink,
+    "jacobians/model.zarr/skew_share/c/0/0": flip,
+    "jacobians/untrained-0.zarr/zarr.json": lambda path: change_attribute(path.parent, "model", "Llama-3.1-405B"),
+    "tables/jacobians.csv": change_cell,
     "controls/untrained-0/manifest.json": flip,
     "controls/untrained-0/commits/000000.json": flip,
     "controls/shuffled-tokens/states.zarr/states/c.0.0.0": Path.unlink,
@@ -126,6 +131,16 @@ def test_what_was_changed_is_not_shown_and_what_makes_it_again_is_said(residyn, 
     code, _, errors = residyn(verb, own, "-q")
     assert code == 5
     assert f"again: residyn {advised} {own}" in said(errors)
+
+
+@pytest.mark.parametrize("verb", ["report", "explorer"])
+def test_a_named_pipe_in_the_place_of_the_verdicts_is_told_and_not_waited_for(residyn, own, verb):
+    (own / "claims.json").unlink()
+    os.mkfifo(own / "claims.json")
+    code, _, errors = residyn(verb, own, "-q")
+    assert code == 5
+    assert re.search("(a named pipe|something else than a file) stands there", said(errors))
+    assert f"again: residyn claims {own}" in said(errors)
 
 
 def test_teleports_do_not_leave_from_what_was_changed(residyn, own):

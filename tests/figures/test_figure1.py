@@ -8,7 +8,8 @@ import pytest
 from matplotlib.text import Text
 
 from residyn.errors import DataError
-from residyn.figures.figure1 import draw_all, figure1, footer
+from residyn.figures.composite import footer
+from residyn.figures.figure1 import draw_all, figure1
 from residyn.figures.panel import Inputs
 from residyn.figures.registry import further, required
 from residyn.figures.saving import save

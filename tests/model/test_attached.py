@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import types
+
 import pytest
 import torch
 from accelerate import cpu_offload, disk_offload
@@ -10,7 +13,7 @@ from torch import nn
 import residyn as rd
 from families import build, spelling_tokenizer
 from naive import relative_error
-from residyn.errors import DataError, ModelError, StoreError
+from residyn.errors import DataError, ModelError, StoreError, UsageError
 from residyn.model.capture_plan import prepare
 from residyn.model.check import check_model, find_sites
 from residyn.model.loading import load_model
@@ -105,6 +108,158 @@ def test_a_hook_that_would_hide_the_stream_is_named():
     with pytest.raises(ModelError, match=r"hooks of your own are on layers\.1\.post_attention_layernorm"):
         find_sites(read(model))
     assert len(model.layers[1].post_attention_layernorm._forward_pre_hooks) == 1
+
+
+def _noise(_module, _args, states):
+    return states + 0.01 * torch.randn_like(states)
+
+
+def _noise_on_the_last(_module, _args, states):
+    return torch.cat([states[:, :-1], _noise(None, None, states[:, -1:])], dim=1)
+
+
+@pytest.mark.parametrize("where", ["layers.1", "layers.1.mlp", "embed_tokens"])
+def test_a_model_that_draws_at_random_is_named(where):
+    model = build("llama")
+    model.get_submodule(where).register_forward_hook(_noise)
+    with pytest.raises(ModelError, match=rf"computes at random.*Hooks of your own are on {where}\."):
+        find_sites(read(model))
+
+
+def test_noise_on_the_token_that_is_read_is_found():
+    """Causality, which looks at all tokens but the last, sees nothing of it."""
+    model = build("llama")
+    model.layers[1].register_forward_hook(_noise_on_the_last)
+    with pytest.raises(ModelError, match="computes at random"):
+        find_sites(read(model))
+    probes = {probe.name: probe.status for probe in check_model(read(model)).probes}
+    assert (probes["repetition"], probes["causality"]) == ("fail", "pass")
+
+
+def test_hooks_on_every_module_are_the_users_too(tmp_path):
+    model = build("llama")
+    plain = rd.capture(read(model), TEXTS).values
+    hook = torch.nn.modules.module.register_module_forward_hook(lambda _m, _a, _out: None)
+    try:
+        loaded = read(model)
+        assert any("hooks of your own are on every module" in warning for warning in loaded.warnings)
+        assert abs(rd.capture(loaded, TEXTS).values - plain).max() == 0
+    finally:
+        hook.remove()
+    block = type(model.layers[0])
+    hook = torch.nn.modules.module.register_module_forward_hook(
+        lambda part, _a, out: out + 1.0 if isinstance(part, block) else None
+    )
+    try:
+        with pytest.raises(ModelError, match="hooks of your own are on every module"):
+            find_sites(read(model))
+    finally:
+        hook.remove()
+
+
+def test_the_number_format_of_autocast_is_not_taken_for_the_models():
+    loaded = read(build("llama"))
+    with (
+        torch.autocast("cpu", dtype=torch.bfloat16),
+        pytest.raises(UsageError, match=r"autocast is on for cpu.*torch\.bfloat16.*Leave that context"),
+    ):
+        rd.capture(loaded, TEXTS)
+
+
+def test_one_module_that_is_two_layers_is_named_and_copies_are_read():
+    model = build("llama")
+    model.layers[2] = model.layers[1]
+    with pytest.raises(ModelError, match=r"layers\.1 and layers\.2 .* same module.*deepcopy\(layers\[1\]\)"):
+        find_sites(read(model))
+    ids = torch.tensor([[5, 6, 7, 8]])
+    with torch.no_grad():
+        looped = model(ids, use_cache=False).last_hidden_state
+    model.layers[2] = copy.deepcopy(model.layers[1])
+    with torch.no_grad():
+        assert torch.equal(model(ids, use_cache=False).last_hidden_state, looped)
+    find_sites(read(model))
+
+
+def test_layers_that_the_config_does_not_count_are_named():
+    model = build("llama")
+    model.config.num_hidden_layers = 2
+    with pytest.raises(ModelError, match=r"3 layers in 'layers', and its config counts 2.*del layers\[2:\]"):
+        find_sites(read(model))
+    del model.layers[2:]
+    assert len(find_sites(read(model)).sites) == 4
+
+
+class Wrapper(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.inside = model
+
+
+class Adapted(Wrapper):
+    """As PEFT's models are: with a base model, and a configuration of the adapter that is active."""
+
+    def __init__(self, model, *, prompts):
+        super().__init__(model)
+        self.active_peft_config = types.SimpleNamespace(is_prompt_learning=prompts)
+
+    def get_base_model(self):
+        return self.inside
+
+
+@pytest.mark.parametrize(
+    ("wrap", "advice"),
+    [
+        (Wrapper, r"its \.inside"),
+        (nn.DataParallel, r"its \.module"),
+        (torch.compile, r"its \._orig_mod"),
+        (lambda model: Adapted(model, prompts=False), r"its get_base_model\(\)"),
+        (lambda model: Adapted(model, prompts=True), "virtual tokens"),
+        (lambda _: {"weights": 1}, "what it wraps"),
+    ],
+)
+def test_what_wraps_a_model_is_told_what_to_give(wrap, advice):
+    with pytest.raises(UsageError, match=advice):
+        read(wrap(build("llama")))
+
+
+class Packed(torch.Tensor):
+    """A weight as libraries that quantise keep it: parts, of which torch's own functions know nothing."""
+
+    @staticmethod
+    def __new__(cls, codes, scale):
+        return torch.Tensor._make_wrapper_subclass(cls, codes.shape, dtype=scale.dtype)
+
+    def __init__(self, codes, scale):
+        self.codes, self.scale = codes, scale
+
+    def __tensor_flatten__(self):
+        return ["codes", "scale"], None
+
+    @classmethod
+    def __torch_dispatch__(cls, function, _types, args=(), kwargs=None):
+        if function is torch.ops.aten.detach.default:
+            return cls(args[0].codes, args[0].scale)
+        if function is torch.ops.aten.linear.default:
+            return torch.nn.functional.linear(args[0], args[1].codes * args[1].scale)
+        raise NotImplementedError(f"no {function} of packed weights")
+
+
+def test_weights_of_a_library_that_quantises_are_hashed_by_their_parts(tmp_path):
+    def packed(scale):
+        model = build("llama")
+        linear = model.layers[1].mlp.down_proj
+        codes = (linear.weight / 0.01).round()
+        linear.weight = nn.Parameter(Packed(codes, torch.full((len(codes), 1), scale)), requires_grad=False)
+        return read(model)
+
+    loaded = packed(0.01)
+    assert loaded.quantization == "Packed"
+    rd.capture(loaded, TEXTS, tmp_path / "run")
+    rd.capture(packed(0.01), TEXTS, tmp_path / "run")
+    with pytest.raises(StoreError, match=r"model\.files\.parameters"):
+        rd.capture(packed(0.02), TEXTS, tmp_path / "run")
+    with pytest.raises(DataError, match=r"layers\.1\.mlp\.down_proj\.weight holds 32 NaN or infinite values"):
+        packed(float("nan"))
 
 
 @pytest.mark.parametrize("where", ["memory", "disk"])

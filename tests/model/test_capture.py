@@ -116,6 +116,23 @@ def test_ctrl_c_finishes_the_shard_and_leaves_the_handlers_as_they_were(tmp_path
     assert rd.capture(model, TEXTS, tmp_path / "run").sizes["sample"] == len(TEXTS)
 
 
+def test_a_second_ctrl_c_ends_at_once_and_costs_what_is_not_stored(tmp_path):
+    model = loaded()
+    before = signal.getsignal(signal.SIGINT)
+    rd.capture(model, TEXTS, tmp_path / "whole")
+
+    def twice(*_):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        rd.capture(model, TEXTS, tmp_path / "run", progress=_once(twice))
+    assert caught.type is KeyboardInterrupt  # and not Interrupted, which waits for the shard
+    assert signal.getsignal(signal.SIGINT) is before
+    rd.capture(model, TEXTS, tmp_path / "run")
+    assert shard_files(tmp_path / "run") == shard_files(tmp_path / "whole")
+
+
 def _once(function):
     called = []
 

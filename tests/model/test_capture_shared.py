@@ -113,6 +113,21 @@ def test_ctrl_c_puts_what_comes_back_and_stops(model, whole, tmp_path):
     assert numbers_on_disk(tmp_path / "run") == numbers_on_disk(whole)
 
 
+def test_a_second_ctrl_c_ends_at_once_and_the_run_is_gone_on_with(model, whole, tmp_path):
+    def press(done, total):
+        if not pressed:
+            pressed.append(done)
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    pressed = []
+    with ThreadPoolExecutor(1) as one, pytest.raises(KeyboardInterrupt) as caught:
+        rd.capture(model, TEXTS, tmp_path / "run", executor=one, progress=press)
+    assert caught.type is KeyboardInterrupt
+    rd.capture(model, TEXTS, tmp_path / "run")
+    assert numbers_on_disk(tmp_path / "run") == numbers_on_disk(whole)
+
+
 def test_a_model_that_only_this_process_has_cannot_travel(folder, model, engine, tmp_path):
     in_memory = rd.load_model(build("llama"), spelling_tokenizer())
     with pytest.raises(ModelError, match=r"cannot travel .* given in memory.*Save it to a shared folder"):

@@ -163,7 +163,11 @@ def test_what_is_no_readable_file_is_refused(tmp_path):
     [
         ([], "list is empty"),
         (["a text", 3], r"texts\[1\] is of type int"),
-        (["a text", b"b"], r"texts\[1\] is of type bytes"),
+        (["a text", b"b"], r"texts\[1\] is of type bytes.*Decode it"),
+        (["a text", float("nan")], r"texts\[1\] is of type float.*missing value: .*dropna"),
+        ([{"id": 1, "text": "a"}], r"texts\[0\] is of type dict.*\[row\['text'\] for row in rows\]"),
+        ([[{"role": "user", "content": "a"}]], r"texts\[0\] is of type list.*Of a conversation"),
+        ([["a", "b"]], r"texts\[0\] is of type list.*row of its own"),
         (["a text", "a\ud800b"], r"texts\[1\] holds the lone surrogate U\+D800 at position 1"),
         (["a\0b"], r"texts\[0\] holds a NUL"),
     ],

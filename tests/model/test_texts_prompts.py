@@ -91,6 +91,14 @@ def test_the_tokenizers_own_template_is_rendered():
     assert samples.settings["chat"] is True
 
 
+def test_a_template_without_the_beginning_of_an_answer_is_told():
+    assert tokenize_texts(kept(LINES), build(TEMPLATE), chat=True).warnings == ()
+    closed = TEMPLATE.replace("add_generation_prompt", "false")
+    warnings = tokenize_texts(kept(LINES), build(closed), chat=True).warnings
+    assert len(warnings) == 1
+    assert "no words that begin the model's answer" in warnings[0]
+
+
 @pytest.mark.parametrize(
     ("template", "error", "message"),
     [

@@ -136,7 +136,8 @@ def test_special_tokens_inside_a_text_are_spelt_out_and_counted(with_bos):
     assert samples.counts["holds_special"] == 2
     assert samples.settings["split_special_tokens"] is True
     assert samples.warnings == (
-        "2 of 3 texts hold the string of a special token, spelt out as ordinary characters.",
+        "2 of 3 texts hold the string of a special token, spelt out as ordinary characters; read them by "
+        "special_tokens='read' (--special-tokens read).",
     )
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import bz2
 import csv
 import gzip
+import io
 import json
 import lzma
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from residyn.errors import DataError
+from residyn.errors import DataError, UsageError
 from residyn.model.texts import read_texts
 
 ROWS = [
@@ -50,6 +53,9 @@ def test_cells_of_a_table_are_read_whole(tmp_path, name, delimiter, encoding):
     ("content", "message"),
     [
         ("id,body\n0,a\n", r"no column 'text'; it has 'id', 'body'\. Name the one .*--field"),
+        ("0,first text\n1,second\n", r"it has '0', 'first text'\..*If that is no header .*put a line of names"),
+        ("id|text\n0|a\n", r"it has 'id\|text'\..*parted by , ; tab\."),
+        ("i\0d\0,\0t\0\n\0", r"line 1 holds a NUL character.*UTF-16 without its mark"),
         ("", "no column 'text'; it has none"),
         ("text,text\na,b\n", "2 columns named 'text'; one was wanted"),
         ("id,text\n0,a\n1,b, c\n", r"line 3 has 3 cells, and the header 2: 'id', 'text'\. Put .*quotes"),
@@ -131,6 +137,62 @@ def test_compressed_files_are_read_as_what_they_hold(tmp_path, ending):
     assert texts(tmp_path / f"a.csv{ending}") == ROWS
 
 
+def test_lines_of_a_table_may_end_in_carriage_returns(tmp_path):
+    rows = [["id", "text"], *([i, text] for i, text in enumerate(ROWS) if "\n" not in text)]
+    path = table(tmp_path / "a.csv", rows, lineterminator="\r")
+    assert texts(path) == [text for text in ROWS if "\n" not in text]
+
+
+def test_json_lines_have_two_endings_and_under_another_name_are_told(tmp_path):
+    lines = "".join(json.dumps({"text": text}) + "\n" for text in ROWS)
+    for name in ("a.jsonl", "a.ndjson"):
+        (tmp_path / name).write_text(lines)
+        assert texts(tmp_path / name) == ROWS
+        assert read_texts(tmp_path / name, **LOOSE).warnings == ()
+    (tmp_path / "a.txt").write_text(lines)
+    found = read_texts(tmp_path / "a.txt", **LOOSE)
+    assert found.rows[0].text == json.dumps({"text": ROWS[0]})
+    assert "are JSON objects, and each is read as one text" in found.warnings[-1]
+    (tmp_path / "b.txt").write_text("{no} JSON\n{}x\n")
+    assert read_texts(tmp_path / "b.txt", **LOOSE).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "advice"),
+    [
+        (pd.DataFrame({"id": range(3), "text": ROWS}), r"got DataFrame.*table\['text'\]"),
+        ({"text": ROWS}, r"got dict.*table\['text'\]"),
+        (io.StringIO("one\ntwo\n"), r"got StringIO.*Give the path"),
+        ({*ROWS}, r"got set.*sorted\(texts\)"),
+        (b"one", r"got bytes.*decode"),
+        (3, r"got int.*Give a list"),
+        ("https://example.com/a.txt", r"is an address.*Save the file"),
+    ],
+)
+def test_what_would_give_names_or_another_order_for_texts_is_refused(given, advice):
+    with pytest.raises(UsageError, match=advice):
+        read_texts(given, **LOOSE)
+
+
+def test_a_column_of_a_table_is_a_list_of_texts():
+    assert texts(pd.DataFrame({"text": ROWS})["text"]) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("column", "advice"),
+    [
+        ([["a", "b"]], r"holds list, not text\. Give each text a row of its own .*explode"),
+        ([[{"role": "user", "content": "a"}]], r"holds list, not text\. Of a conversation.*--chat"),
+        ([b"a"], r"holds bytes, not text\. Decode it first"),
+        ([{"body": "a"}], r"holds dict, not text\. .*row\['body'\]"),
+    ],
+)
+def test_a_cell_that_holds_no_text_is_told_by_what_it_holds(tmp_path, column, advice):
+    pq.write_table(pa.table({"text": column}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=advice):
+        texts(tmp_path / "a.parquet")
+
+
 @pytest.mark.parametrize("ending", PACK)
 @pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: b"x\n", lambda data: data[:1]])
 def test_compressed_files_that_are_damaged_are_told(tmp_path, ending, damage):
@@ -145,6 +207,9 @@ def test_compressed_files_that_are_damaged_are_told(tmp_path, ending, damage):
     [
         ("prompts.xlsx", r"Save the sheet as CSV .*--field"),
         ("prompts.zip", "Unpack it first"),
+        ("prompts.feather", r"Save the table as \.parquet or \.csv"),
+        ("prompts.pdf", r"Save its text as \.txt"),
+        ("states.npy", r"rd\.from_array"),
         ("prompts.parquet.gz", "Unpack it first"),
         ("my texts.tokens", r"--texts - < '.*my texts\.tokens' .*\.jsonl"),
         ("prompts", r"--texts - < "),

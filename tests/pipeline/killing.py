@@ -35,7 +35,7 @@ from typing import Any
 from families import build, spelling_tokenizer
 from whole_runs import FEW, differing, hash_of
 
-STAGES = ("capture", "analysis", "controls", "teleports", "claims", "figures", "explorer", "report")
+STAGES = ("capture", "analysis", "controls", "teleports", "jacobians", "claims", "figures", "explorer", "report")
 """The functions of `pipeline.run` that do the stages, in order."""
 KILLS_PER_STAGE = 3
 """In one run; then it ends unharmed."""
@@ -49,7 +49,13 @@ _CHANGING = frozenset(
 NEEDED = (
     *("torch", "transformers", "matplotlib.pyplot", "xarray", "zarr", "numba", "scipy.stats", "pandas"),
     *("dask.array", "residyn.cli.running", "residyn.pipeline.run", "residyn.model.capture"),
-    *("residyn.model.teleport", "residyn.quantities.suite", "residyn.claims.judge", "residyn.figures.figure1"),
+    *(
+        "residyn.model.teleport",
+        "residyn.model.jacobians",
+        "residyn.quantities.suite",
+        "residyn.claims.judge",
+        "residyn.figures.figure1",
+    ),
     "residyn.report.write",
     "residyn.explorer",
 )

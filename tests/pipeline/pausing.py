@@ -1,20 +1,21 @@
-"""A verb of the command line in a process of its own that waits in the midst of its work."""
+"""A command line in a process of its own that waits in the midst of its work."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from pathlib import Path
 
 from pipeline.killing import watch
-from residyn.cli.running import run_command
+from residyn.cli import main
 
 
-def paused(arguments, run, event, *, reached, go_on, ended):
+def paused(arguments, run, event, *, reached, go_on):
     """Run a command line that stops before its `event`-th operation on files of `run`, until told to go on.
 
-    `reached` and `go_on` are semaphores: whoever sets an event waits for those that wait for it to wake up, and
-    one that a signal ended while it waited never does.
+    The process ends with its exit code. `reached` and `go_on` are semaphores: whoever sets an event waits for
+    those that wait for it to wake up, and one that a signal ended while it waited never does.
     """
     count = 0
 
@@ -26,9 +27,10 @@ def paused(arguments, run, event, *, reached, go_on, ended):
             go_on.acquire(timeout=300)
 
     watch(run, happens)
+    sys.argv = ["residyn", *map(str, arguments)]
     with (
         Path(os.devnull).open("w") as nowhere,
         contextlib.redirect_stdout(nowhere),
         contextlib.redirect_stderr(nowhere),
     ):
-        ended.put(run_command([str(argument) for argument in arguments]))
+        main()

@@ -23,6 +23,7 @@ from residyn.sitemap import Site, SiteMap
 from residyn.spaces import fit_space
 from residyn.teleports import flow, grid, return_fraction, summary
 from synthetic_jumps import UNITS, make_jumps, relaxing
+from synthetic_maps import falling, level
 
 LAYERS, N_UNITS, N_SAMPLES = 8, 12, 40
 HOSTILE = (
@@ -112,12 +113,16 @@ def write_run(
     teleports: dict[str, xr.Dataset] | None = None,
     claims: Any = None,
     run: Any = None,
+    *,
+    jacobians: dict[str, xr.Dataset] | None = None,
 ) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     if results is not None:
         save_results(results, directory / "results.zarr")
     for name, part in (teleports or {}).items():
         save_results(part, directory / "teleports" / f"{name}.zarr")
+    for name, part in (jacobians or {}).items():
+        save_results(part, directory / "jacobians" / f"{name}.zarr")
     for name, record in (("claims.json", claims), ("run.json", run)):
         if record is not None:
             (directory / name).write_text(json.dumps(record), encoding="utf-8")
@@ -137,7 +142,9 @@ def moved() -> dict[str, xr.Dataset]:
 @pytest.fixture(scope="session")
 def finished(results, moved, tmp_path_factory) -> Path:
     """A run directory with everything, not to be touched."""
-    return write_run(tmp_path_factory.mktemp("runs") / "finished", results, moved, example_claims(), RUN)
+    found = {"model": falling(), "untrained-0": level()}
+    folder = tmp_path_factory.mktemp("runs") / "finished"
+    return write_run(folder, results, moved, example_claims(), RUN, jacobians=found)
 
 
 @pytest.fixture

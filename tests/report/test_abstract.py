@@ -14,7 +14,11 @@ from .conftest import RUN
 def verdicts(tmp_path):
     path = tmp_path / "claims.json"
     path.write_text(json.dumps(example_claims()))
-    return read_verdicts(path)
+    return of_paper(read_verdicts(path))
+
+
+def of_paper(verdicts):
+    return replace(verdicts, claims=tuple(claim for claim in verdicts.claims if claim.paper))
 
 
 def test_the_example_in_words(verdicts):

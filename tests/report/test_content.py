@@ -29,14 +29,19 @@ def test_everything_that_is_there_is_told(report):
     last = beside.index("panel-l-pull")
     of_teleports = ["panel-l-pull", "panel-l-retention", "panel-l-return", "panel-l-nearby"]
     assert beside[last : last + 4] == of_teleports
+    of_maps = ["map-eigenvalues", "map-skew-share", "map-henrici", "map-effective-rank", "map-exponents"]
+    assert beside[last + 4 : last + 9] == of_maps
     generic = {f"control-{name.replace('_', '-')}" for name, one in quantities().items() if one.drawing == "curve"}
-    assert set(beside[last + 4 :]) <= generic
+    assert set(beside[last + 9 :]) <= generic
     assert not set(beside[:last]) & generic
     assert [panel.name for panel in report.panels if panel.wide] == ["panel-l"]
+    assert [panel.name for panel in report.further if panel.wide] == ["panel-l-nearby", "map-eigenvalues"]
     quantised, uncovered = report.warnings
     assert quantised == "the weights are quantised"
     # These results were saved by hand, and no stage says what it wrote.
-    assert uncovered.startswith("What analyze and teleport and claims left in DIR is covered by no hashes")
+    assert uncovered.startswith(
+        "What analyze and teleport and jacobians and claims left in DIR is covered by no hashes"
+    )
     assert report.command == "residyn run tiny --texts 'my texts.txt' --n 40"
     assert report.licences == ("Texts: wikitext-2-raw-v1 train, CC BY-SA 3.0.",)
     assert report.massive is not None
@@ -82,10 +87,13 @@ def test_the_largest_massive_unit_comes_first(report, results):
         ("control-kurtosis", "Over the depth the mean kurtosis"),
         ("control-orbits", "The 12 units turn"),
         ("control-phase-portraits", "Paths of a few of the 12 units"),
+        ("dynamics-write-cosine", "The cosine of a write with the state is"),
+        ("dynamics-successive-writes", "The cosine of the writes to and from a state is"),
+        ("dynamics-earlier-writes", "Of a write's squared length"),
     ],
 )
 def test_each_panel_is_told_in_words_of_its_own(report, name, words):
-    seen = {panel.name: panel.seen for panel in (*report.panels, *report.further)}
+    seen = {panel.name: panel.seen for panel in (*report.panels, *report.dynamics, *report.further)}
     assert seen[name][0].startswith(words)
 
 
@@ -105,7 +113,9 @@ def test_each_curve_of_a_panel_is_defined(report, results):
 
 
 def test_claims_stand_under_their_panel_once(report):
-    said = {panel.name: [claim.label for claim in panel.claims] for panel in report.panels}
+    panels = (*report.panels, *report.dynamics)
+    said = {panel.name: [claim.label for claim in panel.claims] for panel in panels}
+    assert said["dynamics-write-cosine"] == ["22"]
     assert said["panel-i"] == ["13"]
     assert said["panel-l"] == ["14 CCN", "14 arXiv"]
     assert said["panel-i-3d"] == said["panel-a"] == said["panel-g"] == said["panel-j"] == []
@@ -129,6 +139,7 @@ def test_what_is_missing_is_named_with_its_command(results, tmp_path):
     assert bare.missing == (
         "The paper's claims were not judged: residyn claims DIR",
         "Teleports were not made: residyn teleport DIR",
+        "Local linear maps were not taken: residyn jacobians DIR",
         "There is no run.json: where the states come from is known only as far as the results say.",
     )
     assert bare.verdicts is None
@@ -147,7 +158,7 @@ def test_an_unfinished_analysis_is_named(results, tmp_path):
         if name in {"mean_activation", "unit_correlation", "correlation_density", "cosine"}
     ]
     part = gather(write_run(tmp_path, results[[*early, "velocity"]]))
-    assert part.missing[2] == "The analysis is not finished: residyn analyze DIR"
+    assert part.missing[3] == "The analysis is not finished: residyn analyze DIR"
     assert [panel.letter for panel in part.panels] == ["A", "B", "C", "D", "E", "F"]
     assert part.massive is None
 

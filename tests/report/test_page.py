@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from claims_record import old_record
+from residyn.axis_names import AxisNames
 from residyn.claims import ConditionRecord
 from residyn.report.claims import anchor_of, claim_rows
 from residyn.report.page import render
@@ -66,7 +67,7 @@ def parsed(page) -> Parsed:
     return Parsed(page)
 
 
-CLOSED = ("verdict", "origin", "address", "name", "role")
+CLOSED = ("verdict", "origin", "address", "name", "names", "role")
 NAMED = ("reproduced_in", "passes_in", "abolished_by")
 """Names of conditions: of one that is not described nothing is said."""
 
@@ -93,6 +94,15 @@ def poisoned(value: Any, poison: str, keep: tuple[str, ...] = CLOSED) -> Any:
 
 def shape_of(parsed: Parsed) -> list[tuple[str, tuple[str, ...]]]:
     return [(tag, tuple(attrs)) for tag, attrs in parsed.tags]
+
+
+def test_a_recording_is_told_in_its_own_words_and_hostile_ones_are_only_text(report, parsed):
+    own = replace(report, names=AxisNames("area", "neuron", ("V1", "V4")))
+    page, hostile = render(own), Parsed(render(replace(own, names=poisoned(own.names, HOSTILE))))
+    assert "Areas stand where a model has layers, and neurons where it has units" in page
+    assert "the state at the first of them, V1." in " ".join(page.split())
+    assert "before attention of layer 0" not in page
+    assert shape_of(hostile) == shape_of(Parsed(page))
 
 
 def test_hostile_text_changes_nothing_but_text(report, parsed):
@@ -155,7 +165,7 @@ def test_the_policy_allows_this_style_and_nothing_else(parsed):
 
 def test_pictures_are_whole_and_described(parsed, report):
     pictures = parsed.all("img")
-    assert len(pictures) == len(report.panels) + len(report.further)
+    assert len(pictures) == len(report.panels) + len(report.dynamics) + len(report.further)
     for attrs in pictures:
         head, content = (attrs["src"] or "").split(",", 1)
         raw = base64.b64decode(content, validate=True)
@@ -258,8 +268,8 @@ def test_rows_of_the_claims_table_are_full(page, report):
 
 def test_a_bare_report_has_neither_claims_nor_empty_lists(report):
     bare = replace(
-        report, verdicts=None, abstract=(), further=(), massive=None, warnings=(), limits=(), command="",
-        licences=(), missing=("Teleports were not made: residyn teleport DIR",),
+        report, verdicts=None, abstract=(), dynamics=(), further=(), massive=None, warnings=(), limits=(),
+        command="", licences=(), missing=("Teleports were not made: residyn teleport DIR",),
     )  # fmt: skip
     page = render(bare)
     parsed = Parsed(page)
@@ -294,10 +304,12 @@ def test_a_statistic_stands_with_its_second_estimate_the_papers_value_and_if_it_
 
 
 def test_a_claim_that_the_paper_does_not_make_says_so(page, report):
-    assert asides(page, "beyond") == []
+    ours = sum(not claim.paper for claim in report.verdicts.claims)
+    assert asides(page, "beyond") == ["not a claim of the paper"] * ours
     first, *others = report.verdicts.claims
     verdicts = replace(report.verdicts, claims=(replace(first, paper=False), *others))
-    assert asides(render(replace(report, verdicts=verdicts)), "beyond") == ["not a claim of the paper"]
+    one_more = ["not a claim of the paper"] * (ours + 1)
+    assert asides(render(replace(report, verdicts=verdicts)), "beyond") == one_more
 
 
 def test_what_chance_gives_is_said_once(page):

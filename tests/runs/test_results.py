@@ -184,6 +184,15 @@ def test_damage_is_found(results: xr.Dataset, tmp_path: Path, harm: str) -> None
         open_results(path)
 
 
+def test_a_damaged_manifest_beside_results_is_told_as_such(results: xr.Dataset, tmp_path: Path) -> None:
+    """No analysis mends it."""
+    save_results(results, tmp_path / "results.zarr")
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(StoreError, match=r"manifest\.json is damaged.*Restore") as caught:
+        open_results(tmp_path / "results.zarr")
+    assert "Analyze" not in str(caught.value)
+
+
 def test_only_a_dataset_is_saved(results: xr.Dataset, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="got DataArray"):
         save_results(results["cosine"], tmp_path / "r.zarr")  # pyright: ignore[reportArgumentType]

@@ -169,6 +169,15 @@ def test_a_pipe_in_the_place_of_the_lock_is_refused_at_once(run):
         pass
 
 
+def test_a_link_in_the_place_of_the_lock_is_named_and_what_it_leads_to_is_left(run, tmp_path):
+    (run / "residyn.lock").unlink(missing_ok=True)
+    (tmp_path / "elsewhere").write_text("mine")
+    (run / "residyn.lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match=r"residyn\.lock is a link.*Remove it"), locked(run):
+        pass
+    assert (tmp_path / "elsewhere").read_text() == "mine"
+
+
 def test_a_whole_run_has_the_same_numbers_after_a_sweep(run, tmp_path):
     before = numbers_on_disk(run)
     put(run, OURS)

@@ -19,9 +19,9 @@ from residyn.claims.work import Work
 from residyn.errors import UsageError
 from residyn.executors import pool_for
 from residyn.numerics import pca
+from residyn.progress import Progress, told
 from residyn.schema import DOCUMENT, SAMPLE, check_states
 from residyn.settings import ClaimsSettings
-from residyn.walk import Progress
 
 _AT_ONCE = 2
 
@@ -36,7 +36,7 @@ def judge(
     settings: ClaimsSettings | None = None,
     ledger: Ledger | None = None,
     keep: Callable[[Ledger], object] | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Verdicts:
     """Judge the claims of the paper on a model's states; `numbers` are those of the claims, by default all.
 
@@ -55,10 +55,13 @@ def judge(
     Two tasks are computed at a time, or those that an executor takes (`rd.running_on`): its workers must see the
     files of lazy states, and states in memory travel whole with every task. What is found does not depend on it.
     `keep` is called with the ledger after every task, and a ledger that is given is gone on from; the caller
-    answers for its being of the same states, controls and settings. Memory: the controls' samples, and for each
-    task at work a surrogate of them
-    and what `evidence` says. Raises DataError where the states break the data contract, are empty or not finite,
-    or controls do not belong to them; UsageError for settings out of range.
+    answers for its being of the same states, controls and settings. `progress` is told of the tasks, as
+    `rd.capture`'s is of tokens. Memory: the controls' samples, and for each task at work a surrogate of them and
+    what `evidence` says. Raises DataError where the states break the data contract, are empty or not finite, or
+    controls do not belong to them; UsageError for settings out of range.
+
+    >>> rd.judge(states, numbers=[1]).claims[0].verdict
+    'undecided'
     """
     settings = settings or ClaimsSettings()
     settings.check()
@@ -67,7 +70,8 @@ def judge(
     of_states = [claim for claim in chosen if claim.of == "states"]
     work = Work(states, results, dict(controls or {}), settings, of_states)
     ledger = {} if ledger is None else ledger
-    _fill(ledger, work, keep, progress)
+    with told("claims", "tasks", progress) as tell:
+        _fill(ledger, work, keep, tell)
     moved = {}
     if teleport_summary is not None:
         moved = teleports.trajectories(teleport_summary, settings.resamples, settings.claims_seed)
@@ -95,7 +99,7 @@ def _chosen(numbers: Collection[int] | None) -> list[Claim]:
     return [claim for claim in registry.claims() if numbers is None or claim.number in numbers]
 
 
-def _fill(ledger: Ledger, work: Work, keep: Callable[[Ledger], object] | None, progress: Progress | None) -> None:
+def _fill(ledger: Ledger, work: Work, keep: Callable[[Ledger], object] | None, progress: Progress) -> None:
     """Compute what the ledger lacks, a few tasks at a time, and add it in the order of the tasks."""
     keys = [key for key, _ in work.tasks()]
     missing = deque(key for key in keys if key not in ledger)
@@ -103,12 +107,10 @@ def _fill(ledger: Ledger, work: Work, keep: Callable[[Ledger], object] | None, p
     # One limit around all: those of two tasks that come and go would lift each other's.
     with pca.one_thread(), pool_for(work.computed, _AT_ONCE) as pool:
         while missing or waiting:
-            if progress is not None:
-                progress(len(keys) - len(missing) - len(waiting), len(keys))
+            progress(len(keys) - len(missing) - len(waiting), len(keys))
             while missing and len(waiting) < pool.at_once:
                 waiting.append(pool.submit(missing.popleft()))
             ledger.update(waiting.popleft().result())
             if keep is not None:
                 keep(ledger)
-    if progress is not None:
-        progress(len(keys), len(keys))
+    progress(len(keys), len(keys))

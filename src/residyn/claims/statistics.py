@@ -104,6 +104,16 @@ def mean_of(name: str, start: float = 0.0, stop: float = 1.0, *, but_last: bool 
     return mean
 
 
+def mean_of_kind(name: str, kind: str) -> Statistic:
+    """Mean of a curve over the transitions of a kind, or over the states from which they leave."""
+
+    def mean(curves: Rows, depth: Depth) -> np.ndarray:
+        curve = curves[name][:, : len(depth.kind)]
+        return _mean_between(curve[:, depth.kind == kind], 0.0, 1.0)
+
+    return mean
+
+
 def least_of(name: str, stop: float = 1.0) -> Statistic:
     """The smallest value of a curve up to a relative depth."""
 
@@ -163,6 +173,15 @@ def apart_of(name: str, yardstick: str) -> Statistic:
         return np.abs(_snapped(_mean_between(curves[name], 0.0, 1.0) - _mean_between(curves[yardstick], 0.0, 1.0)))
 
     return apart
+
+
+def beyond_of(name: str, yardstick: str, start: float = 0.0) -> Statistic:
+    """How far the mean of a curve lies above that of another one, over the places from a relative depth on."""
+
+    def beyond(curves: Rows, depth: Depth) -> np.ndarray:
+        return _snapped(_mean_between(curves[name] - curves[yardstick], start, 1.0))
+
+    return beyond
 
 
 def largest_of(name: str, beyond: str = "") -> Statistic:

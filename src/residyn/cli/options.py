@@ -5,18 +5,36 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import msgspec
 import typer
 
 from residyn.cli.display import Display
+from residyn.errors import UsageError
 from residyn.pipeline.presets import PRESETS
-from residyn.settings import STAGES, Field, RunSettings, Settings, fields_of, flag, made_of, run_settings, typed
+from residyn.settings import (
+    STAGES,
+    Field,
+    RunSettings,
+    Settings,
+    fields_of,
+    flag,
+    made_of,
+    read_config,
+    run_settings,
+    typed,
+)
 
 Chosen = frozenset[str]
 """The names of the options that were typed, or that a preset chose which was typed."""
 
+_CONFIG = typer.Option(
+    "--config",
+    metavar="FILE",
+    help="A TOML file of settings, for what is not typed; `residyn presets --show NAME` prints one.",
+)
 _COMMON = {
     "as_json": typer.Option("--json", help="Print one JSON object on standard output."),
     "quiet": typer.Option("--quiet", "-q", help="No progress: only results and warnings."),
@@ -38,16 +56,25 @@ def verb(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def with_settings(context: typer.Context, **values: Any) -> None:
         options = {name: values.pop(name) for name in _COMMON}
-        on_line = _typed(context)
-        preset = PRESETS[values.get("preset", "default")].choices
+        on_line, file = _typed(context), values.pop("config", None)
+        config = {} if file is None else read_config(file)
+        named = values.pop("preset", "default")
+        if "preset" not in on_line:
+            named = config.pop("preset", named)
+        if named not in PRESETS:
+            raise UsageError(f"preset in {file} is one of {', '.join(PRESETS)}; got {named!r}.")
+        preset = PRESETS[named].choices
         asked = {field.name: values.pop(field.name) for field in fields}
-        asked |= {name: value for name, value in preset.items() if name in asked and name not in on_line}
+        chosen = {**preset, **config}
+        asked |= {name: value for name, value in chosen.items() if name in asked and name not in on_line}
         made = {name: _made(kind, asked) for name, kind in kinds.items()}
+        if "model" in own and "model" in config and "model" not in on_line:
+            values["model"] = config["model"]
+        deliberate = chosen if "preset" in on_line else config
         given = {
             "display": Display(quiet=options["quiet"], as_json=options["as_json"]),
-            "chosen": frozenset(on_line | set(preset)) if "preset" in on_line else frozenset(on_line),
+            "chosen": frozenset(on_line | set(deliberate)),
         }
-        values.pop("preset", None)
         command(**values, **made, **{name: value for name, value in given.items() if name in own})
 
     kept = [
@@ -58,6 +85,7 @@ def verb(command: Callable[..., None]) -> Callable[..., None]:
     parameters = [
         inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context),
         *kept,
+        *([_keyword("config", Path | None, _CONFIG, None)] if "preset" in own else []),
         *map(_parameter, fields),
         *(_keyword(name, bool, option, False) for name, option in _COMMON.items()),
     ]

@@ -13,7 +13,6 @@ import numpy as np
 from residyn import store
 from residyn.cli.display import Display
 from residyn.runs import layout
-from residyn.settings import flag, typed
 from residyn.words import ARTEFACT, CROSSED, MARKS, mark, without_origin
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from residyn.claims import ClaimResult, CriterionResult, Verdicts
     from residyn.model.check import Check
     from residyn.pipeline.compare import Comparison
-    from residyn.pipeline.presets import Preset, PresetName
     from residyn.pipeline.run import Run
     from residyn.pipeline.verification import Verification
     from residyn.sitemap import Site
@@ -163,24 +161,6 @@ def show_page(what: str, path: Path, display: Display) -> None:
         display.emit({what: path})
         return
     display.result(str(path))
-
-
-def show_presets(presets: Mapping[PresetName, Preset], display: Display) -> None:
-    """What each preset chooses."""
-    if display.as_json:
-        display.emit({name: {"purpose": one.purpose, "choices": one.choices} for name, one in presets.items()})
-        return
-    for name, preset in presets.items():
-        chosen = " ".join(_as_typed(option, value) for option, value in preset.choices.items())
-        display.result(f"{name}: {preset.purpose}")
-        display.result(f"    {chosen or 'the default of every option'}")
-
-
-def _as_typed(option: str, value: Any) -> str:
-    """An option with its value, as it is typed."""
-    if isinstance(value, bool):
-        return flag(option, on=value)
-    return f"{flag(option)} {typed(value)}" if value is not None else f"(no {flag(option)})"
 
 
 def show_address(url: str, display: Display) -> None:

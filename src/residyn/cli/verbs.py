@@ -9,8 +9,9 @@ import typer
 
 from residyn.cli.common import AllowPartial, ChosenPreset, Directories, Directory, Model
 from residyn.cli.display import Display
+from residyn.cli.looking import info, presets, verify
 from residyn.cli.options import Chosen, verb
-from residyn.errors import ModelError, StoreError
+from residyn.errors import ModelError
 from residyn.settings import (
     BUILT_IN_MODEL,
     AnalysisSettings,
@@ -19,6 +20,7 @@ from residyn.settings import (
     ControlsSettings,
     CrewSettings,
     FigureSettings,
+    JacobianSettings,
     ModelSettings,
     ReloadSettings,
     RunSettings,
@@ -26,7 +28,7 @@ from residyn.settings import (
 )
 
 if TYPE_CHECKING:
-    from residyn.pipeline.verification import Verification
+    pass
 
 
 @verb
@@ -41,10 +43,10 @@ def run(
     ] = None,
     display: Display,
 ) -> None:
-    """From a model and texts to a run directory: states, results, controls, teleports, claims, figures, pages.
+    """From a model and texts to a run directory: states, results, controls, teleports, Jacobians, claims, pages.
 
-    The pages are the explorer and the report. Interrupted, it goes on where it was when the same command is given
-    again.
+    There are figures, too; the pages are the explorer and the report. Interrupted, it goes on where it was when
+    the same command is given again.
     """
     display.note(f"{model} reads {settings.capture.texts}")
     from residyn.cli.show import show_run
@@ -189,6 +191,28 @@ def teleport(
 
 
 @verb
+def jacobians(
+    directory: Directory,
+    *,
+    preset: ChosenPreset = "default",
+    settings: JacobianSettings,
+    reload: ReloadSettings,
+    chosen: Chosen,
+    display: Display,
+) -> None:
+    """Take the local linear maps of DIR's model at some samples, beside controls: jacobians/ and tables/.
+
+    What is not typed is as it was when DIR's were taken last.
+    """
+    from residyn.cli.show_jacobians import show_jacobians
+    from residyn.pipeline.jacobians import jacobians
+    from residyn.pipeline.models import continued
+
+    made = jacobians(directory, continued(directory, settings, chosen), display, reload=reload)
+    show_jacobians(directory, made, display)
+
+
+@verb
 def claims(
     directory: Directory,
     *,
@@ -281,64 +305,6 @@ def compare(
     show_comparison(found, display)
 
 
-@verb
-def presets(*, display: Display) -> None:
-    """Show what each --preset chooses."""
-    from residyn.cli.show import show_presets
-    from residyn.pipeline.presets import PRESETS
-
-    show_presets(PRESETS, display)
-
-
-@verb
-def info(directory: Directory, *, display: Display) -> None:
-    """Say what DIR holds: states, stages, controls, verdicts, warnings."""
-    from residyn.cli.show import show_info
-    from residyn.runs.held import held
-
-    show_info(held(directory), display)
-
-
-@verb
-def verify(
-    directory: Directory,
-    *,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Capture damaged shards again, and make again what else is damaged.")
-    ] = False,
-    reload: ReloadSettings,
-    crew: CrewSettings,
-    display: Display,
-) -> None:
-    """Read every file of DIR and compare it with what was written; exit code 5 where one is not that.
-
-    States and controls are compared with their ledgers, and what the stages wrote with the hashes in stages/.
-    Files that nobody wrote are named, and are no damage.
-    """
-    from residyn.cli.show import show_verification
-    from residyn.pipeline.capture import is_control, repair_advice
-    from residyn.pipeline.cluster import crew_of
-    from residyn.pipeline.verification import repair as make_again
-    from residyn.pipeline.verification import verified
-
-    found = verified(directory, display)
-    if repair and not found.ok and not is_control(directory):
-        with crew_of(crew, display) as workers:
-            make_again(directory, found, reload, display, workers)
-        found = verified(directory, display)
-    show_verification(directory, found, display)
-    if not found.ok:
-        raise StoreError(f"{_damage_of(found)} of {directory} are damaged or missing. {repair_advice(directory)}")
-
-
-def _damage_of(found: Verification) -> str:
-    """How much of a run is damaged, as the subject of a sentence."""
-    shards, others = len(found.shards), len(found.damaged_controls) + len(found.outputs.differences)
-    parts = [f"{shards} shards"] if shards else []
-    parts += [f"{others} other files or controls"] if others else []
-    return " and ".join(parts)
-
-
 VERBS = (
     run,
     check,
@@ -346,6 +312,7 @@ VERBS = (
     analyze,
     controls,
     teleport,
+    jacobians,
     claims,
     figure,
     explorer,

@@ -46,6 +46,9 @@ def trajectory_distance(
     Kornblith et al. 2019, arXiv:1905.00414; Williams et al. 2021, arXiv:2110.14739. Reads the states once;
     beside two blocks, holds twenty mean paths in float64. Raises DataError where there is no run, or an array is
     neither states nor a mean activation.
+
+    >>> rd.trajectory_distance({"walk": states, "back": states[:, ::-1]}).dims
+    ('run', 'other')
     """
     if not runs:
         raise DataError("Trajectories are compared between runs; there are none. Name states by run.")

@@ -17,6 +17,9 @@ def write_explorer(directory: str | Path) -> Path:
     quantity, units, teleports and verdicts, quantised. What is not in the directory is left out. The page is
     written whole or not at all. Raises StoreError where there are no results or a file was damaged,
     ResourceError where the disk is full.
+
+    >>> rd.write_explorer(run.directory).name
+    'explorer.html'
     """
     directory = Path(directory)
     page = render(gather(directory))

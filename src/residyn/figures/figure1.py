@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from residyn.errors import DataError
 from residyn.figures import style
-from residyn.figures.layout import Place, alone, arrange
-from residyn.figures.panel import Inputs, Panel, Shape, Teleports
+from residyn.figures.composite import compose
+from residyn.figures.dynamics import dynamics
+from residyn.figures.layout import alone
+from residyn.figures.panel import Inputs, Teleports
 from residyn.figures.registry import further, lettered, required
 from residyn.figures.saving import FORMATS, save
 from residyn.sitemap import SiteMap
-
-_TITLE_MM = 6.0
 
 
 def figure1(
@@ -43,6 +42,9 @@ def figure1(
     where it can be seen. A line at the foot says which model, how many samples,
     which texts and which token the states are of, as far as the results know. Raises DataError, naming what is
     missing.
+
+    >>> figure = rd.figure1(rd.analyze(states))
+    >>> figure.savefig("figure1.pdf")
     """
     missing = [name for name in required() if name not in results]
     if missing:
@@ -51,16 +53,8 @@ def figure1(
             "Analyse the states first (residyn analyze DIR)."
         )
     inputs = Inputs(results, sites or sites_of(results), teleports, noise, reference)
-    found = {panel.stem: panel for panel in lettered(inputs)}
-    shapes: dict[str, Shape] = {stem: panel.shape_for(inputs) for stem, panel in found.items()}
-    height, places = arrange(shapes, tall_legends=reference)
-    height += _TITLE_MM if title else 0.0
-    with style.context():
-        fig = style.new_figure(style.WIDTH_MM, height)
-        for stem, panel in found.items():
-            panel.draw(inputs, _axes(fig, panel, places[stem]))
-        _words(fig, results, title, height)
-    return fig
+    panels = {f"{panel.letter}{'′' * panel.repeats}": panel for panel in lettered(inputs)}
+    return compose(panels, inputs, title=title)
 
 
 def draw_all(
@@ -72,20 +66,24 @@ def draw_all(
     noise: xr.Dataset | None = None,
     reference: bool = False,
     formats: Sequence[str] = ("png",),
+    jacobians: Mapping[str, xr.Dataset] | None = None,
 ) -> list[Path]:
-    """Write `figure1` as png, pdf and svg, and `panel_a` … `panel_l`, `panel_i_3d` in each of `formats`, into
-    `directory`; the paths.
+    """Write `figure1` and `dynamics` as png, pdf and svg, and `panel_a` … `panel_l`, `panel_i_3d` in each of
+    `formats`, into `directory`; the paths.
 
     Panels whose results are not there are left out, as `panel_a` is where no site map is known. After them
-    come the panels beside Figure 1: `panel_l_pull` and others of teleports, and `control_…`. Raises as `figure1`
-    and `saving.save` do.
+    come the panels beside Figure 1: `panel_l_pull` and others of teleports, `control_…`, and `map_…` of the
+    local maps `jacobians`. Raises as `figure1` and `saving.save` do.
     """
     directory = Path(directory)
     sites = sites or sites_of(results)
     provenance = provenance_of(results)
     whole = figure1(results, sites, teleports=teleports, noise=noise, reference=reference)
     paths = save(whole, directory / "figure1", FORMATS, provenance)
-    inputs = Inputs(results, sites, teleports, noise, reference)
+    inputs = Inputs(results, sites, teleports, noise, reference, jacobians)
+    second = dynamics(inputs)
+    if second is not None:
+        paths += save(second, directory / "dynamics", FORMATS, provenance)
     for panel in (*lettered(inputs), *further(inputs)):
         with style.context():
             fig = alone(panel, inputs)
@@ -114,44 +112,3 @@ def provenance_of(results: xr.Dataset) -> dict[str, Any]:
         for name, value in results.attrs.items()
         if name != "sites" and isinstance(value, str | int | float | bool | np.generic)
     }
-
-
-def footer(results: xr.Dataset) -> str:
-    """One line: model, samples, texts, token position, distinct last tokens; what is unknown is left out."""
-    attrs = results.attrs
-    words = []
-    if attrs.get("model"):
-        words.append(style.plain(attrs["model"], 44))
-    if "n_samples" in attrs:
-        words.append(f"N = {style.plain(attrs['n_samples'], 12)}")
-    if attrs.get("texts"):
-        words.append(style.plain(attrs["texts"], 44))
-    if attrs.get("position") is not None:
-        words.append(f"position: {style.plain(attrs['position'], 16)}")
-    if "distinct_last_tokens" in attrs:
-        words.append(f"{style.plain(attrs['distinct_last_tokens'], 12)} distinct last tokens")
-    if attrs.get("capture_dtype"):
-        words.append(style.plain(attrs["capture_dtype"], 12))
-    return style.plain(" · ".join(words), 130)
-
-
-def _axes(fig: Figure, panel: Panel, place: Place) -> Axes:
-    """Axes at their place on the page, and the panel's letter beside their top left."""
-    width, height = fig.get_size_inches() / style.MM
-    x, y = place.letter
-    letter = panel.letter + "′" * panel.repeats
-    fig.text(x / width, y / height, letter, fontsize=style.LETTER_PT, fontweight="bold", va="baseline")
-    box = (place.left / width, place.bottom / height, place.width / width, place.height / height)
-    return fig.add_axes(box, projection="3d" if panel.shape == "space" else None)
-
-
-def _words(fig: Figure, results: xr.Dataset, title: str | None, height: float) -> None:
-    fig.text(
-        0.5, 2.0 / height, footer(results), ha="center", va="baseline", fontsize=style.SMALL_PT,
-        color=style.MUTED, parse_math=False,
-    )  # fmt: skip
-    if title:
-        fig.text(
-            0.5, 1 - 4.0 / height, style.plain(title, 110), ha="center", va="center",
-            fontsize=style.TITLE_PT, parse_math=False,
-        )  # fmt: skip

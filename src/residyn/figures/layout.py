@@ -61,12 +61,14 @@ _FIRST_STEMS = ("panel_a", "panel_b", "panel_c")
 
 
 def rows_of(shapes: Mapping[str, Shape]) -> list[list[str]]:
-    """The panels of each row: those of the first, A to C, then three by three, then those that fill a row."""
+    """The panels of each row: those of Figure 1's first, where they are, then three by three, then those that fill
+    a row.
+    """
     whole = [[name] for name, shape in shapes.items() if shape == "row"]
     first = [name for name in shapes if name in _FIRST_STEMS]
     rest = [name for name in shapes if name not in first and [name] not in whole]
     n = len(_COLUMNS)
-    return [first, *(rest[start : start + n] for start in range(0, len(rest), n)), *whole]
+    return [*([first] if first else []), *(rest[start : start + n] for start in range(0, len(rest), n)), *whole]
 
 
 def arrange(shapes: Mapping[str, Shape], *, tall_legends: bool) -> tuple[float, dict[str, Place]]:
@@ -77,7 +79,9 @@ def arrange(shapes: Mapping[str, Shape], *, tall_legends: bool) -> tuple[float, 
     rows = rows_of(shapes)
     lower = _LOWER * ("row" in shapes.values())
     later = _NEXT._replace(above=_NEXT.above + _LEGEND_ROW * tall_legends, axes=_NEXT.axes - lower)
-    heights = [_FIRST, *(_WHOLE if shapes[names[0]] == "row" else later for names in rows[1:])]
+    heights = [
+        _FIRST if names[0] in _FIRST_STEMS else _WHOLE if shapes[names[0]] == "row" else later for names in rows
+    ]
     total = _FOOT + sum(row.height for row in heights) + _MARGIN
     places: dict[str, Place] = {}
     top = total - _MARGIN

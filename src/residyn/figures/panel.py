@@ -24,6 +24,9 @@ class Teleports:
     `flow` of `flow(jumps, space)`, with targets on a grid; `summary` of `summary(flow)` or `beside(trained,
     untrained)`, and `returns` of `return_fraction(flow)`, where there are any; `host` is the number of the
     host whose arrows are drawn.
+
+    >>> moved = rd.Teleports(run.teleports["flow"], run.teleports["summary"], run.teleports["return_fraction"])
+    >>> figure = rd.figure1(run.results, teleports=moved)
     """
 
     flow: xr.Dataset
@@ -34,7 +37,8 @@ class Teleports:
 
 @dataclass(frozen=True)
 class Inputs:
-    """All that panels are drawn from: results, and where they are known the site map, teleports and noise floor.
+    """All that panels are drawn from: results, and where they are known the site map, teleports, noise floor and
+    local maps by network.
 
     `reference` asks for the paper's curves over E, F and H.
     """
@@ -44,6 +48,7 @@ class Inputs:
     teleports: Teleports | None = None
     noise: xr.Dataset | None = None
     reference: bool = False
+    jacobians: Mapping[str, xr.Dataset] | None = None
 
     @property
     def order(self) -> np.ndarray | None:
@@ -76,6 +81,7 @@ class Panel:
     when        what else must be there
     letter      Figure 1's letter; "" for a panel that has only a file and a section of its own
     beside      the letter that such a panel belongs to
+    figure      another composite that shows it, "dynamics", and its `place` there: panels follow these numbers
     required    whether Figure 1 cannot be made without its results
     repeats     whether it shows again what the panel before it with the same letter shows
     shape       the room it takes; `shape_with_reference` where the paper's curve is laid over it
@@ -89,6 +95,8 @@ class Panel:
     when: Callable[[Inputs], bool] = lambda _: True
     letter: str = ""
     beside: str = ""
+    figure: str = ""
+    place: int = 0
     required: bool = False
     repeats: bool = False
     shape: Shape = "curve"

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -23,9 +23,7 @@ from typing import Literal
 import platformdirs
 
 from residyn.errors import DataError, ModelError, ResidynError, ResourceError, UsageError
-
-Progress = Callable[[int, int], None]
-"""Called with (done, total) while something long goes on; total is 0 where it is not known."""
+from residyn.progress import Progress
 
 
 @dataclass(frozen=True)

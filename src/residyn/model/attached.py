@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules import module as torch_modules
 
 
 def device_of(root: nn.Module) -> torch.device:
@@ -34,11 +35,14 @@ def is_spread(root: nn.Module) -> bool:
 def own_hooks(root: nn.Module) -> dict[str, list[tuple[str, Callable[..., Any]]]]:
     """The hooks of the user's own, by the path of the module that has them, each with its kind.
 
-    Libraries that run the model have hooks too, which move or record tensors and change none.
+    Libraries that run the model have hooks too, which move or record tensors and change none. Hooks that torch
+    calls for the modules of every model have the path "every module".
     """
     found: dict[str, list[tuple[str, Callable[..., Any]]]] = {}
-    for path, module in root.named_modules():
-        kinds = (("before", module._forward_pre_hooks), ("after", module._forward_hooks))
+    everywhere: Any = (torch_modules._global_forward_pre_hooks, torch_modules._global_forward_hooks)
+    places = ((path, (part._forward_pre_hooks, part._forward_hooks)) for path, part in root.named_modules())
+    for path, of_place in (("every module", everywhere), *places):
+        kinds = zip(("before", "after"), of_place, strict=True)
         own = [(kind, hook) for kind, hooks in kinds for hook in hooks.values() if not _of_library(hook)]
         if own:
             found[path] = own
@@ -49,6 +53,7 @@ def own_hooks(root: nn.Module) -> dict[str, list[tuple[str, Callable[..., Any]]]
 def without_own_hooks(root: nn.Module) -> Iterator[None]:
     """While the context is open, the model runs without its user's hooks; they are put back in their order."""
     every = [hooks for part in root.modules() for hooks in (part._forward_pre_hooks, part._forward_hooks)]
+    every += [torch_modules._global_forward_pre_hooks, torch_modules._global_forward_hooks]
     kept = [(hooks, dict(hooks)) for hooks in every if hooks]
     for hooks, before in kept:
         for key, hook in before.items():

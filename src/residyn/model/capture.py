@@ -17,36 +17,43 @@ import xarray as xr
 from residyn import store
 from residyn.crew import ALONE, Crew, Rates, Refused, Work, at_work, shared_out, this_worker
 from residyn.errors import DataError, Interrupted, ResidynError, UsageError
-from residyn.model.capture_plan import CapturePlan, prepare
-from residyn.model.computing import Progress, computed
+from residyn.model.capture_plan import CapturePlan, capture_options, prepare
+from residyn.model.computing import computed
 from residyn.model.interrupts import asked_to_stop
 from residyn.model.kind import kind_of
-from residyn.model.loading import LoadedModel
+from residyn.model.layout import Layout
+from residyn.model.loading import GivenModel, loaded
 from residyn.model.order import Order, Staged, in_ranges, named, plan_of_order, shards_a_task, tokens_of
 from residyn.model.recipes import recipe_of
 from residyn.model.texts import Samples, Texts
+from residyn.progress import Progress, told
 from residyn.schema import label_states
+from residyn.settings import CAPTURE_OPTIONS, CaptureSettings, fields_of, with_options
 
 
+@with_options(field for field in fields_of(CaptureSettings) if field.name in CAPTURE_OPTIONS)
 def capture(
-    model: LoadedModel,
+    model: GivenModel,
     texts: Texts | Samples | Iterable[str],
     out: str | Path | None = None,
     *,
-    progress: Progress | None = None,
+    layout: Layout | None = None,
+    progress: Progress | bool | None = None,
     executor: Executor | None = None,
     mixed: bool = False,
     **options: Any,
 ) -> xr.DataArray:
     """The residual stream before attention and before the MLP of every layer, at each sample's last token.
 
-    model: from `load_model`. texts: from `read_texts`, or strings, which are all taken as they are, or ready
-    ids as `tokenize_texts` takes them. out: the run directory; a directory of the same run is resumed, and the
-    result is bit-identical to an uninterrupted one. Without `out` the states stay in memory. progress: called with
-    (tokens done, tokens in all). executor: of PEP 3148, as `client.get_executor(pure=False)` of dask.distributed:
-    its workers make the model for themselves, compute and stage shards, and this process commits them; the states
-    are the same bits, and `out` is needed. mixed: go on though another kind of machine computed what is stored.
-    options: those of `prepare`.
+    model: from `load_model`, or what that takes: a hub id, a folder, a built-in name. texts: from `read_texts`, or
+    strings, which are all taken as they are, or ready ids as `tokenize_texts` takes them. out: the run directory;
+    a directory of the same run is resumed, and the result is bit-identical to an uninterrupted one. Without `out`
+    the states stay in memory. layout: a map of sites of your own. progress: a function that is called with (tokens
+    done, tokens in all), or False for no bar; else a bar is shown in a terminal or a notebook, and nothing
+    elsewhere or where TQDM_DISABLE is set. executor: of PEP 3148, as `client.get_executor(pure=False)` of
+    dask.distributed: its workers make the model for themselves, compute and stage shards, and this process commits
+    them; the states are the same bits, and `out` is needed. mixed: go on though another kind of machine computed
+    what is stored.
 
     Returns states (sample, sublayer, unit), float32, in activation units; lazy where they are stored. Samples
     are in the order of the store, longest first, each labelled by its place among the texts:
@@ -57,20 +64,26 @@ def capture(
     settings or of another kind of machine; DataError where a state is not finite; ModelError for workers and a
     model that only this process has; ResourceError where a shard ends its workers; Interrupted after the shard in
     hand, on Ctrl-C.
+
+    >>> states = rd.capture(model, ["The Eiffel Tower is in the city of", "Two and two is"])
+    >>> states.sizes["sublayer"], states.sizes["unit"]
+    (60, 576)
     """
     if executor is not None and out is None:
         raise UsageError("executor= computes what is stored in out=, and there is no out=. Name a run directory.")
     if out is not None:
         store.check_target(out)
-    plan, samples = prepare(model, texts, run=out, **options)
+    capture_options(options)  # a model takes long to load, and what is wrong with them is known before
+    plan, samples = prepare(loaded(model), texts, layout=layout, run=out, **options)
     for warning in samples.warnings:
         warnings.warn(warning, stacklevel=2)
-    if out is None:
-        return capture_in_memory(plan, progress)
-    plan.create(out)
-    crew = Crew((lambda: executor) if executor is not None else None, mixed=mixed)
-    for warning in capture_to(plan, out, progress, crew):
-        warnings.warn(warning, stacklevel=2)
+    with told("capture", "tokens", progress) as tell:
+        if out is None:
+            return capture_in_memory(plan, tell)
+        plan.create(out)
+        crew = Crew((lambda: executor) if executor is not None else None, mixed=mixed)
+        for warning in capture_to(plan, out, tell, crew):
+            warnings.warn(warning, stacklevel=2)
     return store.open_states(out)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from residyn import store
-from residyn.errors import DataError, ModelError, UsageError
+from residyn.errors import DataError, ModelError
 from residyn.model.batches import BatchPlan, BatchRules, plan_batches
 from residyn.model.check import find_sites, may_pad, taps_of
 from residyn.model.layout import Layout
@@ -16,7 +16,8 @@ from residyn.model.loading import LoadedModel
 from residyn.model.recheck import check_stored
 from residyn.model.texts import Sample, Samples, Texts, read_texts, tokenize_texts
 from residyn.model.texts.ids import are_ids
-from residyn.model.texts.positions import Position, reads_several
+from residyn.model.texts.positions import reads_several
+from residyn.settings import CAPTURE_OPTIONS, CaptureSettings, ModelSettings, fields_of, options_of
 from residyn.sitemap import SiteMap
 
 BATCH_TOKENS = {"cpu": 2048}
@@ -25,6 +26,12 @@ PADDING = 0.06
 """Most of a batch that is padding, where texts may be padded."""
 BATCH_BYTES = 256 * 2**20
 """Most memory for the states of one batch, in float32: with many tokens of a text, they are more than the text."""
+_ELSEWHERE = {
+    field.name: "rd.load_model" if field.name in ModelSettings.__struct_fields__ else "rd.read_texts"
+    for field in fields_of(CaptureSettings)
+    if field.name not in CAPTURE_OPTIONS
+} | {"sites": "rd.capture as layout=rd.Layout(…)"}
+"""Whose options the other settings of a capture are in Python."""
 
 
 @dataclass(frozen=True)
@@ -102,33 +109,26 @@ class CapturePlan:
         return {"texts": self.texts, "position": self.settings["position"]}
 
 
+def capture_options(options: Mapping[str, Any]) -> CaptureSettings:
+    """The settings that options of `rd.capture` choose. Raises UsageError for what is none, or out of range."""
+    return options_of(CaptureSettings, CAPTURE_OPTIONS, options, "rd.capture", _ELSEWHERE)
+
+
 def prepare(
     model: LoadedModel,
     texts: Texts | Samples | Iterable[str],
     *,
-    position: Position = "end",
-    max_tokens: int | None = None,
-    bos: Literal["auto", "always", "never"] = "auto",
-    special_tokens: Literal["spell", "read"] = "spell",
-    chat: bool = False,
-    seed: int = 0,
-    batch_tokens: int | None = None,
     layout: Layout | None = None,
-    on_nonfinite: Literal["refuse", "drop"] = "refuse",
     run: str | Path | None = None,
+    **options: Any,
 ) -> tuple[CapturePlan, Samples]:
     """Tokenize, prove the sites and plan the batches: all that can fail before the long work does so here.
 
-    `batch_tokens` is the most tokens of one batch, by default 2,048 on a CPU, where more is no faster, and
-    16,384 elsewhere. Texts are padded where the model's own weights prove that it is safe (`may_pad`); where
-    there is a `run` already, it is gone on with by its own rules for batches. `on_nonfinite` refuses states
-    that are not finite, or drops their samples and counts them. Returns the plan, and the samples with what was
-    counted on the way. Raises UsageError, DataError, ModelError.
+    `options` are the `CAPTURE_OPTIONS` of `CaptureSettings`. Texts are padded where the model's own weights prove
+    that it is safe (`may_pad`); where there is a `run` already, it is gone on with by its own rules for batches.
+    Returns the plan, and the samples with what was counted on the way. Raises UsageError, DataError, ModelError.
     """
-    if on_nonfinite not in ("refuse", "drop"):
-        raise UsageError(f"on_nonfinite is 'refuse' or 'drop'; got {on_nonfinite!r}.")
-    if batch_tokens is not None and batch_tokens < 1:
-        raise UsageError(f"batch_tokens is the most tokens of one batch, at least 1; got {batch_tokens}.")
+    asked = capture_options(options)
     if are_ids(texts):
         texts = tokenize_texts(texts, model.tokenizer, context=model.context)
     if not isinstance(texts, Texts | Samples):
@@ -141,18 +141,18 @@ def prepare(
         samples = tokenize_texts(
             texts,
             model.tokenizer,
-            max_tokens=max_tokens,
+            max_tokens=asked.max_tokens,
             context=context,
-            position=position,
-            seed=seed,
-            bos=bos,
-            special_tokens=special_tokens,
-            chat=chat,
+            position=asked.position,
+            seed=asked.seed,
+            bos=asked.bos,
+            special_tokens=asked.special_tokens,
+            chat=asked.chat,
         )
         name, table = _name_of(texts), samples.table
     check_ids(model, samples.samples, int(table.ids.max()))
     sites = find_sites(model, layout)
-    rules = _rules(model, sites, len(samples), batch_tokens, run)
+    rules = _rules(model, sites, len(samples), asked.batch_tokens, run)
     where = samples.settings["position"]
     if reads_several(where) and not rules.padding:
         raise ModelError(
@@ -164,7 +164,7 @@ def prepare(
     records = table.take(batches.order)
     decisive = {key: samples.settings[key] for key in ("position", "limit", "bos")}
     settings = {"sha256": samples.sha256, "n": len(samples), **decisive}
-    return CapturePlan(model, records, settings, name, sites, batches, on_nonfinite, layout), samples
+    return CapturePlan(model, records, settings, name, sites, batches, asked.on_nonfinite, layout), samples
 
 
 def _rules(

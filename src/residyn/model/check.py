@@ -18,6 +18,7 @@ from residyn.model.attached import device_of, own_hooks, without_own_hooks
 from residyn.model.discovery import discover_sites
 from residyn.model.hooks import Tap, collect, run
 from residyn.model.layout import Layout
+from residyn.model.loading import GivenModel, loaded
 from residyn.model.sites import layout_of, map_sites
 from residyn.schema import SITES
 from residyn.sitemap import Site, SiteMap
@@ -33,6 +34,11 @@ _LIMIT = 1e-5
 _DROWNED = 0.1
 """A write less than ten times the rounding of the stream cannot be told from another."""
 Status = Literal["pass", "fail", "unresolved"]
+_MAY_BE_MAPPED = "a map of sites can be given for a model whose modules differ from its family's."
+_MAY_MIX = (
+    "no map of sites helps where tokens are mixed backwards, as by encoders, by dynamic quantisation, whose "
+    "scales are of a whole input, and by experts that take a bounded number of tokens."
+)
 _SAID = {"fail": "failed", "unresolved": "cannot be told in this number format (take float32)"}
 
 
@@ -77,11 +83,11 @@ def find_sites(model: LoadedModel, layout: Layout | None = None) -> SiteMap:
     """The sites of a loaded model, proved on its weights by two passes of a few random tokens.
 
     `layout` overrules the table; a family the table does not know is searched by structure. Raises ModelError
-    where the identities mid − pre = attention's write and next − mid = MLP's write do not hold, or where a
-    later token moves an earlier state.
+    where the identities mid − pre = attention's write and next − mid = MLP's write do not hold, where the same
+    tokens give other states a second time, or where a later token moves an earlier state.
     """
     sites, _ = _locate(model, layout)
-    for probe in (*_identities(model, sites), _causality(model, sites)):
+    for probe in (*_identities(model, sites), *_passes(model, sites)):
         if not math.isfinite(probe.error):
             raise ModelError(
                 f"The states of {model.name} are not finite, as {probe.name} of a few random tokens found: NaN or "
@@ -90,6 +96,8 @@ def find_sites(model: LoadedModel, layout: Layout | None = None) -> SiteMap:
             )
         if probe.status != "pass":
             hooked = own_hooks(model.module)
+            if probe.name == "repetition":
+                raise ModelError(_random(model.name, probe, list(hooked)))
             if hooked and probe.status == "fail":
                 raise ModelError(
                     f"The residual stream of {model.name} cannot be trusted: {probe.name} failed "
@@ -98,25 +106,40 @@ def find_sites(model: LoadedModel, layout: Layout | None = None) -> SiteMap:
                     "the model where it is on a whole block or on a module that writes to the stream; move it "
                     "there, or take it off."
                 )
+            advice = _MAY_MIX if probe.name == "causality" else _MAY_BE_MAPPED
             raise ModelError(
                 f"The residual stream of {model.name} cannot be trusted: {probe.name} {_SAID[probe.status]}. "
                 f"Wanted: {probe.statement}, to {probe.limit:.0e}; came: {probe.error:.2e}. "
-                f"`residyn check {model.name}` shows every probe; a map of sites can be given for a model "
-                "whose modules differ from its family's."
+                f"`residyn check {model.name}` shows every probe; {advice}"
             )
     return sites
 
 
-def check_model(model: LoadedModel, layout: Layout | None = None) -> Check:
-    """Every probe on a loaded model: identities, parity with Hugging Face, causality, batching, padding.
+def _random(name: str, probe: Probe, hooked: Sequence[str]) -> str:
+    """What is said of a model that gives other states of the same tokens."""
+    here = f" Hooks of your own are on {', '.join(hooked[:5])}." if hooked else ""
+    return (
+        f"{name} computes at random: the same tokens, read twice, gave states that differ by {probe.error:.2e} of "
+        f"their size, where at most {probe.limit:.0e} was wanted.{here} Take off what draws (noise that a hook or "
+        "a module adds, dropout that is always on), or let it give the same numbers at every pass."
+    )
 
+
+def check_model(model: GivenModel, layout: Layout | None = None) -> Check:
+    """Every probe on a model: sums, parity with Hugging Face, repetition, causality, batching, padding.
+
+    `model` is what `load_model` gave, or what that takes: a hub id, a folder, a built-in name.
     Raises ModelError only where no map of sites can be made at all; a probe that fails is reported.
+
+    >>> rd.check_model(model).passed
+    True
     """
+    model = loaded(model)
     sites, how = _locate(model, layout)
     probes = (
         *_identities(model, sites),
         _parity(model, sites),
-        _causality(model, sites),
+        *_passes(model, sites),
         _batching(model, sites),
         _padding(model, sites),
     )
@@ -125,18 +148,40 @@ def check_model(model: LoadedModel, layout: Layout | None = None) -> Check:
 
 def _locate(model: LoadedModel, layout: Layout | None) -> tuple[SiteMap, str]:
     config = model.module.config
-    if layout is not None:
-        return map_sites(model.module, layout, config.model_type), "user"
-    known = layout_of(config)
+    known = layout or layout_of(config)
     if known is not None:
-        return map_sites(model.module, known, config.model_type), "table"
+        sites = map_sites(model.module, known, config.model_type)
+        _check_depth(model, sites)
+        return sites, "table" if layout is None else "user"
     with without_own_hooks(model.module):
         return discover_sites(model.module, config, _tokens(model, 1)), "structure"
+
+
+def _check_depth(model: LoadedModel, sites: SiteMap) -> None:
+    """Raise ModelError where a model has more layers than its config counts: transformers runs as many as that."""
+    depth = getattr(model.module.config, "num_hidden_layers", None)
+    found = len({site.layer for site in sites.sites})
+    if isinstance(depth, int) and depth < found:
+        raise ModelError(
+            f"{model.name} has {found} layers in {sites.blocks!r}, and its config counts {depth}: transformers "
+            f"runs no more. Let the two agree: set config.num_hidden_layers to {found}, or take the others off "
+            f"the list (del {sites.blocks}[{depth}:])."
+        )
 
 
 def taps_of(sites: Sequence[Site]) -> list[Tap]:
     """Where each site's state is read."""
     return [Tap(site.module, site.where) for site in sites]
+
+
+def summed_at(sites: SiteMap, index: int) -> Tap:
+    """Where the sum of a state and what is written to it can be read next."""
+    site = sites.sites[index]
+    if site.norm:
+        return Tap(site.norm, "input")
+    if index + 1 < len(sites.sites):
+        return taps_of(sites.sites[index + 1 : index + 2])[0]
+    return Tap(f"{sites.blocks}.{site.layer}", "output")
 
 
 def _tokens(model: LoadedModel, rows: int, seed: int = 0, n_tokens: int = PROBE_TOKENS) -> torch.Tensor:
@@ -285,15 +330,19 @@ def _parity(model: LoadedModel, sites: SiteMap) -> Probe:
     return _probe("parity", "states at block inputs = Hugging Face's hidden_states", error, _LIMIT)
 
 
-def _causality(model: LoadedModel, sites: SiteMap) -> Probe:
-    """Changing the last token must move no earlier state."""
+def _passes(model: LoadedModel, sites: SiteMap) -> tuple[Probe, Probe]:
+    """The same tokens must give the same states again, and changing the last one must move no earlier state."""
     ids = _tokens(model, 1)
     changed = ids.clone()
     changed[0, -1] = (ids[0, -1] + 1) % (int(ids.max()) + 1)
     taps = taps_of(sites.sites)
-    pairs = zip(collect(model.module, taps, ids), collect(model.module, taps, changed), strict=True)
-    error = _worst(*(_relative((b - a)[:, :-1], a[:, :-1]) for a, b in pairs))
-    return _probe("causality", "a changed last token moves no earlier state", error, _LIMIT)
+    first, again, other = (collect(model.module, taps, tokens) for tokens in (ids, ids, changed))
+    repeated = _worst(*(_relative(b - a, a) for a, b in zip(first, again, strict=True)))
+    moved = _worst(*(_relative((b - a)[:, :-1], a[:, :-1]) for a, b in zip(first, other, strict=True)))
+    return (
+        _probe("repetition", "the same tokens give the same states again", repeated, _rounding(first[0])),
+        _probe("causality", "a changed last token moves no earlier state", moved, _LIMIT),
+    )
 
 
 def _batching(model: LoadedModel, sites: SiteMap) -> Probe:

@@ -17,9 +17,8 @@ from residyn.model.capture_plan import CapturePlan
 from residyn.model.check import taps_of
 from residyn.model.forward import Asked, in_halves_if_needed, reading
 from residyn.model.loading import LoadedModel
+from residyn.progress import Progress
 from residyn.store import SampleTable
-
-Progress = Callable[[int, int], None]
 
 
 class Computed(NamedTuple):

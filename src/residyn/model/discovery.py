@@ -17,7 +17,7 @@ from torch import nn
 from residyn.errors import ModelError
 from residyn.model.hooks import Tap, read, run
 from residyn.model.layout import Sum, mixer_of, only_site
-from residyn.model.sites import BLOCK, Step, sites_of_steps
+from residyn.model.sites import BLOCK, Step, check_places, sites_of_steps
 from residyn.model.sums import Passed, Seen
 from residyn.sitemap import SiteMap
 
@@ -30,6 +30,7 @@ def discover_sites(root: nn.Module, config: Any, input_ids: torch.Tensor) -> Sit
     factors for single units, skips over blocks).
     """
     path, blocks = _list_of_blocks(root, config)
+    check_places(root, path, blocks)
     steps = [_understand(root, f"{path}.{layer}", block, input_ids) for layer, block in enumerate(blocks)]
     return SiteMap(config.model_type, path, sites_of_steps(path, steps))
 

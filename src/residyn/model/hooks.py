@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import nn
 
-from residyn.errors import ModelError, ResidynError
+from residyn.errors import ModelError, ResidynError, UsageError
 
 End = Literal["input", "output"]
 
@@ -170,8 +170,21 @@ def _at(root: nn.Module, taps: Sequence[Tap], seen: Callable[[int, torch.Tensor 
 def run(root: nn.Module, input_ids: torch.Tensor, **kwargs: Any) -> Any:
     """One forward pass without gradients; None where a `read(..., stop=True)` ended it early.
 
-    Without a cache, unless `use_cache` says otherwise.
+    Without a cache, unless `use_cache` says otherwise. Raises UsageError where torch.autocast is on: it would make
+    states of another number format than the model's, of which no record tells.
     """
+    return run_as_set(root, input_ids, **kwargs)
+
+
+def run_as_set(root: nn.Module, input_ids: torch.Tensor, **kwargs: Any) -> Any:
+    """As `run`, with gradients or without, as torch is set: tensors of inference mode have none later either."""
+    kind = input_ids.device.type
+    if torch.is_autocast_enabled(kind):
+        raise UsageError(
+            f"torch.autocast is on for {kind}: parts of the model would compute in "
+            f"{torch.get_autocast_dtype(kind)}, whatever its own number format. Leave that context, and convert "
+            "the model where that format is wanted (model.bfloat16())."
+        )
     try:
         return root(input_ids=input_ids, **{"use_cache": False, **kwargs})
     except _PassIsDone:

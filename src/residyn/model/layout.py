@@ -40,6 +40,10 @@ class Layout:
     scale      a number or the block's attribute that every write is multiplied by, if there is one
     pre_norm   (before attention, before MLP): the norms on the stream itself, where a block begins with one; both
                states are then what their norm gives
+
+    >>> layout = rd.Layout(blocks="layers", attn="self_attn", mlp="mlp", mid="post_attention_layernorm")
+    >>> rd.check_model(model, layout).passed
+    True
     """
 
     blocks: str

@@ -180,8 +180,22 @@ def map_sites(root: nn.Module, layout: Layout, family: str) -> SiteMap:
             f"{layout.blocks!r} of {type(root).__name__} was expected to be its list of layers, "
             f"and is a {type(blocks).__name__}. Name the list of layers in the map."
         )
+    check_places(root, layout.blocks, blocks)
     steps = [_steps(block, layout) for block in blocks]
     return SiteMap(family, layout.blocks, sites_of_steps(layout.blocks, steps))
+
+
+def check_places(root: nn.Module, path: str, blocks: nn.ModuleList) -> None:
+    """Raise ModelError where one module is several layers: states are told apart by the module they enter."""
+    first: dict[int, int] = {}
+    for layer, block in enumerate(blocks):
+        earlier = first.setdefault(id(block), layer)
+        if earlier != layer:
+            raise ModelError(
+                f"{path}.{earlier} and {path}.{layer} of {type(root).__name__} are one and the same module, which "
+                "runs twice: a state is named by the module that it enters. Give each layer a module of its own, "
+                f"{path}[{layer}] = copy.deepcopy({path}[{earlier}]), which computes the same."
+            )
 
 
 def sites_of_steps(blocks: str, steps: Sequence[Sequence[Step]]) -> tuple[Site, ...]:

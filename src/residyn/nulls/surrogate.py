@@ -30,6 +30,9 @@ def surrogate(states: xr.DataArray, null: str | Null, seed: int = 0) -> xr.DataA
     samples first where that is too much, `states.isel(sample=slice(200))`. Raises UsageError for an unknown null
     or a negative seed; DataError where the states break the data contract, are empty, or are not finite, and for
     random walks of fewer than three units.
+
+    >>> rd.surrogate(states, "permute_units", seed=1).attrs["null"]
+    'permute_units'
     """
     chosen = null_of(null)
     if seed < 0:

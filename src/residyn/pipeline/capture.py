@@ -14,6 +14,7 @@ from residyn.crew import ALONE, Crew
 from residyn.errors import StoreError
 from residyn.model.names import find_place
 from residyn.pipeline.models import (
+    check_has_model,
     continued,
     load,
     load_again,
@@ -64,6 +65,7 @@ def _capture(
     crew: Crew,
 ) -> LoadedModel:
     store.check_target(directory)
+    check_has_model(directory)
     if store.has_manifest(directory):
         held.enter_context(store.locked(directory))
     made = planned(directory, model, settings, reporter, crew.gpus)
@@ -253,6 +255,7 @@ def repair_damage(
     crew: Crew = ALONE,
 ) -> None:
     """Capture damaged and missing shards of a run again, and no others."""
+    check_has_model(directory)
     now = now or ReloadSettings()
     complete(directory, now.model, reloading(directory, now), reporter, damaged, crew=crew)
 
@@ -274,7 +277,8 @@ def is_control(directory: Path) -> bool:
 
 
 def check_is_run(directory: Path) -> None:
-    """Raise StoreError where a run directory is that of a control: its run alone says what it is of."""
+    """Raise StoreError where a run directory is of a control, or of states that no model made."""
+    check_has_model(directory)
     if is_control(directory):
         raise StoreError(f"{directory} is a control, which is captured with: {_command_of(directory)}")
 

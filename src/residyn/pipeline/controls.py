@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from residyn import store
 from residyn.crew import ALONE, Crew
 from residyn.errors import DataError, ModelError, StoreError
-from residyn.pipeline.models import read_layout, reopened
+from residyn.pipeline.models import check_has_model, read_layout, reopened
 from residyn.pipeline.reporter import SILENT, Reporter, Timer, is_done, timed
 from residyn.runs import layout
 from residyn.runs.contents import control_names
@@ -49,6 +49,7 @@ def controls(
     model is loaded, where a control's folder holds something else or what was captured with other settings.
     """
     settings = settings or ControlsSettings()
+    check_has_model(directory)
     with store.undisturbed(directory):
         states = store.open_states(directory)
     names = control_names(settings)

@@ -8,12 +8,13 @@ import json
 from collections.abc import Collection
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from residyn import store
 from residyn.errors import ModelError, StoreError, UsageError
 from residyn.pipeline.reporter import SILENT, Reporter
 from residyn.settings import (
+    STAGES,
     CaptureSettings,
     ModelSettings,
     ReloadSettings,
@@ -46,6 +47,30 @@ def continued(directory: Path, asked: S, chosen: Collection[str]) -> S:
     made = earlier.changed(**{name: getattr(asked, name) for name in now if hasattr(asked, name)})
     made.check()
     return made
+
+
+def all_settings(directory: Path) -> dict[str, Any]:
+    """The model of a run and the settings that its stages were asked for last, by name; none of other stages.
+
+    Raises StoreError where the run cannot be read.
+    """
+    store.read_manifest(directory)
+    record, found = store.read_run(directory), {}
+    for kind in STAGES.values():
+        if kind.SECTION in record:
+            found |= recorded(kind, record[kind.SECTION], directory / RUN).record()
+    model = recorded_model(directory)
+    return found if model is None else {"model": model, **found}
+
+
+def check_has_model(directory: Path) -> None:
+    """Raise StoreError where a run holds states that were given, and not captured: no model made them."""
+    if store.has_manifest(directory) and store.read_manifest(directory).given is not None:
+        raise StoreError(
+            f"{directory} holds states that were given by rd.save_states, and no model made them: nothing can be "
+            "captured or teleported there. Verbs that need no model work: analyze, claims, figure, explorer, "
+            "view, report, compare, info, verify. What is damaged is made again by saving the same states again."
+        )
 
 
 def recorded_model(directory: Path) -> str | None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from residyn import store
+from residyn.errors import StoreError
 from residyn.pipeline.reporter import Reporter, is_done, timed
 from residyn.runs import layout
 from residyn.runs.contents import drawn_inputs, open_run_results, outdated, uncovered
-from residyn.runs.stages import ANALYSIS, CLAIMS, TELEPORTS, Stage
-from residyn.store.files import sha256_of
+from residyn.runs.stages import ANALYSIS, CLAIMS, JACOBIANS, TELEPORTS, Stage
+from residyn.store.files import NotAFileError, sha256_of
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def made(directory: Path, page: Page, reporter: Reporter) -> Path:
         results = directory / layout.RESULTS
         notices = [
             outdated(directory, open_run_results(directory)) if results.exists() else "",
-            uncovered(directory, ANALYSIS, TELEPORTS, CLAIMS),
+            uncovered(directory, ANALYSIS, TELEPORTS, JACOBIANS, CLAIMS),
         ]
         to_do = page.stage().reasons(directory)
     reporter.warn([notice for notice in notices if notice])
@@ -58,6 +59,13 @@ def _write(directory: Path, page: Page, reporter: Reporter) -> None:
 
 
 def shown_inputs(directory: Path) -> dict[str, str | None]:
-    """The hashes of what every page shows: what is drawn, and the verdicts."""
+    """The hashes of what every page shows: what is drawn, and the verdicts. StoreError where these are no file."""
     claims = directory / layout.CLAIMS
-    return {**drawn_inputs(directory), "claims": sha256_of(claims) if claims.exists() else None}
+    try:
+        verdicts = sha256_of(claims) if claims.exists() else None
+    except NotAFileError as error:
+        raise StoreError(
+            f"{claims} cannot be read: {error.strerror}. It was not written by residyn: move it away, and judge "
+            f"the claims again: residyn claims {directory}"
+        ) from error
+    return {**drawn_inputs(directory), "claims": verdicts}

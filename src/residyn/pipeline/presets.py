@@ -49,6 +49,8 @@ PRESETS: dict[PresetName, Preset] = {
             "leave_out": (3,),
             "hosts": 1,
             "untrained_teleports": 0,
+            "jacobian_samples": 1,
+            "control_jacobians": 0,
             "untrained": 0,
             "permuted_weights": False,
             "shuffled_tokens": False,

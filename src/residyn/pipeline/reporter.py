@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -11,11 +13,11 @@ from typing import Protocol
 
 from residyn import store
 from residyn.errors import ResidynError
+from residyn.progress import Progress, seen, told
 from residyn.runs.stages import Stage, read_stage
+from residyn.words import clean
 
 KEPT_EVERY_S = 5.0
-Progress = Callable[[int, int], None]
-"""Takes what is done and how much there is."""
 
 
 class Reporter(Protocol):
@@ -57,6 +59,33 @@ class Silent:
 
 
 SILENT = Silent()
+
+
+class InPython:
+    """A Reporter for Python's users: notes and bars where they are seen, and warnings as Python's own."""
+
+    def __init__(self, progress: bool | None = None) -> None:
+        self._seen = seen(progress)
+
+    def note(self, text: str) -> None:
+        """A line on standard error."""
+        if self._seen:
+            print(clean(text), file=sys.stderr)
+
+    def warn(self, texts: Sequence[str]) -> None:
+        """Warn, whether progress is shown or not."""
+        for text in texts:
+            warnings.warn(text, stacklevel=2)
+
+    @contextmanager
+    def stage(self, text: str) -> Iterator[Callable[[str], None]]:
+        """Note what is being done, and give the function that notes it by another name."""
+        self.note(text)
+        yield self.note
+
+    def progress(self, text: str, unit: str) -> AbstractContextManager[Progress]:
+        """A bar."""
+        return told(text, unit, self._seen)
 
 
 @contextmanager

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
+import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,15 +19,18 @@ from residyn.pipeline.analysis import analysis
 from residyn.pipeline.capture import capture
 from residyn.pipeline.claims import claims
 from residyn.pipeline.controls import controls
+from residyn.pipeline.course import numbered
 from residyn.pipeline.explorer import explorer
 from residyn.pipeline.figures import figures
+from residyn.pipeline.jacobians import jacobians
 from residyn.pipeline.presets import PRESETS, PresetName
 from residyn.pipeline.report import report
-from residyn.pipeline.reporter import SILENT, Reporter
+from residyn.pipeline.reporter import SILENT, InPython, Reporter
 from residyn.pipeline.teleports import teleports
 from residyn.runs import layout
 from residyn.runs.contents import (
     open_controls,
+    open_jacobian_results,
     open_noise_floor,
     open_pictures,
     open_run_results,
@@ -36,7 +39,7 @@ from residyn.runs.contents import (
     open_verdicts,
     uncovered,
 )
-from residyn.settings import BUILT_IN_MODEL, RunSettings, run_settings
+from residyn.settings import BUILT_IN_MODEL, STAGES, RunSettings, fields_of, run_settings, with_options
 from residyn.shown import Shown
 
 if TYPE_CHECKING:
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
 
     from residyn.claims import Verdicts
     from residyn.explorer.notebook import Frame
-    from residyn.model.loading import LoadedModel
+    from residyn.model.loading import GivenModel, LoadedModel
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,6 +58,13 @@ class Run(Shown):
 
     What was damaged, or changed after a stage wrote it, is not given: StoreError says what it is, and what makes
     it again.
+
+    >>> run.states.dims
+    ('sample', 'sublayer', 'unit')
+    >>> run.results["cosine"].dims
+    ('sample', 'transition')
+    >>> sorted(run.teleports)
+    ['field', 'flow', 'return_fraction', 'summary']
     """
 
     directory: Path
@@ -83,6 +93,13 @@ class Run(Shown):
     def teleports(self) -> dict[str, xr.Dataset]:
         """What teleports gave: flow, return_fraction, field and summary; empty where there were none."""
         return open_teleport_results(self.directory)
+
+    @cached_property
+    def jacobians(self) -> dict[str, xr.Dataset]:
+        """The local linear maps in the run's model ("model") and in controls, as `rd.jacobians` gives them; empty
+        where they were not taken.
+        """
+        return open_jacobian_results(self.directory)
 
     @cached_property
     def claims(self) -> Verdicts | None:
@@ -139,6 +156,9 @@ def open_run(directory: str | Path) -> Run:
     """The run in a directory. Raises StoreError where there is none.
 
     Warns of what no hashes cover, as in a run of an earlier version.
+
+    >>> rd.open_run(run.directory).states.dims
+    ('sample', 'sublayer', 'unit')
     """
     directory = Path(directory).expanduser()
     if not store.has_manifest(directory) and not (directory / layout.RESULTS).exists():
@@ -151,31 +171,40 @@ def open_run(directory: str | Path) -> Run:
     return Run(directory)
 
 
+@with_options(field for kind in STAGES.values() for field in fields_of(kind))
 def run(
-    model: str | LoadedModel = BUILT_IN_MODEL,
+    model: GivenModel = BUILT_IN_MODEL,
     texts: str | None = None,
     *,
     out: str | Path | None = None,
     preset: PresetName = "default",
-    reporter: Reporter = SILENT,
+    progress: bool | None = None,
+    reporter: Reporter | None = None,
     executor: Executor | None = None,
     mixed: bool = False,
     **settings: Any,
 ) -> Run:
-    """Make a run: states, results, controls, teleports, claims, figures, explorer, report, as `residyn run` does.
+    """Make a run: states, results, controls, teleports, Jacobians, claims, figures, pages, as `residyn run` does.
 
     `model` is a hub id, a folder, a .gguf file, the built-in model, or one that `load_model` gave; `texts` are a
     source as `--texts` takes it; `out` is the run directory, by default runs/MODEL-TEXTS. Keywords are those of
-    the command line, which docs/cli.md lists ("--null-draws 40" is `null_draws=40`; lists are tuples). What an
-    interrupted run has done is not done again. The workers of an `executor` (PEP 3148, as dask.distributed's
-    `client.get_executor(pure=False)`) compute states, results, controls, teleports and claims, with the same
-    bits; `mixed` goes on though another kind of machine computed what is stored. Raises UsageError for a setting
-    that there is not, or that is out of range, and whatever a stage raises.
+    the command line, which docs/cli.md lists ("--null-draws 40" is `null_draws=40`; lists are tuples). Notes and
+    bars are shown in a terminal or a notebook, unless `progress` is False or TQDM_DISABLE is set; a `reporter` is
+    told in their place. What an interrupted run has done is not done again. The workers of an `executor` (PEP
+    3148, as dask.distributed's `client.get_executor(pure=False)`) compute states, results, controls, teleports and
+    claims, with the same bits; `mixed` goes on though another kind of machine computed what is stored. Raises
+    UsageError for a setting that there is not, or that is out of range, and whatever a stage raises.
+
+    >>> run = rd.run("smollm2-135m", n=10, preset="quick", random_positions=False, null_draws=1, out="runs/first")
+    >>> run.states.sizes["sublayer"]
+    60
     """
     if texts is not None:
         settings["texts"] = texts
     crew = Crew((lambda: executor) if executor is not None else None, mixed=mixed)
-    return make(model, chosen_settings(settings, preset), out=out, reporter=reporter, crew=crew)
+    given = os.fspath(model) if isinstance(model, os.PathLike) else model
+    to = InPython(progress) if reporter is None else reporter
+    return make(given, chosen_settings(settings, preset), out=out, reporter=to, crew=crew)
 
 
 def chosen_settings(values: Mapping[str, Any], preset: PresetName) -> RunSettings:
@@ -197,7 +226,7 @@ def make(
     named = model if isinstance(model, str) else model.name
     default = Path("runs") / store.run_name(named, settings.capture.texts)
     directory = Path(out).expanduser() if out is not None else default
-    begin = _numbered(reporter)
+    begin = numbered(reporter, directory, settings)
     with ExitStack() as held:
         begin("capture")
         loaded = capture(directory, model, settings.capture, reporter, held, crew=crew)
@@ -211,6 +240,10 @@ def make(
         # Too few or too uniform texts leave nothing to teleport to; the rest of the run is worth having.
         with _going_on(directory, "Without teleports (panel L)", (DataError,), reporter):
             teleports(directory, settings.teleports, reporter, loaded, crew=crew)
+        begin("jacobians")
+        # A model whose maps cannot be trusted, or that is spread over devices, is still worth a run.
+        with _going_on(directory, "Without Jacobians", (ModelError,), reporter):
+            jacobians(directory, settings.jacobians, reporter, loaded)
         begin("claims")
         claims(directory, settings.claims, reporter, crew=crew)
         begin("figures")
@@ -220,21 +253,6 @@ def make(
         begin("report")
         report(directory, reporter)
     return Run(directory)
-
-
-_COURSE = ("capture", "analysis", "controls", "teleports", "claims", "figures", "explorer", "report")
-
-
-def _numbered(reporter: Reporter) -> Callable[[str], None]:
-    """What tells that a stage begins: which of how many it is, and how long the run has taken."""
-    started = time.monotonic()
-
-    def begin(name: str) -> None:
-        place, minutes = _COURSE.index(name) + 1, (time.monotonic() - started) / 60
-        so_far = f" ({minutes:.0f} min so far)" if minutes >= 1 else ""
-        reporter.note(f"Stage {place} of {len(_COURSE)}: {name}{so_far}")
-
-    return begin
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import xarray as xr
 from residyn import store
 from residyn.crew import ALONE, Crew
 from residyn.errors import DataError, StoreError
-from residyn.pipeline.models import read_layout, reopened
+from residyn.pipeline.models import check_has_model, read_layout, reopened
 from residyn.pipeline.reporter import SILENT, Reporter, Timer, is_done, timed
 from residyn.runs import layout
 from residyn.runs.contents import captured_controls, open_run_results, open_teleport_results, outdated
@@ -66,6 +66,7 @@ def teleports(
     DataError where the states leave nothing to teleport to, StoreError where others are there.
     """
     settings = settings or TeleportSettings()
+    check_has_model(directory)
     with store.undisturbed(directory):
         states = store.open_states(directory)
     stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())
@@ -223,7 +224,11 @@ def _flow(
     from residyn.model.teleport import teleport as teleport_states
     from residyn.teleports import flow
 
-    own = capture(model, experiment.hosts, layout=experiment.sites).sortby("sample").rename(sample="host")
+    own = (
+        capture(model, experiment.hosts, layout=experiment.sites, progress=False)
+        .sortby("sample")
+        .rename(sample="host")
+    )
     targets = _targets(experiment, states, space, own)
     with experiment.timer.progress(experiment.reporter, text, "targets") as progress:
         try:

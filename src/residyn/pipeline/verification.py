@@ -16,6 +16,7 @@ from residyn.pipeline.claims import claims
 from residyn.pipeline.controls import controls
 from residyn.pipeline.explorer import explorer
 from residyn.pipeline.figures import figures
+from residyn.pipeline.jacobians import jacobians
 from residyn.pipeline.models import continued
 from residyn.pipeline.report import report
 from residyn.pipeline.reporter import SILENT, Reporter
@@ -29,6 +30,7 @@ from residyn.settings import (
     ClaimsSettings,
     ControlsSettings,
     FigureSettings,
+    JacobianSettings,
     ReloadSettings,
     Settings,
     TeleportSettings,
@@ -41,10 +43,11 @@ _READS = {
     stages.CONTROLS: (),
     stages.NOISE_FLOOR: (stages.CONTROLS,),
     stages.TELEPORTS: (stages.ANALYSIS,),
+    stages.JACOBIANS: (),
     stages.CLAIMS: (stages.ANALYSIS, stages.CONTROLS, stages.TELEPORTS),
-    stages.FIGURES: (stages.ANALYSIS, stages.NOISE_FLOOR, stages.TELEPORTS),
-    stages.EXPLORER: (stages.ANALYSIS, stages.NOISE_FLOOR, stages.TELEPORTS, stages.CLAIMS),
-    stages.REPORT: (stages.ANALYSIS, stages.NOISE_FLOOR, stages.TELEPORTS, stages.CLAIMS),
+    stages.FIGURES: (stages.ANALYSIS, stages.NOISE_FLOOR, stages.TELEPORTS, stages.JACOBIANS),
+    stages.EXPLORER: (stages.ANALYSIS, stages.NOISE_FLOOR, stages.TELEPORTS, stages.JACOBIANS, stages.CLAIMS),
+    stages.REPORT: (stages.ANALYSIS, stages.NOISE_FLOOR, stages.TELEPORTS, stages.JACOBIANS, stages.CLAIMS),
 }
 """The stages of whose outputs each stage is made."""
 
@@ -154,6 +157,7 @@ def _stages(
         stages.TELEPORTS: lambda: teleports(
             directory, asked(TeleportSettings()), reporter, reload=reload, crew=crew
         ),
+        stages.JACOBIANS: lambda: jacobians(directory, asked(JacobianSettings()), reporter, reload=reload),
         stages.CLAIMS: lambda: claims(directory, asked(ClaimsSettings()), reporter, crew=crew),
         stages.FIGURES: lambda: figures(directory, asked(FigureSettings()), reporter),
         stages.EXPLORER: lambda: explorer(directory, reporter),

@@ -37,6 +37,9 @@ def kurtosis_rotated(
     `n_undefined` counts NaN among the samples used. Memory beside the results: the states of the rotated samples
     and two matrices of D². Raises UsageError for fewer than one repeat or a negative seed, DataError where the
     states break the data contract, are empty, or hold a non-finite value.
+
+    >>> rd.kurtosis_rotated(states, repeats=2).dims
+    ('sample', 'sublayer')
     """
     if isinstance(repeats, bool) or not isinstance(repeats, int | np.integer) or repeats < 1:
         raise UsageError(f"Kurtosis after rotation is a mean over at least 1 rotation; got repeats={repeats!r}.")

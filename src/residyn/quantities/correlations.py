@@ -22,6 +22,9 @@ def correlation_density(r: xr.DataArray, bins: int = 50) -> xr.DataArray:
     `share_negative` (transition_kind, unit) is the share with r < 0, so that with the bins it adds up to 1.
     Attributes `n_negative` and `n_undefined` count over all units and transitions.
     Raises DataError for another result, UsageError for fewer than one bin.
+
+    >>> rd.correlation_density(rd.unit_correlation(states), bins=10)["transition_kind"].values.tolist()
+    ['all', 'within', 'cross']
     """
     if not isinstance(r, xr.DataArray) or r.dims != (TRANSITION, UNIT) or "kind" not in r.coords:
         came = getattr(r, "dims", type(r).__name__)

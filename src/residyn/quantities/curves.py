@@ -20,6 +20,7 @@ from residyn.quantities.registry import quantities, quantity_named
 from residyn.quantities.replicates import Plan
 from residyn.quantities.subsample import plan_of_some, some_of
 from residyn.quantities.sums import Depth
+from residyn.quantities.together import TOGETHER, curves_together
 from residyn.schema import SAMPLE, SUBLAYER, UNIT, check_states, transition_coords
 from residyn.spaces import fit_space
 from residyn.walk import Reading, read_together
@@ -28,7 +29,7 @@ EXPLAINED, INFORMATION = "explained_variance_by_sublayer", "mutual_information"
 RATIO, DIRECTION_RATIO = "participation_ratio", "direction_participation_ratio"
 KSG_INFORMATION, KDE_INFORMATION = "ksg_information", "kde_information"
 _ALONG_UNITS = (INFORMATION, KSG_INFORMATION, KDE_INFORMATION, RANK_CORRELATION, RANK_THROUGHOUT)
-_OF_THEIR_OWN = (EXPLAINED, RATIO, DIRECTION_RATIO, *_ALONG_UNITS)
+_OF_THEIR_OWN = (EXPLAINED, RATIO, DIRECTION_RATIO, *_ALONG_UNITS, *TOGETHER)
 """Curves whose replicates have code of their own."""
 COMPONENTS = 100
 """Components of the global space whose explained variance is judged: the paper's."""
@@ -71,6 +72,7 @@ def curves(
     sublayers, of at most 2,000 samples. One along units makes mutual_information (gcmi), ksg_information and
     kde_information (minus what the estimator makes of shuffled samples), and rank_correlation and
     rank_correlation_throughout (of Spearman's correlations), of at most 4,000 samples drawn by the plan's seed.
+    pair_growth, population_growth, rotation_ratio and rotation_p are of at most 512 samples, loaded at once.
 
     Memory: a few times (groups × sublayers × units) in float64. Raises DataError where the states break the data
     contract, are empty or not finite; UsageError for a name that there is not.
@@ -98,6 +100,7 @@ def curves(
         with pca.one_thread():
             made |= dict(zip(ratios, read_together(some, readings, along=SUBLAYER), strict=True))
     made |= _along_units(some, of_some, [name for name in _ALONG_UNITS if name in wanted])
+    made |= curves_together(states, plan, wanted)
     return Curves(made, depth_of(states), states.sizes[SAMPLE], plan.n_groups, states.sizes[UNIT])
 
 

@@ -99,6 +99,9 @@ def dependence(states: xr.DataArray, seed: int = 0, progress: Progress | None = 
     `n_undefined` and `note`. Memory beside the results: two blocks of the states and a few copies of a sublayer's.
     `progress` counts units and then sublayers. Raises DataError where the states break the data contract, are
     empty, have but one sublayer, or hold a non-finite value.
+
+    >>> rd.dependence(states)["step_r2"].dims
+    ('transition', 'unit')
     """
     transition_coords(states)
     states = some_of(states, seed)
@@ -179,6 +182,9 @@ def information_excess(mutual_information: xr.DataArray) -> xr.DataArray:
     correlation, more where it is not linear; below 0 is noise, or heavy tails, under which a few samples
     make r overstate what is shared. NaN where the information is, and where r is ±1 and the floor infinite:
     attributes `n_undefined` and `n_infinite_floor` count. Raises DataError for another result.
+
+    >>> rd.information_excess(rd.mutual_information(states)).dims
+    ('transition', 'unit')
     """
     result = mutual_information
     quantity = result.attrs.get("quantity") if isinstance(result, xr.DataArray) else type(result).__name__

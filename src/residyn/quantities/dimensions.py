@@ -47,6 +47,9 @@ def dimensions(states: xr.DataArray, *, seed: int = 0, progress: Progress | None
     `n_undefined` of each counts them, and `note` says why. Memory beside the states of two bands of
     sublayers: a few copies of one sublayer's states in float64, and a matrix of min(N, D)². Raises DataError where
     the states break the data contract, are empty, or hold a non-finite value.
+
+    >>> sorted(rd.dimensions(states).data_vars)
+    ['components_for_90', 'participation_ratio', 'two_nn']
     """
     some = some_of(states, seed)
     with pca.one_thread():

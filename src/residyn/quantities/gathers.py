@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from residyn.numerics import geometry, kinematics, moments
+from residyn.numerics import geometry, kinematics, layer_angles, moments
 from residyn.quantities.sums import Depth, Gather, summed
 
 MOMENTS = Gather(
@@ -24,6 +24,12 @@ KINEMATICS = Gather(
     by_group=False,
 )
 """How each sample's path turns: `Kinematics`."""
+
+
+LAYER_ANGLES = summed(lambda block, _: layer_angles.angle_sums(block))
+"""Of all pairs of sublayers, sums by group (G, S, S): of angles, of those of a walk with the same norms and
+angles, and of how many are defined.
+"""
 
 
 def unit_vectors(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -32,6 +32,9 @@ def massive_ratio(states: xr.DataArray, *, seed: int = 0, progress: Progress | N
     counts). `n_massive` counts the units that reach 100 at some sublayer. Sun et al. 2024, arXiv:2402.17762, who
     ask for 1000 within one state; the last token of a text is rarely where activations are largest. Raises
     DataError where the states break the data contract, are empty or hold a non-finite value.
+
+    >>> int(rd.massive_ratio(states).attrs["n_massive"])
+    0
     """
     some = some_of(states, seed)
     bands = each_block(some, _largest_and_median, progress, along=SUBLAYER)
@@ -63,6 +66,9 @@ def massive_units(ratio: xr.DataArray, top: int) -> np.ndarray:
 
     `ratio` is `massive_ratio`. Equal units keep their order; undefined ratios count as 0. Raises DataError for
     another result, UsageError for a negative number.
+
+    >>> rd.massive_units(rd.massive_ratio(states), top=3).shape
+    (3,)
     """
     if not isinstance(ratio, xr.DataArray) or ratio.attrs.get("quantity") != "massive_ratio":
         raise DataError("Massive units are found in massive_ratio(states); got another result. Pass that one.")
@@ -92,7 +98,11 @@ def massive_table(ratio: xr.DataArray, top: int = 20) -> pd.DataFrame:
 
 
 def leave_out(states: xr.DataArray, units: Sequence[int] | np.ndarray) -> xr.DataArray:
-    """The states without the units at these positions."""
+    """The states without the units at these positions.
+
+    >>> rd.leave_out(states, [0, 5]).sizes["unit"]
+    14
+    """
     kept = np.setdiff1d(np.arange(states.sizes[UNIT]), np.asarray(units, dtype=np.int64))
     return states.isel({UNIT: kept})
 

@@ -22,6 +22,10 @@ def noise_floor(states: xr.DataArray, again: xr.DataArray) -> xr.Dataset:
     What differs between conditions by less says nothing. In memory: both captures' common samples. Raises
     DataError where the states break the data contract, share no sample, have other sublayers or units, or a common
     sample holds a non-finite value in either capture.
+
+    >>> again = states + np.float32(1e-4)
+    >>> sorted(rd.noise_floor(states, again).data_vars)
+    ['cosine_noise', 'state_noise', 'velocity_noise']
     """
     check_states(states)
     check_states(again)

@@ -59,6 +59,9 @@ def orbits(
 
     Raises DataError for another result or a single sublayer; UsageError for fewer than one repeat or a negative
     seed.
+
+    >>> rd.orbits(rd.mean_activation(states), repeats=20)["rotations"].dims
+    ('unit',)
     """
     if not isinstance(mean_activation, xr.DataArray) or set(mean_activation.dims) != {SUBLAYER, UNIT}:
         came = getattr(mean_activation, "dims", type(mean_activation).__name__)

@@ -81,7 +81,19 @@ class Quantity:
             raise ValueError(f"{self.name}: per_sample goes with over='sample'")
         if not self.statistic:
             object.__setattr__(self, "statistic", f"mean over {self.over}s" if self.over else "value")
-        object.__setattr__(self, "__doc__", f"{self.title or self.name}: {self.definition}. {self.source}.")
+        object.__setattr__(self, "__doc__", self._documented())
+
+    def _documented(self) -> str:
+        """What `help` says: title, definition, source, and an example of the result and of its curve."""
+        place = () if self.axis == "path" else (str(self.axis),)
+        over = (str(self.over),) if self.keeps and self.over else ()
+        dims = (*over, *place) if self.over == "sample" else (*place, *over)
+        source = "" if self.source in ("", "definition") else f" Source: {self.source}."
+        lines = [f"{self.title or self.name}: {self.definition}.{source}", ""]
+        lines += [f">>> rd.{self.name}(states).dims", str(dims)]
+        if self.summary is not None:
+            lines += [f">>> rd.{self.name}.curve(states).dims", str(("bound", *place))]
+        return "\n".join(lines)
 
     def __repr__(self) -> str:
         return f"<quantity {self.name}, along {self.axis}s: {self.definition}>"

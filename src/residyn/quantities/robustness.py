@@ -46,6 +46,10 @@ def without_massive(
 
     The explained variance without them is a fit of its own: fit_space(states, without=massive_units(ratio, 3)).
     Raises DataError where the ratio is missing or the states break the data contract.
+
+    >>> without = rd.without_massive(states, rd.analyze(states), leave_out=(1,))
+    >>> without["cosine_without_massive"].dims
+    ('left_out', 'transition')
     """
     if "massive_ratio" not in results:
         raise DataError(

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
+from residyn.dataset import Results
 from residyn.errors import DataError
 from residyn.numerics import pca
 from residyn.numerics.groups import weighted_mean
+from residyn.progress import told
 from residyn.quantities import robustness
 from residyn.quantities.basis import kurtosis_rotated
+from residyn.quantities.convergence import convergences
 from residyn.quantities.correlations import correlation_density
 from residyn.quantities.dependence import information_excess, joint_steps, unit_steps
 from residyn.quantities.dimensions import filled_dimensions, ratios_without, resampled_ratios
+from residyn.quantities.flows import flows
+from residyn.quantities.gathers import LAYER_ANGLES
 from residyn.quantities.information import Options, informations
 from residyn.quantities.information.curves import information_curves
 from residyn.quantities.information.replicates import UNITS_SHUFFLED, information_deviations
+from residyn.quantities.layer_pairs import angular_distances
 from residyn.quantities.massive import massive_ratio, massive_units
 from residyn.quantities.measure import INTERVAL, gather, labelled_all
 from residyn.quantities.orbits import orbits
@@ -74,6 +81,7 @@ def analyze(
     stages: Stages | None = None,
     earlier: xr.Dataset | None = None,
     keep: Callable[[xr.Dataset], object] | None = None,
+    progress: bool | None = None,
 ) -> xr.Dataset:
     """Compute every registered quantity of some states, and what is no curve over depth; a Dataset.
 
@@ -87,17 +95,24 @@ def analyze(
       `Space.from_dataset`) and explained_variance (sublayer, component); explained_variance_by_sublayer (space,
       sublayer) of the global space, of one fitted without the samples it is judged on, of equalised sublayers, of
       z-scored units, and without massive units.
-    - What `dimensions`, `without_massive`, `dependence` (with `information_excess`), `kurtosis_rotated` and
-      `orbits` return.
+    - angular_distance and angular_distance_walk (sublayer, other_sublayer): see `angular_distances`.
+    - What `dimensions`, `without_massive`, `dependence` (with `information_excess`), `kurtosis_rotated`, `orbits`,
+      `convergences` and `flows` return.
 
-    `settings` are the choices that these leave open. `stages(name, counts)` is opened for each step and gives its
-    progress function. Steps whose results are in `earlier` are not computed again; the caller answers for their
-    being of the same states and settings. `keep` is called with all results so far when a step is done.
+    `settings` are the choices that these leave open. A bar is shown for each step in a terminal or a notebook,
+    unless `progress` is False or TQDM_DISABLE is set; `stages(name, counts)` is opened for each step in its place,
+    and gives its progress function. Steps whose results are in `earlier` are not computed again; the caller
+    answers for their being of the same states and settings. `keep` is called with all results so far when a step
+    is done.
 
     A step that these states are too few or too alike for is left out; `not_computed(results)` says which, and why.
     Memory beside the results: two blocks of the states and what each step's function says. Raises DataError where
     the states break the data contract, are empty, have but one sublayer, or hold a non-finite value; UsageError
     for settings out of range.
+
+    >>> results = rd.analyze(states)
+    >>> results["unit_correlation"].dims, results["unit_correlation_curve"].dims
+    (('transition', 'unit'), ('bound', 'transition'))
     """
     settings = settings or AnalysisSettings()
     settings.check()
@@ -105,14 +120,14 @@ def analyze(
     transition_coords(states)
     results = earlier
     if results is None:
-        results = xr.Dataset(attrs={**provenance_of(states), "settings": settings.to_json()})
+        results = Results(attrs={**provenance_of(states), "settings": settings.to_json()})
     lacking: dict[str, str] = {}
     for step in STEPS:
         if step.first in results:
             continue
         try:
-            with (stages or _silent)(step.name, step.counts) as progress:
-                made = step.compute(states, settings, results, progress)
+            with (stages or partial(told, progress=progress))(step.name, step.counts) as tell:
+                made = step.compute(states, settings, results, tell)
         except DataError as error:
             # States that break the contract fail in the first step. A later one fails where it alone has too
             # little to work with, such as one sample for a principal component; the others are still worth having.
@@ -135,18 +150,17 @@ def _in_one_order(made: xr.Dataset) -> None:
 
 
 def not_computed(results: xr.Dataset) -> Mapping[str, str]:
-    """Why each step that is lacking was left out, by the step's name; empty where none was."""
+    """Why each step that is lacking was left out, by the step's name; empty where none was.
+
+    >>> dict(rd.not_computed(rd.analyze(states)))
+    {}
+    """
     text = str(results.attrs.get("not_computed", ""))
     if text.startswith("{"):
         return {str(step): str(reason) for step, reason in json.loads(text).items()}
     # As results of earlier versions say it: a step and its reason on each line.
     lines = (line.partition(": ") for line in text.splitlines())
     return {step: reason for step, _, reason in lines}
-
-
-@contextmanager
-def _silent(_name: str, _counts: str) -> Iterator[Progress]:
-    yield lambda done, total: None
 
 
 def _massive(
@@ -172,7 +186,14 @@ def _quantities(
     )
     made = labelled_all(chosen, states, found, plan)
     density = correlation_density(made["unit_correlation"])
-    return xr.Dataset({**made, str(density.name): density, **robustness.walked(states, again, found, gone)})
+    return xr.Dataset(
+        {
+            **made,
+            str(density.name): density,
+            **angular_distances(states, found.whole[LAYER_ANGLES]),
+            **robustness.walked(states, again, found, gone),
+        }
+    )
 
 
 def _units(
@@ -319,6 +340,16 @@ def _orbits(
     return orbits(results["mean_activation"], seed=settings.analysis_seed, progress=progress)
 
 
+def _together(
+    states: xr.DataArray, settings: AnalysisSettings, _results: xr.Dataset, progress: Progress
+) -> xr.Dataset:
+    found = convergences(states, settings.analysis_seed)
+    progress(1, 2)
+    made = found.assign(flows(states, settings.analysis_seed))
+    progress(2, 2)
+    return made
+
+
 STEPS = (
     Step("massive units", "sublayers", "massive_ratio", _massive),
     Step("activations and transitions", "samples", "mean_activation", _quantities),
@@ -327,4 +358,5 @@ STEPS = (
     Step("principal components", "samples", "explained_variance_by_sublayer", _space),
     Step("privileged basis", "rotations", "kurtosis_rotated", _basis),
     Step("unit orbits", "nulls", "rotations", _orbits),
+    Step("samples together", "parts", "pair_growth", _together),
 )

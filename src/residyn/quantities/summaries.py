@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
+from residyn.axis_names import axis_names
 from residyn.quantities.catalogue.correlation import STRONG
 from residyn.quantities.registry import quantities
 from residyn.schema import BOUND, KINDS, SAMPLE, SUBLAYER, TRANSITION, UNIT
@@ -22,6 +23,17 @@ _MEANS_OVER_UNITS = frozenset({"mutual_information", "mutual_information_shuffle
 
 _NULLS = {"mutual_information": "mutual_information_shuffle"}
 """Of quantities that no record describes: the result that says what their curve is under a null."""
+
+
+def places(result: xr.DataArray | xr.Dataset, along: str) -> list[str]:
+    """What places along depth are called: "7.mlp", "7.attn→7.mlp"; of a recording "V1", "V1→V4", "time bin 3"."""
+    names = axis_names(result.attrs)
+    if names.of_a_model:
+        return [str(label) for label in result[along].values]
+    begins = result["layer" if along == SUBLAYER else "from_layer"].values.tolist()
+    before = "" if names.places else f"{names.depth} "
+    ends = [f"→{names.place(number + 1)}" if along == TRANSITION else "" for number in begins]
+    return [f"{before}{names.place(begin)}{end}" for begin, end in zip(begins, ends, strict=True)]
 
 
 def summary(result: xr.DataArray, statistic: Statistic | None = None) -> xr.Dataset:

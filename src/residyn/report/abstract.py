@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from residyn.axis_names import axis_names
 from residyn.claims import VERDICTS, ClaimResult, Verdicts, n_of_paper
 from residyn.quantities.summaries import curve, whole_by_kind
 from residyn.report.captions.phrases import NAMES
@@ -135,8 +136,9 @@ def key_numbers(run: Mapping[str, Any], results: xr.Dataset) -> tuple[tuple[str,
 
 def _sizes(run: Mapping[str, Any], results: xr.Dataset) -> Iterator[tuple[str, str]]:
     layers = len(np.unique(results["layer"].values))
-    yield "Layers × units", f"{layers:,} × {results.sizes[UNIT]:,}"
-    yield "States a text", f"{results.sizes[SUBLAYER]:,}"
+    names = axis_names(results.attrs)
+    yield f"{names.depth.capitalize()}s × {names.unit}s", f"{layers:,} × {results.sizes[UNIT]:,}"
+    yield "States a text" if names.of_a_model else "States a sample", f"{results.sizes[SUBLAYER]:,}"
     parameters = section(run, "model").get("n_parameters")
     if isinstance(parameters, int):
         yield (
@@ -164,7 +166,7 @@ def _numbers(results: xr.Dataset) -> Iterator[tuple[str, str]]:
 
 
 def _beside(values: Mapping[str, float]) -> str:
-    known = [
-        f"{number(value)} {NAMES[kind].split()[0]}" for kind, value in values.items() if not math.isnan(value)
-    ]
-    return ", ".join(known)
+    known = {kind: number(value) for kind, value in values.items() if not math.isnan(value)}
+    if values.keys() == {"block"}:
+        return "".join(known.values())
+    return ", ".join(f"{value} {NAMES[kind].split()[0]}" for kind, value in known.items())

@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 import xarray as xr
 
 from residyn import store
+from residyn.axis_names import axis_names
 from residyn.claims import Verdicts
 from residyn.errors import DataError, StoreError
 from residyn.figures import figure1
+from residyn.figures.dynamics import NAME as DYNAMICS
 from residyn.figures.panel import Inputs, Teleports
 from residyn.figures.panel import Panel as Drawn
-from residyn.figures.registry import further, lettered, required
+from residyn.figures.registry import further, lettered, of_figure, required
 from residyn.quantities.massive import massive_table
 from residyn.quantities.suite import not_computed
 from residyn.report.abstract import abstract, key_numbers
@@ -26,12 +28,19 @@ from residyn.report.claims import claims_of
 from residyn.report.command import repeat_command
 from residyn.report.images import is_wide, picture
 from residyn.report.limits import limits
-from residyn.report.provenance import corpus, licences, provenance
+from residyn.report.provenance import corpus, licences, provenance, section
 from residyn.report.record import Panel, Report, Table
 from residyn.runs import layout
-from residyn.runs.contents import drawn_panels, open_noise_floor, open_run_results, open_verdicts, uncovered
+from residyn.runs.contents import (
+    drawn_panels,
+    open_jacobian_results,
+    open_noise_floor,
+    open_run_results,
+    open_verdicts,
+    uncovered,
+)
 from residyn.runs.results import open_results
-from residyn.runs.stages import ANALYSIS, CLAIMS, TELEPORTS, check_written
+from residyn.runs.stages import ANALYSIS, CLAIMS, JACOBIANS, TELEPORTS, check_written
 from residyn.schema import SAMPLE
 from residyn.settings import FigureSettings, recorded
 from residyn.store.layout import RUN
@@ -49,6 +58,7 @@ class Found(NamedTuple):
     verdicts: Verdicts | None
     teleports: Teleports | None
     noise: xr.Dataset | None
+    jacobians: Mapping[str, xr.Dataset] = MappingProxyType({})
     uncovered: str = ""
     settings: FigureSettings = FigureSettings()
     pictures: Mapping[str, Path] = MappingProxyType({})
@@ -64,20 +74,25 @@ def gather(directory: Path) -> Report:
         verdicts=open_verdicts(directory),
         teleports=_teleports(directory),
         noise=open_noise_floor(directory),
+        jacobians=open_jacobian_results(directory),
         # The page says nothing of where the run lies.
-        uncovered=uncovered(directory, ANALYSIS, TELEPORTS, CLAIMS).replace(str(directory), "DIR"),
+        uncovered=uncovered(directory, ANALYSIS, TELEPORTS, JACOBIANS, CLAIMS).replace(str(directory), "DIR"),
         settings=settings,
         pictures=drawn_panels(directory, settings),
     )
-    first, further = _panels(found)
+    first, moving, further = _panels(found)
+    names = axis_names(results.attrs)
     return Report(
-        title=f"The residual stream of {results.attrs.get('model') or 'a network'}",
+        title=f"The {'residual stream' if names.of_a_model else 'states'} of "
+        f"{results.attrs.get('model') or 'a network'}",
         subtitle=_subtitle(run, results),
+        names=names,
         abstract=abstract(found.verdicts),
         key_numbers=key_numbers(run, results),
         missing=tuple(_missing(found)),
         verdicts=found.verdicts,
         panels=first,
+        dynamics=moving,
         further=further,
         massive=_massive(results),
         limits=limits(results, found.noise),
@@ -130,7 +145,9 @@ def _subtitle(run: Mapping[str, Any], results: xr.Dataset) -> str:
     n = attrs.get("n_samples", results["cosine"].sizes[SAMPLE])
     texts, position = corpus(run, results), str(attrs.get("position", ""))
     where = {"end": "the last token", "random": "a random token"}.get(position, f"token {position}")
-    said = f"Over depth, in {counted(int(n), 'text')}"
+    names = axis_names(attrs)
+    over = "depth" if names.of_a_model else f"{names.depth}s"
+    said = f"Over {over}, in {counted(int(n), 'text' if names.of_a_model else 'sample')}"
     return f"{said}{f' of {texts}' if texts else ''}{f', read at {where}' if position else ''}"
 
 
@@ -140,8 +157,10 @@ def _missing(found: Found) -> Iterator[str]:
     # What these states are too few or too alike for is no work that was left undone.
     lacking = not_computed(found.results)
     yield from (f"Not computed: {step}: {reason}" for step, reason in lacking.items())
-    if found.teleports is None and not lacking:
+    if found.teleports is None and not lacking and not section(found.run, "states").get("given"):
         yield "Teleports were not made: residyn teleport DIR"
+    if not found.jacobians and not lacking:
+        yield "Local linear maps were not taken: residyn jacobians DIR"
     needed = {"mutual_information", "explained_variance"}
     if not needed <= set(found.results) and not lacking:
         yield "The analysis is not finished: residyn analyze DIR"
@@ -161,19 +180,22 @@ def _warnings(found: Found) -> Iterator[str]:
         yield "The verdicts are of other states than the results: judge the claims again (residyn claims DIR)."
 
 
-def _panels(found: Found) -> tuple[tuple[Panel, ...], tuple[Panel, ...]]:
-    """The panels of Figure 1, and those beside it."""
+def _panels(found: Found) -> tuple[tuple[Panel, ...], tuple[Panel, ...], tuple[Panel, ...]]:
+    """The panels of Figure 1, those of the figure "Dynamics", and those beside both."""
     inputs = Inputs(
         found.results,
         figure1.sites_of(found.results),
         found.teleports,
         found.noise,
         reference=found.settings.reference,
+        jacobians=found.jacobians,
     )
-    first, beside = (
-        tuple(_panel(found, inputs, panel) for panel in panels) for panels in (lettered(inputs), further(inputs))
+    moving = of_figure(DYNAMICS, inputs)
+    rest = [panel for panel in further(inputs) if panel not in moving]
+    first, second, others = (
+        tuple(_panel(found, inputs, panel) for panel in panels) for panels in (lettered(inputs), moving, rest)
     )
-    return first, beside
+    return first, second, others
 
 
 def _figure_settings(run: Mapping[str, Any]) -> FigureSettings:
@@ -191,14 +213,13 @@ def _figure_settings(run: Mapping[str, Any]) -> FigureSettings:
 def _panel(found: Found, inputs: Inputs, drawn: Drawn) -> Panel:
     said = seen(drawn, inputs)
     alt = f"Panel {drawn.letter}: {drawn.title}." if drawn.letter else f"{drawn.title}."
-    judged = bool(drawn.letter) and not drawn.repeats
     return Panel(
         name=drawn.stem.replace("_", "-"),
         letter=drawn.letter,
         title=drawn.title,
         picture=picture(drawn, inputs, " ".join([alt, *said[:1]]), found.pictures.get(drawn.stem)),
         seen=said,
-        claims=claims_of(found.verdicts, drawn.letter) if judged else (),
+        claims=() if drawn.repeats else claims_of(found.verdicts, drawn.letter or drawn.stem),
         definition=drawn.definition or _definitions(found.results, drawn.defined_by),
         wide=is_wide(drawn.shape),
     )

@@ -18,6 +18,7 @@ _STAGES = {
     "analyze_s": "analysis",
     "controls_s": "controls",
     "teleport_s": "teleports",
+    "jacobians_s": "Jacobians",
     "claims_s": "claims",
     "figure_s": "figures",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from residyn.axis_names import AxisNames
 from residyn.claims import ClaimResult, Verdicts
 from residyn.report.claims import ClaimRow, claim_rows
 
@@ -55,11 +56,13 @@ class Report:
 
     title: str
     subtitle: str
+    names: AxisNames
     abstract: tuple[str, ...]
     key_numbers: tuple[tuple[str, str], ...]
     missing: tuple[str, ...]
     verdicts: Verdicts | None
     panels: tuple[Panel, ...]
+    dynamics: tuple[Panel, ...]
     further: tuple[Panel, ...]
     massive: Table | None
     limits: tuple[str, ...]

@@ -17,6 +17,9 @@ def write_report(directory: str | Path) -> Path:
     the directory (verdicts, teleports, a description of the run) is left out, and a line says what would make it.
     The page is written whole or not at all. Raises StoreError where there are no results or a record is not what
     residyn writes, DataError where the results lack panels B to F, ResourceError where the disk is full.
+
+    >>> rd.write_report(run.directory).name
+    'report.html'
     """
     directory = Path(directory)
     page = render(gather(directory))

@@ -140,6 +140,19 @@ def open_teleport_results(directory: Path) -> dict[str, xr.Dataset]:
     }
 
 
+def open_jacobian_results(directory: Path) -> dict[str, xr.Dataset]:
+    """The local linear maps in the run's model and in controls, by name, the model's first; empty without them.
+
+    Raises StoreError where they were damaged or changed.
+    """
+    check_written(directory, stages.JACOBIANS, directory / layout.JACOBIANS)
+    own = layout.jacobian_result(directory, layout.OF_MODEL)
+    if not own.exists():
+        return {}
+    paths = [own, *(path for path in sorted(own.parent.glob("*.zarr")) if path != own)]
+    return {path.stem: open_made(path, f"residyn jacobians {directory}") for path in paths}
+
+
 def open_tables(directory: Path) -> dict[str, pd.DataFrame]:
     """The tables of a run, by name: those that its stages wrote, or where no record says which, all there are.
 
@@ -149,7 +162,7 @@ def open_tables(directory: Path) -> dict[str, pd.DataFrame]:
 
     folder = directory / layout.TABLES
     written = []
-    for name in (stages.ANALYSIS, stages.TELEPORTS):
+    for name in (stages.ANALYSIS, stages.TELEPORTS, stages.JACOBIANS):
         check_written(directory, name, folder)
         record = read_stage(directory, name)
         written += [] if record is None else [directory / file for file in record.files]
@@ -173,6 +186,7 @@ def drawn_inputs(directory: Path) -> dict[str, str | None]:
     paths = {
         "results": directory / layout.RESULTS,
         "noise_floor": layout.noise_floor(directory),
+        **{f"jacobians.{path.stem}": path for path in sorted((directory / layout.JACOBIANS).glob("*.zarr"))},
         **{f"teleports.{name}": layout.teleport_result(directory, name) for name in layout.TELEPORT_RESULTS},
     }
     return {name: hash_of_results(path) for name, path in paths.items()}
@@ -192,8 +206,8 @@ def drawn_panels(directory: Path, settings: FigureSettings) -> dict[str, Path]:
 
 _STANDS = {
     stages.ANALYSIS: lambda directory: directory / layout.RESULTS,
-    stages.CONTROLS: lambda directory: directory / layout.CONTROLS,
     stages.TELEPORTS: lambda directory: layout.teleport_result(directory, layout.TELEPORT_RESULTS[-1]),
+    stages.JACOBIANS: lambda directory: layout.jacobian_result(directory, layout.OF_MODEL),
     stages.CLAIMS: lambda directory: directory / layout.CLAIMS,
     stages.FIGURES: lambda directory: directory / layout.FIGURES,
     stages.EXPLORER: lambda directory: directory / layout.EXPLORER,

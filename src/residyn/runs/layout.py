@@ -6,6 +6,8 @@
     DIR/controls/noise_floor.zarr how far states differ between batches
     DIR/teleports/NAME.zarr       what comes of states that were moved
     DIR/untrained/SEED/           teleports of an untrained model
+    DIR/jacobians/NAME.zarr       local linear maps, in the model and in controls
+    DIR/jacobians/parts/NAME/     the same sample by sample, as they were made
     DIR/claims.json               verdicts
     DIR/claims.partial.json       what an interrupted judgement has computed
     DIR/figures/NAME.png, …       Figure 1 and its panels
@@ -24,13 +26,16 @@ from residyn.store import layout as folders
 
 CONTROLS, RESULTS, TABLES, FIGURES = folders.CONTROLS, folders.RESULTS, folders.TABLES, folders.FIGURES
 STAGES, TELEPORTS, UNTRAINED = folders.STAGES, folders.TELEPORTS, folders.UNTRAINED
-SUMMARY_TABLE, TELEPORT_TABLE = "summary", "teleports"
+JACOBIANS = folders.JACOBIANS
+SUMMARY_TABLE, TELEPORT_TABLE, JACOBIAN_TABLE = "summary", "teleports", "jacobians"
 NOISE_FLOOR = "noise_floor.zarr"
 NOISE, UNTRAINED_PREFIX, PERMUTED = "noise", "untrained-", "permuted-weights"
 TOKENS, POSITIONS = "shuffled-tokens", "random-position"
 """The controls by name; an untrained model's has its seed behind it."""
 TELEPORT_RESULTS = ("flow", "return_fraction", "field", "summary")
 """In the order in which they are written: where the last one is, all are."""
+OF_MODEL = "model"
+"""The name of the local maps in a run's own model: where they are, those of all controls are."""
 CLAIMS, PARTIAL_CLAIMS = "claims.json", "claims.partial.json"
 EXPLORER, REPORT = "explorer.html", "report.html"
 STAGE_FORMAT, STAGE_VERSION = "residyn stage", 2
@@ -60,6 +65,14 @@ def noise_floor(directory: Path) -> Path:
 
 def teleport_result(directory: Path, name: str) -> Path:
     return directory / TELEPORTS / f"{name}.zarr"
+
+
+def jacobian_result(directory: Path, name: str) -> Path:
+    return directory / JACOBIANS / f"{name}.zarr"
+
+
+def jacobian_parts(directory: Path, name: str) -> Path:
+    return directory / JACOBIANS / "parts" / name
 
 
 def stage(directory: Path, name: str) -> Path:

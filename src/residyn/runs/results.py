@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from residyn import store
+from residyn.dataset import Results
 from residyn.errors import DataError, ResourceError, StoreError, lacking
 from residyn.runs.layout import RESULTS
 from residyn.store.files import beside, check_file, open_file, read_file
@@ -41,6 +42,8 @@ def save_results(results: xr.Dataset, path: str | Path) -> None:
     They are written beside it, under a hidden name that no other writer has, and renamed when complete: an
     interrupted save leaves the earlier results, or none, but never half of one. Raises StoreError where `path` is
     a link, holds anything that is not results, or cannot be written; ResourceError where the disk is full.
+
+    >>> rd.save_results(rd.analyze(states), "results.zarr")
     """
     if not isinstance(results, xr.Dataset):
         raise DataError(f"Results are saved as one Dataset, got {type(results).__name__}. Pass analyze(states).")
@@ -75,12 +78,18 @@ def open_results(path: str | Path) -> xr.Dataset:
 
     Raises StoreError where there is nothing, where it is not residyn results, is of a newer format, or was
     damaged since.
+
+    >>> rd.save_results(rd.analyze(states), "results.zarr")
+    >>> rd.open_results("results.zarr")["velocity"].dims
+    ('sample', 'transition')
     """
     path = Path(path)
     header = _read_header(path)
+    # Of the run's manifest: where that is damaged, no analysis mends it.
+    most = _most_values(path)
     try:
         sums = json.loads(header["sha256"])
-        _check_stored(path, sums)
+        _check_stored(path, sums, most)
         # What nobody vouches for is not even opened: it could be of any size.
         strangers = sorted({entry.name for entry in path.iterdir()} - sums.keys())
         results = xr.open_zarr(path, chunks=None, consolidated=False, drop_variables=strangers).load()
@@ -110,7 +119,7 @@ def open_results(path: str | Path) -> xr.Dataset:
         )
     for variable in results.variables.values():
         variable.encoding = {}
-    return results
+    return Results.of(results)
 
 
 def open_if_whole(path: Path) -> xr.Dataset | None:
@@ -234,15 +243,14 @@ def _says_its_quantity(metadata: Path) -> bool:
         return False
 
 
-def _check_stored(path: Path, names: Iterable[str]) -> None:
-    """Raise StoreError where arrays claim to be larger than results are, or unpack to more than they claim.
+def _check_stored(path: Path, names: Iterable[str], most: int) -> None:
+    """Raise StoreError where arrays claim to hold more than `most` values, or unpack to more than they claim.
 
     Raises OSError where something else stands in the place of a file.
     """
     for folder, _, files in os.walk(path):
         for file in files:
             check_file(Path(folder, file))
-    most = _most_values(path)
     for name in names:
         record = store.read_json(path / name / _METADATA, _LARGEST_METADATA)
         shape, chunk = record["shape"], record["chunk_grid"]["configuration"]["chunk_shape"]

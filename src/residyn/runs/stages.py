@@ -20,12 +20,14 @@ from residyn.store.files import disk_errors
 from residyn.store.records import sha256_of_record
 
 ANALYSIS, CONTROLS, NOISE_FLOOR, TELEPORTS = "analysis", "controls", "noise_floor", "teleports"
+JACOBIANS = "jacobians"
 CLAIMS, FIGURES, EXPLORER, REPORT = "claims", "figures", "explorer", "report"
 COMMANDS = {
     ANALYSIS: "analyze",
     CONTROLS: "controls",
     NOISE_FLOOR: "controls",
     TELEPORTS: "teleport",
+    JACOBIANS: "jacobians",
     CLAIMS: "claims",
     FIGURES: "figure",
     EXPLORER: "explorer",

@@ -3,8 +3,10 @@ of run.json and the keyword arguments of `rd.run`.
 """
 
 from residyn.settings.base import Field, Settings, fields_of, flag, made_of, recorded, typed
+from residyn.settings.files import all_values, config_text, read_config
 from residyn.settings.records import (
     BUILT_IN_MODEL,
+    CAPTURE_OPTIONS,
     DEVICES,
     STAGES,
     AnalysisSettings,
@@ -15,6 +17,7 @@ from residyn.settings.records import (
     Estimator,
     FigureSettings,
     Format,
+    JacobianSettings,
     ModelSettings,
     Precision,
     ReloadSettings,
@@ -22,9 +25,11 @@ from residyn.settings.records import (
     TeleportSettings,
     run_settings,
 )
+from residyn.settings.signatures import options_of, with_options
 
 __all__ = [
     "BUILT_IN_MODEL",
+    "CAPTURE_OPTIONS",
     "DEVICES",
     "STAGES",
     "AnalysisSettings",
@@ -36,16 +41,22 @@ __all__ = [
     "Field",
     "FigureSettings",
     "Format",
+    "JacobianSettings",
     "ModelSettings",
     "Precision",
     "ReloadSettings",
     "RunSettings",
     "Settings",
     "TeleportSettings",
+    "all_values",
+    "config_text",
     "fields_of",
     "flag",
     "made_of",
+    "options_of",
+    "read_config",
     "recorded",
     "run_settings",
     "typed",
+    "with_options",
 ]

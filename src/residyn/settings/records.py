@@ -154,6 +154,19 @@ class CaptureSettings(ModelSettings, frozen=True, kw_only=True):
             )
 
 
+CAPTURE_OPTIONS = (
+    "position",
+    "max_tokens",
+    "bos",
+    "special_tokens",
+    "chat",
+    "seed",
+    "batch_tokens",
+    "on_nonfinite",
+)
+"""The settings of a capture that neither loading a model nor reading texts has used up: `rd.capture`'s options."""
+
+
 class ReloadSettings(Settings, frozen=True, kw_only=True):
     """How the model of a run is loaded again: what is not said is as the run was captured, but for trust."""
 
@@ -205,7 +218,12 @@ class CrewSettings(Settings, frozen=True, kw_only=True):
 
 
 class AnalysisSettings(Settings, frozen=True, kw_only=True):
-    """How panels G to K are computed."""
+    """How panels G to K are computed.
+
+    >>> settings = rd.AnalysisSettings(estimators=("gcmi",), components=10, leave_out=())
+    >>> rd.analyze(states, settings)["explained_variance"].sizes["component"]
+    10
+    """
 
     PANEL: ClassVar[str] = "Analysis"
     SECTION: ClassVar[str] = "analysis"
@@ -324,8 +342,39 @@ class TeleportSettings(Settings, frozen=True, kw_only=True):
         yield from _once(spelled("extents"), self.extents)
 
 
+class JacobianSettings(Settings, frozen=True, kw_only=True):
+    """At which samples, and of which models, local linear maps are taken."""
+
+    PANEL: ClassVar[str] = "Jacobians"
+    SECTION: ClassVar[str] = "jacobians"
+
+    jacobian_samples: Annotated[
+        int, Meta(ge=1, description="Samples of the run at whose token maps are taken.")
+    ] = 8
+    control_jacobians: Annotated[
+        int, Meta(ge=0, description="Of these, the first so many are taken in each control too; 0 for no control.")
+    ] = 3
+    untrained_jacobians: Annotated[int, Meta(ge=0, description="Untrained models that are compared with.")] = 3
+    permuted_jacobians: Annotated[bool, Meta(description="Compare with the model's weights permuted, too.")] = True
+    exact_width: Annotated[
+        int,
+        Meta(ge=1, description="Up to so many units all of a map is computed; of wider ones the largest values."),
+    ] = 1024
+    span: Annotated[
+        int,
+        Meta(
+            ge=1, description="Sublayers an exponent is a mean over, at most, and at most a fifth of the model's."
+        ),
+    ] = 12
+    jacobian_seed: Annotated[int, Meta(ge=0, description="Decides which samples, probes and random matrices.")] = 0
+
+
 class ClaimsSettings(Settings, frozen=True, kw_only=True):
-    """How claims are judged."""
+    """How claims are judged.
+
+    >>> rd.judge(states, numbers=[1], settings=rd.ClaimsSettings(resamples=40)).claims[0].label
+    '1'
+    """
 
     PANEL: ClassVar[str] = "Controls"
     SECTION: ClassVar[str] = "claims"
@@ -368,6 +417,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     analysis: AnalysisSettings = AnalysisSettings()
     controls: ControlsSettings = ControlsSettings()
     teleports: TeleportSettings = TeleportSettings()
+    jacobians: JacobianSettings = JacobianSettings()
     claims: ClaimsSettings = ClaimsSettings()
     figures: FigureSettings = FigureSettings()
 

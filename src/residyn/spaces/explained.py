@@ -38,6 +38,10 @@ def explained_variance(
 
     NaN where a sublayer has no variance; attribute `n_undefined` counts such sublayers. Raises UsageError
     for an unknown option and where nothing was held out, DataError for states the space was not fitted to.
+
+    >>> space = rd.fit_space(states, n_components=5)
+    >>> rd.explained_variance(states, space).dims
+    ('sublayer', 'component')
     """
     check_states(states)
     if about not in ("sublayer", "global"):
@@ -108,6 +112,10 @@ def explained_variance_by_sublayer(explained: xr.DataArray) -> xr.DataArray:
 
     `explained` is `explained_variance`, whose last component this is; attribute `n_components` says how many
     there are, 100 in the paper. Raises DataError for another result.
+
+    >>> explained = rd.explained_variance(states, rd.fit_space(states, n_components=5))
+    >>> rd.explained_variance_by_sublayer(explained).dims
+    ('sublayer',)
     """
     if not isinstance(explained, xr.DataArray) or explained.dims != (SUBLAYER, COMPONENT):
         came = getattr(explained, "dims", type(explained).__name__)

@@ -80,6 +80,10 @@ def fit_space(
     Raises UsageError for an unknown option, fewer than one component, units that do not exist, a share that
     leaves no samples or documents on one side, and `equalize` with a fit per sublayer; DataError for states that
     break the data contract or hold a non-finite value, for fewer than two, and where all are the same.
+
+    >>> space = rd.fit_space(states, n_components=5)
+    >>> space.axes.sizes["component"]
+    5
     """
     check_states(states)
     _check_options(n_components, fit, equalize)
@@ -114,6 +118,10 @@ def fit_spaces(
     reading.
 
     Raises as `fit_space` does, and UsageError for an option that it does not have.
+
+    >>> fitted = rd.fit_spaces(states, {"plain": {}, "equal": {"equalize": True}}, n_components=3)
+    >>> sorted(fitted)
+    ['equal', 'plain']
     """
     check_states(states)
     _check_options(n_components, "global", False)

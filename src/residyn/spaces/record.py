@@ -35,6 +35,11 @@ class Space(Shown):
     and more were fitted (attributes `n_samples` and `drawn_from`). `unit_scale` (unit) and `sublayer_scale`
     (sublayer) are 1 where nothing was scaled; `unit_used` (unit) is False for units left out, where axes are 0;
     `fitted` (sample) is False for samples held out of the fit. `axes.attrs` keep the provenance and the options.
+
+    >>> space = rd.fit_space(states, n_components=3)
+    >>> scores = space.project(states)
+    >>> space.lift(scores).sizes == states.sizes
+    True
     """
 
     axes: xr.DataArray

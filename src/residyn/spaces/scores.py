@@ -23,6 +23,9 @@ def pc_scores(states: xr.DataArray, space: Space, n: int = 3, *, progress: Progr
     component's share of the total variance of the states fitted; in a space fitted per sublayer it has that
     dimension too. Cut to the components the space has. Raises DataError for states the space does not fit,
     UsageError for n < 1.
+
+    >>> rd.pc_scores(states, rd.fit_space(states, n_components=3), n=2).dims
+    ('sample', 'sublayer', 'pc')
     """
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise UsageError(f"n is a number of components, at least 1; got {n!r}.")
@@ -54,6 +57,9 @@ def pc_axes(space: Space) -> xr.DataArray:
     """The axes of a space, orthonormal rows (component, unit), with `explained` as in `pc_scores`. Panel I.
 
     A space fitted per sublayer has axes (sublayer, component, unit).
+
+    >>> rd.pc_axes(rd.fit_space(states, n_components=3)).dims
+    ('component', 'unit')
     """
     return space.axes.assign_coords(explained=space.explained.variable)
 

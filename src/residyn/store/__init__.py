@@ -2,6 +2,7 @@
 
 from residyn.store.creation import check_target, create
 from residyn.store.differences import OtherSettings, differing
+from residyn.store.given import save_states
 from residyn.store.kinds import HALVED, Kind
 from residyn.store.layout import samples_per_shard
 from residyn.store.ledger import committed
@@ -66,6 +67,7 @@ __all__ = [
     "record_warnings",
     "run_name",
     "samples_per_shard",
+    "save_states",
     "sees",
     "stage",
     "undisturbed",

@@ -74,6 +74,11 @@ def locked(run: Path, *, needed: bool = True) -> Iterator[Hold]:
     if hold is not None and hold.owner == _me():
         yield hold
         return
+    if (run / LOCK).is_symlink():
+        raise StoreError(
+            f"{run / LOCK} is a link, and a lock on what it leads to keeps nobody from this run. Remove it, and "
+            "give the same command again."
+        )
     with disk_errors(run, "Opening the lock"):
         descriptor = os.open(run / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:

@@ -27,6 +27,10 @@ ADVICE = (
 )
 
 
+ORIGIN = "given"
+"""The key of a description of states that were given, and not captured; it lists what is known of samples."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """The record that makes a folder a run directory.
@@ -49,6 +53,12 @@ class Manifest:
     written_by: str
     labels: dict[str, str | int | float] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
+
+    @property
+    def given(self) -> tuple[str, ...] | None:
+        """The samples' coordinates of states that were given, and not captured; None where a model made them."""
+        names = self.description.get(ORIGIN)
+        return tuple(map(str, names)) if isinstance(names, list) else None
 
     @property
     def n_shards(self) -> int:

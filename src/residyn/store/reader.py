@@ -14,7 +14,7 @@ from residyn.store.array import open_array
 from residyn.store.layout import repair_command, resume_command
 from residyn.store.ledger import Marker, holds, read_ledger, states_hash
 from residyn.store.manifest import Manifest, read_manifest
-from residyn.store.samples import coordinates, last_token_ties, read_samples
+from residyn.store.samples import coordinates, given_coordinates, last_token_ties, read_samples
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,6 +34,9 @@ def open_states(path: str | Path, *, allow_partial: bool = False) -> xr.DataArra
     `dropped` counts them. A run that is not complete is refused, unless `allow_partial`: then the committed
     rows are returned, and the attribute `partial` says how many of how many. Raises StoreError for anything
     that is damaged, now or, for the content of a shard, when it is read.
+
+    >>> rd.open_states(run.directory).dims
+    ('sample', 'sublayer', 'unit')
     """
     run = Path(path)
     manifest = read_manifest(run)
@@ -56,16 +59,15 @@ def open_states(path: str | Path, *, allow_partial: bool = False) -> xr.DataArra
     kept = rows.take(np.setdiff1d(captured, dropped, assume_unique=True))
     if not len(kept):
         raise StoreError(f"{run} has no sample with finite states: all {len(dropped)} captured were dropped.")
-    sample, coords = coordinates(kept)
-    distinct, tied = last_token_ties(coords["last_token"])
+    sample, coords = coordinates(kept) if manifest.given is None else given_coordinates(kept, manifest.given)
     attrs: dict[str, Any] = {
         "model": manifest.model,
         "capture_dtype": manifest.capture_dtype,
         "states_hash": name,
-        "distinct_last_tokens": distinct,
-        "tie_fraction": tied,
-        **manifest.labels,
     }
+    if "last_token" in coords:
+        attrs["distinct_last_tokens"], attrs["tie_fraction"] = last_token_ties(coords["last_token"])
+    attrs |= manifest.labels
     if manifest.sites is not None:
         attrs["sites"] = manifest.sites
     if dropped:

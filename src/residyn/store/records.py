@@ -70,14 +70,17 @@ def write_json(path: str | Path, obj: Any) -> None:
 
 
 def read_json(path: str | Path, most: int = MAX_RECORD_BYTES) -> Any:
-    """Read a JSON file of at most `most` bytes. Raises StoreError where it is missing, larger, or not JSON."""
+    """Read a JSON file of at most `most` bytes.
+
+    Raises StoreError where it is missing, larger, or not JSON, as with numbers that are not finite.
+    """
     path = Path(path)
     try:
         content = read_file(path, most)
         # Counted in the bytes: a few of them can stand for so many lists that reading them takes minutes.
         if content.count(b",") + content.count(b"[") + content.count(b"{") > MAX_RECORD_VALUES:
             raise NotAFileError(f"it holds more than the {MAX_RECORD_VALUES:,} values that a record can have")
-        record = json.loads(content.decode("utf-8"))
+        record = json.loads(content.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
     except OSError as error:
         if machine := lacking(error):
             raise machine from error
@@ -89,6 +92,14 @@ def read_json(path: str | Path, most: int = MAX_RECORD_BYTES) -> Any:
     if _depth_exceeds(record, MAX_RECORD_DEPTH):
         raise _not_json(path, f"lists and objects lie inside each other more than {MAX_RECORD_DEPTH} deep")
     return record
+
+
+def _finite(text: str) -> float:
+    """A number of a record; ValueError for what no record can be hashed with."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is no finite number")
+    return number
 
 
 def _not_json(path: Path, reason: str) -> StoreError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -91,6 +92,20 @@ def read_samples(run: Path, *, sha256: str, n_samples: int) -> SampleTable:
     if repeated is not None:
         raise StoreError(f"{path} names sample {repeated} twice. {advice}")
     return rows
+
+
+GIVEN = "labels"
+"""The key of a row that holds what was said of a sample that was given, and not captured."""
+
+
+def given_coordinates(rows: SampleTable, names: Sequence[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The labels of the sample dimension, and the coordinates of these names that were given with the samples."""
+    said = [rows.extra.get(row, {}).get(GIVEN, {}) for row in range(len(rows))]
+    return rows.sample, {
+        name: np.array([math.nan if one[name] is None else one[name] for one in said])
+        for name in names
+        if all(name in one for one in said)
+    }
 
 
 def coordinates(rows: SampleTable) -> tuple[np.ndarray, dict[str, np.ndarray]]:

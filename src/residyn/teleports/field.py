@@ -41,6 +41,9 @@ def affine(flow: xr.Dataset) -> xr.Dataset:
     Source: panel L.
 
     Raises DataError for another Dataset, or one without grid targets.
+
+    >>> rd.affine(run.teleports["flow"])["flow_matrix"].dims
+    ('injected', 'row', 'component')
     """
     check_flow(flow)
     groups = groups_of(flow)

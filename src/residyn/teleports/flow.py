@@ -76,6 +76,10 @@ def flow(jumps: xr.Dataset, space: Space, horizon: int = 12, *, states: xr.DataA
     Raises DataError for another Dataset and for a space or states of another model; UsageError for a horizon
     below 1 or beyond the steps recorded, and for a space whose axes or scales differ between sublayers: a
     displacement from one sublayer to another needs one plane.
+
+    >>> jumps = rd.open_teleports(run.directory)
+    >>> rd.flow(jumps, rd.Space.from_dataset(run.results), horizon=1)["rho"].dims
+    ('host', 'injected', 'target', 'step')
     """
     check_jumps(jumps)
     _check(jumps, space, horizon)

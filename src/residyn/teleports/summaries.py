@@ -74,6 +74,9 @@ def summary(flow: xr.Dataset, *, resamples: int = 1000, seed: int = 0) -> xr.Dat
     of targets with amplification < 1; kl, top1_changed, distance, displacement_norm, off_plane_share, norm_ratio,
     mahalanobis and mahalanobis_of_states where the flow has them. Units differ: nats for kl, activation for
     distances, else 1. Raises DataError for another Dataset.
+
+    >>> rd.summary(run.teleports["flow"])["teleports_mean"].dims
+    ('quantity_of_flow', 'injected', 'group')
     """
     groups = groups_of(flow)
     values = {name: flow[name].transpose(HOST, INJECTED, TARGET).values for name in _AT_TARGET if name in flow}
@@ -106,6 +109,10 @@ def beside(
     That interval is for these untrained models: how they differ is seen in their own rows. Same variables as
     `summary`, of the quantities that all models have. Raises DataError for no untrained model, and where hosts,
     places or groups differ.
+
+    >>> trained = rd.summary(run.teleports["flow"])
+    >>> rd.beside(trained, [trained])["model"].values.tolist()
+    ['trained', 'untrained 0', 'trained − untrained']
     """
     if not untrained:
         raise DataError("A trained model is put beside untrained ones; none was given. Give at least one summary.")

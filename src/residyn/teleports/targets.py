@@ -54,6 +54,9 @@ def grid(space: Space, n: int = 10, extent: Literal["robust"] | float = "robust"
 
     x′ = z₁ axis₁ + z₂ axis₂ + mean: all that the plane does not hold is dropped. Coordinates `pc1`, `pc2` are the
     scores. `extent` as in `Space.grid`: "robust", or a number for −extent … extent (the paper: 15). Panel L.
+
+    >>> rd.targets.grid(rd.fit_space(states), n=3).dims
+    ('target', 'unit')
     """
     vectors = space.grid(n, extent).astype(np.float32)
     return _kinds(vectors, GRID).assign_attrs(definition="points of the plane of the first two components")
@@ -78,6 +81,10 @@ def discs(
     states: labelled states of a run, which σ is measured on. hosts: the hosts' own states (host, sublayer, unit).
     injected: layers or labels, as for the teleport. Raises UsageError for places, radii or counts that make no
     targets, and for a space of one component; DataError for hosts of another model, and where σ is 0.
+
+    >>> hosts = states.isel(sample=[0, 1]).rename(sample="host")
+    >>> rd.targets.discs(states, rd.fit_space(states), hosts, [0, 2], radii=(1.0,), directions=4).dims
+    ('host', 'injected', 'target', 'unit')
     """
     if space.n_components < 2:
         raise UsageError("A disc lies in the plane of two components; this space has one. Fit it with more.")
@@ -103,6 +110,10 @@ def isotropic(
     """The host's own state moved as far, in directions drawn evenly from the whole space: the control of discs.
 
     (host, injected, target, unit); order, arguments and errors as of `discs`.
+
+    >>> hosts = states.isel(sample=[0, 1]).rename(sample="host")
+    >>> rd.targets.isotropic(states, hosts, [0, 2]).sizes["target"]
+    32
     """
     places, start, r = _begin(states, hosts, injected, radii)
     n, n_units = check_count(directions, "directions"), start.shape[2]
@@ -127,6 +138,10 @@ def swaps(
     without replacement at each sublayer, in one seeded order of the host's; samples whose state is the host's
     own, such as the host itself, are passed over. Raises as `discs` does, and DataError where fewer than
     `partners` samples differ from a host.
+
+    >>> hosts = states.isel(sample=[0, 1]).rename(sample="host")
+    >>> sorted(set(rd.targets.swaps(states, hosts, [0, 2], partners=3)["target_kind"].values.tolist()))
+    ['sample', 'swap']
     """
     places, start, r = _begin(states, hosts, injected, radii)
     n = check_count(partners, "partners")
@@ -142,7 +157,12 @@ def swaps(
 
 
 def no_op(states: xr.DataArray, hosts: xr.DataArray, injected: At) -> xr.DataArray:
-    """The host's own state, (host, injected, 1 target, unit): a teleport that must change nothing."""
+    """The host's own state, (host, injected, 1 target, unit): a teleport that must change nothing.
+
+    >>> hosts = states.isel(sample=[0]).rename(sample="host")
+    >>> rd.targets.no_op(states, hosts, [0, 2]).sizes["target"]
+    1
+    """
     places = find(states, injected)
     return _labelled(hosts_at(hosts, states, places)[:, :, None], places, NO_OP)
 
@@ -153,6 +173,10 @@ def combine(*targets: xr.DataArray) -> xr.DataArray:
     (target, unit) where all are so, else with the dimensions host and injected of those that have them, repeating
     the others. Coordinates along the targets are kept; a set that lacks one has NaN there. Raises UsageError for
     none, DataError where sets differ in their units, hosts or places.
+
+    >>> grid = rd.targets.grid(rd.fit_space(states), n=3)
+    >>> rd.targets.combine(grid, grid).sizes["target"]
+    18
     """
     if not targets:
         raise UsageError("No targets to combine were given. Give one set or more.")

@@ -24,6 +24,8 @@ def test_the_built_in_model_is_smollm2_and_speaks_english():
     assert (loaded.context, loaded.name) == (8192, "smollm2-135m")
     assert sum(parameter.numel() for parameter in loaded.module.parameters()) == 134_515_008
     assert loaded.tokenizer("Hello world.")["input_ids"] == [19556, 905, 30]
+    # Digits are split off before anything else is, so that two line ends in front of one are one token.
+    assert loaded.tokenizer.tokenize("a\n\n1 km²") == ["a", "ĊĊ", "1", "Ġkm", "Â²"]
     # The embedding is tied to the head: the next word of a sentence tells right weights from scrambled ones.
     ids = torch.tensor([loaded.tokenizer("The capital of France is")["input_ids"]])
     with torch.no_grad():

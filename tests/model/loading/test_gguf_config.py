@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import math
 import time
+from types import SimpleNamespace
 
 import gguf
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModel, Gemma3TextConfig, LlamaConfig, Phi3Config, Qwen3Config
+from tokenizers import Regex, pre_tokenizers
+from transformers import AutoModel, Gemma3TextConfig, LlamaConfig, LlamaTokenizer, Phi3Config, Qwen3Config
 
 from residyn.errors import ModelError
 from residyn.model.check import check_model
 from residyn.model.gguf_guard import check_header
 from residyn.model.loading import load_model
 from residyn.model.loading.conversion import read_gguf
+from residyn.model.loading.gguf_tokenizer import complete_tokenizer
 
 IDS = torch.randint(3, 96, (1, 40), generator=torch.Generator().manual_seed(1))
 HEADS, SHARED, WIDTH = 4, 2, 8
@@ -77,7 +80,7 @@ def interleaved(weight: np.ndarray, heads: int) -> np.ndarray:
     return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(weight.shape))
 
 
-def write(path, architecture, model, names, *, entries=(), tensors=(), base=10_000.0, depth=2):
+def write(path, architecture, model, names, *, entries=(), tensors=(), base=10_000.0, depth=2, pre=None):
     """A GGUF file as llama.cpp's converter writes it; `entries` are (key, how it is added, value)."""
     config, writer = model.config, gguf.GGUFWriter(path, architecture)
     writer.add_context_length(config.max_position_embeddings)
@@ -91,6 +94,8 @@ def write(path, architecture, model, names, *, entries=(), tensors=(), base=10_0
     for key, kind, value in entries:
         getattr(writer, f"add_{kind}")(f"{architecture}.{key}", value)
     writer.add_tokenizer_model("gpt2")
+    if pre:
+        writer.add_tokenizer_pre(pre)
     letters = [chr(ord("!") + i) for i in range(90)]
     writer.add_token_list(["<unk>", "<s>", "</s>", *letters, "ab", "bc", "cd"])
     writer.add_token_merges(["a b", "b c", "c d"])
@@ -294,6 +299,43 @@ def test_what_the_model_has_no_place_for_is_refused_by_name(name, tmp_path):
     path = write(tmp_path / "tiny.gguf", "llama", llama(), NAMES, entries=entries, tensors=tensors)
     with pytest.raises(ModelError, match=told):
         load_model(path)
+
+
+GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+OTHERS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,%d}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+SPLITS = {"gpt-2": [GPT2], "smollm": [r"\p{N}", GPT2], "llama-bpe": [OTHERS % 3], "stablelm2": [OTHERS % 1]}
+"""llama.cpp's rules by their names, the matches of each isolated in what the one before has left."""
+HARD = "In 1899,  1234 km² of\n\n7 it's\r\n 'Tis  x2y"
+
+
+@pytest.mark.parametrize("pre", SPLITS)
+def test_texts_are_split_as_the_header_says(pre, tmp_path):
+    loaded = load_model(write(tmp_path / "tiny.gguf", "llama", llama(), NAMES, pre=pre))
+    pieces = [HARD]
+    for rule in SPLITS[pre]:
+        split = pre_tokenizers.Split(Regex(rule), behavior="isolated")
+        pieces = [part for piece in pieces for part, _ in split.pre_tokenize_str(piece)]
+    found = loaded.tokenizer.backend_tokenizer.pre_tokenizer.pre_tokenize_str(HARD)
+    assert [HARD[start:end] for _, (start, end) in found] == pieces
+
+
+def test_a_rule_that_is_not_known_is_refused_by_name(tmp_path):
+    path = write(tmp_path / "tiny.gguf", "llama", llama(), NAMES, pre="deepseek-llm")
+    with pytest.raises(ModelError, match=r"tokenizer\.ggml\.pre = deepseek-llm, which decides the tokens"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_a_space_is_put_in_front_where_the_header_says_so(stated):
+    tokenizer = LlamaTokenizer(
+        vocab={"<unk>": 0, "<s>": 1, "</s>": 2, "▁": 3, "a": 4, "▁a": 5}, merges=[("▁", "a")]
+    )
+    values = {"tokenizer.ggml.model": "llama", "tokenizer.ggml.add_space_prefix": stated}
+    complete_tokenizer("tiny.gguf", SimpleNamespace(values=values), tokenizer)
+    assert tokenizer("a a", add_special_tokens=False)["input_ids"] == [5 if stated else 4, 5]
 
 
 def test_what_changes_nothing_is_no_reason_to_refuse(tmp_path):

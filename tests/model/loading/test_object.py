@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -41,6 +42,14 @@ def test_training_mode_is_refused_and_kept(model, tokenizer, part):
     with pytest.raises(UsageError, match=r"Call model\.eval\(\) first"):
         load_model(model, tokenizer)
     assert {name: module.training for name, module in model.named_modules()} == before
+
+
+def test_what_is_no_tokenizer_is_told_what_to_give(model, tokenizer, folder):
+    processor = SimpleNamespace(tokenizer=tokenizer)
+    for given, advice in ((processor, r"got a SimpleNamespace\. Give its \.tokenizer"), ("gpt2", "AutoTokenizer")):
+        for named in (model, folder):
+            with pytest.raises(UsageError, match=advice):
+                load_model(named, given)
 
 
 def test_the_fingerprint_tells_two_states_of_training_apart(model, tokenizer):

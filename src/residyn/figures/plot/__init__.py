@@ -16,6 +16,11 @@ from residyn.figures.plot.heatmaps import mean_activation as mean_activation
 from residyn.figures.plot.heatmaps import unit_correlation as unit_correlation
 from residyn.figures.plot.information import mutual_information as mutual_information
 from residyn.figures.plot.information import mutual_information_curve as mutual_information_curve
+from residyn.figures.plot.jacobians import effective_rank as effective_rank
+from residyn.figures.plot.jacobians import eigenvalues as eigenvalues
+from residyn.figures.plot.jacobians import exponents as exponents
+from residyn.figures.plot.jacobians import henrici as henrici
+from residyn.figures.plot.jacobians import skew_share as skew_share
 from residyn.figures.plot.orbits import orbits as orbits
 from residyn.figures.plot.orbits import phase_portraits as phase_portraits
 from residyn.figures.plot.places import cosine_by_place as cosine_by_place

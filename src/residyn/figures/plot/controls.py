@@ -29,6 +29,8 @@ def angular_velocity(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
 
     `result` is `angular_velocity` (sample, transition), in half turns. Dots are means over samples, bands their
     middle half, both without NaN. Raises DataError for another result.
+
+    >>> ax = rd.plot.angular_velocity(rd.angular_velocity(states))
     """
     return _over_samples(result, "angular_velocity", "angle between states (half turns)", ax)
 
@@ -37,6 +39,8 @@ def relative_velocity(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
     """The length of a step over that of the state it leaves, over depth, on a logarithmic scale.
 
     `result` is `relative_velocity` (sample, transition); else as `angular_velocity`.
+
+    >>> ax = rd.plot.relative_velocity(rd.relative_velocity(states))
     """
     return _over_samples(result, "relative_velocity", "‖hₛ₊₁ − hₛ‖ / ‖hₛ‖", ax, log=True)
 
@@ -47,6 +51,8 @@ def radial_tangential(radial: xr.DataArray, tangential: xr.DataArray, *, ax: Axe
     `radial` is `radial_step` (sample, transition), drawn filled with the middle half of the samples: below 0 the
     state is shortened. `tangential` is `tangential_step`, its means drawn hollow. Raises DataError for other
     results, or where they are of different states.
+
+    >>> ax = rd.plot.radial_tangential(rd.radial_step(states), rd.tangential_step(states))
     """
     dims = (SAMPLE, TRANSITION)
     parts.expect(radial, "radial_step", dims, _COORDS)
@@ -68,6 +74,8 @@ def correlation_excess(correlation: xr.DataArray, skip: xr.DataArray, *, ax: Axe
     its median drawn hollow: where the filled mark stands on the hollow one, r is what a step that knows nothing of
     the state leaves; below it, steps take back what is there. The axis is logarithmic in 1 − r. Raises DataError
     for other results, or where they are of different states.
+
+    >>> ax = rd.plot.correlation_excess(rd.unit_correlation(states), rd.skip_correlation(states))
     """
     dims = (TRANSITION, UNIT)
     parts.expect(correlation, "unit_correlation", dims, _COORDS)
@@ -90,6 +98,8 @@ def information_excess(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
     coordinate `gaussian_floor`; the first estimator is drawn. Filled: its median over units, with their middle
     half; hollow: the median of −½ ln(1 − r²), what Gaussian variables of the same r share. Raises DataError for
     another result.
+
+    >>> ax = rd.plot.information_excess(rd.mutual_information(states))
     """
     chosen = (
         result.isel({ESTIMATOR: 0}) if isinstance(result, xr.DataArray) and ESTIMATOR in result.dims else result
@@ -147,6 +157,8 @@ def turning_angle(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
     `result` is `turning_angle` (sample, sublayer), in degrees. Dots are means over samples, bands their middle
     half. Lines mark what paths without any law do: 90° where steps are independent of each other, 120° where
     states are. Raises DataError for another result.
+
+    >>> ax = rd.plot.turning_angle(rd.turning_angle(states))
     """
     parts.expect(result, "turning_angle", (SAMPLE, SUBLAYER), _SITES)
     places, means = depth.places_of(result), summary(result)
@@ -173,6 +185,8 @@ def kurtosis(result: xr.DataArray, rotated: xr.DataArray | None = None, *, ax: A
     `result` is `kurtosis` (sample, sublayer): dots by site are means over samples, bands their middle half.
     `rotated`, `kurtosis_rotated`, is drawn hollow; the line is the Gaussian's 3. Raises DataError for other
     results, or where they are of different states.
+
+    >>> ax = rd.plot.kurtosis(rd.kurtosis(states), rd.kurtosis_rotated(states))
     """
     dims = (SAMPLE, SUBLAYER)
     parts.expect(result, "kurtosis", dims, _SITES)

@@ -37,6 +37,8 @@ def cosine(
     depth. `noise`, `cosine_noise` of `residyn.noise_floor`, is a hatched band of ± 2 of it about the means,
     where it is wide enough to be seen. Raises DataError for another result, a reference without values, or noise
     of other transitions.
+
+    >>> ax = rd.plot.cosine(rd.cosine(states), reference=rd.paper_reference("cosine"))
     """
     with style.context():
         ax = _curve(result, "cosine", reference, noise, ax)
@@ -56,6 +58,9 @@ def velocity(
 
     `result` is `velocity` (sample, transition), raw, in units of activation; else as `cosine`. A reference
     has its own scale on the right, from 0 as the left one: lengths in two models are in no common unit.
+
+    >>> ax = rd.plot.velocity(rd.velocity(states))
+    >>> ax.figure.savefig("velocity.pdf")
     """
     with style.context():
         ax = _curve(result, "velocity", reference, noise, ax)

@@ -14,10 +14,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
+from residyn.axis_names import AxisNames, axis_names
 from residyn.errors import DataError
 from residyn.figures import style
 from residyn.figures.plot import layers, parts
-from residyn.quantities.summaries import depth_of
+from residyn.quantities.summaries import depth_of, summary
 from residyn.schema import TRANSITION
 
 _FACTORS = ((1.0, 1.5, 2.0, 3.0, 5.0, 7.0), (1.0, 2.0, 5.0), (1.0, 3.0), (1.0,))
@@ -56,9 +57,9 @@ class Places:
 def places_of(result: xr.DataArray | xr.Dataset) -> Places:
     """The places of a result along its transitions or sublayers; DataError for an unknown kind or site."""
     if TRANSITION in result.dims:
-        return Places(parts.kinds_of(result), style.KIND_COLOURS, style.KIND_MARKERS, style.KIND_NAMES)
+        return Places(parts.kinds_of(result), style.KIND_COLOURS, style.KIND_MARKERS, parts.kind_names(result))
     sites = layers.sites_of(result["site"].values)
-    return Places(sites, style.SITE_COLOURS, style.SITE_MARKERS, style.SITE_NAMES)
+    return Places(sites, style.SITE_COLOURS, style.SITE_MARKERS, parts.site_names(result))
 
 
 def dots(ax: Axes, curve: xr.Dataset, places: Places, *, band: bool = True) -> None:
@@ -93,6 +94,21 @@ def hollow(ax: Axes, value: np.ndarray, places: Places, name: str, *, zorder: fl
             markersize=0.9 * places.marker_size(group), markeredgecolor=places.colours[group],
             markeredgewidth=0.5, zorder=zorder + 0.1, label=f"{group} {name}",
         )  # fmt: skip
+
+
+def beside_null(ax: Axes, result: xr.DataArray, null: xr.DataArray | None, name: str) -> None:
+    """A curve (bound, place) filled, its interval as the band, beside a null's (place) hollow where there is one;
+    with the depth axis and the legend. Raises DataError where they are of different places.
+    """
+    places, own = places_of(result), summary(result)
+    dots(ax, own.assign(q25=own["low"].variable, q75=own["high"].variable), places)
+    curves = [dot_entry("data", filled=True)]
+    if null is not None:
+        same_places(result, null)
+        hollow(ax, null.values, places, name)
+        curves.append(dot_entry(name, filled=False))
+    finish(ax, own)
+    parts.legend_above(ax, [*curves, band_entry("95 %")], entries(places))
 
 
 def same_places(result: xr.DataArray, control: xr.DataArray) -> None:
@@ -171,7 +187,7 @@ def _tick(ax: Axes, proposed: list[np.ndarray]) -> None:
 def finish(ax: Axes, curve: xr.Dataset) -> None:
     """The depth axis in layers, margins and spines; words instead of a curve where nothing is defined."""
     along, value = depth_of(curve["value"]), curve["value"].values
-    span(ax, curve[layer_name(along)].values)
+    span(ax, curve[layer_name(along)].values, axis_names(curve.attrs))
     ax.margins(y=0.06)
     style.dress(ax)
     if not np.isfinite(value).any():
@@ -183,9 +199,9 @@ def layer_name(along: str) -> str:
     return "from_layer" if along == TRANSITION else "layer"
 
 
-def span(ax: Axes, layer: np.ndarray) -> None:
+def span(ax: Axes, layer: np.ndarray, names: AxisNames) -> None:
     """The horizontal axis over all places along depth, ticked by layer."""
-    parts.label_depth(ax, "x", layer)
+    parts.label_depth(ax, "x", layer, names)
     ax.set_xlim(-0.5 - 0.01 * len(layer), len(layer) - 0.5 + 0.01 * len(layer))
 
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import AsinhNorm, Normalize
 from matplotlib.ticker import MaxNLocator
 
+from residyn.axis_names import axis_names
 from residyn.errors import DataError, UsageError
 from residyn.figures import style
 from residyn.figures.panel import Panel
@@ -33,6 +34,8 @@ def mean_activation(result: xr.DataArray, *, clip: float | None = None, ax: Axes
     the 99th percentile of the magnitudes, in proportion to the value up to what is usual in a sublayer of small
     means, and to its logarithm beyond: means that grow a hundredfold over depth can be seen in early layers too.
     Raises DataError for another result, UsageError for a clip that is not positive.
+
+    >>> ax = rd.plot.mean_activation(rd.mean_activation(states), clip=1)
     """
     parts.expect(result, "mean_activation", (SUBLAYER, UNIT), ("rank", "layer"))
     if clip is not None and not clip > 0:
@@ -42,8 +45,8 @@ def mean_activation(result: xr.DataArray, *, clip: float | None = None, ax: Axes
     with style.context():
         ax = style.new_axes(ax)
         image = images.draw(ax, values, style.DIVERGING.with_extremes(bad=style.UNDEFINED), norm)
-        parts.label_depth(ax, "y", result["layer"].values)
-        images.label_units(ax, values.shape[1], by_rank=True)
+        parts.label_depth(ax, "y", result["layer"].values, axis_names(result.attrs))
+        images.label_units(ax, values.shape[1], axis_names(result.attrs), by_rank=True)
         images.colourbar(ax, image, parts.with_units("mean activation", result), values, ticks=ticks)
         style.dress(ax, frame=True)
     return ax
@@ -73,6 +76,8 @@ def unit_correlation(
     rank, as the coordinate `rank` of panel B; None takes the result's own `rank`, else the model's order.
     The strip on the right shows each transition's kind. Raises DataError for another result or order,
     UsageError unless −1 ≤ vmin < 1.
+
+    >>> ax = rd.plot.unit_correlation(rd.unit_correlation(states), vmin=0.5)
     """
     parts.expect(result, "unit_correlation", (TRANSITION, UNIT), ("kind", "from_layer"))
     if vmin is not None and not -1 <= vmin < 1:
@@ -106,6 +111,8 @@ def correlation_density(
     `kind` chooses the transitions counted. `order` is as for `unit_correlation`. The view begins where a fiftieth
     of the correlations lies below it, and words above say how many do. The colour scale ends at the 99.5th
     percentile of the shares. Raises DataError for another result, order or an absent kind.
+
+    >>> ax = rd.plot.correlation_density(rd.correlation_density(rd.unit_correlation(states)), kind="within")
     """
     parts.expect(result, "correlation_density", (KINDS, "bin", UNIT), (KINDS, "bin"))
     present = [str(name) for name in result[KINDS].values]
@@ -126,7 +133,7 @@ def correlation_density(
         ax.set_ylim(centres[first] - half, centres[-1] + half)
         ax.set_ylabel("Pearson r")
         ax.yaxis.set_major_locator(MaxNLocator(5))
-        images.label_units(ax, values.shape[1], by_rank=order is not None)
+        images.label_units(ax, values.shape[1], axis_names(result.attrs), by_rank=order is not None)
         _note_below(ax, chosen, centres[first] - half, values[:first])
         counted = "" if kind == "all" else f" ({style.KIND_NAMES[kind]})"
         images.colourbar(ax, image, f"share of transitions{counted}", values)

@@ -11,6 +11,7 @@ from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
+from residyn.axis_names import AxisNames, axis_names
 from residyn.errors import DataError
 from residyn.figures import style
 from residyn.figures.plot import parts
@@ -77,10 +78,11 @@ def draw(
     )
 
 
-def label_units(ax: Axes, n_units: int, *, by_rank: bool) -> None:
+def label_units(ax: Axes, n_units: int, names: AxisNames, *, by_rank: bool) -> None:
     ax.set_xlim(0, n_units)
     ax.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
-    ax.set_xlabel("unit, by its last mean" if by_rank else "unit")
+    unit = style.plain(names.unit, limit=24)
+    ax.set_xlabel(f"{unit}, by its last mean" if by_rank else unit, parse_math=False)
 
 
 def colourbar(
@@ -114,11 +116,13 @@ def by_transition(
 ) -> None:
     """What is around an image of (transition, unit): depth, units, colour bar, and the strip of kinds."""
     kinds = parts.kinds_of(result)
-    parts.label_depth(ax, "y", result["from_layer"].values)
-    label_units(ax, values.shape[1], by_rank=by_rank)
-    colourbar(ax, image, label, values, left=1.1)
-    _kind_strip(ax, kinds)
-    _kind_legend(ax, kinds, undefined=bool(np.isnan(values).any()))
+    names, several = axis_names(result.attrs), len(set(kinds)) > 1
+    parts.label_depth(ax, "y", result["from_layer"].values, names)
+    label_units(ax, values.shape[1], names, by_rank=by_rank)
+    colourbar(ax, image, label, values, left=1.1 if several else 1.035)
+    if several:
+        _kind_strip(ax, kinds)
+    _kind_legend(ax, kinds if several else [], undefined=bool(np.isnan(values).any()))
     style.dress(ax, frame=True)
 
 
@@ -148,4 +152,5 @@ def _kind_legend(ax: Axes, kinds: list[str], *, undefined: bool) -> None:
     entries = [(parts.swatch(style.KIND_COLOURS[kind]), kind) for kind in parts.present(kinds)]
     if undefined:
         entries.append((parts.swatch(style.UNDEFINED), "undefined"))
-    parts.legend_above(ax, *([entries] if len(entries) < 4 else [entries[:2], entries[2:]]))
+    if entries:
+        parts.legend_above(ax, *([entries] if len(entries) < 4 else [entries[:2], entries[2:]]))

@@ -13,6 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from residyn.axis_names import axis_names
 from residyn.errors import DataError, UsageError
 from residyn.figures import style
 from residyn.figures.panel import Panel
@@ -48,6 +49,8 @@ def mutual_information(
     nothing must have, are marked by an arrow on the colour bar; undefined ones (NaN) are grey. `order` and the
     strip of kinds are as in panel C. Raises DataError for another result, order or an absent estimator,
     UsageError for a vmax that is not positive.
+
+    >>> ax = rd.plot.mutual_information(rd.mutual_information(states))
     """
     if vmax is not None and not vmax > 0:
         raise UsageError(f"vmax is the positive end of the colour scale in nats, or None; got {vmax}.")
@@ -82,6 +85,8 @@ def mutual_information_curve(
     `reference` is as in panel E, on the same scale; where it rises far above the model's own curve it leaves
     the view, and its highest value is written at the edge. Raises DataError for another result or a reference
     without values.
+
+    >>> ax = rd.plot.mutual_information_curve(rd.mutual_information(states))
     """
     chosen, name = _choose(result, None)
     places, curve = depth.places_of(chosen), summary(chosen, "mean")
@@ -99,6 +104,7 @@ def mutual_information_curve(
         ceiling = _ceiling(ax, result)
         ax.set_ylabel("mutual information (nats)")
         short = [(handle, label.split()[0]) for handle, label in depth.entries(places)]
+        short = short if axis_names(curve.attrs).of_a_model else depth.entries(places)
         band = depth.band_entry("middle half of units" if len(marks) == 1 else "middle half")
         rows = [dashed, [*short, *tied, *ceiling], [marks[0], band], [*marks[1:], *dotted]]
         parts.legend_above(ax, *(row for row in rows if row))

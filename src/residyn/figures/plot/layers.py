@@ -7,13 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 
+from residyn.axis_names import AxisNames
 from residyn.errors import DataError
 from residyn.figures import style
 from residyn.figures.plot import parts
 from residyn.schema import MIXERS
+
+_ROOM_BESIDE_BAR = 4
+"""Characters of a name that has room beside a colour bar; where one has more, places are numbered there."""
 
 
 def colours_of(layers: Sequence[int] | np.ndarray) -> ScalarMappable:
@@ -23,19 +28,31 @@ def colours_of(layers: Sequence[int] | np.ndarray) -> ScalarMappable:
     return ScalarMappable(Normalize(low - margin, high + margin), style.DEPTH)
 
 
-def colourbar(ax: Axes, colours: ScalarMappable, layers: Sequence[int] | np.ndarray, left: float = 1.035) -> None:
+def colourbar(
+    ax: Axes, colours: ScalarMappable, layers: Sequence[int] | np.ndarray, names: AxisNames, left: float = 1.035
+) -> None:
     """The bar of the layers' colours beside `ax`, inside its layout slot, ticked as a depth axis."""
     ticks = [int(label) for label in parts.layer_ticks(np.unique(layers))[1]]
     bar = ax.figure.colorbar(colours, cax=ax.inset_axes((left, 0.0, 0.035, 1.0)), ticks=ticks)
-    parts.dress_bar(bar, "layer")
+    _name(bar, ticks, names)
 
 
-def corner_colourbar(ax: Axes, colours: ScalarMappable, layers: Sequence[int] | np.ndarray) -> None:
+def _name(bar: Colorbar, ticks: Sequence[int], names: AxisNames) -> None:
+    """Say what the colours are of."""
+    parts.dress_bar(bar, style.plain(names.depth, limit=24))
+    labels = [style.plain(names.place(tick)) for tick in ticks]
+    if max(map(len, labels)) <= _ROOM_BESIDE_BAR:
+        bar.set_ticks(list(ticks), labels=labels)
+
+
+def corner_colourbar(
+    ax: Axes, colours: ScalarMappable, layers: Sequence[int] | np.ndarray, names: AxisNames
+) -> None:
     """The same lying in the upper right corner of `ax`, with fewer ticks: axes in space fill their sides."""
     ticks = [int(label) for label in parts.layer_ticks(np.unique(layers))[1][::3]]
     cax = ax.inset_axes((0.76, 0.92, 0.27, 0.025))
     bar = ax.figure.colorbar(colours, cax=cax, ticks=ticks, orientation="horizontal")
-    parts.dress_bar(bar, "layer")
+    _name(bar, ticks, names)
     cax.xaxis.set_label_position("top")
     cax.xaxis.labelpad = 1.5
 
@@ -57,8 +74,8 @@ def present(sites: Sequence[str]) -> list[str]:
     return [site for site in style.SITE_COLOURS if site in sites]
 
 
-def site_entry(site: str, *, colour: str | None = None) -> tuple[Line2D, str]:
-    """A legend's entry of a site: its marker in `colour`, or in its own, and its name."""
+def site_entry(site: str, name: str, *, colour: str | None = None) -> tuple[Line2D, str]:
+    """A legend's entry of a site: its marker in `colour`, or in its own, and what it is called."""
     colour = colour or style.SITE_COLOURS[site]
     hollow = colour == style.MUTED and site not in MIXERS
     return (
@@ -67,5 +84,5 @@ def site_entry(site: str, *, colour: str | None = None) -> tuple[Line2D, str]:
             markerfacecolor="white" if hollow else colour, markeredgecolor=colour,
             markeredgewidth=0.7 if hollow else 0.0,
         ),
-        style.SITE_NAMES[site],
+        name,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
+from residyn.axis_names import axis_names
 from residyn.errors import DataError, UsageError
 from residyn.figures import style
 from residyn.figures.panel import Panel
@@ -35,6 +36,8 @@ def orbits(results: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     of its variance: a unit inside it turns as that null makes a unit turn. How the mean over units, a line, stands
     to the nulls is `rotations_mean_difference` and `rotations_mean_p`. Counter-clockwise is positive. Raises
     DataError for other results.
+
+    >>> ax = rd.plot.orbits(rd.orbits(rd.mean_activation(states), repeats=20))
     """
     missing = [name for name in ("rotations", "rotations_null_mean", "rotations_null_sd") if name not in results]
     if missing:
@@ -83,6 +86,8 @@ def phase_portraits(
     last sublayer's from low to high. Each path is divided by its largest |value| along either axis, so that
     units of all sizes can be seen; it begins at the ring and ends at the dot. Raises DataError for another
     result, UsageError for units that it lacks.
+
+    >>> ax = rd.plot.phase_portraits(rd.mean_activation(states), units=[0, 3])
     """
     if not isinstance(mean_activation, xr.DataArray) or set(mean_activation.dims) != {"sublayer", "unit"}:
         raise DataError("Phase portraits are of mean activations (sublayer, unit). Pass residyn.mean_activation.")
@@ -110,7 +115,7 @@ def phase_portraits(
             axis.set_major_locator(MultipleLocator(0.5))
         ax.set_xlabel("mean activation, over its largest")
         ax.set_ylabel("its gradient, over its largest")
-        layers.colourbar(ax, colours, depth)
+        layers.colourbar(ax, colours, depth, axis_names(mean_activation.attrs))
     return ax
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 from mpl_toolkits.mplot3d import Axes3D
 
+from residyn.axis_names import AxisNames, axis_names
 from residyn.errors import DataError
 from residyn.figures import style
 
@@ -56,6 +57,20 @@ def with_units(label: str, result: xr.DataArray) -> str:
     return label if units in ("1", "", "activation") else f"{label} ({units})"
 
 
+def kind_names(result: xr.DataArray | xr.Dataset) -> Mapping[str, str]:
+    """What kinds of transitions are called: of a recording, all are steps from place to place."""
+    names = axis_names(result.attrs)
+    own = {} if names.of_a_model else {"block": style.plain(names.step, limit=32)}
+    return {**style.KIND_NAMES, **own}
+
+
+def site_names(result: xr.DataArray | xr.Dataset) -> Mapping[str, str]:
+    """What states are called by their site: of a recording, as a place is."""
+    names = axis_names(result.attrs)
+    own = {} if names.of_a_model else {"block": style.plain(names.depth, limit=24)}
+    return {**style.SITE_NAMES, **own}
+
+
 def kinds_of(result: xr.DataArray | xr.Dataset) -> list[str]:
     """The kind of each transition; DataError for one that residyn does not know."""
     kinds = [str(kind) for kind in result["kind"].values]
@@ -66,6 +81,10 @@ def kinds_of(result: xr.DataArray | xr.Dataset) -> list[str]:
             f"got {', '.join(map(repr, unknown))}. Label results with residyn.schema.transition_coords."
         )
     return kinds
+
+
+_ROOM_FOR_LABELS = 24
+"""Characters of tick labels that lie side by side below a panel, all as wide as the widest; more are turned."""
 
 
 def layer_ticks(layers: Sequence[int] | np.ndarray) -> tuple[list[int], list[str]]:
@@ -82,16 +101,20 @@ def layer_ticks(layers: Sequence[int] | np.ndarray) -> tuple[list[int], list[str
     return [first[layer] for layer in shown], [str(layer) for layer in shown]
 
 
-def label_depth(ax: Axes, axis: Literal["x", "y"], layers: Sequence[int] | np.ndarray) -> None:
+def label_depth(ax: Axes, axis: Literal["x", "y"], layers: Sequence[int] | np.ndarray, names: AxisNames) -> None:
     """Tick an axis by layer, each at its first state or transition, and name how many belong to a layer."""
     positions, labels = layer_ticks(layers)
     per_layer = max(np.unique(np.asarray(layers), return_counts=True)[1])
-    name = "layer" if per_layer == 1 else f"layer ({per_layer} sublayers each)"
+    depth = style.plain(names.depth, limit=24)
+    name = depth if per_layer == 1 else f"{depth} ({per_layer} sublayers each)"
+    if names.places:
+        labels = [style.plain(names.place(int(label)), limit=10 if axis == "x" else 7) for label in labels]
     if axis == "x":
-        ax.set_xticks(positions, labels)
+        long = max(map(len, labels)) * len(labels) > _ROOM_FOR_LABELS
+        ax.set_xticks(positions, labels, **({"rotation": 40, "ha": "right"} if long else {}), parse_math=False)
         ax.set_xlabel(name)
     else:
-        ax.set_yticks(positions, labels)
+        ax.set_yticks(positions, labels, parse_math=False)
         ax.set_ylabel(name)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
+from residyn.axis_names import AxisNames, axis_names
 from residyn.errors import UsageError
 from residyn.figures.plot import layers, parts
 from residyn.schema import SAMPLE, SUBLAYER
@@ -29,6 +30,8 @@ class Picture(NamedTuple):
     layer: np.ndarray
     site: list[str]
     labels: list[str]
+    names: AxisNames
+    sites: Mapping[str, str]
 
 
 def picture_of(scores: Any, components: Sequence[int], n_components: int, most: int) -> Picture:
@@ -62,6 +65,8 @@ def picture_of(scores: Any, components: Sequence[int], n_components: int, most: 
         scores["layer"].values,
         layers.sites_of(scores["site"].values),
         [component_name(scores, index) for index in chosen],
+        axis_names(scores.attrs),
+        parts.site_names(scores),
     )
 
 

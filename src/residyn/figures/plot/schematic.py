@@ -30,6 +30,8 @@ def schematic(sites: SiteMap, *, n_units: int | None = None, ax: Axes | None = N
     block. Module names are the model's own; a norm whose name the map does not hold is called "norm". Below
     stands how many states of how many units a sample gives. Made for 58 × 70 mm. Raises DataError for anything
     but a map with sites.
+
+    >>> ax = rd.plot.schematic(rd.check_model(model).sites)
     """
     if not isinstance(sites, SiteMap) or not sites.sites:
         came = "a map without sites" if isinstance(sites, SiteMap) else type(sites).__name__

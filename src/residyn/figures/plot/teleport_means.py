@@ -48,6 +48,8 @@ def teleport_pull(summary: xr.Dataset, *, radius: float = 1.0, ax: Axes | None =
     other places, the depth axis says how many. Places at which nothing is defined have no marker.
 
     Raises DataError for another Dataset, UsageError for a radius that is not positive.
+
+    >>> ax = rd.plot.teleport_pull(run.teleports["summary"])
     """
     drawn = _curves(summary, radius, "pull_excess")
     with style.context():
@@ -61,6 +63,8 @@ def teleport_retention(summary: xr.Dataset, *, radius: float = 1.0, ax: Axes | N
 
     ρ = ⟨d_h, d_0⟩ / ‖d_0‖², d the distance vector from the control: 1, the dotted line, where it is merely
     carried along, 0 where nothing of it is left, above 1 where it has grown. Else as `teleport_pull`.
+
+    >>> ax = rd.plot.teleport_retention(run.teleports["summary"], radius=2)
     """
     drawn = _curves(summary, radius, "rho")
     with style.context():

@@ -36,6 +36,8 @@ def return_fraction(
     where the dashed one falls. A ring on the thin line at one half is r50, the radius at which the share falls to
     it, where there is one. Undefined shares (NaN) have no point; intervals are in the result and the tables.
     Raises DataError for another Dataset, or none of the kinds.
+
+    >>> ax = rd.plot.return_fraction(run.teleports["return_fraction"])
     """
     shares, r50 = _checked(result)
     there = [str(kind) for kind in shares[KIND].values]

@@ -60,6 +60,8 @@ def teleports(
 
     Raises DataError for another Dataset, one without grid targets, or a cloud without this sublayer; UsageError
     for a place or a host that the flow lacks.
+
+    >>> ax = rd.plot.teleports(run.teleports["flow"], injected=0)
     """
     fields.check_flow(flow)
     place = fields.place_of(flow, injected)
@@ -83,6 +85,8 @@ def teleport_row(
     Arguments and errors are those of `teleports`. Above each place stands how many sublayers its arrows span and
     the factor by which they are drawn, "+12, × 0.1". The fields are children of `ax`, which fill it; the legend
     above, the colour bar on the right and the titles need room around it.
+
+    >>> ax = rd.plot.teleport_row(run.teleports["flow"], cloud=run.results["pc_scores"])
     """
     fields.check_flow(flow)
     places = _places(flow)
@@ -99,6 +103,8 @@ def teleports_nearby(
     to twice the spread of the sublayer's states away, and with a view of its own for each place: an attraction
     would have to show here. A grid over the whole run lies mostly where the model never is. Above each place
     stands the factor by which its arrows are drawn.
+
+    >>> ax = rd.plot.teleports_nearby(run.teleports["flow"])
     """
     fields.check_flow(flow)
     places = _places(flow)

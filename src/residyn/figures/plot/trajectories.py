@@ -40,6 +40,8 @@ def trajectories(
     the 0.5th and 99.5th percentile of the points, or where the mean path does, and a line above says which share
     lies outside. A path with an undefined state (NaN) is broken there. Raises DataError for another result,
     UsageError for components that it lacks or a `most` below 1.
+
+    >>> ax = rd.plot.trajectories(rd.pc_scores(states, rd.fit_space(states)))
     """
     picture = picture_of(scores, components, 2, most)
     with style.context():
@@ -57,7 +59,7 @@ def trajectories(
         for where, how in _markers(picture, colours):
             ax.scatter(*picture.mean[where].T, zorder=4, **how)
         _set_view(ax, picture.view, 4)
-        layers.colourbar(ax, colours, picture.layer)
+        layers.colourbar(ax, colours, picture.layer, picture.names)
         _legend(ax, picture)
     return ax
 
@@ -67,6 +69,8 @@ def trajectories_3d(scores: xr.DataArray, *, most: int = 300, ax: Axes | None = 
 
     Paths outside the view are cut at its walls. `ax` must have been made with projection="3d"; DataError
     where it was not.
+
+    >>> ax = rd.plot.trajectories_3d(rd.pc_scores(states, rd.fit_space(states)))
     """
     if ax is not None and not isinstance(ax, Axes3D):
         raise DataError(
@@ -92,7 +96,7 @@ def trajectories_3d(scores: xr.DataArray, *, most: int = 300, ax: Axes | None = 
         for where, how in _markers(picture, colours):
             space.scatter(*picture.mean[where].T, depthshade=False, zorder=4, **how)
         _set_view(space, picture.view, 2)
-        layers.corner_colourbar(space, colours, picture.layer)
+        layers.corner_colourbar(space, colours, picture.layer, picture.names)
         _legend(space, picture)
     return space
 
@@ -122,7 +126,9 @@ def _markers(picture: Picture, colours: ScalarMappable) -> list[tuple[np.ndarray
 
 def _legend(ax: Axes, picture: Picture) -> None:
     path = Line2D([], [], color="black", linewidth=0.5, alpha=0.6)
-    states = [layers.site_entry(site, colour=style.MUTED) for site in layers.present(picture.site)]
+    states = [
+        layers.site_entry(site, picture.sites[site], colour=style.MUTED) for site in layers.present(picture.site)
+    ]
     mean = (Line2D([], [], color=style.DEPTH(0.6), linewidth=1.1), "mean")
     samples: list[tuple[Artist, str]] = [(path, "sample")]
     if picture.outside > 0:

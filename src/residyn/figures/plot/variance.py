@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
 
+from residyn.axis_names import axis_names
 from residyn.errors import DataError
 from residyn.figures import style
 from residyn.figures.panel import Panel
@@ -40,6 +41,8 @@ def explained_variance(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
     `result` is `explained_variance` (sublayer, component), from 0 to 1, its components counted from 1. A
     curve is a sublayer, coloured by its layer. Undefined shares (NaN) are left out. Raises DataError for
     another result.
+
+    >>> ax = rd.plot.explained_variance(rd.explained_variance(states, rd.fit_space(states)))
     """
     parts.expect(result, "explained_variance", (SUBLAYER, COMPONENT), ("layer", COMPONENT))
     values = result.transpose(SUBLAYER, COMPONENT).values.astype(np.float64)
@@ -56,7 +59,7 @@ def explained_variance(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 2.5, 5, 10]))
         ax.set_xlabel("number of components")
         _share(ax, "variance explained", values)
-        layers.colourbar(ax, colours, result["layer"].values)
+        layers.colourbar(ax, colours, result["layer"].values, axis_names(result.attrs))
         style.dress(ax)
     return ax
 
@@ -71,6 +74,9 @@ def explained_variance_by_sublayer(
     and mlp states in the colours and by the names that panel A gives them; others as thin lines: those
     that `spaces` names, or by default as many as can be told apart, the second to the fourth and the last.
     Raises DataError for another result or a space that it lacks.
+
+    >>> explained = rd.explained_variance(states, rd.fit_space(states, n_components=5))
+    >>> ax = rd.plot.explained_variance_by_sublayer(rd.explained_variance_by_sublayer(explained))
     """
     by_space = isinstance(result, xr.DataArray) and SPACE in result.dims
     dims, coords = (SUBLAYER,), ("layer", "site")
@@ -89,7 +95,7 @@ def explained_variance_by_sublayer(
         ax = style.new_axes(ax)
         depth.dots(ax, curve, places, band=False)
         others = [_line(ax, place, values[index], names[index]) for place, index in enumerate(chosen)]
-        depth.span(ax, result["layer"].values)
+        depth.span(ax, result["layer"].values, axis_names(result.attrs))
         _share(ax, _label(result), values[[0, *chosen]])
         style.dress(ax)
         if not np.isfinite(values[0]).any():

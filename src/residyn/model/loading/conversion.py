@@ -26,12 +26,13 @@ from residyn.model.gguf_guard import GgufHeader, check_header
 from residyn.model.loading import gguf_config
 from residyn.model.loading.architecture import check_causal, check_size
 from residyn.model.loading.checkpoint import Contents, hash_files, list_folder
+from residyn.model.loading.gguf_tokenizer import complete_tokenizer
 from residyn.model.loading.placement import available_memory
 from residyn.model.loading.pretrained import check_report
 from residyn.model.loading.quiet import quiet, quiet_module, said
 from residyn.store.scratch import scratch_in
 
-FORMAT = 2
+FORMAT = 3
 _LEDGER = "residyn.json"
 _READ_BESIDE = (".json", ".jinja", ".model", ".txt")
 """What transformers looks for in the folder of a GGUF file, too."""
@@ -136,6 +137,7 @@ def _write(path: Path, header: GgufHeader, folder: Path) -> None:
             tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, local_files_only=True)
         except Exception as error:
             raise _unreadable(path, error) from error
+        complete_tokenizer(path.name, header, tokenizer)
         _forget_gguf(model)
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)

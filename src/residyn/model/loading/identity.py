@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from residyn.model.attached import own_hooks
-from residyn.model.loading.offloaded import weights_of
+from residyn.model.loading.offloaded import parts_of, weights_of
 
 # What a config holds beside the network: its own history, and what a record of the model states for itself.
 BESIDE = ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache")
@@ -55,8 +55,8 @@ def hash_tensors(tensors: Any) -> str:
     each = {}
     for name, tensor in tensors:
         digest = hashlib.sha256(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
-        if not tensor.is_meta:
-            values = tensor.detach().to("cpu").contiguous()
+        for part in parts_of(tensor.detach()) if not tensor.is_meta else ():
+            values = part.to("cpu").contiguous()
             digest.update(values.flatten().view(torch.uint8).numpy().data)
         each[name] = digest.hexdigest()
     return _digest(sorted(each.items()))

@@ -56,14 +56,18 @@ def load_model(
     Raises UsageError for arguments out of range; ModelError where the model is not found, not safe, damaged,
     incomplete, or no causal decoder; DataError where weights are NaN or infinite; ResourceError where a device
     is absent or memory is lacking.
+
+    >>> model = rd.load_model("smollm2-135m", device="cpu")
+    >>> model.name, model.n_layers, model.n_units
+    ('smollm2-135m', 30, 576)
     """
     if not isinstance(model, str | os.PathLike):
         _only_defaults(revision=revision, dtype=dtype, device=device, attn=attn, gpus=None if gpus == 1 else gpus)
         return objects.wrap(model, tokenizer, progress)
     if attn not in pretrained.ATTENTION:
         raise UsageError(f"attn is one of {', '.join(pretrained.ATTENTION)}; got {attn!r}.")
-    if tokenizer is not None and not isinstance(tokenizer, PreTrainedTokenizerBase):
-        raise UsageError(f"tokenizer is a transformers tokenizer; got a {type(tokenizer).__name__}.")
+    if tokenizer is not None:
+        objects.check_tokenizer(tokenizer)
     wish = read_wish(dtype, device, gpus)
     say = progress or (lambda _: None)
     opened = _open(os.fspath(model), revision, offline=offline, trust_remote_code=trust_remote_code, progress=say)

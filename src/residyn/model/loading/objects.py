@@ -14,7 +14,7 @@ from residyn.errors import UsageError
 from residyn.model.attached import device_of, own_hooks
 from residyn.model.loading.architecture import check_causal, context_of, quantization_of, text_decoder
 from residyn.model.loading.identity import identity_of
-from residyn.model.loading.offloaded import is_offloaded, weights_of
+from residyn.model.loading.offloaded import is_offloaded, packing_of, weights_of
 from residyn.model.loading.placement import FLOAT16_WARNING
 from residyn.model.loading.pretrained import check_finite
 from residyn.model.loading.record import HeadSource, LoadedModel
@@ -37,11 +37,12 @@ def wrap(
     if not isinstance(model, PreTrainedModel):
         raise UsageError(
             f"load_model takes a name, a path or a transformers model (PreTrainedModel); got a "
-            f"{type(model).__name__}. Of a wrapped model, give what it wraps."
+            f"{type(model).__name__}. {_within(model)}"
         )
     name = str(model.config.name_or_path or type(model).__name__)
     if tokenizer is None:
         raise UsageError(f"A model in memory ({name}) needs its tokenizer: load_model(model, tokenizer).")
+    check_tokenizer(tokenizer)
     check_causal(name, model.config, own_code=True)
     module = text_decoder(model.base_model)
     training = next((path for path, part in module.named_modules() if part.training), None)
@@ -55,7 +56,7 @@ def wrap(
         progress(f"checking the weights of {name}")
     check_finite(name, weights_of(name, module), first.dtype)
     config = module.config
-    quantization = quantization_of(model.config)
+    quantization = quantization_of(model.config) or packing_of(module)
     warnings = []
     if first.dtype is torch.float16:
         warnings.append(FLOAT16_WARNING)
@@ -90,6 +91,31 @@ def wrap(
         warnings=tuple(warnings),
         head=HeadSource(owner=model),
     )
+
+
+def _within(model: Any) -> str:
+    """What to give in the place of something that wraps a model."""
+    if hasattr(model, "get_base_model"):
+        active: Any = getattr(model, "active_peft_config", None)
+        if getattr(active, "is_prompt_learning", False):
+            return (
+                "Its virtual tokens and prefixes are no tokens of a text, and residyn cannot put them in front: "
+                "the states would be another model's. Adapters that change weights (LoRA, IA3) can be read."
+            )
+        return "Give its get_base_model(): adapters that are active on it stay so."
+    parts = getattr(model, "_modules", {})
+    within = next((name for name, part in parts.items() if isinstance(part, PreTrainedModel)), None)
+    return f"Give the model inside it, its .{within}." if within else "Of a wrapped model, give what it wraps."
+
+
+def check_tokenizer(tokenizer: object) -> None:
+    """Raise UsageError for what is no tokenizer of transformers, such as a processor or a name."""
+    if not isinstance(tokenizer, PreTrainedTokenizerBase):
+        own = isinstance(getattr(tokenizer, "tokenizer", None), PreTrainedTokenizerBase)
+        raise UsageError(
+            f"tokenizer is a transformers tokenizer; got a {type(tokenizer).__name__}. "
+            f"{'Give its .tokenizer.' if own else 'Load it by AutoTokenizer.from_pretrained(…).'}"
+        )
 
 
 def hash_tokenizer(tokenizer: Any) -> str:

@@ -1,4 +1,4 @@
-"""The weights of a model wherever they are: in memory, or where accelerate keeps what does not fit there."""
+"""The weights of a model in memory or where accelerate keeps them, and the plain tensors they are made of."""
 
 from __future__ import annotations
 
@@ -34,6 +34,23 @@ def weights_of(name: str, module: nn.Module) -> Iterator[tuple[str, torch.Tensor
 def is_offloaded(module: nn.Module) -> bool:
     """Whether some weights are in memory only while the module that has them computes."""
     return any(parameter.is_meta for parameter in module.parameters())
+
+
+def parts_of(tensor: torch.Tensor) -> list[torch.Tensor]:
+    """The plain tensors of which a weight is made: itself, or what a sparse or quantised one is kept as."""
+    if tensor.layout is not torch.strided:
+        return [tensor.to_dense()]
+    flatten: Any = getattr(tensor, "__tensor_flatten__", None)
+    if flatten is None:
+        return [tensor]
+    return [part for name in flatten()[0] for part in parts_of(getattr(tensor, name))]
+
+
+def packing_of(module: nn.Module) -> str | None:
+    """The classes in which a library that quantises keeps weights, by name; None where all are torch's own."""
+    kinds = {type(parameter) for parameter in module.parameters()}
+    foreign = sorted(kind.__name__ for kind in kinds if kind.__module__.partition(".")[0] != "torch")
+    return ", ".join(foreign) or None
 
 
 def _kept(part: nn.Module, own: str) -> torch.Tensor | None:

@@ -14,6 +14,7 @@ from torch import nn
 from residyn.errors import ModelError, ResourceError
 from residyn.model.attached import is_spread
 from residyn.model.loading.architecture import quantization_of
+from residyn.model.loading.given import GivenModel, loaded
 from residyn.model.loading.placement import Need, Wish, place
 from residyn.model.loading.quiet import said
 from residyn.model.loading.record import HeadSource, LoadedModel
@@ -24,7 +25,7 @@ from residyn.numerics.threads import over_rows
 _BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
-def permuted(model: LoadedModel, seed: int = 0) -> LoadedModel:
+def permuted(model: GivenModel, seed: int = 0) -> LoadedModel:
     """The model with the entries of each weight tensor in random order: the values stay, what was learned goes.
 
     Every parameter is permuted as a whole: matrices over rows and columns, fused projections over their parts, 3-d
@@ -41,7 +42,11 @@ def permuted(model: LoadedModel, seed: int = 0) -> LoadedModel:
 
     Raises UsageError for a seed out of range or a model whose weights were not trained; ModelError where weights
     are quantised or the model cannot be copied; ResourceError where memory is lacking.
+
+    >>> rd.permuted(model, seed=1).source
+    'permuted'
     """
+    model = loaded(model)
     seed = checked_seed(seed, model)
     parameters = list(model.module.named_parameters())
     _check(model, parameters)

@@ -13,6 +13,7 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedConfig, PreTrainedM
 from residyn.errors import DataError, ModelError, ResourceError
 from residyn.model.loading.architecture import text_decoder
 from residyn.model.loading.checkpoint import Weights
+from residyn.model.loading.offloaded import parts_of
 from residyn.model.loading.placement import Placement
 from residyn.model.loading.quiet import quiet, said
 
@@ -109,12 +110,12 @@ def check_report(name: str, config: PreTrainedConfig, report: dict[str, Any]) ->
 
 def check_finite(name: str, weights: Iterable[tuple[str, torch.Tensor]], dtype: torch.dtype) -> None:
     """Raise DataError, naming the first tensor, where a weight is NaN or infinite."""
-    for key, parameter in weights:
-        if not parameter.is_floating_point() or parameter.numel() == 0 or parameter.is_meta:
+    plain = ((key, part) for key, tensor in weights for part in parts_of(tensor.detach()))
+    for key, part in plain:
+        if not part.is_floating_point() or part.numel() == 0 or part.is_meta:
             continue
-        values = parameter.detach()
         # Eight-bit floats have no minimum of their own in torch.
-        values = values.float() if values.element_size() == 1 else values
+        values = part.float() if part.element_size() == 1 else part
         # One pass and no copy: NaN is passed on, and an infinity is an extreme.
         extremes = torch.stack(torch.aminmax(values))
         if not bool(torch.isfinite(extremes).all()):

@@ -18,6 +18,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from residyn.errors import ModelError, ResourceError, UsageError
+from residyn.model.loading.given import GivenModel, loaded
 from residyn.model.loading.identity import BESIDE
 from residyn.model.loading.objects import hash_tokenizer
 from residyn.model.loading.placement import Need, Wish, place
@@ -31,7 +32,7 @@ _OF_WEIGHTS = re.compile(r"the weights |\d+ stored tensors ")
 _SPREADS = ("initializer_range", "init_std", "initializer_factor")
 
 
-def untrained(model: LoadedModel, seed: int = 0) -> LoadedModel:
+def untrained(model: GivenModel, seed: int = 0) -> LoadedModel:
     """The model before training: the same configuration, with weights drawn by the architecture's own law.
 
     The law is the one of transformers' class for the architecture (`_init_weights`), which also draws the
@@ -50,7 +51,11 @@ def untrained(model: LoadedModel, seed: int = 0) -> LoadedModel:
     Raises UsageError for a seed out of range or a model whose weights were not trained; ModelError where no model
     can be built from the configuration, or where the law leaves weights unset; ResourceError where memory is
     lacking.
+
+    >>> rd.untrained(model, seed=1).source
+    'untrained'
     """
+    model = loaded(model)
     seed = checked_seed(seed, model)
     name = f"{model.name} (untrained, seed {seed})"
     plan = _plan(model, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Literal
@@ -14,19 +14,18 @@ from residyn.crew import Crew
 from residyn.errors import Interrupted, UsageError
 from residyn.model.interrupts import asked_to_stop
 from residyn.model.layout import Layout
-from residyn.model.loading import LoadedModel
+from residyn.model.loading import GivenModel, loaded
 from residyn.model.teleport import folder
 from residyn.model.teleport.labels import join, label
 from residyn.model.teleport.one_host import teleport_host
 from residyn.model.teleport.plan import TeleportPlan, prepare
 from residyn.model.teleport.shared_out import by_workers
 from residyn.model.texts import Samples, Texts
-
-Progress = Callable[[int, int], None]
+from residyn.progress import Progress, told
 
 
 def teleport(
-    model: LoadedModel,
+    model: GivenModel,
     texts: str | Iterable[str] | Texts | Samples,
     to: Any,
     at: int | str | Iterable[int | str],
@@ -37,12 +36,12 @@ def teleport(
     layout: Layout | None = None,
     memory: int | None = None,
     out: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     executor: Executor | Crew | None = None,
 ) -> xr.Dataset:
     """Move the residual stream of one token to chosen points at chosen sublayers, and record where it flows.
 
-    model: from `load_model`.
+    model: from `load_model`, or what that takes: a hub id, a folder, a built-in name.
     texts: the hosts: one string or several, or what `read_texts` or `tokenize_texts` returned.
     to: vectors in activation units: an array (target, unit) for every place, (injected, target, unit) where each
         place has its own, or (host, injected, target, unit). Of a DataArray the dimensions are known by name, and
@@ -58,7 +57,8 @@ def teleport(
     memory: bytes that the rows of one pass may take (256 MiB); it decides roundings, and so is a setting.
     out: a folder, in which DIR/teleport.zarr is written host by host. One that was interrupted is gone on with,
         and the result is bit-identical to an uninterrupted one.
-    progress: called with (targets done, targets in all).
+    progress: a function that is called with (targets done, targets in all), or False for no bar, as `rd.capture`
+        takes it.
     executor: of PEP 3148: its workers make the model for themselves and compute a host each, with the same bits;
         `out` is needed.
 
@@ -81,6 +81,11 @@ def teleport(
     Raises UsageError, DataError or ModelError before any long pass; StoreError for a folder of other settings;
     ModelError where a write does not reach the whole stream; DataError where a state that follows is not finite;
     ResourceError where memory is lacking; Interrupted after the host in hand, on Ctrl-C, where results are stored.
+
+    >>> states = rd.capture(model, ["The Eiffel Tower is in the city of", "Two and two is", "Once upon a"])
+    >>> grid = rd.targets.grid(rd.fit_space(states, n_components=2), n=3)
+    >>> rd.teleport(model, "Two and two is", to=grid, at=[0, 20])["states"].dims
+    ('host', 'injected', 'target', 'step', 'unit')
     """
     crew = executor if isinstance(executor, Crew) else Crew((lambda: executor) if executor is not None else None)
     if crew.engine is not None and out is None:
@@ -88,7 +93,7 @@ def teleport(
     if out is not None:
         folder.check_out(out)
     plan = prepare(
-        model,
+        loaded(model),
         texts,
         to,
         at,
@@ -100,8 +105,9 @@ def teleport(
     )
     for said in plan.hosts.warnings:
         warnings.warn(said, stacklevel=2)
-    report = _Report(plan, progress)
-    made = _in_memory(plan, report) if out is None else _to_folder(plan, Path(out), report, crew)
+    with told("teleport", "targets", progress) as tell:
+        report = _Report(plan, tell)
+        made = _in_memory(plan, report) if out is None else _to_folder(plan, Path(out), report, crew)
     for said in sorted(report.reasons):
         warnings.warn(
             f"Every row took a full pass, because a prefix cannot be shared in this model: {said}. "
@@ -144,7 +150,7 @@ def _one(plan: TeleportPlan, host: int, report: _Report) -> xr.Dataset:
 class _Report:
     """Counts targets towards the whole work, and gathers why hosts took full passes."""
 
-    def __init__(self, plan: TeleportPlan, progress: Progress | None) -> None:
+    def __init__(self, plan: TeleportPlan, progress: Progress) -> None:
         self.each = len(plan.places) * plan.targets.n
         self.total = self.each * len(plan.hosts)
         self.done = 0
@@ -162,5 +168,4 @@ class _Report:
 
     def add(self, targets: int) -> None:
         self.done += targets
-        if self.progress is not None:
-            self.progress(self.done, self.total)
+        self.progress(self.done, self.total)

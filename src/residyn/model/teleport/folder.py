@@ -116,6 +116,9 @@ def open_teleports(path: str | Path, *, allow_partial: bool = False) -> xr.Datas
 
     Raises StoreError where there are none, they are of a newer format, some hosts are missing or damaged (with
     `allow_partial` those that are whole are opened, and the attribute `partial` counts them).
+
+    >>> rd.open_teleports(run.directory)["states"].dims
+    ('host', 'injected', 'target', 'step', 'unit')
     """
     group = Path(path) / GROUP
     manifest = _manifest(group)

@@ -15,11 +15,11 @@ from torch import nn
 
 from residyn.errors import DataError
 from residyn.model import hooks
-from residyn.model.check import taps_of
+from residyn.model.check import summed_at, taps_of
 from residyn.model.hooks import Tap
 from residyn.model.teleport.rows import Group
 from residyn.model.teleport.tolerance import LANDING, NO_OP, SUM, UPSTREAM, largest, merged
-from residyn.sitemap import Site, SiteMap
+from residyn.sitemap import SiteMap
 
 RowsOf = Callable[[torch.Tensor], torch.Tensor]
 """A tensor of the model → its rows (row, unit), as a view that can be written through."""
@@ -143,7 +143,7 @@ class PassRecord:
             for path, factor in sites[group.site].added:
                 tap = Tap(path, "output")
                 found.append((tap, lambda rows, index=index, factor=factor: add(rows, index, factor)))
-            found.append((_after(self.planned.sites, group.site), lambda rows, index=index: keep(rows, index)))
+            found.append((summed_at(self.planned.sites, group.site), lambda rows, index=index: keep(rows, index)))
         return found
 
     def _write(self, site: int, rows: torch.Tensor) -> None:
@@ -178,13 +178,3 @@ class PassRecord:
 
     def _note(self, check: str, error: float) -> None:
         self.errors = merged(self.errors, {check: error})
-
-
-def _after(sites: SiteMap, index: int) -> Tap:
-    """Where the sum of a state and what is written to it can be read next."""
-    site: Site = sites.sites[index]
-    if site.norm:
-        return Tap(site.norm, "input")
-    if index + 1 < len(sites.sites):
-        return taps_of(sites.sites[index + 1 : index + 2])[0]
-    return Tap(f"{sites.blocks}.{site.layer}", "output")

@@ -80,7 +80,7 @@ def start(root: nn.Module, sites: SiteMap, ids: torch.Tensor, attention: str) ->
         cache = DynamicCache()
         try:
             with hooks.read(root, taps_of(sites.sites), keep):
-                hooks.run(root, ids, use_cache=True, **{_cache_argument(root): cache})
+                hooks.run(root, ids, use_cache=True, **{cache_argument(root): cache})
             prefix, reason = _prefix(cache, n_prefix), ""
         except (*_FAILS, Unsuited) as error:
             if hooks.out_of_memory(error):
@@ -128,7 +128,7 @@ def run_pass(
             record.hooked(root, stop=whole is None),
         ):
             run_by = whole or root
-            output = hooks.run(run_by, last, use_cache=True, **{_cache_argument(run_by): begun.prefix})
+            output = hooks.run(run_by, last, use_cache=True, **{cache_argument(run_by): begun.prefix})
     except _FAILS as error:
         if hooks.out_of_memory(error):
             raise
@@ -136,7 +136,7 @@ def run_pass(
     return record, output.logits.reshape(planned.n_rows, -1) if whole else None
 
 
-def _cache_argument(module: nn.Module) -> str:
+def cache_argument(module: nn.Module) -> str:
     """What this version of transformers calls the cache."""
     return "cache" if "cache" in inspect.signature(module.forward).parameters else "past_key_values"
 

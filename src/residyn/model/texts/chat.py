@@ -22,10 +22,20 @@ def as_chats(tokenizer: Any, texts: Sequence[str]) -> list[str]:
     return [_rendered(tokenizer, text) for text in texts]
 
 
-def _rendered(tokenizer: Any, text: str) -> str:
+def check_opening(tokenizer: Any) -> list[str]:
+    """A warning where nothing in the template begins the model's answer: texts then end in the user's turn."""
+    if _rendered(tokenizer, "a") != _rendered(tokenizer, "a", answered=False):
+        return []
+    return [
+        "The chat template has no words that begin the model's answer (add_generation_prompt changes nothing): "
+        "states are those at the end of the user's message."
+    ]
+
+
+def _rendered(tokenizer: Any, text: str, *, answered: bool = True) -> str:
     chat = [{"role": "user", "content": text}]
     try:
-        made = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        made = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=answered)
     except Exception as error:  # a template raises what it likes
         raise ModelError(
             f"The tokenizer's chat template cannot be rendered for a user's message: {type(error).__name__}: "

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from residyn.errors import DataError, UsageError
 from residyn.model.assets import Progress
+from residyn.model.texts.advice import of_lines
 from residyn.model.texts.documents import NO_DOCUMENT
 from residyn.model.texts.sources import Source, open_source
 from residyn.shown import Shown, shortened
@@ -99,7 +100,7 @@ def read_texts(
 
     source: "wikitext-2" or "builtin" (the built-in rows of wikitext-2-raw-v1), "wikitext" (the same rows,
         from the cache, the hub or the package index), each with ":train" (default), ":valid" or ":test";
-        "hf:ORG/NAME[:CONFIG[:SPLIT]]" (needs `residyn[hub]`); a .txt file (one text a line), a .jsonl,
+        "hf:ORG/NAME[:CONFIG[:SPLIT]]" (needs `residyn[hub]`); a .txt file (one text a line), a .jsonl or .ndjson,
         .json, .csv, .tsv or .parquet file (its `field`), all but the last also compressed (.gz, .bz2, .xz, .zst);
         "-" for lines on standard input; or an iterable of strings.
     n: how many; None for all. Fewer passing rows are all taken, with a warning.
@@ -124,6 +125,9 @@ def read_texts(
     Raises UsageError for an option out of its range, and DataError, naming the line or row, for a source that
     cannot be read (missing, not UTF-8, a NUL or a lone surrogate, malformed JSON, no such field, truncated
     Parquet) or in which no row passes.
+
+    >>> len(rd.read_texts(["The Eiffel Tower is in the city of", "Two and two is"]))
+    2
     """
     _check_options(n=n, max_rows=max_rows, seed=seed)
     if order not in ("random", "first"):
@@ -158,6 +162,8 @@ def read_texts(
             f"{counts['stripped']} of the {counts['passed']} texts of {name} that pass begin or end in white "
             "space, which was taken off. Keep it by white_space='keep' (--white-space keep)."
         )
+    if opened.known["kind"] in ("file", "stdin") and "field" not in opened.known:
+        warnings += of_lines(name, rows[0].text)
     if limit and counts["rows_read"] == limit:
         warnings.append(f"Reading {name} stopped after its first {limit} rows.")
     counts["kept"] = len(rows)

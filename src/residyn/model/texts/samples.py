@@ -12,7 +12,7 @@ import numpy as np
 
 from residyn.errors import DataError, UsageError
 from residyn.model.assets import Progress
-from residyn.model.texts.chat import as_chats
+from residyn.model.texts.chat import as_chats, check_opening
 from residyn.model.texts.documents import NO_DOCUMENT
 from residyn.model.texts.encoding import Encoder, encode, make_encoder
 from residyn.model.texts.ids import read_ids
@@ -212,6 +212,11 @@ def tokenize_texts(
 
     Raises UsageError for an option out of its range, or bos="always" with a tokenizer that has no BOS;
     ModelError for a tokenizer whose special tokens change the text's own; DataError where no sample is left.
+
+    >>> texts = rd.read_texts(["The Eiffel Tower is in the city of"])
+    >>> samples = rd.tokenize_texts(texts, model.tokenizer, position="last:2")
+    >>> len(samples)
+    2
     """
     if not isinstance(texts, Texts):
         asked = {"max_tokens": max_tokens, "position": position, "bos": bos, "chat": chat}
@@ -273,7 +278,7 @@ def tokenize_texts(
         },
     }
     counts.update(texts=len(texts), samples=n_samples)
-    said = _warnings(counts, encoder, position, read=read)
+    said = (*_warnings(counts, encoder, position, read=read), *(check_opening(tokenizer) if chat else ()))
     table = build.table()
     return Samples(SampleRows(table), settings, dict(counts), (*said, *_alike(table)))
 
@@ -376,7 +381,9 @@ def _check_room(room: int | None, limit: int | None, position: Position) -> None
 
 
 def _warnings(counts: Mapping[str, int], encoder: Encoder, position: Position, *, read: bool) -> tuple[str, ...]:
-    spelt = "spelt out as ordinary characters" if encoder.splits_special and not read else "read as special tokens"
+    spelt = "read as special tokens"
+    if encoder.splits_special and not read:
+        spelt = "spelt out as ordinary characters; read them by special_tokens='read' (--special-tokens read)"
     # Who asks for special tokens to be read has put them there.
     silent = ("holds_special", "begins_with_bos") if read else ()
     said = {

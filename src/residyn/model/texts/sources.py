@@ -8,7 +8,6 @@ import hashlib
 import io
 import itertools
 import os
-import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ from typing import Any, cast
 
 from residyn.errors import DataError, UsageError
 from residyn.model.assets import ASSETS, Progress, asset_path, cached_asset
-from residyn.model.texts.compression import COMPRESSED, plain_name
+from residyn.model.texts.advice import of_file, of_source, of_value
+from residyn.model.texts.compression import plain_name
 from residyn.model.texts.documents import Entry, labelled, titled, unknown
 from residyn.model.texts.files import file_lines, json_rows, parquet_rows, starts_with_bom, text_lines
 from residyn.model.texts.hub import open_hub
@@ -25,13 +25,12 @@ from residyn.model.texts.tables import document_rows, table_rows
 
 SUFFIXES = (".txt", ".jsonl", ".json", ".csv", ".tsv", ".parquet")
 """Endings of files of texts; all but the last may be followed by one of `COMPRESSED`."""
+_SAME_AS = {".ndjson": ".jsonl"}
 HUB_ROWS = 100_000
 """Rows of a hub data set that are read where the caller sets no limit: some of them never end."""
 
 _WIKITEXT_ON_HUB = "Salesforce/wikitext"
 _BUILTIN = ("wikitext-2", "wikitext", "builtin")
-_SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
-_ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar", ".lz4", ".zstd", ".br")
 _SPLITS = {"train": "train", "valid": "valid", "validation": "valid", "test": "test"}
 
 
@@ -65,13 +64,18 @@ def open_source(
             return _open_hub_source(source, rest, field, offline)
         if source == "-":
             return _open_stdin()
+        if "://" in source:
+            raise UsageError(
+                f"{source!r} is an address, and nothing is fetched from one. Save the file, and give its path."
+            )
         return _open_file(Path(source), field)
     if isinstance(source, os.PathLike):
         return _open_file(Path(source), field)
-    if isinstance(source, Mapping | bytes) or not isinstance(source, Iterable):
+    instead = of_source(source)
+    if instead or not isinstance(source, Iterable):
         raise UsageError(
             f"Texts come from a name, a path or a list of strings; got {type(source).__name__}. "
-            "Of a table, give one column."
+            f"{instead or 'Give a list.'}"
         )
     return Source({"kind": "list", "name": "list"}, unknown(_strings(source)), lambda i: f"texts[{i}]")
 
@@ -158,7 +162,7 @@ def _open_file(path: Path, field: str) -> Source:
 def _unknown_source(name: str, path: Path) -> UsageError | DataError:
     if path.exists():
         return DataError(
-            f"{name} does not end in {', '.join(SUFFIXES)}, so its format is unknown. {_way_out(name, path)}"
+            f"{name} does not end in {', '.join(SUFFIXES)}, so its format is unknown. {of_file(name, path)}"
         )
     near = difflib.get_close_matches(name, _BUILTIN, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else _close_names(path)
@@ -171,21 +175,8 @@ def _unknown_source(name: str, path: Path) -> UsageError | DataError:
 def _format(path: Path) -> str | None:
     """The one of `SUFFIXES` that a file's name ends in before its compression; None where it ends otherwise."""
     plain = plain_name(path)
-    suffix = next((end for end in SUFFIXES if plain.endswith(end)), None)
+    suffix = next((_SAME_AS.get(end, end) for end in (*SUFFIXES, *_SAME_AS) if plain.endswith(end)), None)
     return None if suffix == ".parquet" and plain != path.name.lower() else suffix
-
-
-def _way_out(name: str, path: Path) -> str:
-    """What to do with a file of another format."""
-    suffix = path.suffix.lower()
-    if suffix in _SPREADSHEETS:
-        return "Save the sheet as CSV (UTF-8), and name the column of the texts as the field (--field)."
-    if suffix in (*_ARCHIVES, *COMPRESSED):
-        return f"Unpack it first; files that end in {', '.join(COMPRESSED)} are read where they hold such a file."
-    return (
-        f"If each of its lines is one text, give them on standard input: --texts - < {shlex.quote(name)} . If "
-        'not, write the texts into a file ending in .jsonl, one object a line such as {"text": "…"}.'
-    )
 
 
 def _close_names(path: Path) -> str:
@@ -203,5 +194,7 @@ def _line_of(name: str) -> Callable[[int], str]:
 def _strings(items: Iterable[Any]) -> Iterator[str | None]:
     for number, item in enumerate(items):
         if item is not None and not isinstance(item, str):
-            raise DataError(f"texts[{number}] is of type {type(item).__name__}; a string was wanted.")
+            raise DataError(
+                f"texts[{number}] is of type {type(item).__name__}; a string was wanted. {of_value(item)}"
+            )
         yield item

@@ -30,15 +30,20 @@ def table_rows(path: Path, name: str, field: str, suffix: str) -> Iterator[tuple
     """Column `field` of a CSV or TSV file with a header, and what names each row's document, None without.
 
     Cells may hold line feeds, delimiters and doubled quotes where they stand in quotes. A .csv file may be
-    delimited by semicolons or tabs: by the first of , ; and tab that makes a column of that name.
+    delimited by semicolons or tabs: by the first of , ; and tab that makes a column of that name. Lines may end
+    in a carriage return alone.
 
     Raises DataError, naming the line, for a table without the column, a row of more or fewer cells than the
     header, and quotes that do not close.
     """
-    lines = (f"{line}\n" for line in file_lines(path, name))
+    lines = _lines(path, name)
     header, delimiter = _header(next(lines, ""), field, _DELIMITERS[suffix])
     if field not in header:
-        raise no_column(name, field, header)
+        # A row of texts that is taken for the header would be lost to whoever names one of them.
+        raise DataError(
+            f"{no_column(name, field, header)} If that is no header but the first row, put a line of names in "
+            f"front of it. Columns are parted by {' '.join(map(_named, _DELIMITERS[suffix]))}."
+        )
     if header.count(field) > 1:
         raise DataError(
             f"{name} has {header.count(field)} columns named {field!r}; one was wanted. Rename the others."
@@ -65,6 +70,22 @@ def table_rows(path: Path, name: str, field: str, suffix: str) -> Iterator[tuple
             f"{name}, the row of line {begin} is not well quoted ({error}); cells in double quotes, with quotes "
             'inside them doubled, were wanted. Write the table anew, or as JSON lines ({"text": "…"}, .jsonl).'
         ) from None
+
+
+def _lines(path: Path, name: str) -> Iterator[str]:
+    """The lines of a table, each with its end; of a file without line feeds, what carriage returns part."""
+    for number, line in enumerate(file_lines(path, name)):
+        if "\0" in line:
+            raise DataError(
+                f"{name}, line {number + 1} holds a NUL character; text was wanted. It may be a binary file, or "
+                "UTF-16 without its mark: convert it to UTF-8."
+            )
+        for part in line.removesuffix("\r").split("\r") if number == 0 else (line,):
+            yield f"{part}\n"
+
+
+def _named(delimiter: str) -> str:
+    return {"\t": "tab"}.get(delimiter, delimiter)
 
 
 def _header(line: str, field: str, delimiters: str) -> tuple[list[str], str]:

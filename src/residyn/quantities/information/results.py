@@ -74,6 +74,9 @@ def mutual_information(
 
     Raises UsageError for an unknown option, DataError where the states break the data contract, are empty, have
     but one sublayer or hold a non-finite value, ResourceError where the device is not there.
+
+    >>> rd.mutual_information(states, "ksg", minus="shuffle").dims
+    ('transition', 'unit')
     """
     if minus not in (None, "shuffle", "gaussian"):
         raise UsageError(f'minus is None, "shuffle" or "gaussian"; got {minus!r}.')

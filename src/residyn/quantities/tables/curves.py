@@ -10,17 +10,23 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from residyn.axis_names import axis_names
 from residyn.numerics import nan
 from residyn.quantities.registry import quantities
+from residyn.quantities.summaries import places
 from residyn.schema import BOUND, BY_KIND, CURVE, SAMPLE, SUBLAYER, TRANSITION, TRANSITION_KIND, UNIT
 
 ESTIMATOR = "estimator"
 
 
 def row_labels(array: xr.DataArray, row: str) -> dict[str, np.ndarray]:
-    """The columns that name the rows of a table: sublayer, layer and site; or transition, from_layer and kind."""
+    """The columns that name the rows of a table: sublayer, layer and site; or transition, from_layer and kind.
+
+    Where places along depth are areas or time bins of a recording, a column `place` with their names comes first.
+    """
+    place = {} if axis_names(array.attrs).of_a_model else {"place": np.array(places(array, row))}
     names = {SUBLAYER: (SUBLAYER, "layer", "site"), TRANSITION: (TRANSITION, "from_layer", "kind")}[row]
-    return {name: array[name].values for name in names}
+    return {**place, **{name: array[name].values for name in names}}
 
 
 def depth_of(array: xr.DataArray) -> str | None:

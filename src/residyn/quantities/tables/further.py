@@ -14,6 +14,7 @@ from residyn.quantities.massive import massive_table
 from residyn.quantities.orbits import orbits_mean_table, orbits_table
 from residyn.quantities.robustness import without_massive_table
 from residyn.quantities.tables.curves import interval_columns, quartiles, row_labels, spread_columns
+from residyn.quantities.tables.together import layer_pairs_table, together_table
 from residyn.schema import SUBLAYER, TRANSITION, UNIT
 
 _OF_STEPS = ("step_correlation", "step_r2", "step_information", "step_r2_joint")
@@ -116,6 +117,8 @@ FURTHER: dict[str, tuple[str, Callable[[xr.Dataset], pd.DataFrame]]] = {
     "mutual_information": ("mutual_information", information_table),
     "explained_variance": ("explained_variance", explained_variance_table),
     "dimension": ("participation_ratio", dimension_table),
+    "layer_pairs": ("angular_distance", layer_pairs_table),
+    "together": ("pair_growth_by_distance", together_table),
     "massive_units": ("massive_ratio", lambda results: massive_table(results["massive_ratio"])),
     "without_massive": ("magnitude_without_massive", without_massive_table),
 }

@@ -30,8 +30,12 @@ def tables(results: xr.Dataset) -> dict[str, pd.DataFrame]:
     estimator and transition, over units; explained_variance, cumulative per sublayer and number of components;
     dimension, per sublayer: the share explained in each space, participation ratio beside its ceiling, components
     for 90 %, TwoNN; massive_units, the units of the largest ratios; without_massive, every curve again without
-    them; dependence, per transition over units; kurtosis_rotated, per sublayer; orbits_mean, the mean over
+    them; layer_pairs, per pair of sublayers, and together, per transition, of samples that are compared with one
+    another; dependence, per transition over units; kurtosis_rotated, per sublayer; orbits_mean, the mean over
     units per null; orbits, per unit and null. Raises DataError where `results` holds no registered quantity.
+
+    >>> rd.tables(rd.analyze(states))["cosine"].columns[:3].tolist()
+    ['transition', 'from_layer', 'kind']
     """
     made = dict(curve_tables(results))
     if not made:

@@ -29,7 +29,8 @@ def caption(result: xr.DataArray) -> tuple[str, ...]:
     parts = {"": found}
     if along == TRANSITION:
         kinds = by_kind(found["value"])
-        parts = {NAMES[kind]: found.sel({along: part[along].values}) for kind, part in kinds.items()}
+        names = {"block": ""} if kinds.keys() == {"block"} else NAMES
+        parts = {names[kind]: found.sel({along: part[along].values}) for kind, part in kinds.items()}
     said = [f"{course} {where}".strip() for where, part in parts.items() if (course := _course(part))]
     return (f"{title[:1].upper()}{title[1:]}{tail}: {listed(said)}.",) if said else ()
 

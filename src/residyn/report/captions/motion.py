@@ -12,8 +12,8 @@ from residyn.quantities import positions
 from residyn.quantities.summaries import beyond_floor, curve, tie_share, whole, whole_by_kind
 from residyn.report.captions.phrases import (
     MOST_TIED,
-    NAMES,
     around,
+    by_name,
     courses,
     extreme,
     higher_within,
@@ -88,8 +88,7 @@ def _without(results: xr.Dataset) -> str:
 
 
 def _courses(array: xr.DataArray, what: str) -> str:
-    said = [f"{course} {NAMES[kind]}" for kind, course in courses(array).items()]
-    return around(f"Over the depth {what}", listed(said))
+    return around(f"Over the depth {what}", listed(by_name(courses(array))))
 
 
 def information_map(results: xr.Dataset) -> tuple[str, ...]:
@@ -111,7 +110,8 @@ def information(results: xr.Dataset) -> tuple[str, ...]:
     nats = results["mutual_information"]
     said = []
     for i in range(nats.sizes["estimator"]):
-        found = [f"{course} nats {NAMES[kind]}" for kind, course in courses(nats.isel(estimator=i)).items()]
+        each = courses(nats.isel(estimator=i))
+        found = by_name({kind: f"{course} nats" for kind, course in each.items()})
         said.append(around(f"By the {_name(nats, i)} estimator the mean over units", listed(found)))
         said.append(_infinite(nats, i))
     return sentences(*said, _shuffled(results), *beyond_linear(results))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import xarray as xr
 
-from residyn.quantities.summaries import by_kind, curve, layers_higher_within
+from residyn.quantities.summaries import by_kind, curve, layers_higher_within, places
 from residyn.words import listed, number
 
 NAMES = {"within": "within layers", "cross": "across layers", "block": "across whole blocks"}
@@ -41,11 +41,16 @@ def extreme(values: np.ndarray, labels: Sequence[str], write: Write = number) ->
     return f"lowest at {labels[low]} ({write(values[low])}) and highest at {labels[high]} ({write(values[high])})"
 
 
+def by_name(said: Mapping[str, str]) -> list[str]:
+    """What is said of each kind of transition, with the kind's name, unless all are whole blocks."""
+    return [words if said.keys() == {"block"} else f"{words} {NAMES[kind]}" for kind, words in said.items()]
+
+
 def said_by_kind(values: Mapping[str, float], write: Write = number) -> str:
     """As in "0.94 within layers and 0.87 across layers"; empty where none is defined."""
     if np.isnan(list(values.values())).all():
         return ""
-    return listed([f"{write(value)} {NAMES[kind]}" for kind, value in values.items()])
+    return listed(by_name({kind: write(value) for kind, value in values.items()}))
 
 
 def higher_within(array: xr.DataArray, what: str) -> str:
@@ -62,7 +67,7 @@ def courses(array: xr.DataArray) -> dict[str, str]:
 
 def labels_of(array: xr.DataArray | xr.Dataset, along: str) -> list[str]:
     """The names of the places along depth."""
-    return [str(label) for label in array[along].values]
+    return places(array, along)
 
 
 def around(head: str, said: str, tail: str = ".") -> str:

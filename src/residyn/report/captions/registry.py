@@ -12,17 +12,21 @@ from residyn.figures.plot import (
     curves,
     heatmaps,
     information,
+    layer_maps,
     places,
+    populations,
     teleport_means,
     teleport_returns,
     variance,
+    writes,
 )
+from residyn.figures.plot import jacobians as map_panels
 from residyn.figures.plot.orbits import ORBITS, PHASE_PORTRAITS
 from residyn.figures.plot.schematic import SCHEMATIC
 from residyn.figures.plot.teleports import NEARBY, TELEPORTS
 from residyn.figures.plot.trajectories import IN_SPACE, IN_THE_PLANE
 from residyn.published import published_curves
-from residyn.report.captions import beyond, generic, motion, space, teleports, units
+from residyn.report.captions import beyond, dynamics, generic, jacobians, motion, space, teleports, units
 
 Sentences = tuple[str, ...]
 
@@ -52,6 +56,21 @@ OF_RESULTS: Mapping[Panel, Callable[[xr.Dataset], Sentences]] = {
     controls.KURTOSIS: beyond.kurtosis,
     ORBITS: beyond.orbits,
     PHASE_PORTRAITS: beyond.portraits,
+    writes.WRITE_COSINE: dynamics.write_cosine,
+    writes.SUCCESSIVE_WRITES: dynamics.successive_writes,
+    writes.EARLIER_WRITES: dynamics.earlier_writes,
+    layer_maps.ANGULAR_DISTANCE: dynamics.angles,
+    layer_maps.CKA: dynamics.alignment,
+    layer_maps.ANGLE_OVER_QUARTER: dynamics.over_quarter,
+    populations.PAIR_GROWTH: dynamics.growth("pair_growth", "Distances' growth beside that of norms"),
+    populations.NEIGHBOURS_KEPT: dynamics.share(
+        "neighbours_kept", "The share of nearest neighbours that are kept"
+    ),
+    populations.GROWTH_BY_DISTANCE: dynamics.by_distance,
+    populations.POPULATION_GROWTH: dynamics.growth("population_growth", "The growth of the population's volume"),
+    populations.POPULATION_SKEW: dynamics.share("population_skew", "The skew share of the flow"),
+    populations.ROTATION: dynamics.rotation,
+    populations.ROTATION_PLANE: dynamics.plane,
 }
 OF_TELEPORTS: Mapping[Panel, Callable[[Teleports], Sentences]] = {
     TELEPORTS: teleports.row,
@@ -59,6 +78,14 @@ OF_TELEPORTS: Mapping[Panel, Callable[[Teleports], Sentences]] = {
     teleport_means.PULL: teleports.pull,
     teleport_means.RETENTION: teleports.retention,
     teleport_returns.RETURN_FRACTION: teleports.returning,
+}
+
+OF_MAPS: Mapping[Panel, Callable[[Mapping[str, xr.Dataset]], Sentences]] = {
+    map_panels.EIGENVALUES: jacobians.eigenvalues,
+    map_panels.SKEW_SHARE: jacobians.skew_share,
+    map_panels.HENRICI: jacobians.henrici,
+    map_panels.EFFECTIVE_RANK: jacobians.effective_rank,
+    map_panels.EXPONENTS: jacobians.exponents,
 }
 
 
@@ -90,6 +117,8 @@ def _published(panel: Panel, inputs: Inputs) -> Sentences:
 def _of_the_model(panel: Panel, inputs: Inputs) -> Sentences:
     if panel in OF_TELEPORTS and inputs.teleports is not None:
         return OF_TELEPORTS[panel](inputs.teleports)
+    if panel in OF_MAPS and inputs.jacobians:
+        return OF_MAPS[panel](inputs.jacobians)
     if panel in OF_RESULTS:
         return OF_RESULTS[panel](inputs.results)
     return tuple(sentence for name in panel.needs for sentence in generic.caption(inputs.results[name]))

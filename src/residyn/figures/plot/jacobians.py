@@ -1,0 +1,213 @@
+"""Local linear maps over depth: eigenvalues, how much maps turn, what they keep, how changes grow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle
+
+from residyn.errors import DataError
+from residyn.figures import style
+from residyn.figures.panel import Inputs, Panel
+from residyn.figures.plot import depth, parts
+from residyn.figures.plot.teleports import ROW_BOX, ROW_MM
+from residyn.quantities.local_maps import LAYER, MODEL, PERMUTED, curve, of_ginibre, over_networks
+from residyn.schema import BOUNDS
+
+Networks = Mapping[str, xr.Dataset]
+
+_PERMUTED, _RANDOM = "#c46a1b", "#8a5cc2"
+_GAP = 0.06
+"""Between small multiples, of the panel's width."""
+_SHOWN = 4
+"""Layers whose eigenvalues are drawn: from the first to the last, evenly spread."""
+
+
+def eigenvalues(networks: Networks, *, ax: Axes | None = None) -> Axes:
+    """Eigenvalues of whole layers' maps in the complex plane, in four layers from the first to the last.
+
+    `networks` are local maps by network, as `Run.jacobians` gives them; those of "model" are drawn, all samples in
+    one plane. The circle is the disc that the eigenvalues of a random matrix of the same Frobenius norm fill
+    (Ginibre). The real axis is where nothing turns. Raises DataError without the model's maps.
+    """
+    maps = _of_model(networks)
+    layers = maps[LAYER].values
+    shown = np.unique(np.linspace(0, len(layers) - 1, min(_SHOWN, len(layers))).round().astype(int))
+    width = (1 - _GAP * (len(shown) - 1)) / len(shown)
+    with style.context():
+        ax = ax if ax is not None else style.shown(style.new_figure(*ROW_MM).add_axes(ROW_BOX))
+        ax.set_axis_off()
+        for column, place in enumerate(shown):
+            inner = ax.inset_axes((column * (width + _GAP), 0.0, width, 1.0))
+            one = maps.isel({LAYER: place})
+            real, imag = one["layer_eigenvalue_real"].values.ravel(), one["layer_eigenvalue_imag"].values.ravel()
+            inner.axhline(0, color=style.HAIRLINE, linewidth=style.LINE_PT, zorder=0)
+            inner.axvline(0, color=style.HAIRLINE, linewidth=style.LINE_PT, zorder=0)
+            inner.plot(
+                real, imag, linestyle="none", marker="o", markersize=1.1, markeredgewidth=0, alpha=0.45,
+                color=style.INK, rasterized=True, label="_eigenvalues",
+            )  # fmt: skip
+            radius = float(one["layer_frobenius"].mean()) / np.sqrt(_width(maps))
+            inner.add_patch(Circle((0, 0), radius, fill=False, color=_RANDOM, linewidth=0.9, zorder=3))
+            size = 1.06 * max(radius, float(np.nanmax(np.abs([real, imag]), initial=0.0)))
+            inner.set_xlim(-size, size)
+            inner.set_ylim(-size, size)
+            inner.set_aspect("equal", adjustable="datalim")
+            inner.set_title(f"layer {layers[place]}", fontsize=style.BASE_PT)
+            inner.set_xlabel("Re λ")
+            inner.set_ylabel("" if column else "Im λ")
+            style.dress(inner)
+        found = maps.sizes["sample"]
+        entries: list[tuple[Artist, str]] = [
+            (parts.marker(style.INK, "o", 2.4), f"eigenvalues of J, {found} sample{'s' * (found != 1)}"),
+            (Line2D([], [], color=_RANDOM, linewidth=0.9), "disc of a random matrix of the same norm"),
+        ]
+        parts.legend_above(ax, entries, [])
+    return ax
+
+
+def skew_share(networks: Networks, *, ax: Axes | None = None) -> Axes:
+    """‖(J − Jᵀ)/2‖²/‖J‖² of whole layers over depth: 0 where a map only stretches, 1 where it only turns.
+
+    Dots are means over samples with their 95 % intervals over documents; thin lines are untrained networks, the
+    dashed one permuted weights; dotted is a random matrix. Raises DataError without the model's maps.
+    """
+    return _over_depth(networks, "layer_skew_share", "skew share of J", ax)
+
+
+def henrici(networks: Networks, *, ax: Axes | None = None) -> Axes:
+    """√(‖J‖² − Σ|λ|²)/‖J‖ of whole layers over depth, Henrici's departure from normality. As `skew_share`."""
+    return _over_depth(networks, "layer_henrici", "departure from normality", ax)
+
+
+def effective_rank(networks: Networks, *, ax: Axes | None = None) -> Axes:
+    """Effective rank of the product of all maps up to each layer's end, on a logarithmic scale. As `skew_share`.
+
+    The dotted line is the same of random matrices of the same Frobenius norms.
+    """
+    return _over_depth(
+        networks, "layer_product_rank", "effective rank of the product", ax, random="layer_ginibre_product_rank"
+    )
+
+
+def exponents(networks: Networks, *, ax: Axes | None = None) -> Axes:
+    """Growth of a small change over the sublayers that follow, minus that of the state, by sublayer.
+
+    Of the probe that grows the most; below 0, the dotted line, a small change shrinks relative to the state.
+    Else as `skew_share`; the dotted curve is the same of random matrices of the same Frobenius norms.
+    """
+    ax = _over_depth(networks, "excess_exponent", "exponent − growth of ‖h‖", ax, random="ginibre_excess_exponent")
+    ax.axhline(0, color=style.HAIRLINE, linewidth=style.LINE_PT, zorder=0)
+    return ax
+
+
+def _over_depth(networks: Networks, name: str, label: str, ax: Axes | None, *, random: str | None = None) -> Axes:
+    """One number over depth: the model's with intervals, untrained networks, permuted weights, random matrices."""
+    maps = _of_model(networks)
+    own = curve(maps, name)
+    value, low, high = own.sel(bound=list(BOUNDS)).values.T
+    x = np.arange(len(value))
+    with style.context():
+        ax = style.new_axes(ax)
+        entries: list[tuple[Artist, str]] = [(parts.marker(style.INK, "o", 3.0), "model")]
+        others = over_networks(networks, name)
+        if others is not None:
+            ax.plot(x, others.values.T, color=style.HAIRLINE, linewidth=0.7, zorder=1, label="_untrained")
+            said = f"untrained ({others.sizes['network']})"
+            entries.append((Line2D([], [], color=style.HAIRLINE, linewidth=0.9), said))
+        if PERMUTED in networks:
+            permuted = curve(networks[PERMUTED], name).sel(bound=BOUNDS[0]).values
+            ax.plot(
+                x, permuted, color=_PERMUTED, linewidth=0.9, linestyle=(0, (4, 2)), zorder=2, label="_permuted"
+            )
+            entries.append((Line2D([], [], color=_PERMUTED, linewidth=0.9, linestyle=(0, (3, 1.5))), "permuted"))
+        expected = _random(maps, name, random, len(x))
+        if np.isfinite(expected).any():
+            ax.plot(x, expected, color=_RANDOM, linewidth=0.9, linestyle=(0, (1, 1.2)), zorder=2, label="_random")
+            entries.append((Line2D([], [], color=_RANDOM, linewidth=0.9, linestyle=(0, (1, 1.2))), "random"))
+        ax.vlines(x, low, high, color=style.INK, linewidth=0.7, zorder=2.5, label="_interval")
+        ax.plot(x, value, color=style.INK, linewidth=0.5, zorder=2.6, label="_joined")
+        size = float(np.clip(160 / len(x), 1.6, 3.2))
+        ax.plot(x, value, "o", markersize=size, markeredgewidth=0, color=style.INK, zorder=3, label="model")
+        if random is not None and name.startswith(LAYER):
+            ax.set_yscale("log")
+        depth.span(ax, own["sublayer_layer"].values if "sublayer_layer" in own.coords else own[LAYER].values)
+        ax.margins(y=0.06)
+        style.dress(ax)
+        ax.set_ylabel(label)
+        if not np.isfinite(value).any():
+            parts.say(ax, "undefined: the matrices were not made whole")
+        parts.legend_above(ax, entries)
+    return ax
+
+
+def _random(maps: xr.Dataset, name: str, beside: str | None, n: int) -> np.ndarray:
+    """What random matrices have at each of n places: a curve of the maps', or one number; NaN where none is."""
+    if beside is not None:
+        return curve(maps, beside).sel(bound=BOUNDS[0]).values
+    expected = of_ginibre(name, _width(maps))
+    return np.full(n, np.nan if expected is None else expected)
+
+
+def _width(maps: xr.Dataset) -> int:
+    return int(maps.attrs["n_units"])
+
+
+def _of_model(networks: Networks) -> xr.Dataset:
+    if MODEL not in networks:
+        raise DataError(
+            f"Local maps are drawn from a mapping with those of {MODEL!r}, as Run.jacobians gives it; this one "
+            f"has {', '.join(map(str, networks)) or 'none'}."
+        )
+    return networks[MODEL]
+
+
+def _there(inputs: Inputs) -> bool:
+    return bool(inputs.jacobians)
+
+
+def _maps(inputs: Inputs) -> Networks:
+    return inputs.jacobians or {}
+
+
+EIGENVALUES = Panel(
+    stem="map_eigenvalues",
+    title="Eigenvalues of layers' local maps",
+    when=_there,
+    shape="row",
+    definition="Eigenvalues of J = ∂h′/∂h − I of whole layers at one token, in the complex plane.",
+    draw=lambda inputs, ax: eigenvalues(_maps(inputs), ax=ax),
+)
+SKEW_SHARE = Panel(
+    stem="map_skew_share",
+    title="How much local maps turn",
+    when=_there,
+    definition="‖(J − Jᵀ)/2‖²/‖J‖² of whole layers: 0 symmetric, 1 skew, ½ random.",
+    draw=lambda inputs, ax: skew_share(_maps(inputs), ax=ax),
+)
+HENRICI = Panel(
+    stem="map_henrici",
+    title="How far local maps are from normal",
+    when=_there,
+    definition="√(‖J‖² − Σ|λ|²)/‖J‖ of whole layers: 0 normal, .71 random.",
+    draw=lambda inputs, ax: henrici(_maps(inputs), ax=ax),
+)
+EFFECTIVE_RANK = Panel(
+    stem="map_effective_rank",
+    title="Directions that the product of local maps keeps",
+    when=_there,
+    definition="exp of the entropy of σ²/Σσ² of the product of I + J of all sublayers up to a layer's end.",
+    draw=lambda inputs, ax: effective_rank(_maps(inputs), ax=ax),
+)
+EXPONENTS = Panel(
+    stem="map_exponents",
+    title="Growth of a small change, less the state's",
+    when=_there,
+    definition="Mean of ln of a probe's growth over the sublayers that follow, minus that of the state's norm.",
+    draw=lambda inputs, ax: exponents(_maps(inputs), ax=ax),
+)

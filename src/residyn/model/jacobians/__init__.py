@@ -1,0 +1,5 @@
+"""Jacobians: the linear map by which each sublayer carries a small change of one token's stream on."""
+
+from residyn.model.jacobians.experiment import jacobians
+
+__all__ = ["jacobians"]

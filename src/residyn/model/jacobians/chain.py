@@ -1,0 +1,69 @@
+"""The product of the maps over depth: probes carried through it, its effective rank; and those of random maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from residyn.model.jacobians.linear import Linear, Matrix
+from residyn.numerics import linear_maps as of
+
+PROBES = 8
+"""Directions that are carried through all sublayers, for exponents."""
+_RANK, _RANDOM_RANK = "layer_product_rank", "layer_ginibre_product_rank"
+
+
+class Chain:
+    """Probes and the product through all sublayers so far, and beside them those of Ginibre matrices.
+
+    These are random matrices of independent normal entries with the Frobenius norms of the maps.
+    """
+
+    def __init__(self, width: int, exact: bool, seed: Sequence[int]) -> None:
+        self.width, self.exact, self.rng = width, exact, np.random.default_rng([*seed, 1])
+        n = min(PROBES, width)
+        self.probes, self.others = (np.linalg.qr(self.rng.standard_normal((width, n)))[0] for _ in range(2))
+        self.product, self.random = (np.eye(width) if exact else None for _ in range(2))
+        self.found: dict[str, list[object]] = {}
+
+    def carry(self, one: Linear, size: float, *, ends: bool) -> None:
+        """Go on through one map whose Frobenius norm is `size`; where a layer `ends`, the products are ranked."""
+        self.probes, stretch = _stretched(self.probes + one.forward(self.probes.T).T)
+        self._note("stretch", stretch)
+        drawn = self._drawn(size) if self.exact else None
+        if drawn is None or not isinstance(one, Matrix):
+            self._note("ginibre_stretch", np.full(len(stretch), np.nan))
+            for name in (_RANK, _RANDOM_RANK) if ends else ():
+                self._note(name, np.nan)
+            return
+        self.product, self.random = _through(self.product, one.values), _through(self.random, drawn)
+        if ends:
+            self._note(_RANK, of.effective_rank(of.squares_of(self.product)))
+            self._note(_RANDOM_RANK, of.effective_rank(of.squares_of(self.random)))
+        self.others, stretch = _stretched(self.others + drawn @ self.others)
+        self._note("ginibre_stretch", stretch)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {name: np.array(values) for name, values in self.found.items()}
+
+    def _note(self, name: str, value: object) -> None:
+        self.found.setdefault(name, []).append(value)
+
+    def _drawn(self, size: float) -> np.ndarray:
+        drawn = self.rng.standard_normal((self.width, self.width))
+        return drawn * (size / np.linalg.norm(drawn))
+
+
+def _stretched(moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Probes made orthonormal again, and the logarithm of how much each was stretched beyond those before it."""
+    basis, triangle = np.linalg.qr(moved)
+    with np.errstate(divide="ignore"):
+        return basis, np.log(np.abs(np.diag(triangle)))
+
+
+def _through(product: np.ndarray | None, matrix: np.ndarray) -> np.ndarray:
+    """The product with one more map, scaled so that it neither grows nor vanishes."""
+    assert product is not None
+    longer = product + matrix @ product
+    return longer / np.linalg.norm(longer)

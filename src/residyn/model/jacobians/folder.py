@@ -1,0 +1,60 @@
+"""Samples on disk: one file each, put in place whole, so that what was interrupted goes on with the rest.
+
+A file is named after its token ids and holds the fingerprint of all that decides its numbers. One that does not,
+or is damaged, is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from residyn.store.files import disk_errors, read_file, write_bytes
+
+_FINGERPRINT = "fingerprint"
+_LARGEST = 2**28
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The files of samples in a folder."""
+
+    folder: Path
+
+    def place(self, ids: tuple[int, ...]) -> Path:
+        """The file of a sample with these token ids."""
+        digest = hashlib.sha256(np.asarray(ids, dtype="<i8").tobytes()).hexdigest()
+        return self.folder / f"sample-{digest[:24]}.npz"
+
+    def read(self, ids: tuple[int, ...], fingerprint: str) -> dict[str, np.ndarray] | None:
+        """The arrays of a sample; None where they are not there whole, or of another fingerprint."""
+        try:
+            content = io.BytesIO(read_file(self.place(ids), _LARGEST))
+            with zipfile.ZipFile(content) as packed:
+                if sum(member.file_size for member in packed.infolist()) > _LARGEST:
+                    return None
+            with np.load(content, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError):
+            return None
+        return arrays if str(arrays.pop(_FINGERPRINT, "")) == fingerprint else None
+
+    def write(self, ids: tuple[int, ...], fingerprint: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Store one sample in one step. Raises ResourceError or StoreError as the disk does."""
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
+            for name, values in {**arrays, _FINGERPRINT: np.array(fingerprint)}.items():
+                array = io.BytesIO()
+                np.lib.format.write_array(array, np.asanyarray(values), allow_pickle=False)
+                # Without the time that numpy would write: the same numbers are the same bytes.
+                packed.writestr(zipfile.ZipInfo(f"{name}.npy"), array.getvalue(), zipfile.ZIP_DEFLATED)
+        with disk_errors(self.folder, "Storing a sample's Jacobians", go_on="give the same command again"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_bytes(self.place(ids), content.getvalue())

@@ -1,0 +1,182 @@
+"""What one sample's maps do: each sublayer's, each layer's, and their product over depth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from residyn.model.jacobians.chain import Chain
+from residyn.model.jacobians.linear import Linear, Matrix, joined
+from residyn.model.jacobians.maps import LocalMap
+from residyn.model.jacobians.step import TokenStep
+from residyn.numerics import linear_maps as of
+from residyn.numerics.matrix_free import estimated, largest_eigenvalues
+from residyn.numerics.pca import one_thread
+from residyn.numerics.threads import over_rows
+
+SINGULAR_VALUES = 32
+"""How many singular values are kept of each map."""
+EIGENVALUES = 32
+"""How many eigenvalues are kept where not all are known."""
+COUPLED = 10
+"""Singular vectors of neighbouring layers that are compared."""
+_TOGETHER = 4
+"""Layers whose matrices are in memory at once, for the cores to share."""
+
+Report = Callable[[int], None]
+
+
+class Found(NamedTuple):
+    """What is known of one map; NaN where its products alone do not tell. Eigenvalues are sorted by modulus.
+
+    `vectors` are the leading left singular vectors, values and right ones, of layers alone.
+    """
+
+    frobenius: float
+    spectral_norm: float
+    skew_share: float
+    henrici: float
+    complex_share: float
+    rotation: float
+    effective_rank: float
+    singular_values: np.ndarray
+    eigenvalues: np.ndarray
+    vectors: tuple[np.ndarray, np.ndarray, np.ndarray] | None
+
+
+def measured(
+    step: TokenStep, maps: Sequence[LocalMap], *, exact: bool, seed: Sequence[int], report: Report
+) -> dict[str, np.ndarray]:
+    """The arrays of one sample: along sublayers (S, …), and along layers (L, …) under names with layer_ in front.
+
+    `exact` has every matrix made whole, a few layers at a time; else maps are known by their products, and what
+    takes all eigenvalues or singular values is NaN. `report` is told how many sublayers are done.
+    """
+    layers = [site.layer for site in step.sites.sites]
+    alone: list[Found] = []
+    together: list[Found] = []
+    couplings: list[tuple[float, float]] = []
+    chain = Chain(step.states.shape[1], exact, seed)
+    before: tuple[Linear, Found] | None = None
+    with one_thread(), _one_thread_of_torch(exact):
+        for own in _groups(layers, _TOGETHER if exact else 1):
+            parts: list[Linear] = [Matrix(maps[s].matrix()) if exact else maps[s] for s in own]
+            whole = [
+                joined([part for part, s in zip(parts, own, strict=True) if layers[s] == layer])
+                for layer in dict.fromkeys(layers[s] for s in own)
+            ]
+            jobs = [*((part, False) for part in parts), *((layer, True) for layer in whole)]
+            found = _all(jobs, [*seed, own[0]])
+            alone += found[: len(parts)]
+            for layer, said in zip(whole, found[len(parts) :], strict=True):
+                if before is not None:
+                    couplings.append(_coupled(before, said))
+                together.append(said)
+                before = (layer, said)
+            for part, said, s in zip(parts, alone[-len(parts) :], own, strict=True):
+                chain.carry(part, said.frobenius, ends=layers[s : s + 1] != layers[s + 1 : s + 2])
+            report(len(own))
+    couplings.append((np.nan, np.nan))
+    norms = np.array([float(state.double().norm()) for state in (*step.states, maps[-1].leaving.detach())])
+    arrays = {
+        **_stacked(alone),
+        **{f"layer_{name}": values for name, values in _stacked(together).items()},
+        "layer_coupling": np.array([one[0] for one in couplings]),
+        "layer_alignment": np.array([one[1] for one in couplings]),
+        "log_norm_growth": np.diff(np.log(norms)),
+        **chain.arrays(),
+    }
+    return {name: np.asarray(values, dtype=np.float64) for name, values in arrays.items()}
+
+
+@contextmanager
+def _one_thread_of_torch(wanted: bool) -> Iterator[None]:
+    """Where matrices are made, threads of their own share them out, and torch's would compete with these."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if wanted else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _groups(layers: Sequence[int], n: int) -> Iterator[list[int]]:
+    """The sublayers' numbers, `n` layers at a time."""
+    names = list(dict.fromkeys(layers))
+    for start in range(0, len(names), n):
+        chosen = set(names[start : start + n])
+        yield [s for s, layer in enumerate(layers) if layer in chosen]
+
+
+def _all(jobs: Sequence[tuple[Linear, bool]], seed: Sequence[int]) -> list[Found]:
+    """What is found of each map, on all cores where matrices are at hand; torch shares out products by itself."""
+    found: list[Found | None] = [None] * len(jobs)
+
+    def work(start: int, stop: int) -> None:
+        for number in range(start, stop):
+            one, vectors = jobs[number]
+            if isinstance(one, Matrix):
+                found[number] = _of_matrix(one.values, vectors)
+            else:
+                found[number] = _of_products(one, vectors, np.random.default_rng([*seed, number]))
+
+    over_rows(work, len(jobs), None if isinstance(jobs[0][0], Matrix) else 1)
+    return [one for one in found if one is not None]
+
+
+def _of_matrix(matrix: np.ndarray, vectors: bool) -> Found:
+    # In float32, as the products are, and by torch, whose LAPACK takes a third of numpy's time for it.
+    single = torch.from_numpy(matrix.astype(np.float32))
+    eigenvalues = torch.linalg.eigvals(single).numpy().astype(np.complex128)
+    eigenvalues = eigenvalues[np.argsort(-np.abs(eigenvalues), kind="stable")]
+    squares = of.squares_of(matrix)
+    return Found(
+        frobenius=float(np.linalg.norm(matrix)),
+        spectral_norm=float(np.sqrt(squares[0])),
+        skew_share=of.skew_share(matrix),
+        henrici=of.henrici(matrix, eigenvalues),
+        complex_share=of.complex_share(eigenvalues),
+        rotation=of.rotation(eigenvalues),
+        effective_rank=of.effective_rank(squares),
+        singular_values=np.sqrt(squares[:SINGULAR_VALUES]),
+        eigenvalues=eigenvalues,
+        vectors=of.leading(matrix, min(COUPLED, len(matrix))) if vectors else None,
+    )
+
+
+def _of_products(one: Linear, vectors: bool, rng: np.random.Generator) -> Found:
+    found = estimated(one.forward, one.backward, one.width, SINGULAR_VALUES, rng)
+    eigenvalues = largest_eigenvalues(one.forward, one.width, EIGENVALUES, rng)
+    known = eigenvalues[np.isfinite(eigenvalues)]
+    return Found(
+        frobenius=float(np.sqrt(found.square)),
+        spectral_norm=float(found.values[0]),
+        skew_share=found.skew_square / found.square if found.square else np.nan,
+        henrici=np.nan,
+        complex_share=of.complex_share(known),
+        rotation=of.rotation(known),
+        effective_rank=np.nan,
+        singular_values=found.values,
+        eigenvalues=eigenvalues,
+        vectors=(found.left[:, :COUPLED], found.values[:COUPLED], found.right[:, :COUPLED]) if vectors else None,
+    )
+
+
+def _coupled(before: tuple[Linear, Found], after: Found) -> tuple[float, float]:
+    """The misfit of a layer's map to the next one's singular vectors, and the overlap of the two bases."""
+    layer, own = before
+    assert own.vectors is not None
+    assert after.vectors is not None
+    left, _, right = after.vectors
+    through = left.T @ layer.forward(right.T).T
+    return of.misfit(through, own.vectors[1]), of.overlap(own.vectors[0], right)
+
+
+def _stacked(found: Sequence[Found]) -> dict[str, np.ndarray]:
+    arrays = {name: np.array([getattr(one, name) for one in found]) for name in Found._fields[:8]}
+    eigenvalues = np.array([one.eigenvalues for one in found])
+    return {**arrays, "eigenvalue_real": np.real(eigenvalues), "eigenvalue_imag": np.imag(eigenvalues)}

@@ -1,0 +1,72 @@
+"""The stages of a run in their order, and how long what is left of them may take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from residyn import store
+from residyn.pipeline.reporter import Reporter
+from residyn.runs.contents import control_names
+from residyn.settings import ControlsSettings, RunSettings, TeleportSettings
+
+COURSE = {
+    "capture": ("capture_s", 0.10),
+    "analysis": ("analyze_s", 0.07),
+    "controls": ("controls_s", 0.38),
+    "teleports": ("teleport_s", 0.13),
+    "jacobians": ("jacobians_s", 0.05),
+    "claims": ("claims_s", 0.20),
+    "figures": ("figure_s", 0.08),
+    "explorer": ("explorer_s", 0.02),
+    "report": ("report_s", 0.02),
+}
+"""Of each stage the name of its seconds in run.json, and its share of them: the mean of two runs of the demo on
+two cores, whose shares differed by up to a factor of two."""
+
+
+def seconds_left(timings: Mapping[str, object], settings: RunSettings, stage: str) -> float | None:
+    """How long a run may take from the beginning of a stage on; None where nothing is to go by.
+
+    What the stages before it took, in this process and in earlier ones, by the shares that stages have of a run of
+    the demo, less what the later ones have taken already. Controls and hosts that are not asked for take none.
+    """
+    shares = {name: share * _asked(name, settings) for name, (_, share) in COURSE.items()}
+    names = list(COURSE)
+    before, after = names[: names.index(stage)], names[names.index(stage) :]
+    took, share = sum(_seconds(timings, one) for one in before), sum(shares[one] for one in before)
+    if not took or not share:
+        return None
+    rate = took / share
+    return sum(max(0.0, rate * shares[one] - _seconds(timings, one)) for one in after)
+
+
+def numbered(reporter: Reporter, directory: Path, settings: RunSettings) -> Callable[[str], None]:
+    """What tells that a stage begins: which of how many it is, how long it has been, and how long it may take."""
+    started = time.monotonic()
+
+    def begin(name: str) -> None:
+        place, minutes = list(COURSE).index(name) + 1, (time.monotonic() - started) / 60
+        known = store.read_run(directory).get("timings")
+        left = seconds_left(known if isinstance(known, dict) else {}, settings, name)
+        said = [f"{minutes:.0f} min so far"] if minutes >= 1 else []
+        said += [f"about {left / 60:.0f} min left"] if left is not None and left >= 90 else []
+        told = f" ({', '.join(said)})" if said else ""
+        reporter.note(f"Stage {place} of {len(COURSE)}: {name}{told}")
+
+    return begin
+
+
+def _asked(name: str, settings: RunSettings) -> float:
+    """How much of a stage is asked for, as a share of what is by default."""
+    if name == "controls":
+        return len(control_names(settings.controls)) / len(control_names(ControlsSettings()))
+    if name == "teleports":
+        return (1 + settings.teleports.hosts) / (1 + TeleportSettings().hosts)
+    return 1.0
+
+
+def _seconds(timings: Mapping[str, object], stage: str) -> float:
+    found = timings.get(COURSE[stage][0])
+    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else 0.0

@@ -1,0 +1,97 @@
+"""Captions of local linear maps: what they do early and late, beside untrained networks and random matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import xarray as xr
+
+from residyn.quantities.local_maps import MODEL, PERMUTED, curve, of_ginibre, over_networks, thirds
+from residyn.report.captions.phrases import sentences
+from residyn.words import counted, listed, number
+
+Networks = Mapping[str, xr.Dataset]
+
+
+def eigenvalues(networks: Networks) -> tuple[str, ...]:
+    maps = networks[MODEL]
+    shares, rotations = (_ends(maps, f"layer_{name}") for name in ("complex_share", "rotation"))
+    expected = of_ginibre("rotation", int(maps.attrs["n_units"]))
+    return sentences(
+        f"Maps are taken at one token of {counted(maps.sizes['sample'], 'text')}; derivatives agree with finite "
+        f"differences to {number(float(maps.attrs['proof_error']))}.",
+        f"In the first third of layers {number(shares[0])} of the eigenvalues are complex, in the last "
+        f"{number(shares[1])}; of their squares {number(rotations[0])} and {number(rotations[1])} are imaginary "
+        f"({number(float(expected or np.nan))} of a random matrix).",
+        "" if maps.attrs["exact"] else "Of each map the eigenvalues of the largest modulus are known.",
+    )
+
+
+def skew_share(networks: Networks) -> tuple[str, ...]:
+    return _beside(networks, "layer_skew_share", "The skew share of layers' maps")
+
+
+def henrici(networks: Networks) -> tuple[str, ...]:
+    return _beside(networks, "layer_henrici", "The departure from normality")
+
+
+def effective_rank(networks: Networks) -> tuple[str, ...]:
+    return _at_the_end(networks, "layer_product_rank", "layer_ginibre_product_rank")
+
+
+def exponents(networks: Networks) -> tuple[str, ...]:
+    maps = networks[MODEL]
+    value, low, high = curve(maps, "excess_exponent").values.T
+    known = np.isfinite(value)
+    if not known.any():
+        return ()
+    below, n = int((high[known] < 0).sum()), int(known.sum())
+    above = int((low[known] > 0).sum())
+    return sentences(
+        f"Over {maps.attrs['span']} sublayers, the change that grows the most grows less than the state, with its "
+        f"interval below 0, from {below} of {n} sublayers, and more from {above}.",
+        _others(networks, "excess_exponent", lambda values: f"a mean of {number(float(np.nanmean(values)))}"),
+    )
+
+
+def _ends(maps: xr.Dataset, name: str) -> tuple[float, float]:
+    first, last = thirds(curve(maps, name).sel(bound="value").values)
+    return float(first), float(last)
+
+
+def _beside(networks: Networks, name: str, what: str) -> tuple[str, ...]:
+    first, last = _ends(networks[MODEL], name)
+    if not np.isfinite([first, last]).all():
+        return ()
+    expected = of_ginibre(name, int(networks[MODEL].attrs["n_units"]))
+    return sentences(
+        f"{what} is {number(first)} on average over the first third of layers and {number(last)} over the last; "
+        f"a random matrix has {number(float(expected or np.nan))}.",
+        _others(networks, name, lambda values: " and ".join(number(float(mean)) for mean in thirds(values))),
+    )
+
+
+def _at_the_end(networks: Networks, name: str, random: str) -> tuple[str, ...]:
+    maps = networks[MODEL]
+    last = float(curve(maps, name).sel(bound="value").values[-1])
+    if not np.isfinite(last):
+        return ()
+    beside = float(curve(maps, random).sel(bound="value").values[-1])
+    return sentences(
+        f"Behind the last layer the product of all maps has an effective rank of {number(last)}, of "
+        f"{maps.attrs['n_units']} units; that of random matrices of the same norms {number(beside)}.",
+        _others(networks, name, lambda values: number(float(values[-1]))),
+    )
+
+
+def _others(networks: Networks, name: str, said: Callable[[np.ndarray], str]) -> str:
+    """What untrained networks and permuted weights have; empty where there are none."""
+    parts = []
+    untrained = over_networks(networks, name)
+    if untrained is not None:
+        many = counted(untrained.sizes["network"], "untrained network")
+        parts.append(f"{said(untrained.mean('network').values)} in {many}")
+    if PERMUTED in networks:
+        parts.append(f"{said(curve(networks[PERMUTED], name).sel(bound='value').values)} with permuted weights")
+    return f"It is {listed(parts)}." if parts else ""

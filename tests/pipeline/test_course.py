@@ -1,0 +1,50 @@
+"""How long a run may take: by what its stages took, whoever ran them, and by what is asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from residyn.pipeline.course import COURSE, seconds_left
+from residyn.settings import run_settings
+
+WHOLE = 1000.0
+TIMINGS = {name: WHOLE * share for name, share in COURSE.values()}
+
+
+def until(stage):
+    names = list(COURSE)
+    return {COURSE[name][0]: TIMINGS[COURSE[name][0]] for name in names[: names.index(stage)]}
+
+
+def test_shares_are_of_one_whole():
+    assert sum(share for _, share in COURSE.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("stage", list(COURSE)[1:])
+def test_a_run_like_the_demo_takes_what_is_left_of_it(stage):
+    gone = sum(until(stage).values())
+    assert seconds_left(until(stage), run_settings({}), stage) == pytest.approx(WHOLE - gone)
+    slow = {name: 3 * value for name, value in until(stage).items()}
+    assert seconds_left(slow, run_settings({}), stage) == pytest.approx(3 * (WHOLE - gone))
+
+
+def test_nothing_is_said_before_there_is_anything_to_go_by():
+    assert seconds_left({}, run_settings({}), "capture") is None
+    assert seconds_left({"capture_s": True}, run_settings({}), "analysis") is None
+
+
+def test_what_was_done_before_an_interruption_and_what_is_not_asked_for_take_no_time():
+    half = {**until("claims"), "claims_s": TIMINGS["claims_s"] / 2}
+    whole = seconds_left(until("claims"), run_settings({}), "claims")
+    assert seconds_left(half, run_settings({}), "claims") == pytest.approx(whole - TIMINGS["claims_s"] / 2)
+    none = {
+        "untrained": 0,
+        "permuted_weights": False,
+        "shuffled_tokens": False,
+        "random_positions": False,
+        "noise": False,
+    }
+    without = seconds_left(until("controls"), run_settings(none), "controls")
+    assert without == pytest.approx(
+        seconds_left(until("controls"), run_settings({}), "controls") - TIMINGS["controls_s"]
+    )
