@@ -1,7 +1,7 @@
 """Make the pictures of README.md and these pages of a finished run, and say which: `docs/pictures.py DIR`.
 
-Figure 1 and panel L are the run's own files, the report and the explorer are pictures of its pages in a headless
-browser. `images/pictures.json` names the run, and holds the sha256 of each picture, which a test compares.
+Figure 1, panel L and the panels of local maps are the run's own files, the report and the explorer are pictures of
+its pages in a headless browser. `images/pictures.json` names the run, and holds the sha256 of each picture, which a test compares.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ def main(directory: str) -> None:
     _in_rows(
         [["panel_l"], ["panel_l_pull", "panel_l_retention", "panel_l_return"]], figures, IMAGES / "teleports.png"
     )
+    maps = [["map_skew_share", "map_henrici"], ["map_effective_rank", "map_exponents"], ["map_eigenvalues"]]
+    _in_rows(maps, figures, IMAGES / "local_maps.png")
     _page(run.directory / "report.html", (1200, 1170), IMAGES / "report.png")
     _page(run.directory / "explorer.html", (1440, 900), IMAGES / "explorer.png")
     attrs = run.results.attrs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from residyn.pipeline import jacobians as stage
 from residyn.runs import layout
 from residyn.runs.contents import open_jacobian_results
 from residyn.schema import NO_DOCUMENT
+from residyn.settings import JacobianSettings
 from residyn.store import Source, TableBuilder
 
 NETWORKS = ["model", "permuted-weights", "untrained-0", "untrained-1", "untrained-2"]
@@ -106,3 +108,12 @@ def test_samples_are_of_documents_of_their_own_first():
     of = [5, 5, 5, 7, 7, NO_DOCUMENT]
     assert sorted(of[row] for row in chosen[:3]) == [NO_DOCUMENT, 5, 7]
     assert chosen[:3] == stage._drawn(build.table(), 3, 0)
+
+
+def test_of_no_samples_nothing_is_made_and_what_is_there_is_kept(copied):
+    before = open_jacobian_results(copied)["model"]
+    found = stage.jacobians(copied, JacobianSettings(jacobian_samples=0))
+    assert found["model"].identical(before)
+    shutil.rmtree(copied / "jacobians")
+    layout.stage(copied, stage.NAME).unlink()
+    assert stage.jacobians(copied, JacobianSettings(jacobian_samples=0)) == {}

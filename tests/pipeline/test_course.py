@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
-from residyn.pipeline.course import COURSE, seconds_left
-from residyn.settings import run_settings
+from residyn.pipeline.course import COURSE, numbered, seconds_left
+from residyn.settings import RunSettings, run_settings
 
 WHOLE = 1000.0
 TIMINGS = {name: WHOLE * share for name, share in COURSE.values()}
@@ -48,3 +50,12 @@ def test_what_was_done_before_an_interruption_and_what_is_not_asked_for_take_no_
     assert without == pytest.approx(
         seconds_left(until("controls"), run_settings({}), "controls") - TIMINGS["controls_s"]
     )
+
+
+def test_each_stage_says_which_of_how_many_it_is(monkeypatch, tmp_path):
+    told, clock = [], iter([0.0, 10.0, 59.0, 200.0])
+    monkeypatch.setattr("residyn.pipeline.course.time.monotonic", lambda: next(clock))
+    begin = numbered(SimpleNamespace(note=told.append), tmp_path, RunSettings())
+    for name in list(COURSE)[:3]:
+        begin(name)
+    assert told == ["Stage 1 of 9: capture", "Stage 2 of 9: analysis", "Stage 3 of 9: controls (3 min so far)"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ import residyn as rd
 from families import build, spelling_tokenizer
 from residyn.cli.running import run_command
 from residyn.errors import StoreError, UsageError
-from residyn.pipeline.run import _COURSE, _numbered
 
 FEW = {"min_chars": 0, "n": 40, "components": 6, "hosts": 1, "grid": 3, "resamples": 20, "null_draws": 1}
 
@@ -129,12 +127,3 @@ def test_what_is_no_setting_and_what_is_no_run_are_refused(tmp_path):
     assert not (tmp_path / "run").exists()
     with pytest.raises(StoreError, match=r"Expected a run at .*nowhere, but there is no such folder"):
         rd.open_run(tmp_path / "nowhere")
-
-
-def test_each_stage_says_which_of_how_many_it_is(monkeypatch):
-    told, clock = [], iter([0.0, 10.0, 59.0, 200.0])
-    monkeypatch.setattr("residyn.pipeline.run.time.monotonic", lambda: next(clock))
-    begin = _numbered(SimpleNamespace(note=told.append))
-    for name in _COURSE[:3]:
-        begin(name)
-    assert told == ["Stage 1 of 8: capture", "Stage 2 of 8: analysis", "Stage 3 of 8: controls (3 min so far)"]

@@ -14,16 +14,17 @@ from residyn.settings import ControlsSettings, RunSettings, TeleportSettings
 COURSE = {
     "capture": ("capture_s", 0.10),
     "analysis": ("analyze_s", 0.07),
-    "controls": ("controls_s", 0.38),
-    "teleports": ("teleport_s", 0.13),
+    "controls": ("controls_s", 0.36),
+    "teleports": ("teleport_s", 0.12),
     "jacobians": ("jacobians_s", 0.05),
-    "claims": ("claims_s", 0.20),
+    "claims": ("claims_s", 0.18),
     "figures": ("figure_s", 0.08),
     "explorer": ("explorer_s", 0.02),
     "report": ("report_s", 0.02),
 }
 """Of each stage the name of its seconds in run.json, and its share of them: the mean of two runs of the demo on
-two cores, whose shares differed by up to a factor of two."""
+two cores, whose shares differed by up to a factor of two; that of Jacobians by what they compute beside these.
+"""
 
 
 def seconds_left(timings: Mapping[str, object], settings: RunSettings, stage: str) -> float | None:

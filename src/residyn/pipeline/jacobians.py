@@ -55,15 +55,16 @@ def jacobians(
 ) -> dict[str, xr.Dataset]:
     """The local maps of some of the run's samples, in its model and in controls; the results, by name.
 
-    Goes on where it was interrupted, sample by sample; what is there for the same settings is not done again. A
-    model that is not `loaded` is the run's own, as `reload` says. An untrained model that cannot be made is left
-    out, and told. Raises ModelError where the Jacobians cannot be trusted, and as `rd.jacobians` does.
+    Of no samples nothing is made, and what is there is kept. Goes on where it was interrupted, sample by sample;
+    what is there for the same settings is not done again. A model that is not `loaded` is the run's own, as
+    `reload` says. An untrained model that cannot be made is left out, and told. Raises ModelError where the
+    Jacobians cannot be trusted, and as `rd.jacobians` does.
     """
     settings = settings or JacobianSettings()
     with store.undisturbed(directory):
         states = store.open_states(directory)
     stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())
-    if stage.reasons(directory):
+    if settings.jacobian_samples and stage.reasons(directory):
         with store.locked(directory, needed=False):
             _make(directory, stage, states, settings, reporter, model=(loaded, reload))
     return open_jacobian_results(directory)

@@ -349,7 +349,7 @@ class JacobianSettings(Settings, frozen=True, kw_only=True):
     SECTION: ClassVar[str] = "jacobians"
 
     jacobian_samples: Annotated[
-        int, Meta(ge=1, description="Samples of the run at whose token maps are taken.")
+        int, Meta(ge=0, description="Samples of the run at whose token maps are taken; 0 for none.")
     ] = 8
     control_jacobians: Annotated[
         int, Meta(ge=0, description="Of these, the first so many are taken in each control too; 0 for no control.")

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
+from residyn.axis_names import axis_names
 from residyn.errors import DataError
 from residyn.figures import style
 from residyn.figures.panel import Inputs, Panel
@@ -142,7 +143,8 @@ def _over_depth(networks: Networks, name: str, label: str, ax: Axes | None, *, r
         known = value[np.isfinite(value)]
         if len(known) and known.min() > 0 and known.max() > _WIDE * known.min():
             ax.set_yscale("log")
-        depth.span(ax, own["sublayer_layer"].values if "sublayer_layer" in own.coords else own[LAYER].values)
+        layer = own["sublayer_layer"] if "sublayer_layer" in own.coords else own[LAYER]
+        depth.span(ax, layer.values, axis_names(maps.attrs))
         ax.margins(y=0.06)
         if ax.get_yscale() == "log":
             depth.label_log(ax)

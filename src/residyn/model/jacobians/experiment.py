@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,10 +25,11 @@ from residyn.model.jacobians.measure import measured
 from residyn.model.jacobians.proof import LIMIT, prove
 from residyn.model.jacobians.step import TokenStep, token_step
 from residyn.model.layout import Layout
-from residyn.model.loading import LoadedModel
+from residyn.model.loading import GivenModel, LoadedModel, loaded
 from residyn.model.loading.placement import Need, Wish, place
 from residyn.model.teleport.hosts import read_hosts
 from residyn.model.texts import Sample, Samples, Texts
+from residyn.progress import Progress, told
 from residyn.sitemap import SiteMap
 from residyn.store.files import disk_errors
 from residyn.store.manifest import fingerprint_of, residyn_version
@@ -41,11 +42,9 @@ MEMORY = 256 * 2**20
 """Bytes that the rows of one product may take."""
 _SECOND = 10**6
 
-Progress = Callable[[int, int], None]
-
 
 def jacobians(
-    model: LoadedModel,
+    model: GivenModel,
     texts: str | Iterable[str] | Texts | Samples,
     *,
     labels: Sequence[int] | None = None,
@@ -54,7 +53,7 @@ def jacobians(
     seed: int = 0,
     layout: Layout | None = None,
     out: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> xr.Dataset:
     """What each sublayer does to a small change of one token's stream, in each text: its Jacobian, in numbers.
 
@@ -62,7 +61,8 @@ def jacobians(
     behind it; the tokens before it stay as they are. Exact: derivatives are the model's own, of one pass of one
     token. Behind the last sublayer stands the output of the last block.
 
-    model: from `load_model`. Weights in bfloat16 or float16 are widened to float32 for it.
+    model: from `load_model`, or what that takes: a hub id, a folder, a built-in name. Weights in bfloat16 or
+        float16 are widened to float32 for it.
     texts: one string or several, or what `read_texts` or `tokenize_texts` returned.
     labels: a label for each text; by default 0, 1, …
     exact_width: up to this many units matrices are made whole, a few layers at a time. In wider models the largest
@@ -72,7 +72,8 @@ def jacobians(
     seed: decides probes, directions of the proof and random matrices.
     layout: a map of sites of your own.
     out: a folder in which each text's numbers are kept; the same call goes on with the texts that it lacks.
-    progress: called with (sublayers done, sublayers in all).
+    progress: a function that is called with (sublayers done, sublayers in all), or False for no bar, as
+        `rd.capture` takes it.
 
     Returns a Dataset, float32, whose variables say what they are in their attributes `definition` and `units`:
     (sample, sublayer): frobenius, spectral_norm, skew_share, henrici, complex_share, rotation, effective_rank,
@@ -89,28 +90,34 @@ def jacobians(
     Raises UsageError, DataError; ModelError where a model is spread over devices, or finite differences do not
     agree to 1e-3; ResourceError where memory is lacking; Interrupted, on Ctrl-C, after the text in hand, where
     results are stored.
+
+    >>> maps = rd.jacobians(model, ["The Eiffel Tower is in the city of"])
+    >>> maps.skew_share.dims
+    ('sample', 'sublayer')
     """
     for name, number in (("exact_width", exact_width), ("span", span)):
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
             raise UsageError(f"{name} is a whole number, at least 1; got {number!r}.")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise UsageError(f"seed is a whole number, at least 0; got {seed!r}.")
-    hosts = read_hosts(model, texts, "last")
+    given = loaded(model)
+    hosts = read_hosts(given, texts, "last")
     names = list(range(len(hosts))) if labels is None else [int(label) for label in labels]
     if len(names) != len(hosts):
         raise UsageError(f"There is a label for each of {len(hosts)} texts; got {len(names)} labels.")
-    wide = _widened(model)
+    wide = _widened(given)
     sites = find_sites(wide, layout)
-    work = _Work(wide, sites, wide.n_units <= exact_width, int(seed), progress, len(hosts))
     samples = hosts.samples
-    made = [work.of(sample) for sample in samples] if out is None else _kept(work, samples, Path(out))
+    with told("Jacobians", "sublayers", progress) as tell:
+        work = _Work(wide, sites, wide.n_units <= exact_width, int(seed), tell, len(samples))
+        made = [work.of(sample) for sample in samples] if out is None else _kept(work, samples, Path(out))
     errors = [float(part["proof_error"]) for part in made if np.isfinite(part["proof_error"])]
     attrs = {
         "quantity": "jacobians",
-        "model": model.title,
+        "model": given.title,
         "texts": hosts.name,
         "computed_in": str(wide.dtype).removeprefix("torch."),
-        "capture_dtype": str(model.dtype).removeprefix("torch."),
+        "capture_dtype": str(given.dtype).removeprefix("torch."),
         "n_units": wide.n_units,
         "exact": int(work.exact),
         "span": int(span),
@@ -133,7 +140,7 @@ class _Work:
     sites: SiteMap
     exact: bool
     seed: int
-    progress: Progress | None
+    progress: Progress
     n_samples: int
     done: int = 0
     proved: bool = False
@@ -182,8 +189,7 @@ class _Work:
 
     def add(self, sublayers: int) -> None:
         self.done += sublayers
-        if self.progress is not None:
-            self.progress(self.done, self.n_samples * len(self.sites.sites))
+        self.progress(self.done, self.n_samples * len(self.sites.sites))
 
 
 def _kept(work: _Work, samples: Sequence[Sample], out: Path) -> list[dict[str, np.ndarray]]:
