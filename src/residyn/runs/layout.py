@@ -42,7 +42,7 @@ STAGE_FORMAT, STAGE_VERSION = "residyn stage", 2
 EARLIER_STAGE_VERSIONS = (1,)
 """Without what stands in the files that a stage left."""
 
-COMPARISON, COMPARISON_RECORD = "comparison", "comparison.json"
+COMPARISON, COMPARISON_RECORD, COMPARISON_PAGE = "comparison", "comparison.json", "comparison.html"
 COMPARISON_FORMAT, COMPARISON_VERSION = "residyn comparison", 1
 
 
