@@ -89,6 +89,10 @@ def jacobians(
     Raises UsageError, DataError; ModelError where a model is spread over devices, or finite differences do not
     agree to 1e-3; ResourceError where memory is lacking; Interrupted, on Ctrl-C, after the text in hand, where
     results are stored.
+
+    >>> maps = rd.jacobians(model, "Two and two is")
+    >>> maps["skew_share"].dims, maps["layer_henrici"].dims
+    (('sample', 'sublayer'), ('sample', 'layer'))
     """
     for name, number in (("exact_width", exact_width), ("span", span)):
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
