@@ -54,6 +54,10 @@ def test_two_runs_give_a_page_tables_and_a_digest(residyn, judged, other, tmp_pa
         code, printed, errors = residyn("compare", judged, other, "--out", out, "--json")
         assert code == 0, errors
     found = json.loads(printed)
+    page = Path(found["page"]).read_text(encoding="utf-8")
+    assert Path(found["page"]) == out / "comparison.html"
+    assert "grows dense" in page
+    assert "<script" not in page
     assert found["runs"] == ["judged", "run"]
     assert found["claims"] == [
         {"number": 2, "variant": "", "claim": "grows dense", "verdicts": {"judged": "undecided", "run": "—"}},
@@ -62,7 +66,7 @@ def test_two_runs_give_a_page_tables_and_a_digest(residyn, judged, other, tmp_pa
     assert pd.read_csv(out / "tables" / "claims.csv")["judged"].tolist() == ["undecided", "holds (artefact)"]
     assert "The number of samples differs: judged: 40; run: 30." in found["warnings"]
     assert f"residyn claims {other}" in errors.replace("\n", "")
-    names = ["comparison.json", "comparison.pdf", "comparison.png", "comparison.svg", "residyn.lock", "tables"]
+    names = [f"comparison.{kind}" for kind in ("html", "json", "pdf", "png", "svg")] + ["residyn.lock", "tables"]
     assert sorted(path.name for path in out.iterdir()) == names
     distance = found["distances"]["judged"]["run"]
     assert 0 < found["within"]["judged"] < np.pi / 2

@@ -351,7 +351,7 @@ def show_comparison(found: Comparison, display: Display) -> None:
     out, distances, claims = found.folder, found.distances, found.claims
     if display.as_json:
         pictures = list(map(str, found.pictures))
-        shown = {"comparison": str(out), "figures": pictures, "warnings": found.warnings}
+        shown = {"comparison": str(out), "page": str(found.page), "figures": pictures, "warnings": found.warnings}
         display.emit({**shown, **_digest(distances, claims)})
         return
     names = [str(name) for name in distances["run"].values]
@@ -369,5 +369,6 @@ def show_comparison(found: Comparison, display: Display) -> None:
     ]
     title = f"{out}: distance between mean trajectories (rad, at most 1.571)"
     display.table(title, ["", *names, "between own halves"], rows)
+    display.result(f"Page:    {found.page}")
     display.result(f"Figure:  {found.pictures[0]}")
     display.result(f"Numbers: {out / layout.TABLES} (csv)")

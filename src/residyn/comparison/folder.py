@@ -18,7 +18,12 @@ from residyn.store.files import disk_errors
 from residyn.store.layout import LOCK
 
 _TABLES = ("curves", "distances", "claims", "similarity")
-_OWN = {layout.COMPARISON_RECORD, layout.TABLES, *(f"{layout.COMPARISON}.{kind}" for kind in get_args(Format))}
+_OWN = {
+    layout.COMPARISON_RECORD,
+    layout.COMPARISON_PAGE,
+    layout.TABLES,
+    *(f"{layout.COMPARISON}.{kind}" for kind in get_args(Format)),
+}
 
 
 def check_folder(out: str | Path) -> Path:

@@ -46,13 +46,14 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a comparison found: distances between trajectories, the verdicts side by side, and the pictures."""
+    """What a comparison found: distances between trajectories, the verdicts side by side, pictures and page."""
 
     folder: Path
     distances: xr.DataArray
     claims: pd.DataFrame
     warnings: list[str]
     pictures: list[Path]
+    page: Path
 
 
 def compare(
@@ -63,7 +64,7 @@ def compare(
     with_controls: bool = False,
     crew: Crew = ALONE,
 ) -> Comparison:
-    """Put runs beside each other: OUT/comparison.png, .pdf, .svg and OUT/tables/*.csv; what was found.
+    """Put runs beside each other: OUT/comparison.html, .png, .pdf, .svg and OUT/tables/*.csv; what was found.
 
     Runs are named by their folders, with as much of the path as tells them apart; controls as "RUN / CONTROL". A
     control without results is analysed first, into its own folder, with one estimator and no baselines. Raises
@@ -187,6 +188,8 @@ def _compare(runs: Mapping[str, Compared], out: Path, reporter: Reporter, crew: 
     from residyn import comparison
     from residyn.figures.comparison import compare_figure
     from residyn.figures.saving import save
+    from residyn.report.side_by_side import side_by_side
+    from residyn.report.write import write_comparison
 
     results = {name: run.results for name, run in runs.items()}
     warnings = comparison.differences(results)
@@ -209,7 +212,18 @@ def _compare(runs: Mapping[str, Compared], out: Path, reporter: Reporter, crew: 
         with comparison.writing_to(out):
             comparison.write_folder(out, record, tables)
             pictures = save(compare_figure(curves, distances, claims), out / layout.COMPARISON, provenance=record)
-    return Comparison(out, distances, claims, warnings, pictures)
+            page = side_by_side(
+                record["runs"],
+                results,
+                {name: run.verdicts for name, run in runs.items()},
+                distances,
+                warnings=record["warnings"],
+                picture=out / f"{layout.COMPARISON}.png",
+                files=[path.name for path in pictures]
+                + [f"{layout.TABLES}/{name}.csv" for name, table in tables.items() if table is not None],
+            )
+            written = write_comparison(page, out)
+    return Comparison(out, distances, claims, warnings, pictures, written)
 
 
 def _path(run: Compared) -> xr.DataArray:

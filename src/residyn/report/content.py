@@ -26,10 +26,10 @@ from residyn.report.captions import seen
 from residyn.report.citation import citation
 from residyn.report.claims import claims_of
 from residyn.report.command import repeat_command
-from residyn.report.images import is_wide, picture
+from residyn.report.images import is_wide, picture, small
 from residyn.report.limits import limits
 from residyn.report.provenance import corpus, licences, provenance, section
-from residyn.report.record import Panel, Report, Table
+from residyn.report.record import Panel, Picture, Report, Table
 from residyn.runs import layout
 from residyn.runs.contents import (
     drawn_panels,
@@ -87,6 +87,7 @@ def gather(directory: Path) -> Report:
         f"{results.attrs.get('model') or 'a network'}",
         subtitle=_subtitle(run, results),
         names=names,
+        figure=_whole_figure(directory, found),
         abstract=abstract(found.verdicts),
         key_numbers=key_numbers(run, results),
         missing=tuple(_missing(found)),
@@ -106,6 +107,12 @@ def gather(directory: Path) -> Report:
         tables=_files(directory, layout.TABLES, "*.csv"),
         drawings=_files(directory, layout.FIGURES, "*.pdf"),
     )
+
+
+def _whole_figure(directory: Path, found: Found) -> Picture | None:
+    """Figure 1 as the figures stage drew it of these results, small; None where it did not."""
+    file = directory / layout.FIGURES / "figure1.png"
+    return small(file, "Figure 1, all panels; each follows below") if found.pictures and file.exists() else None
 
 
 def _files(directory: Path, folder: str, pattern: str) -> tuple[str, ...]:

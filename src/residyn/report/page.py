@@ -14,6 +14,7 @@ from markupsafe import Markup
 from residyn import words
 from residyn.report.claims import anchor_of
 from residyn.report.record import Report
+from residyn.report.side_by_side import SideBySide
 
 
 def render(report: Report) -> str:
@@ -23,12 +24,18 @@ def render(report: Report) -> str:
     in the page's head allows its own style sheet, by its hash, and images that it carries itself; no script, no
     frame, no form, and nothing from anywhere else.
     """
+    return _rendered("report.html.j2", report=report)
+
+
+def render_comparison(page: SideBySide) -> str:
+    """The page of a comparison, under the same policy as that of a report."""
+    return _rendered("comparison.html.j2", page=page)
+
+
+def _rendered(template: str, **shown: Any) -> str:
     style = _style()
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(report=report, style=Markup(style), policy=_policy(style), marks=words.MARKS)
-    )
+    page = _environment().get_template(template)
+    return page.render(**shown, style=Markup(style), policy=_policy(style), marks=words.MARKS)
 
 
 def _policy(style: str) -> str:

@@ -52,11 +52,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything the page shows, in its order; `explorer` is the name of that page beside this one, or empty."""
+    """Everything the page shows, in order; `figure` is the whole of Figure 1, small, and `explorer` the name of
+    that page beside this one, or empty.
+    """
 
     title: str
     subtitle: str
     names: AxisNames
+    figure: Picture | None
     abstract: tuple[str, ...]
     key_numbers: tuple[tuple[str, str], ...]
     missing: tuple[str, ...]

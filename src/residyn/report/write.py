@@ -5,9 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from residyn.report.content import gather
-from residyn.report.page import render
+from residyn.report.page import render, render_comparison
+from residyn.report.side_by_side import SideBySide
 from residyn.runs import layout
 from residyn.store.files import disk_errors, write_bytes
+
+
+def write_comparison(page: SideBySide, folder: str | Path) -> Path:
+    """Write the page of a comparison into its folder, as comparison.html; its path. Raises as `write_report`."""
+    path = Path(folder) / layout.COMPARISON_PAGE
+    with disk_errors(Path(folder), f"Writing {layout.COMPARISON_PAGE}"):
+        write_bytes(path, render_comparison(page).encode("utf-8"))
+    return path
 
 
 def write_report(directory: str | Path) -> Path:

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from residyn.figures import style
-from residyn.figures.panel import Inputs, Panel
+from residyn.figures.panel import Panel
 from residyn.figures.plot import depth, layers, parts
 from residyn.quantities.convergence import QUARTER
 from residyn.quantities.flows import CONDITION, DRAW, NULL, PLANE
@@ -160,10 +160,6 @@ def rotation_plane(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _walk(inputs: Inputs, name: str) -> xr.DataArray | None:
-    return inputs.results.get(f"{name}_walk")
-
-
 PAIR_GROWTH = Panel(
     stem="dynamics_pair_growth",
     figure="dynamics",
@@ -172,7 +168,7 @@ PAIR_GROWTH = Panel(
     needs=("pair_growth_curve",),
     draw=lambda inputs, ax: growth(
         inputs.results["pair_growth_curve"],
-        _walk(inputs, "pair_growth"),
+        inputs.results.get("pair_growth_walk"),
         "growth of distances,\nln per transition",
         ax=ax,
     ),
@@ -184,7 +180,10 @@ NEIGHBOURS_KEPT = Panel(
     title="Nearest neighbours kept",
     needs=("neighbours_kept_curve",),
     draw=lambda inputs, ax: share(
-        inputs.results["neighbours_kept_curve"], _walk(inputs, "neighbours_kept"), "nearest neighbours kept", ax=ax
+        inputs.results["neighbours_kept_curve"],
+        inputs.results.get("neighbours_kept_walk"),
+        "nearest neighbours kept",
+        ax=ax,
     ),
 )
 GROWTH_BY_DISTANCE = Panel(
@@ -205,7 +204,7 @@ POPULATION_GROWTH = Panel(
     needs=("population_growth_curve",),
     draw=lambda inputs, ax: growth(
         inputs.results["population_growth_curve"],
-        _walk(inputs, "population_growth"),
+        inputs.results.get("population_growth_walk"),
         "growth of volume,\nln per transition",
         ax=ax,
     ),
@@ -233,7 +232,7 @@ POPULATION_SKEW = Panel(
     needs=("population_skew_curve",),
     draw=lambda inputs, ax: share(
         inputs.results["population_skew_curve"],
-        _walk(inputs, "population_skew"),
+        inputs.results.get("population_skew_walk"),
         "skew share of the flow",
         level=0.5,
         ax=ax,
