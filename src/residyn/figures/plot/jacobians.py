@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
+from residyn.axis_names import axis_names
 from residyn.errors import DataError
 from residyn.figures import style
 from residyn.figures.panel import Inputs, Panel
@@ -136,7 +137,8 @@ def _over_depth(networks: Networks, name: str, label: str, ax: Axes | None, *, r
         ax.plot(x, value, "o", markersize=size, markeredgewidth=0, color=style.INK, zorder=3, label="model")
         if random is not None and name.startswith(LAYER):
             ax.set_yscale("log")
-        depth.span(ax, own["sublayer_layer"].values if "sublayer_layer" in own.coords else own[LAYER].values)
+        layer = own["sublayer_layer"].values if "sublayer_layer" in own.coords else own[LAYER].values
+        depth.span(ax, layer, axis_names(own.attrs))
         ax.margins(y=0.06)
         style.dress(ax)
         ax.set_ylabel(label)
