@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import json
 
 import dask.array as da
@@ -9,6 +10,7 @@ import pytest
 import torch
 import xarray as xr
 
+import residyn
 from residyn import (
     analyze,
     dimensions,
@@ -55,6 +57,34 @@ from residyn.sitemap import Site, SiteMap
 )
 def test_the_kind_of_a_transition_is_what_lies_between(before, after, kind):
     assert transition_kind(Sublayer(*before), Sublayer(*after)) == kind
+
+
+def of_states_alone() -> list[str]:
+    """What residyn gives publicly that needs states and nothing else."""
+    found = {name: getattr(residyn, name) for name in dir(residyn) if not name.startswith("_")}
+    called = {name: one for name, one in found.items() if callable(one) and not isinstance(one, type)}
+    needed = {
+        name: [key for key, one in inspect.signature(function).parameters.items() if one.default is one.empty]
+        for name, function in called.items()
+    }
+    return sorted(name for name, keys in needed.items() if keys == ["states"])
+
+
+@pytest.mark.parametrize("name", of_states_alone())
+def test_whatever_takes_states_refuses_what_are_none_in_words(name):
+    states = from_array(np.random.default_rng(0).standard_normal((6, 4, 3)), [0, 0, 1, 1], ["attn", "mlp"] * 2)
+    function = getattr(residyn, name)
+    for given in (
+        states.drop_vars("layer"),
+        states.reset_coords(drop=True),
+        states.values,
+        states.isel(sublayer=0),
+        states.to_dataset(),
+        None,
+    ):
+        for call in filter(None, (function, getattr(function, "curve", None))):
+            with pytest.raises(DataError, match=r"Expected states|States lack the coordinate"):
+                call(given)
 
 
 def test_states_of_another_form_are_told_how_to_become_theirs():

@@ -30,10 +30,12 @@ from .pipeline.run import Run as Run
 from .pipeline.run import open_run as open_run
 from .pipeline.signatures import run as run
 from .quantities.basis import kurtosis_rotated as kurtosis_rotated
+from .quantities.convergence import convergences as convergences
 from .quantities.correlations import correlation_density as correlation_density
 from .quantities.dependence import dependence as dependence
 from .quantities.dependence import information_excess as information_excess
 from .quantities.dimensions import dimensions as dimensions
+from .quantities.flows import flows as flows
 from .quantities.information import mutual_information as mutual_information
 from .quantities.massive import leave_out as leave_out
 from .quantities.massive import massive_ratio as massive_ratio

@@ -65,7 +65,9 @@ def test_ranks_and_exponents_stand_beside_random_matrices_of_the_same_norms(netw
     ax = plot.effective_rank(networks)
     random = networks["model"].layer_ginibre_product_rank.mean("sample")
     np.testing.assert_allclose(lines(ax)["_random"].get_ydata(), random, rtol=1e-6)
-    assert ax.get_yscale() == "log"
+    assert ax.get_yscale() == "linear"
+    wide = plot.effective_rank({"model": maps(FALLING, size=6.0)})
+    assert wide.get_yscale() == "log"
     ax = plot.exponents(networks)
     own = networks["model"].excess_exponent[:, :, 0].mean("sample")
     np.testing.assert_allclose(lines(ax)["model"].get_ydata(), own, rtol=1e-5)

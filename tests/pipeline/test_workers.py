@@ -100,7 +100,7 @@ def test_claims_and_a_comparison_by_workers_are_those_of_one_process(residyn, sm
         of_controls = run.glob("controls/*/tables/*.csv")
         tables[name] |= {path.relative_to(run).as_posix(): path.read_bytes() for path in of_controls}
     assert tables["plain"] == tables["shared"]
-    assert {"claims.csv", "distances.csv", "controls/untrained-0/tables/curves.csv"} <= tables["plain"].keys()
+    assert {"claims.csv", "distances.csv", "controls/untrained-0/tables/velocity.csv"} <= tables["plain"].keys()
 
 
 def die(moment, once):

@@ -180,7 +180,7 @@ def test_files_hold_the_tables(results: xr.Dataset, tmp_path: Path) -> None:
     written = write_tables(results, tmp_path / "tables")
     assert {path.stem for path in written} == set(made)
     further = {"mutual_information", "explained_variance", "dimension", "massive_units", "without_massive"}
-    further |= {"dependence", "kurtosis_rotated", "orbits", "orbits_mean"}
+    further |= {"dependence", "kurtosis_rotated", "orbits", "orbits_mean", "layer_pairs", "together"}
     along_depth = {name for name, quantity in quantities().items() if quantity.axis != "path"}
     assert set(made) == {*along_depth, "correlation_density", "summary", *further}
     assert sorted(tmp_path.rglob("*.*")) == sorted(written)

@@ -59,6 +59,9 @@ def convergences(states: xr.DataArray, seed: int = 0) -> xr.Dataset:
 
     Memory: the states of those samples, and their pairs at every sublayer in float32. Raises DataError for fewer
     than 8 samples, and where the states break the data contract, have one sublayer, or are not finite.
+
+    >>> rd.convergences(states)["pair_growth_curve"].dims
+    ('bound', 'transition')
     """
     places = transition_coords(states)
     some, plan = some_together(states, plan_of(states, seed=seed))

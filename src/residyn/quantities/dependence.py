@@ -103,8 +103,8 @@ def dependence(states: xr.DataArray, seed: int = 0, progress: Progress | None = 
     >>> rd.dependence(states)["step_r2"].dims
     ('transition', 'unit')
     """
-    transition_coords(states)
     states = some_of(states, seed)
+    transition_coords(states)
     n_units, n_sublayers = states.sizes[UNIT], states.sizes[SUBLAYER]
     total = n_units + n_sublayers
     (by_unit,) = read_together(states, [unit_steps(states, seed)], _shifted(progress, 0, total), along=UNIT)

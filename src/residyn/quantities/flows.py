@@ -69,6 +69,9 @@ def flows(states: xr.DataArray, seed: int = 0) -> xr.Dataset:
 
     Raises DataError for fewer than 8 samples, states that are all the same, and where the states break the data
     contract, have one sublayer, or are not finite.
+
+    >>> rd.flows(states)["rotation_p"]["rotation_null"].values.tolist()
+    ['tensor marginals', 'random walk']
     """
     places = transition_coords(states)
     plan = plan_of(states, seed=seed)

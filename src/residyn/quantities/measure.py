@@ -28,6 +28,7 @@ from residyn.schema import (
     TRANSITION_KIND,
     UNIT,
     along,
+    check_states,
     label_result,
     transition_coords,
 )
@@ -175,6 +176,7 @@ def curve_of(quantity: Quantity, states: xr.DataArray, resamples: int, seed: int
 
 
 def _check_depth(quantity: Quantity, states: xr.DataArray) -> None:
+    check_states(states)
     if quantity.axis != "sublayer":
         transition_coords(states)
 

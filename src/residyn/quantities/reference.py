@@ -24,7 +24,8 @@ median, put around the value, and widened by √(G/(G − 1)) · t/z for G group
 interval.
 
 What is no curve over depth, or has code of its own, stands beside these: `mutual_information`, `dimensions`,
-`dependence`, `kurtosis_rotated`, `orbits`, `massive_ratio`, spaces and teleports ([figure1.md](figure1.md)).
+`dependence`, `kurtosis_rotated`, `orbits`, `massive_ratio`, spaces and teleports ([figure1.md](figure1.md)), and
+`angular_distance`, `convergences` and `flows` of samples beside each other ([flow.md](flow.md)).
 
 | | quantity | what it is | units | the curve | undefined where |
 |---|---|---|---|---|---|"""

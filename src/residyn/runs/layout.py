@@ -10,7 +10,7 @@
     DIR/jacobians/parts/NAME/     the same sample by sample, as they were made
     DIR/claims.json               verdicts
     DIR/claims.partial.json       what an interrupted judgement has computed
-    DIR/figures/NAME.png, …       Figure 1 and its panels
+    DIR/figures/NAME.png, …       Figure 1, Dynamics, and their panels
     DIR/explorer.html             a page to walk through the run with
     DIR/report.html
     DIR/stages/NAME.json          of what a stage was finished, and what it wrote

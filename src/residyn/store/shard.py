@@ -61,4 +61,5 @@ def _morton_order(n_chunks: Place) -> list[Place]:
     def code(place: Place) -> int:
         return sum((place[axis] >> bit & 1) << turn for turn, (bit, axis) in enumerate(turns))
 
-    return sorted(itertools.product(*map(range, n_chunks)), key=code)
+    rows, sublayers, units = map(range, n_chunks)
+    return sorted(itertools.product(rows, sublayers, units), key=code)

@@ -25,6 +25,8 @@ Networks = Mapping[str, xr.Dataset]
 _PERMUTED, _RANDOM = "#c46a1b", "#8a5cc2"
 _GAP = 0.06
 """Between small multiples, of the panel's width."""
+_WIDE = 4.0
+"""Largest over smallest value from which on a scale is logarithmic."""
 _SHOWN = 4
 """Layers whose eigenvalues are drawn: from the first to the last, evenly spread."""
 
@@ -58,10 +60,13 @@ def eigenvalues(networks: Networks, *, ax: Axes | None = None) -> Axes:
             size = 1.06 * max(radius, float(np.nanmax(np.abs([real, imag]), initial=0.0)))
             inner.set_xlim(-size, size)
             inner.set_ylim(-size, size)
-            inner.set_aspect("equal", adjustable="datalim")
-            inner.set_title(f"layer {layers[place]}", fontsize=style.BASE_PT)
+            inner.set_aspect("equal", adjustable="box")
+            inner.set_title(f"layer {layers[place]}", fontsize=style.BASE_PT, pad=2.0)
             inner.set_xlabel("Re λ")
             inner.set_ylabel("" if column else "Im λ")
+            ticks = parts.ticks_within(-size, size, 3)
+            inner.set_xticks(ticks)
+            inner.set_yticks(ticks)
             style.dress(inner)
         found = maps.sizes["sample"]
         entries: list[tuple[Artist, str]] = [
@@ -87,12 +92,12 @@ def henrici(networks: Networks, *, ax: Axes | None = None) -> Axes:
 
 
 def effective_rank(networks: Networks, *, ax: Axes | None = None) -> Axes:
-    """Effective rank of the product of all maps up to each layer's end, on a logarithmic scale. As `skew_share`.
+    """Effective rank of the product of all maps up to each layer's end. As `skew_share`.
 
     The dotted line is the same of random matrices of the same Frobenius norms.
     """
     return _over_depth(
-        networks, "layer_product_rank", "effective rank of the product", ax, random="layer_ginibre_product_rank"
+        networks, "layer_product_rank", "rank of the product", ax, random="layer_ginibre_product_rank"
     )
 
 
@@ -135,16 +140,19 @@ def _over_depth(networks: Networks, name: str, label: str, ax: Axes | None, *, r
         ax.plot(x, value, color=style.INK, linewidth=0.5, zorder=2.6, label="_joined")
         size = float(np.clip(160 / len(x), 1.6, 3.2))
         ax.plot(x, value, "o", markersize=size, markeredgewidth=0, color=style.INK, zorder=3, label="model")
-        if random is not None and name.startswith(LAYER):
+        known = value[np.isfinite(value)]
+        if len(known) and known.min() > 0 and known.max() > _WIDE * known.min():
             ax.set_yscale("log")
         layer = own["sublayer_layer"].values if "sublayer_layer" in own.coords else own[LAYER].values
         depth.span(ax, layer, axis_names(own.attrs))
         ax.margins(y=0.06)
+        if ax.get_yscale() == "log":
+            depth.label_log(ax)
         style.dress(ax)
         ax.set_ylabel(label)
         if not np.isfinite(value).any():
             parts.say(ax, "undefined: the matrices were not made whole")
-        parts.legend_above(ax, entries)
+        parts.legend_above(ax, *([entries] if len(entries) < 3 else [entries[:2], entries[2:]]))
     return ax
 
 
@@ -179,6 +187,8 @@ def _maps(inputs: Inputs) -> Networks:
 
 EIGENVALUES = Panel(
     stem="map_eigenvalues",
+    figure="dynamics",
+    place=90,
     title="Eigenvalues of layers' local maps",
     when=_there,
     shape="row",
@@ -187,6 +197,8 @@ EIGENVALUES = Panel(
 )
 SKEW_SHARE = Panel(
     stem="map_skew_share",
+    figure="dynamics",
+    place=1,
     title="How much local maps turn",
     when=_there,
     definition="‖(J − Jᵀ)/2‖²/‖J‖² of whole layers: 0 symmetric, 1 skew, ½ random.",
@@ -194,6 +206,8 @@ SKEW_SHARE = Panel(
 )
 HENRICI = Panel(
     stem="map_henrici",
+    figure="dynamics",
+    place=2,
     title="How far local maps are from normal",
     when=_there,
     definition="√(‖J‖² − Σ|λ|²)/‖J‖ of whole layers: 0 normal, .71 random.",
@@ -201,6 +215,8 @@ HENRICI = Panel(
 )
 EFFECTIVE_RANK = Panel(
     stem="map_effective_rank",
+    figure="dynamics",
+    place=3,
     title="Directions that the product of local maps keeps",
     when=_there,
     definition="exp of the entropy of σ²/Σσ² of the product of I + J of all sublayers up to a layer's end.",
@@ -208,6 +224,8 @@ EFFECTIVE_RANK = Panel(
 )
 EXPONENTS = Panel(
     stem="map_exponents",
+    figure="dynamics",
+    place=4,
     title="Growth of a small change, less the state's",
     when=_there,
     definition="Mean of ln of a probe's growth over the sublayers that follow, minus that of the state's norm.",

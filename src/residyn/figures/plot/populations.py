@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from residyn.axis_names import axis_names
 from residyn.figures import style
-from residyn.figures.panel import Inputs, Panel
+from residyn.figures.panel import Panel
 from residyn.figures.plot import depth, layers, parts
 from residyn.quantities.convergence import QUARTER
 from residyn.quantities.flows import CONDITION, DRAW, NULL, PLANE
@@ -161,10 +161,6 @@ def rotation_plane(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _walk(inputs: Inputs, name: str) -> xr.DataArray | None:
-    return inputs.results.get(f"{name}_walk")
-
-
 PAIR_GROWTH = Panel(
     stem="dynamics_pair_growth",
     figure="dynamics",
@@ -173,7 +169,7 @@ PAIR_GROWTH = Panel(
     needs=("pair_growth_curve",),
     draw=lambda inputs, ax: growth(
         inputs.results["pair_growth_curve"],
-        _walk(inputs, "pair_growth"),
+        inputs.results.get("pair_growth_walk"),
         "growth of distances,\nln per transition",
         ax=ax,
     ),
@@ -185,7 +181,10 @@ NEIGHBOURS_KEPT = Panel(
     title="Nearest neighbours kept",
     needs=("neighbours_kept_curve",),
     draw=lambda inputs, ax: share(
-        inputs.results["neighbours_kept_curve"], _walk(inputs, "neighbours_kept"), "nearest neighbours kept", ax=ax
+        inputs.results["neighbours_kept_curve"],
+        inputs.results.get("neighbours_kept_walk"),
+        "nearest neighbours kept",
+        ax=ax,
     ),
 )
 GROWTH_BY_DISTANCE = Panel(
@@ -206,7 +205,7 @@ POPULATION_GROWTH = Panel(
     needs=("population_growth_curve",),
     draw=lambda inputs, ax: growth(
         inputs.results["population_growth_curve"],
-        _walk(inputs, "population_growth"),
+        inputs.results.get("population_growth_walk"),
         "growth of volume,\nln per transition",
         ax=ax,
     ),
@@ -234,7 +233,7 @@ POPULATION_SKEW = Panel(
     needs=("population_skew_curve",),
     draw=lambda inputs, ax: share(
         inputs.results["population_skew_curve"],
-        _walk(inputs, "population_skew"),
+        inputs.results.get("population_skew_walk"),
         "skew share of the flow",
         level=0.5,
         ax=ax,
