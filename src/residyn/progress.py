@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Progress = Callable[[int, int], object]
+Progress = Callable[[int, int], None]
 """Takes what is done and how much there is in all; 0 where that is not known."""
 
 _DELAY_S = 1.0

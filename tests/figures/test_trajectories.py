@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
 from mpl_toolkits.mplot3d.art3d import Line3DCollection
 
+import residyn as rd
 from residyn.errors import DataError, UsageError
 from residyn.figures import plot, style
 from residyn.figures.saving import save
@@ -193,3 +194,13 @@ def test_files_of_many_paths_stay_small_and_the_same(scores, tmp_path):
         for one, other in zip(first, again, strict=True):
             assert one.stat().st_size < 600_000
             assert one.read_bytes() == other.read_bytes()
+
+
+@pytest.mark.parametrize(("n_layers", "shown"), [(3, ["0", "1", "2"]), (30, None)])
+def test_the_bar_in_the_corner_names_each_of_few_layers(n_layers, shown):
+    values = np.random.default_rng(0).normal(size=(40, 2 * n_layers, 6)).cumsum(axis=1)
+    states = rd.from_array(values, np.repeat(range(n_layers), 2), ["attn", "mlp"] * n_layers)
+    ax = rd.plot.trajectories_3d(rd.pc_scores(states, rd.fit_space(states, n_components=3)))
+    ticks = [text.get_text() for bar in ax.child_axes for text in bar.get_xticklabels()]
+    assert 2 <= len(ticks) <= 5
+    assert shown in (None, ticks)

@@ -169,12 +169,12 @@ def test_an_unfinished_analysis_is_named(results, tmp_path):
 
 
 def test_without_results_there_is_no_report(tmp_path):
-    with pytest.raises(StoreError, match=r"has no results\.zarr.*residyn analyze DIR"):
+    with pytest.raises(StoreError, match=r"has no results\.zarr.*residyn analyze "):
         gather(tmp_path)
 
 
 def test_results_without_the_first_panels_are_refused(results, tmp_path):
-    with pytest.raises(DataError, match=r"missing in .*: unit_correlation, velocity.*residyn analyze DIR"):
+    with pytest.raises(DataError, match=r"missing in .*: unit_correlation, velocity.*residyn analyze "):
         gather(write_run(tmp_path, results.drop_vars(["unit_correlation", "velocity"])))
 
 

@@ -1,6 +1,8 @@
 import base64
+import io
 
 import pytest
+from PIL import Image
 
 from residyn.figures import style
 from residyn.figures.figure1 import provenance_of
@@ -9,7 +11,7 @@ from residyn.figures.panel import Inputs
 from residyn.figures.plot.curves import VELOCITY
 from residyn.figures.plot.heatmaps import MEAN_ACTIVATION
 from residyn.figures.saving import save
-from residyn.report.images import is_wide, picture
+from residyn.report.images import is_wide, picture, small
 
 
 def content(address: str) -> bytes:
@@ -42,3 +44,14 @@ def test_rows_need_the_whole_width():
     assert [shape for shape in ("schematic", "map", "curve", "scaled", "space", "row") if is_wide(shape)] == [
         "row"
     ]
+
+
+def test_a_small_picture_is_the_whole_at_a_glance(tmp_path):
+    file = tmp_path / "figure1.png"
+    style.new_figure(180, 250).savefig(file)
+    found = small(file, "all panels")
+    with Image.open(io.BytesIO(content(found.address))) as shown, Image.open(file) as whole:
+        assert shown.format == "PNG"
+        assert shown.width == 2 * found.width == 640
+        assert shown.height / shown.width == pytest.approx(whole.height / whole.width, rel=0.01)
+    assert found.alt == "all panels"

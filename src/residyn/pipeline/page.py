@@ -31,6 +31,11 @@ class Page:
 
 def made(directory: Path, page: Page, reporter: Reporter) -> Path:
     """Write a page, unless it is there of the same content; its path. Raises what its `check` raises."""
+    if not directory.is_dir():
+        raise StoreError(
+            f"Expected a run with results at {directory}, but there is no such folder. "
+            "Name the folder that `residyn run` wrote."
+        )
     with store.undisturbed(directory):
         page.check()
         results = directory / layout.RESULTS

@@ -126,14 +126,14 @@ def _results(directory: Path) -> xr.Dataset:
     if not path.exists():
         raise StoreError(
             f"A report is made of results, and {directory} has no {layout.RESULTS}. "
-            "Make them first: residyn analyze DIR."
+            f"Make them first: residyn analyze {directory}."
         )
     results = open_run_results(directory)
     lacking = [name for name in required() if name not in results]
     if lacking:
         raise DataError(
             f"A report needs the results {', '.join(required())}; missing in {path}: {', '.join(lacking)}. "
-            "Finish them first: residyn analyze DIR."
+            f"Finish them first: residyn analyze {directory}."
         )
     return results
 

@@ -17,6 +17,8 @@ from residyn.figures import style
 from residyn.figures.plot import parts
 from residyn.schema import MIXERS
 
+_MOST_IN_CORNER = 4
+"""Ticks that have room below a bar in a corner; of more, every third is kept."""
 _ROOM_BESIDE_BAR = 4
 """Characters of a name that has room beside a colour bar; where one has more, places are numbered there."""
 
@@ -49,7 +51,8 @@ def corner_colourbar(
     ax: Axes, colours: ScalarMappable, layers: Sequence[int] | np.ndarray, names: AxisNames
 ) -> None:
     """The same lying in the upper right corner of `ax`, with fewer ticks: axes in space fill their sides."""
-    ticks = [int(label) for label in parts.layer_ticks(np.unique(layers))[1][::3]]
+    every = [int(label) for label in parts.layer_ticks(np.unique(layers))[1]]
+    ticks = every if len(every) <= _MOST_IN_CORNER else every[::3]
     cax = ax.inset_axes((0.76, 0.92, 0.27, 0.025))
     bar = ax.figure.colorbar(colours, cax=cax, ticks=ticks, orientation="horizontal")
     _name(bar, ticks, names)
