@@ -45,6 +45,7 @@ _MEANT = {
     "inputs.results": "run.results",
     "inputs.sites": SITES,
     "inputs.order": "run.results['mean_activation']['rank'].values",
+    "inputs.jacobians": "run.jacobians",
     "inputs.teleports.flow": "run.teleports['flow']",
     "inputs.teleports.summary": "run.teleports['summary']",
     "inputs.teleports.returns": "run.teleports['return_fraction']",
