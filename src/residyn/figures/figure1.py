@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def draw_all(
     noise: xr.Dataset | None = None,
     reference: bool = False,
     formats: Sequence[str] = ("png",),
-    jacobians: Mapping[str, xr.Dataset] | None = None,
+    jacobians: Mapping[str, xr.Dataset] = MappingProxyType({}),
 ) -> list[Path]:
     """Write `figure1` and `dynamics` as png, pdf and svg, and `panel_a` … `panel_l`, `panel_i_3d` in each of
     `formats`, into `directory`; the paths.

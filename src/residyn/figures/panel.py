@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -48,7 +48,7 @@ class Inputs:
     teleports: Teleports | None = None
     noise: xr.Dataset | None = None
     reference: bool = False
-    jacobians: Mapping[str, xr.Dataset] | None = None
+    jacobians: Mapping[str, xr.Dataset] = field(default_factory=dict)
 
     @property
     def order(self) -> np.ndarray | None:

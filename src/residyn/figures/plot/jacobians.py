@@ -192,10 +192,6 @@ def _there(inputs: Inputs) -> bool:
     return bool(inputs.jacobians)
 
 
-def _maps(inputs: Inputs) -> Networks:
-    return inputs.jacobians or {}
-
-
 EIGENVALUES = Panel(
     stem="map_eigenvalues",
     figure="dynamics",
@@ -204,7 +200,7 @@ EIGENVALUES = Panel(
     when=_there,
     shape="row",
     definition="Eigenvalues of J = ∂h′/∂h − I of whole layers at one token, in the complex plane.",
-    draw=lambda inputs, ax: eigenvalues(_maps(inputs), ax=ax),
+    draw=lambda inputs, ax: eigenvalues(inputs.jacobians, ax=ax),
 )
 SKEW_SHARE = Panel(
     stem="map_skew_share",
@@ -213,7 +209,7 @@ SKEW_SHARE = Panel(
     title="How much local maps turn",
     when=_there,
     definition="‖(J − Jᵀ)/2‖²/‖J‖² of whole layers: 0 symmetric, 1 skew, ½ random.",
-    draw=lambda inputs, ax: skew_share(_maps(inputs), ax=ax),
+    draw=lambda inputs, ax: skew_share(inputs.jacobians, ax=ax),
 )
 HENRICI = Panel(
     stem="map_henrici",
@@ -222,7 +218,7 @@ HENRICI = Panel(
     title="How far local maps are from normal",
     when=_there,
     definition="√(‖J‖² − Σ|λ|²)/‖J‖ of whole layers: 0 normal, .71 random.",
-    draw=lambda inputs, ax: henrici(_maps(inputs), ax=ax),
+    draw=lambda inputs, ax: henrici(inputs.jacobians, ax=ax),
 )
 EFFECTIVE_RANK = Panel(
     stem="map_effective_rank",
@@ -231,7 +227,7 @@ EFFECTIVE_RANK = Panel(
     title="Directions that the product of local maps keeps",
     when=_there,
     definition="exp of the entropy of σ²/Σσ² of the product of I + J of all sublayers up to a layer's end.",
-    draw=lambda inputs, ax: effective_rank(_maps(inputs), ax=ax),
+    draw=lambda inputs, ax: effective_rank(inputs.jacobians, ax=ax),
 )
 EXPONENTS = Panel(
     stem="map_exponents",
@@ -240,5 +236,5 @@ EXPONENTS = Panel(
     title="Growth of a small change, less the state's",
     when=_there,
     definition="Mean of ln of a probe's growth over the sublayers that follow, minus that of the state's norm.",
-    draw=lambda inputs, ax: exponents(_maps(inputs), ax=ax),
+    draw=lambda inputs, ax: exponents(inputs.jacobians, ax=ax),
 )
