@@ -47,8 +47,11 @@ def words(figure: Figure) -> list[str]:
 def test_the_panels_stand_in_the_order_of_their_places(moving, tmp_path):
     panels = of_figure(NAME, Inputs(moving))
     places = [panel.place for panel in declared() if panel.figure == NAME]
-    assert [panel.place for panel in panels] == sorted(places)
     assert len(set(places)) == len(places)
+    # Panels of local maps need more than states: here they are not.
+    shown = [panel.place for panel in panels]
+    assert shown == [place for place in sorted(places) if place in shown]
+    assert {10, 22, 32, 42} <= set(shown) < set(places)
     figure = dynamics(Inputs(moving))
     assert words(figure) == list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(panels)])
     assert figure.get_size_inches()[0] * 25.4 == pytest.approx(180)
