@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.patheffects import withStroke
 
+from residyn.axis_names import axis_names
 from residyn.figures import style
 from residyn.figures.panel import Panel
 from residyn.figures.plot import depth, images, parts
@@ -73,7 +74,7 @@ def _map(
     words: tuple[str, str] | None = None,
 ) -> Axes:
     """A square map of sublayers by sublayers; `words` name what lies above its diagonal, and what below."""
-    layers = result["layer"].values
+    layers, names = result["layer"].values, axis_names(result.attrs)
     with style.context():
         ax = style.new_axes(ax)
         image = images.draw(ax, values, style.SEQUENTIAL, norm)
@@ -81,10 +82,10 @@ def _map(
         left, right, bottom, top = image.get_extent()
         image.set_extent((left - 0.5, right - 0.5, bottom, top))
         ax.set_xlim(-0.5, len(values) - 0.5)
-        parts.label_depth(ax, "x", layers)
-        parts.label_depth(ax, "y", layers)
-        ax.set_xlabel("layer")
-        ax.set_ylabel("layer")
+        parts.label_depth(ax, "x", layers, names)
+        parts.label_depth(ax, "y", layers, names)
+        ax.set_xlabel(names.depth, parse_math=False)
+        ax.set_ylabel(names.depth, parse_math=False)
         images.colourbar(ax, image, label, values)
         style.dress(ax, frame=True)
         if words is not None:
