@@ -74,7 +74,7 @@ def _map(
     words: tuple[str, str] | None = None,
 ) -> Axes:
     """A square map of sublayers by sublayers; `words` name what lies above its diagonal, and what below."""
-    layers = result["layer"].values
+    layers, names = result["layer"].values, axis_names(result.attrs)
     with style.context():
         ax = style.new_axes(ax)
         image = images.draw(ax, values, style.SEQUENTIAL, norm)
@@ -82,7 +82,6 @@ def _map(
         left, right, bottom, top = image.get_extent()
         image.set_extent((left - 0.5, right - 0.5, bottom, top))
         ax.set_xlim(-0.5, len(values) - 0.5)
-        names = axis_names(result.attrs)
         parts.label_depth(ax, "x", layers, names)
         parts.label_depth(ax, "y", layers, names)
         ax.set_xlabel(style.plain(names.depth, limit=24))
