@@ -48,7 +48,6 @@ _MEANT = {
     "inputs.sites": SITES,
     "inputs.jacobians": "run.jacobians",
     "inputs.order": "run.results['mean_activation']['rank'].values",
-    "inputs.jacobians": "run.jacobians",
     "inputs.teleports.flow": "run.teleports['flow']",
     "inputs.teleports.summary": "run.teleports['summary']",
     "inputs.teleports.returns": "run.teleports['return_fraction']",
