@@ -41,7 +41,10 @@ class Contestant:
     def answer(self) -> float:
         out: IO[str] | None = self.process.stdout
         assert out is not None
-        return float(out.readline())
+        line = out.readline()
+        if not line:
+            raise SystemExit(f"{self.name} ended without an answer (exit code {self.process.wait()}).")
+        return float(line)
 
     def turn(self, seconds: float) -> float:
         """Tokens a second."""

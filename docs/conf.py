@@ -95,6 +95,6 @@ def setup(app: Sphinx) -> None:
 def _write(_: Sphinx) -> None:
     generated = HERE / "_generated"
     write_api(generated / "api")
-    write_gallery(generated / "gallery.md")
+    write_gallery(generated / "gallery.md", WORK / "runs" / "small")
     write_root_pages(generated / "root")
     write_page(WORK / "ipython" / "profile_default" / "ipython_kernel_config.py", KERNEL)

@@ -1,8 +1,8 @@
 """Make the pictures of README.md and these pages of a finished run, and say which: `docs/pictures.py DIR`.
 
-Figure 1, panel L and the panels of local maps are the run's own files, the report and the explorer are pictures
-of its pages in a headless browser. `images/pictures.json` names the run, and holds the sha256 of each picture,
-which a test compares.
+Figure 1, Dynamics, panel L and the panels of local maps are the run's own files, the report and the explorer are
+pictures of its pages in a headless browser. `images/pictures.json` names the run and holds the sha256 of each
+picture, which a test compares.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def main(directory: str) -> None:
     """Make all of them."""
     run = rd.open_run(directory)
     figures = run.directory / "figures"
-    shutil.copyfile(figures / "figure1.png", IMAGES / "figure1.png")
+    for name in ("figure1.png", "dynamics.png"):
+        shutil.copyfile(figures / name, IMAGES / name)
     _in_rows(
         [["panel_l"], ["panel_l_pull", "panel_l_retention", "panel_l_return"]], figures, IMAGES / "teleports.png"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -12,6 +11,8 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Split
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+from residyn.model.loading import LoadedModel
 
 VOCABULARY = 96
 LAYERS = 3
@@ -357,9 +358,29 @@ def build(name: str, seed: int = 0) -> torch.nn.Module:
     return model.requires_grad_(False)
 
 
-def like_loaded(module: torch.nn.Module, name: str) -> Any:
-    """What the sites need of a loaded model: its base module, its name, and how much it reads."""
-    return SimpleNamespace(module=module, name=name, title=name, context=64)
+def like_loaded(module: torch.nn.Module, name: str) -> LoadedModel:
+    """A record of a base model as if it had been loaded, of any kind: what `load_model` refuses, too."""
+    parameters = next(module.parameters())
+    return LoadedModel(
+        module=module,
+        tokenizer=spelling_tokenizer(),
+        name=name,
+        title=name,
+        source="object",
+        revision=None,
+        files={},
+        dtype=parameters.dtype,
+        dtype_reason="",
+        device=parameters.device,
+        device_reason="",
+        attention="",
+        context=64,
+        n_layers=LAYERS,
+        n_units=UNITS,
+        model_type=module.config.model_type,
+        quantization=None,
+        warnings=(),
+    )
 
 
 def spelling_tokenizer() -> PreTrainedTokenizerFast:

@@ -10,9 +10,11 @@ import inspect
 from pathlib import Path
 from types import ModuleType
 
+import residyn as rd
 from pages import write_page
 from residyn.figures import plot, registry
-from residyn.figures.panel import Panel
+from residyn.figures.figure1 import sites_of
+from residyn.figures.panel import Inputs, Panel
 from residyn.quantities.record import Quantity
 from residyn.quantities.registry import quantities
 
@@ -56,9 +58,13 @@ _LEFT_OUT = ("ax", "host", "reference", "noise")
 """Arguments of drawers that say where to draw, or lay something else over what is drawn."""
 
 
-def write_gallery(path: Path) -> None:
-    """Write the page of every panel in the registry, and of every quantity that has the generic panel."""
-    sections = [_panel(panel) for panel in registry.declared()]
+def write_gallery(path: Path, run: Path | None = None) -> None:
+    """Write the page of every panel in the registry, and of every quantity that has the generic panel.
+
+    What cannot be drawn of the run in this directory is shown with its code, which is not run then.
+    """
+    drawn = drawn_of(run) if run is not None else {panel.stem for panel in registry.declared()}
+    sections = [_panel(panel, panel.stem in drawn) for panel in registry.declared()]
     sections += [_generic(quantity) for quantity in generic_quantities()]
     write_page(path, "\n".join([HEADER, *sections]))
 
@@ -68,6 +74,15 @@ def generic_quantities() -> list[Quantity]:
     shown = {name for panel in registry.declared() for name in panel.needs}
     found = [each for each in quantities().values() if each.drawing == "curve" and each.axis != "path"]
     return [each for each in found if not {each.name, f"{each.name}_curve"} & shown]
+
+
+def drawn_of(directory: Path) -> set[str]:
+    """The stems of the panels that can be drawn of a run."""
+    run = rd.open_run(directory)
+    found = run.teleports
+    moved = rd.Teleports(found["flow"], found["summary"], found["return_fraction"]) if found else None
+    inputs = Inputs(run.results, sites_of(run.results), moved, run.noise_floor, False, run.jacobians)
+    return {panel.stem for panel in registry.declared() if panel.can_be_drawn(inputs)}
 
 
 def code_of(panel: Panel) -> str:
@@ -110,17 +125,17 @@ def _by_record(panel: Panel) -> str:
     )
 
 
-def _panel(panel: Panel) -> str:
-    where = (
-        f"Panel {panel.letter}"
-        if panel.letter
-        else f"Beside panel {panel.beside}"
-        if panel.beside
-        else "Beside Figure 1"
-    )
-    return _section(
-        panel.title, where, panel.definition, ", ".join(f"`{name}`" for name in panel.needs), code_of(panel)
-    )
+def _panel(panel: Panel, drawn: bool) -> str:
+    needs = ", ".join(f"`{name}`" for name in panel.needs)
+    return _section(panel.title, _where(panel), panel.definition, needs, code_of(panel), drawn=drawn)
+
+
+def _where(panel: Panel) -> str:
+    if panel.letter:
+        return f"Panel {panel.letter}"
+    if panel.beside:
+        return f"Beside panel {panel.beside}"
+    return f"In the figure of {panel.figure}" if panel.figure else "Beside Figure 1"
 
 
 def _generic(quantity: Quantity) -> str:
@@ -132,10 +147,12 @@ def _generic(quantity: Quantity) -> str:
     )
 
 
-def _section(title: str, where: str, definition: str, needs: str, code: str) -> str:
+def _section(title: str, where: str, definition: str, needs: str, code: str, *, drawn: bool = True) -> str:
     of = f" Of {needs}." if needs else ""
     said = f" {definition}" if definition else ""
-    return f"## {title}\n\n{where}.{of}{said}\n\n```{{code-cell}} python3\n{code}\n```\n"
+    lacking = "" if drawn else " Not drawn here: the small run has not what it needs."
+    block = "{code-cell} python3" if drawn else "python"
+    return f"## {title}\n\n{where}.{of}{said}{lacking}\n\n```{block}\n{code}\n```\n"
 
 
 def _call(panel: Panel) -> tuple[ast.Call, ModuleType]:
@@ -207,6 +224,16 @@ class _Meant(ast.NodeTransformer):
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
         return self.visit(node.body)
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+        return self.visit(node.values[0])
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        self.generic_visit(node)
+        parts = [part.value if isinstance(part, ast.FormattedValue) else part for part in node.values]
+        if not all(isinstance(part, ast.Constant) for part in parts):
+            return node
+        return ast.Constant("".join(str(part.value) for part in parts if isinstance(part, ast.Constant)))
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         value = getattr(self.module, node.id, None)

@@ -10,6 +10,7 @@ import pytest
 from gallery_page import code_of, write_gallery
 from residyn.figures import plot, registry
 from residyn.figures.panel import Panel
+from residyn.figures.plot.curves import COSINE, VELOCITY
 from residyn.quantities.registry import quantities
 
 DECLARED = registry.declared()
@@ -45,3 +46,13 @@ def test_a_quantity_of_a_new_file_is_in_the_gallery(tmp_path, monkeypatch):
     text = (tmp_path / "gallery.md").read_text(encoding="utf-8")
     assert "## Length tomorrow" in text
     assert 'run.results["norm_of_tomorrow_curve"]' in text
+
+
+def test_what_the_run_has_not_is_shown_and_not_run(tmp_path, monkeypatch):
+    monkeypatch.setattr("gallery_page.drawn_of", lambda _: {"panel_e"})
+    write_gallery(tmp_path / "gallery.md", tmp_path)
+    text = (tmp_path / "gallery.md").read_text(encoding="utf-8")
+    of_e, of_f = (text.split(f"## {panel.title}\n")[1].split("\n## ")[0] for panel in (COSINE, VELOCITY))
+    assert "{code-cell} python3\nrd.plot.cosine(" in of_e
+    assert "```python\nrd.plot.velocity(" in of_f
+    assert "Not drawn here" in of_f

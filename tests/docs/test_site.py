@@ -16,9 +16,8 @@ from shown_pages import ROOT
 
 pytestmark = pytest.mark.site
 SITE = ROOT / "build" / "docs"
-PLOTS = re.compile(
-    r"\brd\.plot\.\w+\(|\.figure1\(|\bfigure1\(|generic\.draw\(|plt\.show\(\)|\bmean_(?:path|offset)\(|\balone\("
-)
+PLOTS = re.compile(r"\brd\.plot\.\w+\(|\bfigure1\(|plt\.show\(\)")
+"""What plots in the notebooks; in the gallery every cell behind the one that opens the run does."""
 
 
 class Page(HTMLParser):
@@ -76,9 +75,12 @@ def notebooks() -> list[Path]:
 def test_every_cell_that_plots_gave_a_picture():
     plotted = 0
     for path in notebooks():
-        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        cells = [
+            cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"
+        ]
+        for place, cell in enumerate(cells):
             source = "".join(cell["source"])
-            if cell["cell_type"] != "code" or not PLOTS.search(source):
+            if not (PLOTS.search(source) or (path.stem == "gallery" and place > 1)):
                 continue
             plotted += 1
             assert any("image/png" in output.get("data", {}) for output in cell["outputs"]), (
@@ -87,7 +89,7 @@ def test_every_cell_that_plots_gave_a_picture():
     assert len(notebooks()) == len(list((ROOT / "docs" / "notebooks").glob("*.md"))), (
         "four notebooks and the gallery"
     )
-    assert plotted > len(declared())
+    assert plotted > 40
 
 
 def test_no_notebook_warns_or_errs():

@@ -10,7 +10,7 @@ import os
 import sys
 from functools import cache
 
-SPINS = "1000"
+SPINS = "10000"
 """How often a thread looks before it sleeps; `benchmarks/waiting.py` measures what that gains and costs."""
 VARIABLE = "GOMP_SPINCOUNT"
 _DECIDE = (VARIABLE, "OMP_WAIT_POLICY")

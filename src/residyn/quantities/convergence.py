@@ -63,8 +63,9 @@ def convergences(states: xr.DataArray, seed: int = 0) -> xr.Dataset:
     >>> rd.convergences(states)["pair_growth_curve"].dims
     ('bound', 'transition')
     """
+    whole = plan_of(states, seed=seed)
     places = transition_coords(states)
-    some, plan = some_together(states, plan_of(states, seed=seed))
+    some, plan = some_together(states, whole)
     values = loaded(some)
     if len(values) < LEAST_TOGETHER:
         raise DataError(

@@ -73,8 +73,8 @@ def flows(states: xr.DataArray, seed: int = 0) -> xr.Dataset:
     >>> rd.flows(states)["rotation_p"]["rotation_null"].values.tolist()
     ['tensor marginals', 'random walk']
     """
-    places = transition_coords(states)
     plan = plan_of(states, seed=seed)
+    places = transition_coords(states)
     some, of_some = some_together(states, plan)
     values = loaded(some)
     if len(values) < LEAST_TOGETHER:

@@ -37,6 +37,8 @@ def eigenvalues(networks: Networks, *, ax: Axes | None = None) -> Axes:
     `networks` are local maps by network, as `Run.jacobians` gives them; those of "model" are drawn, all samples in
     one plane. The circle is the disc that the eigenvalues of a random matrix of the same Frobenius norm fill
     (Ginibre). The real axis is where nothing turns. Raises DataError without the model's maps.
+
+    >>> ax = rd.plot.eigenvalues(run.jacobians)
     """
     maps = _of_model(networks)
     layers = maps[LAYER].values
@@ -82,12 +84,17 @@ def skew_share(networks: Networks, *, ax: Axes | None = None) -> Axes:
 
     Dots are means over samples with their 95 % intervals over documents; thin lines are untrained networks, the
     dashed one permuted weights; dotted is a random matrix. Raises DataError without the model's maps.
+
+    >>> ax = rd.plot.skew_share(run.jacobians)
     """
     return _over_depth(networks, "layer_skew_share", "skew share of J", ax)
 
 
 def henrici(networks: Networks, *, ax: Axes | None = None) -> Axes:
-    """√(‖J‖² − Σ|λ|²)/‖J‖ of whole layers over depth, Henrici's departure from normality. As `skew_share`."""
+    """√(‖J‖² − Σ|λ|²)/‖J‖ of whole layers over depth, Henrici's departure from normality. As `skew_share`.
+
+    >>> ax = rd.plot.henrici(run.jacobians)
+    """
     return _over_depth(networks, "layer_henrici", "departure from normality", ax)
 
 
@@ -95,6 +102,8 @@ def effective_rank(networks: Networks, *, ax: Axes | None = None) -> Axes:
     """Effective rank of the product of all maps up to each layer's end. As `skew_share`.
 
     The dotted line is the same of random matrices of the same Frobenius norms.
+
+    >>> ax = rd.plot.effective_rank(run.jacobians)
     """
     return _over_depth(
         networks, "layer_product_rank", "rank of the product", ax, random="layer_ginibre_product_rank"
@@ -106,6 +115,8 @@ def exponents(networks: Networks, *, ax: Axes | None = None) -> Axes:
 
     Of the probe that grows the most; below 0, the dotted line, a small change shrinks relative to the state.
     Else as `skew_share`; the dotted curve is the same of random matrices of the same Frobenius norms.
+
+    >>> ax = rd.plot.exponents(run.jacobians)
     """
     ax = _over_depth(networks, "excess_exponent", "exponent − growth of ‖h‖", ax, random="ginibre_excess_exponent")
     ax.axhline(0, color=style.HAIRLINE, linewidth=style.LINE_PT, zorder=0)

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.patheffects import withStroke
 
+from residyn.axis_names import axis_names
 from residyn.figures import style
 from residyn.figures.panel import Panel
 from residyn.figures.plot import depth, images, parts
@@ -81,10 +82,11 @@ def _map(
         left, right, bottom, top = image.get_extent()
         image.set_extent((left - 0.5, right - 0.5, bottom, top))
         ax.set_xlim(-0.5, len(values) - 0.5)
-        parts.label_depth(ax, "x", layers)
-        parts.label_depth(ax, "y", layers)
-        ax.set_xlabel("layer")
-        ax.set_ylabel("layer")
+        names = axis_names(result.attrs)
+        parts.label_depth(ax, "x", layers, names)
+        parts.label_depth(ax, "y", layers, names)
+        ax.set_xlabel(style.plain(names.depth, limit=24))
+        ax.set_ylabel(style.plain(names.depth, limit=24))
         images.colourbar(ax, image, label, values)
         style.dress(ax, frame=True)
         if words is not None:

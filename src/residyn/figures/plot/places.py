@@ -20,6 +20,10 @@ def cosine_by_place(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
     `result` is `cosine` (sample, transition) with the coordinates `text_id` and `n_tokens` or `position`; places
     are put together in ranges that double. Colours run from the smallest mean to 1. Raises DataError for another
     result.
+
+    >>> tokens = {"text_id": np.arange(60) // 6, "n_tokens": 1 + np.arange(60) % 6}
+    >>> several = rd.from_array(walks, [0, 0, 1, 1, 2, 2, 3, 3], ["attn", "mlp"] * 4, **tokens)
+    >>> ax = rd.plot.cosine_by_place(rd.cosine(several))
     """
     return _by_place(result, "cosine", "mean cosine", ax, log=False)
 
@@ -28,6 +32,10 @@ def velocity_by_place(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
     """The mean velocity by transition (y) and by the token's place in its text (x), in logarithmic colours.
 
     As `cosine_by_place`; colours run from the smallest mean above 0 to the largest.
+
+    >>> tokens = {"text_id": np.arange(60) // 6, "n_tokens": 1 + np.arange(60) % 6}
+    >>> several = rd.from_array(walks, [0, 0, 1, 1, 2, 2, 3, 3], ["attn", "mlp"] * 4, **tokens)
+    >>> ax = rd.plot.velocity_by_place(rd.velocity(several))
     """
     return _by_place(result, "velocity", parts.with_units("mean velocity", result), ax, log=True)
 

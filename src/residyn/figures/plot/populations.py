@@ -9,6 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from residyn.axis_names import axis_names
 from residyn.figures import style
 from residyn.figures.panel import Panel
 from residyn.figures.plot import depth, layers, parts
@@ -156,7 +157,7 @@ def rotation_plane(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
         ax.set_ylim(-reach, reach)
         ax.set_xlabel("plane of the fastest rotation, 1")
         ax.set_ylabel("plane of the fastest rotation, 2")
-        layers.colourbar(ax, colours, layer)
+        layers.colourbar(ax, colours, layer, axis_names(result.attrs))
     return ax
 
 
