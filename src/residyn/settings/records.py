@@ -350,10 +350,10 @@ class JacobianSettings(Settings, frozen=True, kw_only=True):
 
     jacobian_samples: Annotated[
         int, Meta(ge=0, description="Samples of the run at whose token maps are taken; 0 for none.")
-    ] = 8
+    ] = 5
     control_jacobians: Annotated[
         int, Meta(ge=0, description="Of these, the first so many are taken in each control too; 0 for no control.")
-    ] = 3
+    ] = 1
     untrained_jacobians: Annotated[int, Meta(ge=0, description="Untrained models that are compared with.")] = 3
     permuted_jacobians: Annotated[bool, Meta(description="Compare with the model's weights permuted, too.")] = True
     exact_width: Annotated[
