@@ -32,7 +32,7 @@ TIMES = {
     "stages/report.json": ("fingerprint", "inputs", "files", "checksum"),
 }
 """The fields of JSON files that tell times, or hash what does: run.json is an input of the report."""
-_TIMES_ON_THE_PAGE = re.compile(rb"<dt>(?:created|[a-z ]+)</dt><dd>(?:\d{4}-\d\d-\d\dT[\d:+]+|[\d.,]+ s)</dd>")
+_TIMES_ON_THE_PAGE = re.compile(rb"<dt>(?:created|[A-Za-z ]+)</dt><dd>(?:\d{4}-\d\d-\d\dT[\d:+]+|[\d.,]+ s)</dd>")
 """In report.html, the time at which the run was made and the seconds that its stages took."""
 
 

@@ -66,7 +66,7 @@ HARM = {
     "teleport.zarr/teleport.json": lambda path: path.write_bytes(b"{"),
     "untrained/0/teleport.zarr/host-00000.zip": Path.unlink,
     "jacobians/model.zarr/skew_share/c/0/0": flip,
-    "jacobians/untrained-0.zarr/zarr.json": lambda path: change_attribute(path.parent, "model", "Llama-3.1-405B"),
+    "jacobians/model.zarr/zarr.json": lambda path: change_attribute(path.parent, "model", "Llama-3.1-405B"),
     "tables/jacobians.csv": change_cell,
     "controls/untrained-0/manifest.json": flip,
     "controls/untrained-0/commits/000000.json": flip,
