@@ -46,6 +46,7 @@ SITES = "SiteMap.from_json(run.results.attrs['sites'])"
 _MEANT = {
     "inputs.results": "run.results",
     "inputs.sites": SITES,
+    "inputs.jacobians": "run.jacobians",
     "inputs.order": "run.results['mean_activation']['rank'].values",
     "inputs.teleports.flow": "run.teleports['flow']",
     "inputs.teleports.summary": "run.teleports['summary']",

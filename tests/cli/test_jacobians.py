@@ -27,14 +27,15 @@ def test_a_run_has_maps_of_its_model_and_of_controls(finished):
     own = found["model"]
     states = rd.open_states(finished)
     assert [*own.sublayer.values] == [*states.sublayer.values]
-    assert own.sizes["sample"] == 8
-    assert {maps.sizes["sample"] for name, maps in found.items() if name != "model"} == {3}
+    chosen = JacobianSettings()
+    assert own.sizes["sample"] == chosen.jacobian_samples
+    assert {one.sizes["sample"] for name, one in found.items() if name != "model"} == {chosen.control_jacobians}
     assert all(maps.attrs["proof_error"] <= 1e-3 for maps in found.values())
     assert own.attrs["states_hash"] == states.attrs["states_hash"]
     labels = own.sample.values
     norms = np.linalg.norm(states.sel(sample=labels).values, axis=2)
     np.testing.assert_allclose(own.log_norm_growth[:, :-1], np.diff(np.log(norms), axis=1), atol=1e-4)
-    assert not np.allclose(own.frobenius[:3], found["untrained-0"].frobenius)
+    assert not np.allclose(own.frobenius[:1], found["untrained-0"].frobenius)
     assert own.skew_share.attrs["definition"]
 
 
@@ -61,17 +62,18 @@ def test_maps_are_found_and_not_taken_again(residyn, copied, monkeypatch):
 
 def test_more_samples_are_added_to_those_that_are_there(residyn, copied, monkeypatch):
     before = open_jacobian_results(copied)["model"]
+    n = before.sizes["sample"]
     from residyn.model.jacobians import experiment
 
     done = []
     plain = experiment.measured
     monkeypatch.setattr(experiment, "measured", lambda *a, **k: done.append(1) or plain(*a, **k))
-    code, _, errors = residyn("jacobians", copied, "--jacobian-samples", 9, "-q")
+    code, _, errors = residyn("jacobians", copied, "--jacobian-samples", n + 1, "-q")
     assert code == 0, errors
     assert len(done) == 1
     after = open_jacobian_results(copied)["model"]
-    assert after.sizes["sample"] == 9
-    assert after.isel(sample=slice(8)).equals(before)
+    assert after.sizes["sample"] == n + 1
+    assert after.isel(sample=slice(n)).equals(before)
 
 
 @pytest.mark.slow
