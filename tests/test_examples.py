@@ -62,5 +62,5 @@ def test_an_example_says_what_comes(name, known):
     assert not any(example.options.get(doctest.SKIP) for example in examples), f"the example of {name} is not run"
     told: list[str] = []
     test = doctest.DocTest(examples, known, name, None, None, None)
-    doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=told.append)
+    doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=told.append)
     assert not told, "".join(told)
