@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from residyn.explorer.content import COMPONENTS
 from residyn.explorer.page import render
 from residyn.explorer.quantised import quantise
 from residyn.explorer.units import ROOM
@@ -91,7 +92,7 @@ def test_a_thousand_texts_of_8_billion_parameters_fit_into_10_megabytes(explored
         replace(
             explored,
             samples=replace(explored.samples, text=tuple(texts)),
-            scores=replace(explored.scores, values=quantise(rng.normal(size=(16, places, SAMPLES)), 16)),
+            scores=replace(explored.scores, values=quantise(rng.normal(size=(COMPONENTS, places, SAMPLES)), 16)),
             curves=tuple(curves),
             units=replace(explored.units, n=UNITS, maps=tuple(kept), rank=tuple(range(UNITS))),
             field=field,

@@ -34,7 +34,7 @@ from residyn.schema import SAMPLE, SUBLAYER, TRANSITION
 from residyn.spaces import Space
 from residyn.words import counted
 
-COMPONENTS = 16
+COMPONENTS = 12
 """Principal components on whose scores paths are shown."""
 _STORED_ALONE = "The states are not at hand: only the components that are kept with the results are here."
 
