@@ -7,7 +7,7 @@ import pytest
 from pydmd import DMD
 from scipy import optimize
 
-from residyn.numerics import fitted_maps
+from residyn.numerics import fitted_maps, linear_maps
 from residyn.numerics.fitted_maps import Centred
 
 N, K, GROUPS = 400, 4, 10
@@ -44,10 +44,10 @@ def test_a_planted_turn_and_contraction_are_recovered(seed):
     values = np.linalg.eigvals(a)
     assert fitted_maps.log_growth(map_) == pytest.approx(np.log(np.abs(1 + values)).mean(), abs=0.01)
     turn = (0.5**2 + 0.2**2) * 2
-    assert fitted_maps.skew_share(map_) == pytest.approx(turn / (turn + K * 0.1**2), abs=0.01)
+    assert linear_maps.skew_share(map_) == pytest.approx(turn / (turn + K * 0.1**2), abs=0.01)
     # The opposite: a symmetric map turns nothing.
     straight = whole(*planted(seed, (a + a.T) / 2 + np.diag([0.3, 0.1, 0, -0.2]), 0.01))
-    assert fitted_maps.skew_share(fitted_maps.ridge(fitted_maps.centred(straight, ONE), 0.0))[0] < 0.01
+    assert linear_maps.skew_share(fitted_maps.ridge(fitted_maps.centred(straight, ONE), 0.0))[0] < 0.01
 
 
 def test_the_eigenvalues_are_those_of_pydmd():

@@ -110,8 +110,7 @@ def test_few_samples_are_refused_by_name_and_leave_claims_open(states: xr.DataAr
     assert np.isnan(curves(same, plan_of(same), ("rotation_ratio", "pair_growth")).curves["rotation_ratio"]).all()
 
 
-def test_of_many_samples_so_many_are_drawn_and_results_say_so(states: xr.DataArray, monkeypatch) -> None:
-    monkeypatch.setattr(together, "MOST_TOGETHER", 20)
+def test_of_many_samples_so_many_are_drawn_and_results_say_so(states: xr.DataArray) -> None:
     some, plan = together.some_together(states, plan_of(states), 20)
     assert some.sizes["sample"] == len(plan.group) == 20
     assert some.attrs["drawn_from"] == 60

@@ -201,7 +201,7 @@ class Verdicts(Shown):
             (f"{claim.label} {claim.claim}", f"{claim.verdict}{f': {claim.origin}' if claim.origin else ''}")
             for claim in self.claims
         ]
-        return f"The paper's claims on {self.model}, {self.n_samples:,} samples", rows
+        return f"Claims on {self.model}, {self.n_samples:,} samples", rows
 
     @property
     def by_chance(self) -> float:

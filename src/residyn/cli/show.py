@@ -124,7 +124,7 @@ def show_claims(verdicts: Verdicts, directory: Path, display: Display) -> None:
         display.emit({"run": str(directory), "claims": verdicts.to_record()["claims"]})
         return
     columns = ["", "claim", "verdict, and what else shows it", "value (95 % interval), threshold, p"]
-    title = f"{directory / layout.CLAIMS}: the paper's claims on {verdicts.model}"
+    title = f"{directory / layout.CLAIMS}: claims on {verdicts.model}"
     display.table(title, columns, [claim_row(claim) for claim in verdicts.claims])
 
 
@@ -362,7 +362,7 @@ def show_comparison(found: Comparison, display: Display) -> None:
     if verdicts:
         key = ", ".join(f"{sign} {verdict}" for verdict, sign in MARKS.items())
         key += f", {CROSSED} holds as an {ARTEFACT}"
-        display.table(f"{out}: the paper's claims ({key})", ["", "claim", *names], verdicts)
+        display.table(f"{out}: claims ({key})", ["", "claim", *names], verdicts)
     rows = [
         (name, *(f"{value:.3f}" if np.isfinite(value) else "–" for value in (*row, within)))
         for name, row, within in zip(names, distances.values, distances["within"].values, strict=True)

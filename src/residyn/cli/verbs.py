@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -26,9 +26,6 @@ from residyn.settings import (
     RunSettings,
     TeleportSettings,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @verb

@@ -11,9 +11,6 @@ from residyn.claims.record import CriterionResult
 from residyn.claims.registry import claims
 from residyn.explorer.record import Criterion, Verdict
 
-LETTERS = tuple("ABCDEFGHIJKL")
-"""Of Figure 1's panels; other claims rest on panels without one."""
-
 
 def verdicts(found: Verdicts | None, curves: Collection[str], with_field: bool) -> tuple[Verdict, ...]:
     """The verdicts of a run; `curves` are the names of those on the page. None where nothing was judged."""
@@ -32,7 +29,8 @@ def verdicts(found: Verdicts | None, curves: Collection[str], with_field: bool) 
                 said=words.with_origin(claim.verdict, claim.origin),
                 mark=words.mark(claim.verdict, claim.origin),
                 sentence=claim.sentence,
-                letter=claim.panel if claim.panel in LETTERS else "",
+                # Others than those of Figure 1 rest on panels that have no letter.
+                letter=claim.panel if len(claim.panel) == 1 else "",
                 shown_in="teleports" if of_teleports else "curves" if in_curves else "",
                 criteria=criteria,
             )

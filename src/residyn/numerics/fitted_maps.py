@@ -96,15 +96,6 @@ def best_penalty(found: Products, folds: np.ndarray) -> tuple[float, float]:
     return best
 
 
-def skew_share(maps: np.ndarray) -> np.ndarray:
-    """‖(A − Aᵀ)/2‖² / ‖A‖² of maps (…, K, K): 1 for a rotation's generator, 0 for a symmetric map, in the mean
-    (K − 1)/2K for entries of chance; NaN for a map of zero.
-    """
-    turning = (maps - np.swapaxes(maps, -1, -2)) / 2
-    whole = (maps**2).sum(axis=(-2, -1))
-    return np.divide((turning**2).sum(axis=(-2, -1)), whole, out=np.full(whole.shape, np.nan), where=whole > 0)
-
-
 def log_growth(maps: np.ndarray) -> np.ndarray:
     """Mean of ln|1 + λ| over the eigenvalues λ of maps (…, K, K) from states to steps: how lengths grow."""
     return np.linalg.slogdet(np.eye(maps.shape[-1]) + maps)[1] / maps.shape[-1]

@@ -23,12 +23,14 @@ def ginibre_complex(width: int) -> float:
     return max(0.0, 1 - math.sqrt(2 / (math.pi * width)))
 
 
-def skew_share(matrix: np.ndarray) -> float:
-    """‖(J − Jᵀ)/2‖²/‖J‖² (Frobenius): 0 of a symmetric matrix, 1 of a skew one, about ½ of a random one.
+def skew_share(maps: np.ndarray) -> np.ndarray:
+    """‖(J − Jᵀ)/2‖²/‖J‖² (Frobenius) of matrices (…, D, D): 0 of a symmetric one, 1 of a skew one.
 
-    NaN for a matrix of zeros.
+    In the mean (D − 1)/2D of independent entries of one law. NaN for a matrix of zeros.
     """
-    return _ratio(np.square(matrix - matrix.T).sum() / 4, np.square(matrix).sum())
+    turning = np.square(maps - np.swapaxes(maps, -1, -2)).sum(axis=(-2, -1)) / 4
+    size = np.square(maps).sum(axis=(-2, -1))
+    return np.divide(turning, size, out=np.full(np.shape(size), np.nan), where=size > 0)
 
 
 def henrici(matrix: np.ndarray, eigenvalues: np.ndarray) -> float:

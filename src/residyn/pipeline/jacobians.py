@@ -11,7 +11,7 @@ import xarray as xr
 
 from residyn import store
 from residyn.errors import DataError, ModelError
-from residyn.pipeline.models import read_layout, reopened
+from residyn.pipeline.models import check_has_model, read_layout, reopened
 from residyn.pipeline.reporter import SILENT, Reporter, Timer, is_done, timed
 from residyn.runs import layout
 from residyn.runs.contents import open_jacobian_results
@@ -61,6 +61,7 @@ def jacobians(
     Jacobians cannot be trusted, and as `rd.jacobians` does.
     """
     settings = settings or JacobianSettings()
+    check_has_model(directory)
     with store.undisturbed(directory):
         states = store.open_states(directory)
     stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())

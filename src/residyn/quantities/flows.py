@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 
 from residyn.errors import DataError
-from residyn.numerics import fitted_maps, pca, population, surrogates
+from residyn.numerics import fitted_maps, linear_maps, pca, population, surrogates
 from residyn.numerics.multiple import p_values
 from residyn.quantities.measure import INTERVAL
 from residyn.quantities.replicates import Plan, plan_of, with_ends
-from residyn.quantities.together import LEAST_TOGETHER, some_together
+from residyn.quantities.together import LEAST_TOGETHER, rotated, some_together
 from residyn.schema import (
     BOUND,
     BOUNDS,
@@ -91,7 +91,7 @@ def _maps(
     found = population.flow_of(values, plan.group, plan.n_groups)
     maps = population.maps_of(found, plan.weights)
     growth = np.stack([fitted_maps.log_growth(one) for one in maps], axis=1)
-    skew = np.stack([fitted_maps.skew_share(one) for one in maps], axis=1)
+    skew = np.stack([linear_maps.skew_share(one) for one in maps], axis=1)
     said: dict[str, Any] = {
         "states": states, "source": _FLOW_SOURCE, "parameters": {"components": maps[0].shape[1]}, "seed": seed,
     }  # fmt: skip
@@ -123,7 +123,7 @@ def _maps(
         walk = "of a random walk with each sample's norms, step lengths and angles"
         for name, of, words, unit in (
             ("population_growth", fitted_maps.log_growth, growing, "ln per transition"),
-            ("population_skew", fitted_maps.skew_share, turning, "1"),
+            ("population_skew", linear_maps.skew_share, turning, "1"),
         ):
             made[f"{name}_walk"] = label_result(
                 np.array([of(one[0]) for one in of_walk]), (TRANSITION,), places, quantity=f"{name}_walk",
@@ -152,16 +152,13 @@ def _eigenvalues(maps: list[np.ndarray]) -> np.ndarray:
 
 
 def _rotation(states: xr.DataArray, plan: Plan, seed: int) -> dict[str, xr.DataArray]:
-    some, of_some = some_together(states, plan, population.CONDITIONS)
-    values = loaded(some)
-    paths = population.equalised(values)
-    if not paths.any():
+    of_paths = rotated(states, plan)
+    if of_paths is None:
         raise DataError("A population without variance has no flow; these states are all the same.")
-    coordinates = population.along_components(paths, population.KEPT)
-    found = population.rotation_of(coordinates, of_some.group, plan.n_groups)
-    ratio, turning = population.ratios(found, plan.weights)
+    some, _, found, ratio, turning = of_paths
     drawn = np.full((len(SURROGATES), population.DRAWS), np.nan)
-    drawn[0] = population.ratios_of_surrogates(coordinates, np.random.default_rng(plan.seed))[:, 0]
+    drawn[0] = of_paths.ratios_of_surrogates(plan.seed)
+    values = loaded(some)
     if values.shape[2] >= surrogates.LEAST_UNITS:
         drawn[1, :WALKS] = population.ratios_of_walks(values, np.random.default_rng([seed, 2]), WALKS)[:, 0]
     p = [float(p_values(np.asarray(ratio[0]), row[np.isfinite(row)], "greater")) for row in drawn]

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from residyn.errors import DataError
-from residyn.numerics.groups import groups_of, replicate_weights
+from residyn.numerics.groups import groups_of, replicate_weights, weighted_mean
 from residyn.numerics.linear_maps import (
     GINIBRE_HENRICI,
     GINIBRE_RANK,
@@ -36,7 +36,7 @@ def curve(maps: xr.Dataset, name: str, seed: int = 0) -> xr.DataArray:
     values = maps[name].isel({PROBE: 0}) if PROBE in maps[name].dims else maps[name]
     (along,) = (dim for dim in values.dims if dim != SAMPLE)
     plan = plan_of_maps(maps, seed)
-    rows = replicates(values.transpose(SAMPLE, along).values.astype(np.float64), plan)
+    rows = weighted_mean(values.transpose(SAMPLE, along).values.astype(np.float64), plan.group, plan.weights)
     found = with_ends(rows, plan, (-np.inf, np.inf)).T
     coords = {key: coord for key, coord in values.coords.items() if SAMPLE not in coord.dims}
     made = xr.DataArray(found, dims=(along, BOUND), name=name, attrs=values.attrs, coords=coords)
@@ -47,12 +47,6 @@ def plan_of_maps(maps: xr.Dataset, seed: int = 0, resamples: int = RESAMPLES) ->
     """How the samples of maps are resampled: groups of whole documents."""
     group = groups_of(documents_of(maps[DOCUMENT]), GROUPS, seed)
     return Plan(group, replicate_weights(int(group.max()) + 1, resamples, seed), seed)
-
-
-def replicates(values: np.ndarray, plan: Plan) -> np.ndarray:
-    """The mean over samples (1 + B, P) of values (N, P) in each replicate; NaN where a value is."""
-    weights = plan.weights[:, plan.group]
-    return weights @ values / weights.sum(axis=1, keepdims=True)
 
 
 def over_networks(networks: Mapping[str, xr.Dataset], name: str) -> xr.DataArray | None:

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from residyn.errors import DataError
+from residyn.numerics import nan
 from residyn.schema import SAMPLE, TRANSITION
 
 PLACES = "places"
@@ -30,9 +31,6 @@ def by_place(result: xr.DataArray) -> xr.DataArray:
     of each range as far as there are samples, and how many these are, `n_samples`. In the units of the result;
     samples where it is not defined are left out, and where none is defined the mean is NaN. Raises DataError
     where the result has other dimensions, or no place is known.
-
-    >>> import residyn as rd
-    >>> by_place(rd.velocity(rd.open_states("runs/every-token")))    # doctest: +SKIP
     """
     if set(result.dims) != {SAMPLE, TRANSITION}:
         raise DataError(
@@ -46,7 +44,7 @@ def by_place(result: xr.DataArray) -> xr.DataArray:
     chosen = [begins == begin for begin in ranges]
     coords = {name: coord.variable for name, coord in result.coords.items() if coord.dims == (TRANSITION,)}
     return xr.DataArray(
-        np.stack([_mean(values[rows]) for rows in chosen]),
+        np.stack([nan.finite_mean(values[rows], axis=0) for rows in chosen]),
         dims=(PLACES, TRANSITION),
         coords={
             **coords,
@@ -77,10 +75,3 @@ def _name_of_places(result: xr.DataArray) -> str | None:
 def _begins(places: np.ndarray) -> np.ndarray:
     """Where the range of each place begins: 0, or the largest power of two that is not beyond the place."""
     return np.where(places > 0, 2 ** np.floor(np.log2(np.maximum(places, 1))), 0).astype(np.int64)
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    known = np.isfinite(values)
-    counts = known.sum(axis=0)
-    sums = np.where(known, values, 0.0).sum(axis=0)
-    return np.divide(sums, counts, out=np.full(len(counts), np.nan), where=counts > 0)

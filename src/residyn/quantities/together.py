@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -67,16 +68,40 @@ def curves_together(states: xr.DataArray, plan: Plan, names: Collection[str]) ->
     return made
 
 
-def _rotations(states: xr.DataArray, plan: Plan, beside: bool) -> dict[str, np.ndarray]:
-    """How far paths rotate, and with `beside` p of that among surrogates with their tensor marginal moments."""
+class Rotated(NamedTuple):
+    """Of at most `CONDITIONS` samples: their equalised paths along components, the products of states and steps,
+    and the rotation ratio and the share of rotation in each replicate (1 + B,).
+    """
+
+    states: xr.DataArray
+    coordinates: np.ndarray
+    found: population.Rotation
+    ratio: np.ndarray
+    share: np.ndarray
+
+    def ratios_of_surrogates(self, seed: int) -> np.ndarray:
+        """The ratio of surrogates with the paths' tensor marginal moments, (draws,)."""
+        return population.ratios_of_surrogates(self.coordinates, np.random.default_rng(seed))[:, 0]
+
+
+def rotated(states: xr.DataArray, plan: Plan) -> Rotated | None:
+    """How far the paths of samples rotate; None where these are all the same."""
     some, of_some = some_together(states, plan, population.CONDITIONS)
     paths = population.equalised(loaded(some))
     if not paths.any():
-        return {}
+        return None
     coordinates = population.along_components(paths, population.KEPT)
-    ratio, _ = population.ratios(population.rotation_of(coordinates, of_some.group, plan.n_groups), plan.weights)
-    made = {ROTATION_RATIO: ratio[:, None]}
+    found = population.rotation_of(coordinates, of_some.group, plan.n_groups)
+    return Rotated(some, coordinates, found, *population.ratios(found, plan.weights))
+
+
+def _rotations(states: xr.DataArray, plan: Plan, beside: bool) -> dict[str, np.ndarray]:
+    """The rotation ratio, and with `beside` p of it among surrogates with the tensor marginal moments."""
+    found = rotated(states, plan)
+    if found is None:
+        return {}
+    made = {ROTATION_RATIO: found.ratio[:, None]}
     if beside:
-        drawn = population.ratios_of_surrogates(coordinates, np.random.default_rng(plan.seed))[:, 0]
-        made[ROTATION_P] = np.array([p_values(np.asarray(one), drawn, "greater") for one in ratio])[:, None]
+        drawn = found.ratios_of_surrogates(plan.seed)
+        made[ROTATION_P] = np.array([p_values(np.asarray(one), drawn, "greater") for one in found.ratio])[:, None]
     return made

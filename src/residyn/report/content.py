@@ -164,9 +164,11 @@ def _missing(found: Found) -> Iterator[str]:
     # What these states are too few or too alike for is no work that was left undone.
     lacking = not_computed(found.results)
     yield from (f"Not computed: {step}: {reason}" for step, reason in lacking.items())
-    if found.teleports is None and not lacking and not section(found.run, "states").get("given"):
+    # States that were given have no model to teleport in or to take maps of.
+    to_make = not lacking and not section(found.run, "states").get("given")
+    if found.teleports is None and to_make:
         yield "Teleports were not made: residyn teleport DIR"
-    if not found.jacobians and not lacking:
+    if not found.jacobians and to_make:
         yield "Local linear maps were not taken: residyn jacobians DIR"
     needed = {"mutual_information", "explained_variance"}
     if not needed <= set(found.results) and not lacking:

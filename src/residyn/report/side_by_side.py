@@ -137,7 +137,10 @@ def _verdicts(verdicts: Mapping[str, Verdicts | None]) -> Iterator[Row]:
         of_runs = [claims.get(key) for claims in by_run]
         told = next(claim for claim in of_runs if claim is not None)
         name = told.criteria[0].statistic if told.criteria else ""
-        yield Row(told.label, told.claim, name, tuple(_verdict(claim, of_runs[0]) for claim in of_runs))
+        whose = "" if told.paper else " (not a claim of the paper)"
+        yield Row(
+            told.label, f"{told.claim}{whose}", name, tuple(_verdict(claim, of_runs[0]) for claim in of_runs)
+        )
 
 
 def _verdict(claim: ClaimResult | None, first: ClaimResult | None) -> Cell:

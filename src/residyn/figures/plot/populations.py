@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -34,8 +36,7 @@ def growth(result: xr.DataArray, walk: xr.DataArray | None, label: str, *, ax: A
     `result` is NAME_curve (bound, transition) of `pair_growth` or `population_growth`, and `walk` NAME_walk
     (transition). Raises DataError for other results, or where they are of different states.
     """
-    name = str(result.attrs.get("quantity", ""))
-    parts.expect(result, name, (BOUND, TRANSITION), _KINDS)
+    _expect_one_of(result, ("pair_growth", "population_growth"))
     with style.context():
         ax = style.new_axes(ax)
         ax.axhline(0, color=style.HAIRLINE, linewidth=0.5, zorder=0.8, label="_zero")
@@ -56,8 +57,7 @@ def share(
 
     `result` is `neighbours_kept_curve` or `population_skew_curve`; else as `growth`.
     """
-    name = str(result.attrs.get("quantity", ""))
-    parts.expect(result, name, (BOUND, TRANSITION), _KINDS)
+    _expect_one_of(result, ("neighbours_kept", "population_skew"))
     with style.context():
         ax = style.new_axes(ax)
         if level is not None:
@@ -66,6 +66,12 @@ def share(
         ax.set_ylabel(label)
         ax.set_ylim(0, 1)
     return ax
+
+
+def _expect_one_of(result: xr.DataArray, names: Sequence[str]) -> None:
+    """Raise DataError unless a result is the curve of one of these quantities."""
+    came = getattr(result, "attrs", {}).get("quantity")
+    parts.expect(result, came if came in names else names[0], (BOUND, TRANSITION), _KINDS)
 
 
 def growth_by_distance(result: xr.DataArray, walk: xr.DataArray, *, ax: Axes | None = None) -> Axes:

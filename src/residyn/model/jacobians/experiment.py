@@ -30,12 +30,12 @@ from residyn.model.loading.placement import Need, Wish, place
 from residyn.model.teleport.hosts import read_hosts
 from residyn.model.texts import Sample, Samples, Texts
 from residyn.progress import Progress, told
+from residyn.settings import JacobianSettings
 from residyn.sitemap import SiteMap
 from residyn.store.files import disk_errors
 from residyn.store.manifest import fingerprint_of, residyn_version
 
-EXACT_WIDTH = 1024
-SPAN = 12
+_DEFAULT = JacobianSettings()
 FORMAT = 1
 """What is kept of a sample: another number where it is no longer the same."""
 MEMORY = 256 * 2**20
@@ -48,8 +48,8 @@ def jacobians(
     texts: str | Iterable[str] | Texts | Samples,
     *,
     labels: Sequence[int] | None = None,
-    exact_width: int = EXACT_WIDTH,
-    span: int = SPAN,
+    exact_width: int = _DEFAULT.exact_width,
+    span: int = _DEFAULT.span,
     seed: int = 0,
     layout: Layout | None = None,
     out: str | Path | None = None,

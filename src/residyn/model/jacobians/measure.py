@@ -137,7 +137,7 @@ def _of_matrix(matrix: np.ndarray, vectors: bool) -> Found:
     return Found(
         frobenius=float(np.linalg.norm(matrix)),
         spectral_norm=float(np.sqrt(squares[0])),
-        skew_share=of.skew_share(matrix),
+        skew_share=float(of.skew_share(matrix)),
         henrici=of.henrici(matrix, eigenvalues),
         complex_share=of.complex_share(eigenvalues),
         rotation=of.rotation(eigenvalues),
