@@ -114,3 +114,7 @@ def test_other_results_are_refused_by_name(moving):
         layer_maps.cka(moving["angular_distance"])
     with pytest.raises(DataError, match="'rotation_drawn'"):
         populations.rotation(moving["rotation_ratio"], moving["rotation_p"])
+    with pytest.raises(DataError, match="'pair_growth', got 'neighbours_kept'"):
+        populations.growth(moving["neighbours_kept_curve"], None, "label")
+    with pytest.raises(DataError, match="'neighbours_kept', got 'population_growth'"):
+        populations.share(moving["population_growth_curve"], None, "label")
