@@ -114,7 +114,7 @@ def test_operators_without_batches_are_differentiated_row_by_row(monkeypatch):
     assert relative_error(local_maps(step, 2**20)[1].matrix(), wanted) <= 1e-6
 
 
-def test_a_wrong_derivative_is_refused(monkeypatch):
+def test_a_proof_that_does_not_come_near_enough_is_refused(monkeypatch):
     model, _, _, _ = opened("llama")
     monkeypatch.setattr(proof, "LIMIT", 1e-6)
     with pytest.raises(ModelError, match="cannot be trusted: wanted finite"):
