@@ -71,7 +71,8 @@ def share(
 def _expect_one_of(result: xr.DataArray, names: Sequence[str]) -> None:
     """Raise DataError unless a result is the curve of one of these quantities."""
     came = getattr(result, "attrs", {}).get("quantity")
-    parts.expect(result, came if came in names else names[0], (BOUND, TRANSITION), _KINDS)
+    named = next((name for name in names if name == came), names[0])
+    parts.expect(result, named, (BOUND, TRANSITION), _KINDS)
 
 
 def growth_by_distance(result: xr.DataArray, walk: xr.DataArray, *, ax: Axes | None = None) -> Axes:
