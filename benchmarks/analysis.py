@@ -131,8 +131,8 @@ def _measure(options: argparse.Namespace) -> None:
 def _analyze(array: Any, samples: int) -> dict[str, np.ndarray]:
     import dask.array
 
+    from residyn.adapters import from_array
     from residyn.quantities.suite import analyze
-    from residyn.schema import from_array
 
     depth = range(array.shape[1])
     lazy = dask.array.from_array(array, chunks=(array.shards[0], *array.shape[1:]))[:samples]

@@ -123,8 +123,8 @@ def _measure(folder: Path, shape: Shape) -> None:
     import dask.array
     import zarr
 
+    from residyn.adapters import from_array
     from residyn.quantities.suite import analyze
-    from residyn.schema import from_array
 
     steps: dict[str, float] = {}
 

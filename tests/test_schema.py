@@ -22,6 +22,7 @@ from residyn import (
     surrogate,
     unit_correlation,
 )
+from residyn.adapters import from_array
 from residyn.comparison.similarity import representation_similarity
 from residyn.errors import DataError
 from residyn.quantities.replicates import plan_of
@@ -31,7 +32,6 @@ from residyn.schema import (
     Sublayer,
     check_states,
     documents_of,
-    from_array,
     label_result,
     role_of,
     sublayers_of,

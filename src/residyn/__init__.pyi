@@ -1,5 +1,6 @@
 # The public names, each where it stands: read by type checkers, and by `__init__.py`, which imports a name when
 # it is first used. Each quantity of `residyn.quantities.registry` has its name too: residyn.cosine(states), …
+from .adapters import from_array as from_array
 from .adapters import from_cache as from_cache
 from .adapters import from_hidden_states as from_hidden_states
 from .adapters import from_npz as from_npz
@@ -50,7 +51,6 @@ from .quantities.tables import tables as tables
 from .report import write_report as write_report
 from .runs.results import open_results as open_results
 from .runs.results import save_results as save_results
-from .schema import from_array as from_array
 from .settings import AnalysisSettings as AnalysisSettings
 from .settings import ClaimsSettings as ClaimsSettings
 from .spaces import Space as Space

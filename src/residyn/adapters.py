@@ -1,22 +1,104 @@
-"""States that other tools have captured, as residyn's labelled states."""
+"""States that other tools have captured, and recordings, as residyn's labelled states."""
 
 from __future__ import annotations
 
 import os
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from residyn.arrays import as_real, on_host
+from residyn.arrays import as_real, length, on_host
+from residyn.axis_names import name_attributes
 from residyn.errors import DataError
-from residyn.schema import SAMPLE_COORDS, from_array
+from residyn.schema import SAMPLE_COORDS, STATE_DIMS, Sublayer, label_states
 
 _RESIDUAL = re.compile(r"blocks\.(\d+)\.hook_resid_(pre|mid|post)")
+
+
+def from_array(
+    array: Any,
+    layers: Sequence[int] | None = None,
+    sites: Sequence[str] | None = None,
+    *,
+    depth_name: str | None = None,
+    place_names: Sequence[str] | None = None,
+    unit_name: str | None = None,
+    sample: Sequence[Hashable] | np.ndarray | None = None,
+    sample_coords: Mapping[str, Sequence[Any] | np.ndarray] | None = None,
+    **attrs: Any,
+) -> xr.DataArray:
+    """States captured by another tool, or a recording of neurons, as residyn's labelled states.
+
+    `array` is (n_samples, n_sublayers, n_units), numpy, dask or torch, of any real numbers: they become float32,
+    or float64 where float32 does not hold them all. `layers` and `sites` name its second axis,
+    e.g. layers=[0, 0, 1, 1], sites=["attn", "mlp", "attn", "mlp"]; without them each place is a layer of its own,
+    of site "block". `sample` labels the samples (default 0 … n−1).
+
+    Of a recording, `depth_name` is what a place of the second axis is called ("time bin", "area"), `place_names`
+    its places one by one (["V1", "V4", "IT"]), and `unit_name` what a unit is ("neuron"): figures, tables and the
+    report use these words.
+
+    Keywords with a value for each sample, `document`, `text_id`, `last_token`, `position` and `n_tokens`, become
+    coordinates along the samples, and `sample_coords` holds coordinates of other names. Where several samples are
+    of one document, name the `document` of each, a whole number ≥ 0, or −1 where it is not known: intervals, and
+    samples held out, are then of whole documents. All other keywords, numbers and strings, become attributes.
+
+    Raises DataError where the shapes do not fit, a site is not one of `residyn.schema.SITES`, a coordinate
+    has not one entry for each sample or is of the wrong kind, or where a keyword of another name has one entry
+    for each sample.
+
+    >>> walks = np.random.default_rng(0).normal(size=(60, 4, 16)).cumsum(axis=1)
+    >>> rd.from_array(walks, layers=[0, 0, 1, 1], sites=["attn", "mlp"] * 2, document=np.arange(60) // 3).dims
+    ('sample', 'sublayer', 'unit')
+    """
+    data = as_real(_in_order(array))
+    layers = range(data.shape[1] if data.ndim == 3 else 0) if layers is None else layers
+    sites = ["block"] * len(layers) if sites is None else sites
+    if len(layers) != len(sites):
+        raise DataError(f"layers and sites name the same axis; got {len(layers)} layers and {len(sites)} sites.")
+    if place_names is not None and len(place_names) != len(set(layers)):
+        raise DataError(
+            f"place_names has one name for each layer, here {len(set(layers))}; got {len(place_names)}. "
+            "Name the places in their order."
+        )
+    coords, known = dict(sample_coords or {}), dict(attrs)
+    known |= name_attributes(depth_name, unit_name, place_names)
+    for name, value in attrs.items():
+        n = length(value)
+        if n is None:
+            continue
+        if name in coords:
+            raise DataError(f"{name!r} came twice, by its name and in sample_coords. Give it once.")
+        if name in SAMPLE_COORDS:
+            coords[name] = known.pop(name)
+        elif data.shape[:1] == (n,):
+            raise DataError(
+                f"Keywords of from_array are attributes, or coordinates by the names {', '.join(SAMPLE_COORDS)}; "
+                f"{name!r} has one entry for each of the {n} samples and is neither. Give it as "
+                f"sample_coords={{{name!r}: …}}, or as a string to keep it as an attribute."
+            )
+    sublayers = [Sublayer(int(layer), str(site)) for layer, site in zip(layers, sites, strict=True)]
+    return label_states(data, sublayers, sample=sample, sample_coords=coords, attrs=known)
+
+
+def _in_order(array: Any) -> Any:
+    """An array whose axes are named as those of states, in their order; DataError where a name is out of place."""
+    if not isinstance(array, xr.DataArray):
+        return array
+    if {*array.dims} == {*STATE_DIMS}:
+        return array.transpose(*STATE_DIMS)
+    places = zip(array.dims, STATE_DIMS, strict=False)
+    if any(dim in STATE_DIMS and dim != place for dim, place in places):
+        raise DataError(
+            f"The axes of states are {STATE_DIMS}; those of this array are {array.dims}. Transpose it, or give "
+            "array.values with its axes in that order."
+        )
+    return array
 
 
 def from_hidden_states(hidden_states: Sequence[Any], *, attention_mask: Any = None, **known: Any) -> xr.DataArray:

@@ -9,10 +9,10 @@ import pytest
 import xarray as xr
 from scipy.stats import ortho_group
 
+from residyn.adapters import from_array
 from residyn.comparison import paired, representation_similarity, similarity_table
 from residyn.comparison.similarity import DEPTHS
 from residyn.errors import DataError
-from residyn.schema import from_array
 
 
 def states_of(values: np.ndarray, labels: list[int] | None = None) -> xr.DataArray:

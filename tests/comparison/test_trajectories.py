@@ -13,10 +13,10 @@ from scipy.interpolate import interp1d
 from scipy.stats import ortho_group
 
 from residyn import mean_activation
+from residyn.adapters import from_array
 from residyn.comparison import distance_table, trajectory_distance
 from residyn.comparison.trajectories import HALVINGS
 from residyn.errors import DataError
-from residyn.schema import from_array
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -12,9 +12,10 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from residyn import cosine, mean_activation, unit_correlation, velocity
+from residyn.adapters import from_array
 from residyn.figures.panel import Teleports
 from residyn.quantities.correlations import correlation_density
-from residyn.schema import from_array, label_result, label_states, transition_coords
+from residyn.schema import label_result, label_states, transition_coords
 from residyn.sitemap import Site, SiteMap
 from residyn.spaces import Space, fit_space, pc_scores
 from residyn.teleports import flow, grid, return_fraction, summary

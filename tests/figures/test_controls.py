@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 import residyn
 from quantity_sets import basis, kinematics
 from residyn import mean_activation, relative_velocity, unit_correlation
+from residyn.adapters import from_array
 from residyn.errors import DataError
 from residyn.figures import style
 from residyn.figures.panel import Inputs
@@ -18,7 +19,6 @@ from residyn.figures.saving import save
 from residyn.quantities.dependence import dependence
 from residyn.quantities.information import mutual_informations
 from residyn.quantities.orbits import orbits
-from residyn.schema import from_array
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from residyn.adapters import from_array
 from residyn.errors import DataError
 from residyn.figures import plot, style
 from residyn.figures.plot import parts
 from residyn.figures.saving import save
-from residyn.schema import from_array
 
 
 def lines(ax):

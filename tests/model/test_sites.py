@@ -9,9 +9,9 @@ from transformers import AutoConfig, AutoModel
 
 from families import BY_STRUCTURE, FAMILIES, HYBRIDS, LAYERS, REFUSED, build, known, like_loaded
 from residyn.errors import ModelError
-from residyn.model.check import check_model, find_sites, taps_of
+from residyn.model.check import check_model, find_sites
 from residyn.model.discovery import discover_sites
-from residyn.model.hooks import collect, run
+from residyn.model.hooks import collect, run, taps_of
 from residyn.model.layout import Layout
 from residyn.sitemap import SiteMap
 

@@ -13,8 +13,8 @@ import residyn as rd
 from families import UNITS, spelling_tokenizer
 from naive_teleport import TEXT, in_full, loaded, quietly, vectors
 from residyn.errors import DataError, ModelError, ResourceError, UsageError
-from residyn.model.check import PROBE_TOKENS
 from residyn.model.hooks import run
+from residyn.model.probes import PROBE_TOKENS
 from residyn.model.teleport import teleport
 
 

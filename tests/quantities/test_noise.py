@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from residyn.adapters import from_array
 from residyn.errors import DataError
 from residyn.quantities.noise import noise_floor
-from residyn.schema import from_array
 
 
 def labelled(array):

@@ -21,7 +21,8 @@ from residyn.quantities.information import Options, mutual_informations
 from residyn.quantities.massive import massive_ratio, massive_units
 from residyn.quantities.registry import quantities
 from residyn.quantities.robustness import without_massive
-from residyn.quantities.suite import STEPS, analyze, not_computed
+from residyn.quantities.steps import STEPS
+from residyn.quantities.suite import analyze, not_computed
 from residyn.settings import AnalysisSettings
 from residyn.spaces import (
     Space,

@@ -12,12 +12,13 @@ import pytest
 import xarray as xr
 
 from claims_record import example_claims
+from residyn.adapters import from_array
 from residyn.quantities.suite import analyze
 from residyn.report.content import gather
 from residyn.report.page import render
 from residyn.report.record import Report
 from residyn.runs.results import save_results
-from residyn.schema import from_array, label_states
+from residyn.schema import label_states
 from residyn.settings import AnalysisSettings
 from residyn.sitemap import Site, SiteMap
 from residyn.spaces import fit_space

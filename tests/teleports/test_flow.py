@@ -15,10 +15,11 @@ from scipy import stats
 from sklearn.covariance import LedoitWolf
 
 from naive_teleport import loaded
+from residyn.adapters import from_array
 from residyn.errors import DataError, UsageError
 from residyn.model.teleport import teleport
 from residyn.numerics.groups import groups_of
-from residyn.schema import documents_of, from_array
+from residyn.schema import documents_of
 from residyn.spaces import Space, fit_space
 from residyn.teleports import at_horizon, flow, targets
 from synthetic_jumps import UNITS, make_jumps, relaxing

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from residyn.adapters import from_array
 from residyn.errors import DataError
 from residyn.numerics.groups import mean_interval
 from residyn.runs.results import open_results, save_results
-from residyn.schema import from_array
 from residyn.spaces import Space, fit_space
 from residyn.teleports import affine, at_horizon, beside, flow, return_fraction, summary, teleport_table
 from synthetic_jumps import AT, UNITS, Law, make_jumps, relaxing

@@ -73,7 +73,7 @@ def verify(
     States and controls are compared with their ledgers, and what the stages wrote with the hashes in stages/.
     Files that nobody wrote are named, and are no damage.
     """
-    from residyn.cli.show import show_verification
+    from residyn.cli.show_checks import show_verification
     from residyn.pipeline.capture import is_control, repair_advice
     from residyn.pipeline.cluster import crew_of
     from residyn.pipeline.verification import repair as make_again

@@ -62,7 +62,7 @@ def check(model: Model = BUILT_IN_MODEL, *, settings: ModelSettings, display: Di
     Exit code 3 where a probe fails.
     """
     display.note(f"Checking {model}")
-    from residyn.cli.show import show_check
+    from residyn.cli.show_checks import show_check
     from residyn.pipeline.capture import check
 
     found = check(model, settings, display)

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from residyn import store
 from residyn.errors import DataError, ModelError
 from residyn.model.batches import BatchPlan, BatchRules, plan_batches
-from residyn.model.check import find_sites, may_pad, taps_of
+from residyn.model.check import find_sites, may_pad
+from residyn.model.hooks import taps_of
 from residyn.model.layout import Layout
 from residyn.model.loading import LoadedModel
 from residyn.model.recheck import check_stored

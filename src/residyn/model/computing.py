@@ -14,8 +14,8 @@ import torch
 
 from residyn.model.batches import Batch, BatchPlan
 from residyn.model.capture_plan import CapturePlan
-from residyn.model.check import taps_of
 from residyn.model.forward import Asked, in_halves_if_needed, reading
+from residyn.model.hooks import taps_of
 from residyn.model.loading import LoadedModel
 from residyn.progress import Progress
 from residyn.store import SampleTable

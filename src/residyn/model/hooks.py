@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from residyn.errors import ModelError, ResidynError, UsageError
+from residyn.sitemap import Site, SiteMap
 
 End = Literal["input", "output"]
 
@@ -23,6 +24,21 @@ class Tap(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.where} of {self.module}"
+
+
+def taps_of(sites: Sequence[Site]) -> list[Tap]:
+    """Where each site's state is read."""
+    return [Tap(site.module, site.where) for site in sites]
+
+
+def summed_at(sites: SiteMap, index: int) -> Tap:
+    """Where the sum of a state and what is written to it can be read next."""
+    site = sites.sites[index]
+    if site.norm:
+        return Tap(site.norm, "input")
+    if index + 1 < len(sites.sites):
+        return taps_of(sites.sites[index + 1 : index + 2])[0]
+    return Tap(f"{sites.blocks}.{site.layer}", "output")
 
 
 class _PassIsDone(Exception):

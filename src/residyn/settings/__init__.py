@@ -4,23 +4,25 @@ of run.json and the keyword arguments of `rd.run`.
 
 from residyn.settings.base import Field, Settings, fields_of, flag, made_of, recorded, typed
 from residyn.settings.files import all_values, config_text, read_config
-from residyn.settings.records import (
+from residyn.settings.reading import (
     BUILT_IN_MODEL,
     CAPTURE_OPTIONS,
     DEVICES,
+    CaptureSettings,
+    CrewSettings,
+    ModelSettings,
+    ReloadSettings,
+)
+from residyn.settings.records import (
     STAGES,
     AnalysisSettings,
-    CaptureSettings,
     ClaimsSettings,
     ControlsSettings,
-    CrewSettings,
     Estimator,
     FigureSettings,
     Format,
     JacobianSettings,
-    ModelSettings,
     Precision,
-    ReloadSettings,
     RunSettings,
     TeleportSettings,
     run_settings,

@@ -21,8 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from residyn.errors import ModelError, ResourceError
 from residyn.model import hooks
-from residyn.model.check import summed_at, taps_of
-from residyn.model.hooks import Tap
+from residyn.model.hooks import Tap, summed_at, taps_of
 from residyn.model.loading.quiet import said
 from residyn.model.teleport.shared import cache_argument
 from residyn.model.teleport.tolerance import CONTROL, SUM, largest, limit, merged

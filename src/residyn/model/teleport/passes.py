@@ -15,8 +15,7 @@ from torch import nn
 
 from residyn.errors import DataError
 from residyn.model import hooks
-from residyn.model.check import summed_at, taps_of
-from residyn.model.hooks import Tap
+from residyn.model.hooks import Tap, summed_at, taps_of
 from residyn.model.teleport.rows import Group
 from residyn.model.teleport.tolerance import LANDING, NO_OP, SUM, UPSTREAM, largest, merged
 from residyn.sitemap import SiteMap

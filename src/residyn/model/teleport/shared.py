@@ -20,7 +20,7 @@ from torch import nn
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from residyn.model import hooks
-from residyn.model.check import taps_of
+from residyn.model.hooks import taps_of
 from residyn.model.loading.quiet import said
 from residyn.model.teleport.passes import PassPlan, PassRecord
 from residyn.sitemap import SiteMap
