@@ -22,6 +22,8 @@ from residyn.axis_names import DEPTH_NAME, PLACE_NAMES, UNIT_NAME
 from residyn.errors import DataError
 
 SAMPLE, SUBLAYER, UNIT, TRANSITION = "sample", "sublayer", "unit", "transition"
+LAYER, PROBE = "layer", "probe"
+"""Of local linear maps: whole layers, and the vectors that each is applied to."""
 DOCUMENT = "document"
 """Coordinate along the samples: the document that each is of, `NO_DOCUMENT` where that is not known."""
 NO_DOCUMENT = -1

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from residyn import control_names
 from residyn.nulls import NULLS
 from residyn.nulls.null import Null
 from residyn.quantities.curves import Curves
@@ -158,7 +159,7 @@ TOKENS = Condition(
     role=Role.INPUT,
     preserves="which tokens a text has",
     destroys="their order",
-    made=Captured("shuffled-tokens"),
+    made=Captured(control_names.TOKENS),
 )
 POSITIONS = Condition(
     name="random positions",
@@ -166,7 +167,7 @@ POSITIONS = Condition(
     role=Role.REMOVAL,
     preserves="the texts up to there",
     destroys="that most end in one token",
-    made=Captured("random-position"),
+    made=Captured(control_names.POSITIONS),
 )
 PERMUTED = Condition(
     name="permuted weights",
@@ -174,7 +175,7 @@ PERMUTED = Condition(
     role=Role.SCALE,
     preserves="the architecture, the texts, and the values of all weights",
     destroys="where each of them stands",
-    made=Captured("permuted-weights"),
+    made=Captured(control_names.PERMUTED),
 )
 UNTRAINED = Condition(
     name="untrained",
@@ -182,7 +183,7 @@ UNTRAINED = Condition(
     role=Role.UNTRAINED,
     preserves="the architecture and the texts",
     destroys="all learning",
-    made=Captured("untrained-"),
+    made=Captured(control_names.UNTRAINED_PREFIX),
 )
 ISOTROPIC = Condition(
     name="isotropic moves",

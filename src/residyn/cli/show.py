@@ -74,9 +74,11 @@ def show_teleports(directory: Path, found: Mapping[str, xr.Dataset], display: Di
     Of kinds with radii, the middle one is shown; tables/teleports.csv has all of them and all models, with
     intervals.
     """
+    from residyn.teleports.summaries import TRAINED
+
     summaries = found["summary"]
     if "model" not in summaries.dims:
-        summaries = summaries.expand_dims(model=["trained"])
+        summaries = summaries.expand_dims(model=[TRAINED])
     kinds = [kind for kind in dict.fromkeys(summaries["target_kind"].values.tolist()) if kind != "no-op"]
     means = summaries["teleports_mean"].sel(quantity_of_flow=list(_FLOW_COLUMNS))
     records = [

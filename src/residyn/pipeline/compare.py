@@ -8,7 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from residyn import store
+from residyn import control_names, store
 from residyn.crew import ALONE, Crew
 from residyn.errors import StoreError, UsageError
 from residyn.pipeline import analysis as analysing
@@ -139,7 +139,7 @@ def _controls(named: Mapping[str, Path], reporter: Reporter, crew: Crew) -> dict
         complete = []
         for control in sorted(folder.iterdir()) if folder.is_dir() else []:
             # The capture in other batches is no other condition.
-            if control.name == layout.NOISE or not store.has_manifest(control):
+            if control.name == control_names.NOISE or not store.has_manifest(control):
                 continue
             if not store.info(control)["complete"]:
                 reporter.warn([f"{control} is not complete. Go on with: residyn controls {directory}"])

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from residyn import store
+from residyn import control_names, store
 from residyn.crew import ALONE, Crew
 from residyn.errors import DataError, ModelError, StoreError
 from residyn.pipeline.models import check_has_model, read_layout, reopened
 from residyn.pipeline.reporter import SILENT, Reporter, Timer, is_done, timed
 from residyn.runs import layout
-from residyn.runs.contents import control_names
+from residyn.runs.contents import asked_controls
 from residyn.runs.results import replace_results
 from residyn.runs.stages import CONTROLS, NOISE_FLOOR, Stage, read_stage, stage_differences
 from residyn.runs.written import is_temporary
@@ -52,7 +52,7 @@ def controls(
     check_has_model(directory)
     with store.undisturbed(directory):
         states = store.open_states(directory)
-    names = control_names(settings)
+    names = asked_controls(settings)
     stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())
     lost = _lost(directory, names)
     damaged = _damaged(directory, [name for name in names if name not in lost], reporter)
@@ -101,10 +101,10 @@ def _capture_all(
                 layout.control(directory, control), make, damaged.get(control, ()), reporter, timer, crew=crew
             )
         except (DataError, ModelError) as error:
-            if control != layout.PERMUTED:
+            if control != control_names.PERMUTED:
                 raise
             _leave_out(directory, control, settings.control_seed, error, reporter)
-        if control == layout.NOISE:
+        if control == control_names.NOISE:
             _measure_noise(directory)
 
 
@@ -193,19 +193,21 @@ def _readings(directory: Path, settings: ControlsSettings) -> dict[str, Reading]
     """What each control that is asked for reads, by its name."""
     from residyn.model import controls as of_model
 
-    names, seed = control_names(settings), settings.control_seed
+    names, seed = asked_controls(settings), settings.control_seed
     manifest = store.read_manifest(directory)
     every = store.read_samples(directory, sha256=manifest.samples_sha256, n_samples=manifest.n_samples)
     records = of_model.chosen_records(every, settings.control_share, seed)
     made = {}
-    if layout.TOKENS in names or layout.POSITIONS in names:
+    if control_names.TOKENS in names or control_names.POSITIONS in names:
         before = _n_before(directory, every)
-        made[layout.TOKENS] = of_model.shuffled_tokens(records, before, seed)
-        made[layout.POSITIONS] = of_model.random_positions(records, before, seed)
-    made[layout.NOISE] = of_model.other_batches(records)
-    made[layout.PERMUTED] = of_model.permuted_weights(records, seed)
+        made[control_names.TOKENS] = of_model.shuffled_tokens(records, before, seed)
+        made[control_names.POSITIONS] = of_model.random_positions(records, before, seed)
+    made[control_names.NOISE] = of_model.other_batches(records)
+    made[control_names.PERMUTED] = of_model.permuted_weights(records, seed)
     # Not every model has a twin that can be drawn: the others are there by then.
-    made |= {name: of_model.same_tokens(records) for name in names if name.startswith(layout.UNTRAINED_PREFIX)}
+    made |= {
+        name: of_model.same_tokens(records) for name in names if name.startswith(control_names.UNTRAINED_PREFIX)
+    }
     return {name: reading for name, reading in made.items() if name in names}
 
 
@@ -274,10 +276,10 @@ def _maker(
     """What makes the plan of a control."""
     from residyn.model import controls as of_model
 
-    if control.startswith(layout.UNTRAINED_PREFIX):
-        twin = int(control.removeprefix(layout.UNTRAINED_PREFIX))
+    if control.startswith(control_names.UNTRAINED_PREFIX):
+        twin = int(control.removeprefix(control_names.UNTRAINED_PREFIX))
         return lambda: of_model.of_twin(plan, reading.records, loaded, twin, sites)
-    if control == layout.PERMUTED:
+    if control == control_names.PERMUTED:
         return lambda: of_model.of_permuted(plan, reading.records, loaded, seed)
     return lambda: of_model.plan_for(plan, reading)
 
@@ -327,7 +329,7 @@ def _measure_noise(directory: Path) -> None:
     """Keep how far the states of a run are from those of the same texts in batches of their own."""
     from residyn.quantities.noise import noise_floor
 
-    states, again = store.open_states(directory), store.open_states(layout.control(directory, layout.NOISE))
+    states, again = store.open_states(directory), store.open_states(layout.control(directory, control_names.NOISE))
     stage = Stage(NOISE_FLOOR, {"states": states.attrs["states_hash"], "again": again.attrs["states_hash"]})
     if stage.reasons(directory):
         with store.locked(directory, needed=False):

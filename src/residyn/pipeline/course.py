@@ -8,7 +8,7 @@ from pathlib import Path
 
 from residyn import store
 from residyn.pipeline.reporter import Reporter
-from residyn.runs.contents import control_names
+from residyn.runs.contents import asked_controls
 from residyn.settings import ControlsSettings, RunSettings, TeleportSettings
 
 COURSE = {
@@ -62,7 +62,7 @@ def numbered(reporter: Reporter, directory: Path, settings: RunSettings) -> Call
 def _asked(name: str, settings: RunSettings) -> float:
     """How much of a stage is asked for, as a share of what is by default."""
     if name == "controls":
-        return len(control_names(settings.controls)) / len(control_names(ControlsSettings()))
+        return len(asked_controls(settings.controls)) / len(asked_controls(ControlsSettings()))
     if name == "teleports":
         return (1 + settings.teleports.hosts) / (1 + TeleportSettings().hosts)
     return 1.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from residyn import store
+from residyn import control_names, store
 from residyn.errors import DataError, ModelError
 from residyn.pipeline.models import check_has_model, read_layout, reopened
 from residyn.pipeline.reporter import SILENT, Reporter, Timer, is_done, timed
@@ -90,7 +90,7 @@ def _make(
         sublayers = len(SiteMap.from_json(states.attrs["sites"]).sites)
         span = horizon_within(sublayers, settings.span)
         experiment = Experiment(directory, samples, labels, span, settings, sites, attrs, reporter, timer)
-        own = _of(experiment, loaded, layout.OF_MODEL, len(labels))
+        own = _of(experiment, loaded, control_names.MODEL, len(labels))
         others = _controls(experiment, loaded)
         # Where the model's are, all are, and of its settings: these go before the first of the others is replaced.
         stage.begin(directory)
@@ -154,9 +154,9 @@ def _controls(experiment: Experiment, model: LoadedModel) -> dict[str, xr.Datase
 
     settings = experiment.settings
     n = min(settings.control_jacobians, len(experiment.labels))
-    wanted = {layout.untrained(seed): (untrained, seed) for seed in range(settings.untrained_jacobians)}
+    wanted = {control_names.untrained(seed): (untrained, seed) for seed in range(settings.untrained_jacobians)}
     if settings.permuted_jacobians:
-        wanted[layout.PERMUTED] = (permuted, settings.jacobian_seed)
+        wanted[control_names.PERMUTED] = (permuted, settings.jacobian_seed)
     found = {}
     for name, (made, seed) in wanted.items() if n else ():
         try:
@@ -173,11 +173,11 @@ def _keep(experiment: Experiment, own: xr.Dataset, others: dict[str, xr.Dataset]
     from residyn.quantities.tables.jacobians import jacobian_table
 
     directory = experiment.directory
-    last = layout.jacobian_result(directory, layout.OF_MODEL)
+    last = layout.jacobian_result(directory, control_names.MODEL)
     remove_results(last)
     for path in last.parent.glob("*.zarr"):
         remove_results(path)
-    named = {layout.OF_MODEL: own, **others}
+    named = {control_names.MODEL: own, **others}
     table = write_frame(jacobian_table(named), directory / layout.TABLES, layout.JACOBIAN_TABLE)
     paths = [layout.jacobian_result(directory, name) for name in others]
     for path, result in zip(paths, others.values(), strict=True):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from residyn import store
+from residyn import control_names, store
 from residyn.crew import ALONE, Crew
 from residyn.errors import DataError, StoreError
 from residyn.pipeline.models import check_has_model, read_layout, reopened
@@ -307,7 +307,7 @@ def _untrained(
 
 def _captured_twin(directory: Path, seed: int) -> xr.DataArray | None:
     """The states of an untrained model that the controls captured; None where they did not, or not all of them."""
-    name = layout.untrained(seed)
+    name = control_names.untrained(seed)
     return store.open_states(layout.control(directory, name)) if name in captured_controls(directory) else None
 
 

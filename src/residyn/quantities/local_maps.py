@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
+from residyn.control_names import UNTRAINED_PREFIX
 from residyn.errors import DataError
 from residyn.numerics.groups import groups_of, replicate_weights, weighted_mean
 from residyn.numerics.linear_maps import (
@@ -18,11 +19,7 @@ from residyn.numerics.linear_maps import (
 )
 from residyn.numerics.nan import finite_mean
 from residyn.quantities.replicates import GROUPS, RESAMPLES, Plan, with_ends
-from residyn.schema import BOUND, BOUNDS, DOCUMENT, SAMPLE, documents_of
-
-MODEL, UNTRAINED, PERMUTED = "model", "untrained-", "permuted-weights"
-"""Names of networks: the run's own model, the beginning of an untrained one's, and the one of permuted weights."""
-LAYER, PROBE = "layer", "probe"
+from residyn.schema import BOUND, BOUNDS, DOCUMENT, LAYER, PROBE, SAMPLE, documents_of
 
 
 def curve(maps: xr.Dataset, name: str, seed: int = 0) -> xr.DataArray:
@@ -54,7 +51,7 @@ def over_networks(networks: Mapping[str, xr.Dataset], name: str) -> xr.DataArray
     found = [
         curve(maps, name).isel({BOUND: 0}, drop=True)
         for key, maps in networks.items()
-        if key.startswith(UNTRAINED)
+        if key.startswith(UNTRAINED_PREFIX)
     ]
     return xr.concat(found, "network", join="override", combine_attrs="override") if found else None
 

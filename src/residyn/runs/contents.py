@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from residyn import store
+from residyn import control_names, store
 from residyn.errors import StoreError
 from residyn.runs import layout, stages
 from residyn.runs.results import hash_of_results, open_made, open_results
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from residyn.claims import Verdicts
 
 
-def control_names(settings: ControlsSettings) -> list[str]:
+def asked_controls(settings: ControlsSettings) -> list[str]:
     """The names of the controls that are asked for."""
-    names = [layout.untrained(seed) for seed in range(settings.untrained)]
+    names = [control_names.untrained(seed) for seed in range(settings.untrained)]
     chosen = (
-        (layout.PERMUTED, settings.permuted_weights),
-        (layout.TOKENS, settings.shuffled_tokens),
-        (layout.POSITIONS, settings.random_positions),
-        (layout.NOISE, settings.noise),
+        (control_names.PERMUTED, settings.permuted_weights),
+        (control_names.TOKENS, settings.shuffled_tokens),
+        (control_names.POSITIONS, settings.random_positions),
+        (control_names.NOISE, settings.noise),
     )
     return [*names, *(name for name, asked in chosen if asked)]
 
 
 def said_of_control(name: str) -> str:
     """What a control is, in words; empty for a name that no control has."""
-    if name.startswith(layout.UNTRAINED_PREFIX):
-        return f"an untrained model, seed {name.removeprefix(layout.UNTRAINED_PREFIX)}"
-    if name == layout.NOISE:
+    if name.startswith(control_names.UNTRAINED_PREFIX):
+        return f"an untrained model, seed {name.removeprefix(control_names.UNTRAINED_PREFIX)}"
+    if name == control_names.NOISE:
         return "each text in a batch of its own"
     from residyn.claims.conditions import CONDITIONS, captured_by
 
@@ -97,13 +97,17 @@ def open_controls(directory: Path) -> dict[str, xr.DataArray]:
     """
     check_written(directory, stages.CONTROLS)
     complete = captured_controls(directory, _asked(directory))
-    return {name: store.open_states(layout.control(directory, name)) for name in complete if name != layout.NOISE}
+    return {
+        name: store.open_states(layout.control(directory, name))
+        for name in complete
+        if name != control_names.NOISE
+    }
 
 
 def _asked(directory: Path) -> list[str] | None:
     """The names of the controls that a run was asked for last; None where it does not say."""
     section = store.read_run(directory).get(ControlsSettings.SECTION)
-    return None if section is None else control_names(recorded(ControlsSettings, section, directory / RUN))
+    return None if section is None else asked_controls(recorded(ControlsSettings, section, directory / RUN))
 
 
 def open_run_results(directory: Path) -> xr.Dataset:
@@ -146,7 +150,7 @@ def open_jacobian_results(directory: Path) -> dict[str, xr.Dataset]:
     Raises StoreError where they were damaged or changed.
     """
     check_written(directory, stages.JACOBIANS, directory / layout.JACOBIANS)
-    own = layout.jacobian_result(directory, layout.OF_MODEL)
+    own = layout.jacobian_result(directory, control_names.MODEL)
     if not own.exists():
         return {}
     paths = [own, *(path for path in sorted(own.parent.glob("*.zarr")) if path != own)]
@@ -207,7 +211,7 @@ def drawn_panels(directory: Path, settings: FigureSettings) -> dict[str, Path]:
 _STANDS = {
     stages.ANALYSIS: lambda directory: directory / layout.RESULTS,
     stages.TELEPORTS: lambda directory: layout.teleport_result(directory, layout.TELEPORT_RESULTS[-1]),
-    stages.JACOBIANS: lambda directory: layout.jacobian_result(directory, layout.OF_MODEL),
+    stages.JACOBIANS: lambda directory: layout.jacobian_result(directory, control_names.MODEL),
     stages.CLAIMS: lambda directory: directory / layout.CLAIMS,
     stages.FIGURES: lambda directory: directory / layout.FIGURES,
     stages.EXPLORER: lambda directory: directory / layout.EXPLORER,

@@ -29,13 +29,8 @@ STAGES, TELEPORTS, UNTRAINED = folders.STAGES, folders.TELEPORTS, folders.UNTRAI
 JACOBIANS = folders.JACOBIANS
 SUMMARY_TABLE, TELEPORT_TABLE, JACOBIAN_TABLE = "summary", "teleports", "jacobians"
 NOISE_FLOOR = "noise_floor.zarr"
-NOISE, UNTRAINED_PREFIX, PERMUTED = "noise", "untrained-", "permuted-weights"
-TOKENS, POSITIONS = "shuffled-tokens", "random-position"
-"""The controls by name; an untrained model's has its seed behind it."""
 TELEPORT_RESULTS = ("flow", "return_fraction", "field", "summary")
 """In the order in which they are written: where the last one is, all are."""
-OF_MODEL = "model"
-"""The name of the local maps in a run's own model: where they are, those of all controls are."""
 CLAIMS, PARTIAL_CLAIMS = "claims.json", "claims.partial.json"
 EXPLORER, REPORT = "explorer.html", "report.html"
 STAGE_FORMAT, STAGE_VERSION = "residyn stage", 2
@@ -52,11 +47,6 @@ def table(directory: Path, name: str) -> Path:
 
 def control(directory: Path, name: str) -> Path:
     return directory / CONTROLS / name
-
-
-def untrained(seed: int) -> str:
-    """The name of the control that an untrained model is."""
-    return f"{UNTRAINED_PREFIX}{seed}"
 
 
 def noise_floor(directory: Path) -> Path:

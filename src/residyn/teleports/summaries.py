@@ -26,7 +26,8 @@ from residyn.teleports.labels import (
 )
 
 QUANTITY, MODEL = "quantity_of_flow", "model"
-TRAINED, DIFFERENCE = "trained", "trained − untrained"
+TRAINED, UNTRAINED, DIFFERENCE = "trained", "untrained ", "trained − untrained"
+"""Names of models beside each other; an untrained one's has its number behind it."""
 
 _AT_HORIZON = ("rho", "amplification", "relative_distance")
 _AT_TARGET = (
@@ -141,7 +142,7 @@ def beside(
     )
     low, high = _bounds(common)
     difference = _estimated(trained, apart, (low - high, high - low), resamples, seed)
-    labels = [TRAINED, *(f"untrained {i}" for i in range(len(untrained))), DIFFERENCE]
+    labels = [TRAINED, *(f"{UNTRAINED}{i}" for i in range(len(untrained))), DIFFERENCE]
     index = pd.Index(labels, name=MODEL)
     parts = [trained, *untrained, difference]
     return xr.concat(

@@ -12,13 +12,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 from residyn.axis_names import axis_names
+from residyn.control_names import MODEL, PERMUTED
 from residyn.errors import DataError
 from residyn.figures import style
 from residyn.figures.panel import Inputs, Panel
 from residyn.figures.plot import depth, parts
 from residyn.figures.plot.teleports import ROW_BOX, ROW_MM
-from residyn.quantities.local_maps import LAYER, MODEL, PERMUTED, curve, of_ginibre, over_networks
-from residyn.schema import BOUNDS
+from residyn.quantities.local_maps import curve, of_ginibre, over_networks
+from residyn.schema import BOUNDS, LAYER
 
 Networks = Mapping[str, xr.Dataset]
 

@@ -14,10 +14,11 @@ from residyn.errors import DataError, UsageError
 from residyn.figures import style
 from residyn.figures.panel import Inputs, Panel
 from residyn.figures.plot import parts
+from residyn.teleports.summaries import TRAINED, UNTRAINED
 
 INJECTED, GROUP, MODEL, QUANTITY = "injected", "group", "model", "quantity_of_flow"
 _MEAN, _LOW, _HIGH = "teleports_mean", "teleports_low", "teleports_high"
-_TRAINED, _UNTRAINED, _NO_OP = "trained", "untrained ", "no-op"
+_NO_OP = "no-op"
 _NEEDED = ("injected_layer", "injected_site", "horizon_steps", "target_kind", "radius", QUANTITY)
 _SPREAD = 0.011
 """Between the places of two kinds at one depth, of the depth's range."""
@@ -79,8 +80,8 @@ def _curves(summary: Any, radius: float, name: str) -> list[Curve]:
     _check(summary, name)
     chosen = summary.isel({QUANTITY: [str(known) for known in summary[QUANTITY].values].index(name)})
     models = [str(model) for model in summary[MODEL].values] if MODEL in summary.dims else []
-    own = chosen.isel({MODEL: models.index(_TRAINED)}) if models else chosen
-    others = [chosen.isel({MODEL: i}) for i, model in enumerate(models) if model.startswith(_UNTRAINED)]
+    own = chosen.isel({MODEL: models.index(TRAINED)}) if models else chosen
+    others = [chosen.isel({MODEL: i}) for i, model in enumerate(models) if model.startswith(UNTRAINED)]
     return [_curve(own, others, group) for group in _groups(summary, radius)]
 
 
@@ -99,9 +100,9 @@ def _check(summary: Any, quantity: str) -> None:
             f"This panel draws {quantity} by place and group of targets; the summary has "
             f"{', '.join(known)}, {dict(summary[_MEAN].sizes)}. Pass it whole, as it was computed."
         )
-    if MODEL in summary.dims and _TRAINED not in summary[MODEL].values:
+    if MODEL in summary.dims and TRAINED not in summary[MODEL].values:
         raise DataError(
-            f"Of several models, one is called {_TRAINED!r}; these are "
+            f"Of several models, one is called {TRAINED!r}; these are "
             f"{', '.join(map(str, summary[MODEL].values))}. "
             "Put them beside each other with beside(trained, untrained)."
         )

@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 
 from residyn.model.texts.samples import Sample
-from residyn.schema import DOCUMENT, SAMPLE, SUBLAYER
+from residyn.schema import DOCUMENT, LAYER, PROBE, SAMPLE, SUBLAYER
 from residyn.sitemap import SiteMap
 
-LAYER, EIGENVALUE, SINGULAR, PROBE = "layer", "eigenvalue", "singular_value", "probe"
+EIGENVALUE, SINGULAR = "eigenvalue", "singular_value"
 
 _OF_MAP: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {

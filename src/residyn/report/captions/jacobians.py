@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import xarray as xr
 
-from residyn.quantities.local_maps import MODEL, PERMUTED, curve, of_ginibre, over_networks, thirds
+from residyn.control_names import MODEL, PERMUTED
+from residyn.quantities.local_maps import curve, of_ginibre, over_networks, thirds
 from residyn.report.captions.phrases import sentences
 from residyn.words import counted, listed, number
 

@@ -7,9 +7,8 @@ import xarray as xr
 
 from residyn.figures.panel import Teleports
 from residyn.report.captions.phrases import sentences
+from residyn.teleports.summaries import DIFFERENCE, TRAINED
 from residyn.words import counted, interval, listed, percent
-
-TRAINED, DIFFERENCE = "trained", "trained − untrained"
 
 
 def row(moved: Teleports) -> tuple[str, ...]:
