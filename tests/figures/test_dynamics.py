@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from importlib import import_module
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -57,6 +60,13 @@ def test_the_panels_stand_in_the_order_of_their_places(moving, tmp_path):
     assert figure.get_size_inches()[0] * 25.4 == pytest.approx(180)
     (path,) = save(figure, tmp_path / "dynamics", ("pdf",))
     assert path.stat().st_size > 10_000
+
+
+def test_panels_beyond_the_alphabet_have_two_letters(moving, monkeypatch):
+    panel = of_figure(NAME, Inputs(moving))[0]
+    many = [replace(panel, stem=f"{panel.stem}_{i}") for i in range(28)]
+    monkeypatch.setattr(import_module("residyn.figures.dynamics"), "of_figure", lambda *_: many)
+    assert words(dynamics(Inputs(moving)))[-3:] == ["Z", "AA", "AB"]
 
 
 def test_what_is_not_there_is_left_out_and_nothing_is_no_figure(moving):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, product
 from string import ascii_uppercase
 
 from matplotlib.figure import Figure
@@ -22,4 +23,6 @@ def dynamics(inputs: Inputs, *, title: str | None = None) -> Figure | None:
     different texts draw together, how far layers are from one another.
     """
     panels = of_figure(NAME, inputs)
-    return compose(dict(zip(ascii_uppercase, panels, strict=False)), inputs, title=title) if panels else None
+    # A to Z, then AA, AB and so on.
+    letters = chain(ascii_uppercase, map("".join, product(ascii_uppercase, repeat=2)))
+    return compose(dict(zip(letters, panels, strict=False)), inputs, title=title) if panels else None
