@@ -132,6 +132,68 @@ def restore(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
+FOREIGN: dict[str, Callable[[bytes], bytes]] = {
+    "null": lambda _: b"null",
+    "a number": lambda _: b"7",
+    "a text": lambda _: b'"residyn run"',
+    "a list": lambda _: b"[]",
+    "nothing": lambda _: b"{}",
+    "other fields": lambda _: b'{"format": "residyn run", "format_version": 1}',
+    "a later version": lambda _: b'{"format": "residyn run", "format_version": 999}',
+    "deep": lambda _: b'{"a": ' * 70 + b"1" + b"}" * 70,
+    "infinite": lambda content: content.replace(b": 1", b": 1e999", 1) if b": 1" in content else b"Infinity",
+    "no text": lambda content: content[:-3] + b"\xff\xfe" + content[-1:],
+    "UTF-16": lambda content: content.decode().encode("utf-16"),
+    "a key twice": lambda content: content.rstrip()[:-1] + b', "format": 1, "format": 1}',
+    "a value more": lambda content: content.rstrip() + b"\n{}",
+}
+"""JSON in the place of a record, made of that record."""
+
+
+def is_record(name: str) -> bool:
+    """Whether a file is a JSON record that says what other files are: of the run, or of a control."""
+    return is_key(name) and name.endswith(".json")
+
+
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_other_json_in_the_place_of_a_record_is_named(small, tmp_path, foreign):
+    run = shutil.copytree(small, tmp_path / "run")
+    hurt = [name for name in files(run) if is_record(name)]
+    assert len(hurt) > 20
+    silent = []
+    for name in hurt:
+        whole = (run / name).read_bytes()
+        (run / name).write_bytes(FOREIGN[foreign](whole))
+        silent += [] if is_told(run, name) else [name]
+        (run / name).write_bytes(whole)
+    assert silent == []
+
+
+def is_told(run: Path, name: str) -> bool:
+    """Whether verifying a run says that this file is not what it was."""
+    try:
+        found = verified(run)
+    except StoreError as error:
+        return str(run) in str(error) and Path(name).name in str(error)
+    return name in named(found, run) or (not found.ok and f"/{name}" in str(found.controls))
+
+
+def test_files_of_another_run_are_named(small, tmp_path):
+    """A control is a run too: each of its files in the place of the run's own, one at a time."""
+    run = shutil.copytree(small, tmp_path / "run")
+    taken = []
+    for path in sorted((run / "controls" / "shuffled-tokens").rglob("*")):
+        name = path.relative_to(run / "controls" / "shuffled-tokens").as_posix()
+        if not path.is_file() or path.name in UNTOLD or not (run / name).is_file():
+            continue
+        whole = (run / name).read_bytes()
+        assert path.read_bytes() != whole or name.endswith("zarr.json"), name
+        (run / name).write_bytes(path.read_bytes())
+        taken += [name] if path.read_bytes() != whole and not is_told(run, name) else []
+        (run / name).write_bytes(whole)
+    assert taken == []
+
+
 PARTS = {
     "analysis": lambda name: "tables" if name.startswith("tables/") else "results",
     "controls": lambda _: "controls",

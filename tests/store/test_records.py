@@ -78,7 +78,8 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
 
 
 @pytest.mark.parametrize(
-    "content", [b"{", b"\xff\xfe{}", b"[" * 100_000, b"", b'{"a": 1e999}', b"[NaN]", b"-Infinity"]
+    "content",
+    [b"{", b"\xff\xfe{}", b"[" * 100_000, b"", b'{"a": 1e999}', b"[NaN]", b"-Infinity", b'{"a": 1, "a": 1}'],
 )
 def test_damaged_json_is_a_store_error(tmp_path, content):
     (tmp_path / "x.json").write_bytes(content)

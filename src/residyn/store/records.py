@@ -72,7 +72,8 @@ def write_json(path: str | Path, obj: Any) -> None:
 def read_json(path: str | Path, most: int = MAX_RECORD_BYTES) -> Any:
     """Read a JSON file of at most `most` bytes.
 
-    Raises StoreError where it is missing, larger, or not JSON, as with numbers that are not finite.
+    Raises StoreError where it is missing, larger, or not JSON, as with numbers that are not finite; and where an
+    object names a key twice, which readers of JSON take for different records.
     """
     path = Path(path)
     try:
@@ -80,7 +81,9 @@ def read_json(path: str | Path, most: int = MAX_RECORD_BYTES) -> Any:
         # Counted in the bytes: a few of them can stand for so many lists that reading them takes minutes.
         if content.count(b",") + content.count(b"[") + content.count(b"{") > MAX_RECORD_VALUES:
             raise NotAFileError(f"it holds more than the {MAX_RECORD_VALUES:,} values that a record can have")
-        record = json.loads(content.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
+        record = json.loads(
+            content.decode("utf-8"), object_pairs_hook=_once, parse_float=_finite, parse_constant=_finite
+        )
     except OSError as error:
         if machine := lacking(error):
             raise machine from error
@@ -100,6 +103,16 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{text[:40]} is no finite number")
     return number
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of these keys and values; ValueError where a key comes twice."""
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in record if keys.count(key) > 1)
+        raise ValueError(f"the key {twice[:40]!r} comes twice in one object")
+    return record
 
 
 def _not_json(path: Path, reason: str) -> StoreError:
