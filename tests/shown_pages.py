@@ -34,7 +34,7 @@ def commands(page: Path) -> Iterator[list[str]]:
     """The arguments of each `residyn` command in a page's blocks."""
     for block in blocks(page, "", "bash"):
         for line in block.replace("\\\n", " ").splitlines():
-            for part in line.split("  #")[0].split("&&"):
+            for part in re.split(r"  #| > ", line)[0].split("&&"):
                 # A line that names alternatives is a summary, and no command.
                 if line.startswith("residyn ") and not set("|·[…") & set(part):
                     yield shlex.split(part)[1:]

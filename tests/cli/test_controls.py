@@ -408,4 +408,4 @@ def test_stored_floors_are_read_as_they_were_computed(controlled):
 
     again = rd.open_states(controlled / "controls" / "noise")
     fresh = noise_floor(rd.open_states(controlled), again)
-    xr.testing.assert_equal(contents.open_noise_floor(controlled).load(), fresh)
+    assert contents.open_noise_floor(controlled).load().equals(fresh)

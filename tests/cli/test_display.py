@@ -61,7 +61,7 @@ def test_a_check_begins_and_ends_with_its_verdict_and_has_a_line_for_like_layers
     assert code == 0
     lines = [line for line in out.splitlines() if line.strip()]
     assert lines[0] == lines[-1]
-    assert "6 of 6 probes hold" in lines[0]
+    assert "7 of 7 probes hold" in lines[0]
     found = rd.check_model(rd.load_model(str(model_folder)))
     last = found.sites.sites[-1].layer
     assert out.count(f"0…{last}") >= 2

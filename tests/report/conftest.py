@@ -141,11 +141,16 @@ def moved() -> dict[str, xr.Dataset]:
 
 
 @pytest.fixture(scope="session")
-def finished(results, moved, tmp_path_factory) -> Path:
+def maps() -> dict[str, xr.Dataset]:
+    """Local linear maps of a model and of an untrained one."""
+    return {"model": falling(), "untrained-0": level()}
+
+
+@pytest.fixture(scope="session")
+def finished(results, moved, maps, tmp_path_factory) -> Path:
     """A run directory with everything, not to be touched."""
-    found = {"model": falling(), "untrained-0": level()}
     folder = tmp_path_factory.mktemp("runs") / "finished"
-    return write_run(folder, results, moved, example_claims(), RUN, jacobians=found)
+    return write_run(folder, results, moved, example_claims(), RUN, jacobians=maps)
 
 
 @pytest.fixture

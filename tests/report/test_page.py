@@ -195,7 +195,7 @@ def test_references_lead_somewhere(parsed, report):
     # Each claim is led to from the strip and from its panel.
     claims = [anchor_of(claim) for claim in report.verdicts.claims]
     assert sorted(link[1:] for link in links if link.startswith("#claim-")) == sorted(claims * 2)
-    assert len(links) == 6 + bool(report.figure) + 2 * len(claims)
+    assert len(links) == 6 + bool(report.figure) + bool(report.dynamics) + 2 * len(claims)
 
 
 def test_heads_of_tables_have_a_scope(parsed):

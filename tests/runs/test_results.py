@@ -188,7 +188,9 @@ def test_a_damaged_manifest_beside_results_is_told_as_such(results: xr.Dataset, 
     """No analysis mends it."""
     save_results(results, tmp_path / "results.zarr")
     (tmp_path / "manifest.json").write_text("{}")
-    with pytest.raises(StoreError, match=r"manifest\.json is damaged.*Restore") as caught:
+    with pytest.raises(
+        StoreError, match=r"manifest\.json is not a manifest of residyn's.*Restore manifest\.json from a copy"
+    ) as caught:
         open_results(tmp_path / "results.zarr")
     assert "Analyze" not in str(caught.value)
 
