@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-import xarray as xr
 
 import residyn as rd
 from residyn.cli.running import run_command
