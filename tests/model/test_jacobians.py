@@ -16,6 +16,7 @@ from naive_teleport import TEXT, hook_count, loaded, naive_path, places
 from residyn.errors import Interrupted, ModelError, UsageError
 from residyn.model.check import find_sites
 from residyn.model.jacobians import experiment, jacobians, proof
+from residyn.model.jacobians.linear import Matrix
 from residyn.model.jacobians.maps import local_maps
 from residyn.model.jacobians.step import TokenStep, token_step
 from residyn.model.layout import Layout
@@ -123,15 +124,11 @@ def test_a_proof_that_does_not_come_near_enough_is_refused(monkeypatch):
 
 def test_proof_tells_a_map_that_is_one_percent_off():
     _, _, sites, step = opened("gpt2")
-    maps = local_maps(step, 2**20)
-    labels = [place.label for place in sites.sublayers]
-
-    def product(index, vectors):
-        factor = 1.01 if index == 3 else 1.0
-        return factor * vectors @ maps[index].matrix().T
-
-    with pytest.raises(ModelError, match=f"at {labels[3]} cannot be trusted"):
-        proof.prove(step, product, "gpt2", labels, 0)
+    tried = proof.Proof(step, "gpt2", 0)
+    for index, one in enumerate(local_maps(step, 2**20)):
+        tried.add(index, Matrix((1.01 if index == 3 else 1.0) * one.matrix()))
+    with pytest.raises(ModelError, match=f"at {sites.sublayers[3].label} cannot be trusted"):
+        tried.error()
 
 
 def test_a_state_that_does_not_reach_the_skip_path_is_refused():
@@ -140,9 +137,8 @@ def test_a_state_that_does_not_reach_the_skip_path_is_refused():
     sites = map_sites(model.module, Layout("layers", attn="self_attn", mlp="mlp", mid="mlp"), "llama")
     ids = model.tokenizer(TEXT).input_ids
     step = token_step(model.module, sites, ids)
-    maps = local_maps(step, 2**20)
     with pytest.raises(ModelError, match="does not reach all of it"):
-        proof.prove(step, lambda index, rows: rows @ maps[index].matrix().T, "llama", ["?"] * 6, 0)
+        proof.Proof(step, "llama", 0)
 
 
 def test_exponents_are_growth_through_the_maps_less_growth_of_the_state():

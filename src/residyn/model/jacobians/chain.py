@@ -8,6 +8,7 @@ import numpy as np
 
 from residyn.model.jacobians.linear import Linear, Matrix
 from residyn.numerics import linear_maps as of
+from residyn.numerics.threads import over_rows
 
 PROBES = 8
 """Directions that are carried through all sublayers, for exponents."""
@@ -29,17 +30,36 @@ class Chain:
 
     def carry(self, one: Linear, size: float, *, ends: bool) -> None:
         """Go on through one map whose Frobenius norm is `size`; where a layer `ends`, the products are ranked."""
-        self.probes, stretch = _stretched(self.probes + one.forward(self.probes.T).T)
-        self._note("stretch", stretch)
-        drawn = self._drawn(size) if self.exact else None
-        if drawn is None or not isinstance(one, Matrix):
-            self._note("ginibre_stretch", np.full(len(stretch), np.nan))
+        if not isinstance(one, Matrix):
+            self._probe(one)
+            self._note("ginibre_stretch", np.full(self.probes.shape[1], np.nan))
             for name in (_RANK, _RANDOM_RANK) if ends else ():
                 self._note(name, np.nan)
             return
-        self.product, self.random = _through(self.product, one.values), _through(self.random, drawn)
+
+        def both(start: int, stop: int) -> None:
+            for number in range(start, stop):
+                if number == 0:
+                    self._carry(one, ends=ends)
+                else:
+                    self._carry_random(size, ends=ends)
+
+        over_rows(both, 2)
+
+    def _probe(self, one: Linear) -> None:
+        self.probes, stretch = _stretched(self.probes + one.forward(self.probes.T).T)
+        self._note("stretch", stretch)
+
+    def _carry(self, one: Matrix, *, ends: bool) -> None:
+        self._probe(one)
+        self.product = _through(self.product, one.values)
         if ends:
             self._note(_RANK, of.effective_rank(of.squares_of(self.product)))
+
+    def _carry_random(self, size: float, *, ends: bool) -> None:
+        drawn = self._drawn(size)
+        self.random = _through(self.random, drawn)
+        if ends:
             self._note(_RANDOM_RANK, of.effective_rank(of.squares_of(self.random)))
         self.others, stretch = _stretched(self.others + drawn @ self.others)
         self._note("ginibre_stretch", stretch)

@@ -20,10 +20,10 @@ from residyn.model.check import find_sites
 from residyn.model.interrupts import asked_to_stop
 from residyn.model.jacobians.folder import Parts
 from residyn.model.jacobians.labels import labelled
-from residyn.model.jacobians.maps import LocalMap, local_maps
+from residyn.model.jacobians.maps import local_maps
 from residyn.model.jacobians.measure import measured
-from residyn.model.jacobians.proof import LIMIT, prove
-from residyn.model.jacobians.step import TokenStep, token_step
+from residyn.model.jacobians.proof import LIMIT, Proof
+from residyn.model.jacobians.step import token_step
 from residyn.model.layout import Layout
 from residyn.model.loading import GivenModel, LoadedModel, loaded
 from residyn.model.loading.placement import Need, Wish, place
@@ -173,19 +173,14 @@ class _Work:
 
     def _of(self, sample: Sample) -> dict[str, np.ndarray]:
         step = token_step(self.model.module, self.sites, sample.input_ids)
-        maps = local_maps(step, MEMORY)
-        error = np.nan if self.proved else self._prove(step, maps)
-        self.proved = True
+        proof = None if self.proved else Proof(step, self.model.name, self.seed)
         # The text decides, not its place among others, so that more texts can be added.
         seed = [self.seed, *(number % _SECOND for number in sample.input_ids[-8:]), sample.n_tokens]
-        found = measured(step, maps, exact=self.exact, seed=seed, report=self.add)
+        seen = proof.add if proof is not None else lambda *_: None
+        found = measured(step, local_maps(step, MEMORY), exact=self.exact, seed=seed, report=self.add, seen=seen)
+        error = np.nan if proof is None else proof.error()
+        self.proved = True
         return {**found, "proof_error": np.array(error), "reason": np.array(step.reason)}
-
-    def _prove(self, step: TokenStep, maps: Sequence[LocalMap]) -> float:
-        def product(index: int, vectors: np.ndarray) -> np.ndarray:
-            return vectors @ maps[index].matrix().T if self.exact else maps[index].forward(vectors)
-
-        return prove(step, product, self.model.name, [one.name for one in maps], self.seed)
 
     def add(self, sublayers: int) -> None:
         self.done += sublayers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,10 +68,7 @@ class LocalMap:
 
     def _pulled(self, of: torch.Tensor, by: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         try:
-            with warnings.catch_warnings():
-                # Operators that are done row by row are slower, and as right.
-                warnings.simplefilter("ignore")
-                (found,) = torch.autograd.grad(of, by, rows, is_grads_batched=True, retain_graph=True)
+            (found,) = torch.autograd.grad(of, by, rows, is_grads_batched=True, retain_graph=True)
         except RuntimeError as error:
             if hooks.out_of_memory(error):
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -28,6 +29,7 @@ _TOGETHER = 4
 """Layers whose matrices are in memory at once, for the cores to share."""
 
 Report = Callable[[int], None]
+Seen = Callable[[int, Linear], None]
 
 
 class Found(NamedTuple):
@@ -49,12 +51,13 @@ class Found(NamedTuple):
 
 
 def measured(
-    step: TokenStep, maps: Sequence[LocalMap], *, exact: bool, seed: Sequence[int], report: Report
+    step: TokenStep, maps: Sequence[LocalMap], *, exact: bool, seed: Sequence[int], report: Report, seen: Seen
 ) -> dict[str, np.ndarray]:
     """The arrays of one sample: along sublayers (S, …), and along layers (L, …) under names with layer_ in front.
 
     `exact` has every matrix made whole, a few layers at a time; else maps are known by their products, and what
-    takes all eigenvalues or singular values is NaN. `report` is told how many sublayers are done.
+    takes all eigenvalues or singular values is NaN. `report` is told how many sublayers are done; `seen` is given
+    the number and the map of each sublayer.
     """
     layers = [site.layer for site in step.sites.sites]
     alone: list[Found] = []
@@ -62,9 +65,14 @@ def measured(
     couplings: list[tuple[float, float]] = []
     chain = Chain(step.states.shape[1], exact, seed)
     before: tuple[Linear, Found] | None = None
-    with one_thread(), _one_thread_of_torch(exact):
+    with one_thread(), _one_thread_of_torch(exact), warnings.catch_warnings():
+        # Operators that are done row by row are slower, and as right.
+        warnings.simplefilter("ignore")
         for own in _groups(layers, _TOGETHER if exact else 1):
-            parts: list[Linear] = [Matrix(maps[s].matrix()) if exact else maps[s] for s in own]
+            chosen = [maps[s] for s in own]
+            parts: Sequence[Linear] = _matrices(chosen) if exact else chosen
+            for s, part in zip(own, parts, strict=True):
+                seen(s, part)
             whole = [
                 joined([part for part, s in zip(parts, own, strict=True) if layers[s] == layer])
                 for layer in dict.fromkeys(layers[s] for s in own)
@@ -110,6 +118,19 @@ def _groups(layers: Sequence[int], n: int) -> Iterator[list[int]]:
     for start in range(0, len(names), n):
         chosen = set(names[start : start + n])
         yield [s for s, layer in enumerate(layers) if layer in chosen]
+
+
+def _matrices(maps: Sequence[LocalMap]) -> list[Matrix]:
+    """The matrix of each map, on all cores: the maps of different sublayers have no operation in common."""
+    made: list[Matrix | None] = [None] * len(maps)
+
+    def work(start: int, stop: int) -> None:
+        for number in range(start, stop):
+            made[number] = Matrix(maps[number].matrix())
+
+    # On a device, one after another: its memory is what limits.
+    over_rows(work, len(maps), None if maps[0].entering.device.type == "cpu" else 1)
+    return [one for one in made if one is not None]
 
 
 def _all(jobs: Sequence[tuple[Linear, bool]], seed: Sequence[int]) -> list[Found]:

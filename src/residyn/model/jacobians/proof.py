@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 import torch
 
 from residyn.errors import ModelError
+from residyn.model.jacobians.linear import Linear
 from residyn.model.jacobians.step import TokenStep
 from residyn.model.teleport.tolerance import SUM, limit
 
@@ -68,28 +67,37 @@ def proof_errors(differences: np.ndarray, products: np.ndarray) -> np.ndarray:
     return np.divide(off, size, out=np.where(off == 0, 0.0, np.inf), where=size > 0).max(axis=1)
 
 
-def prove(
-    step: TokenStep, product: Callable[[int, np.ndarray], np.ndarray], name: str, labels: Sequence[str], seed: int
-) -> float:
-    """The largest error of any sublayer; `product(s, v)` is the map of sublayer s times rows v.
+class Proof:
+    """Finite differences of every sublayer of one text, for its maps to be compared with as they are made.
 
-    Raises ModelError, with the sublayer's label, where it is above the limit, or where a state that is put into
-    the stream does not reach the whole of it.
+    Raises ModelError where a state that is put into the stream does not reach the whole of it.
     """
-    directions, differences, sum_error = finite_differences(step, seed)
-    if not sum_error <= limit(SUM, step.states.dtype):
-        raise ModelError(
-            f"The Jacobians of {name} cannot be trusted: a state that is put into the stream does not reach all "
-            f"of it (the next state differs from the sum by {sum_error:.1e}). Give a map of this model's own "
-            "modules, and look at `residyn check`."
-        )
-    products = np.stack([product(index, directions) for index in range(len(labels))])
-    errors = proof_errors(differences, products)
-    worst = int(np.argmax(np.where(np.isfinite(errors), errors, np.inf)))
-    if not errors[worst] <= LIMIT:
-        raise ModelError(
-            f"The Jacobian of {name} at {labels[worst]} cannot be trusted: wanted finite differences to "
-            f"{LIMIT:.0e}, came {errors[worst]:.1e} at the best of {len(STEPS)} steps. The map may jump there, as "
-            "where experts are chosen anew, or an operator of the model gives no right derivative."
-        )
-    return float(errors[worst])
+
+    def __init__(self, step: TokenStep, name: str, seed: int) -> None:
+        self.name = name
+        self.labels = [place.label for place in step.sites.sublayers]
+        self.directions, self.differences, sum_error = finite_differences(step, seed)
+        if not sum_error <= limit(SUM, step.states.dtype):
+            raise ModelError(
+                f"The Jacobians of {name} cannot be trusted: a state that is put into the stream does not reach "
+                f"all of it (the next state differs from the sum by {sum_error:.1e}). Give a map of this model's "
+                "own modules, and look at `residyn check`."
+            )
+        self.products = np.full((len(self.labels), *self.directions.shape), np.nan)
+
+    def add(self, sublayer: int, one: Linear) -> None:
+        """Take the products of a sublayer's map with the directions."""
+        self.products[sublayer] = one.forward(self.directions)
+
+    def error(self) -> float:
+        """The largest error of any sublayer. Raises ModelError, with its label, where it is above the limit."""
+        errors = proof_errors(self.differences, self.products)
+        worst = int(np.argmax(np.where(np.isfinite(errors), errors, np.inf)))
+        if not errors[worst] <= LIMIT:
+            raise ModelError(
+                f"The Jacobian of {self.name} at {self.labels[worst]} cannot be trusted: wanted finite "
+                f"differences to {LIMIT:.0e}, came {errors[worst]:.1e} at the best of {len(STEPS)} steps. The map "
+                "may jump there, as where experts are chosen anew, or an operator of the model gives no right "
+                "derivative."
+            )
+        return float(errors[worst])
