@@ -191,7 +191,7 @@ def show_run(run: Run, display: Display) -> None:
             row["quantity"],
             f"{row['n_transitions']} {row['kind']}",
             f"{row['statistic']} {row['value']:.4g}",
-            f"{row['low']:.4g} to {row['high']:.4g}",
+            "–" if math.isnan(row["low"]) else f"{row['low']:.4g} to {row['high']:.4g}",
         )
         for row in table
     ]

@@ -98,7 +98,7 @@ def growth_by_distance(result: xr.DataArray, walk: xr.DataArray, *, ax: Axes | N
             )  # fmt: skip
         ax.set_xticks(places, names)
         ax.set_xlabel("quarter of the pairs, by distance before")
-        ax.set_ylabel("growth of distances,\nln per transition")
+        ax.set_ylabel("growth of distances (ln)")
         entries = [depth.dot_entry("data", filled=True), depth.dot_entry("random walk", filled=False)]
         parts.legend_above(ax, entries)
     return ax
@@ -162,8 +162,8 @@ def rotation_plane(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
         reach = _ROOM * float(np.quantile(np.abs(paths), _SEEN)) or 1.0
         ax.set_xlim(-reach, reach)
         ax.set_ylim(-reach, reach)
-        ax.set_xlabel("plane of the fastest rotation, 1")
-        ax.set_ylabel("plane of the fastest rotation, 2")
+        ax.set_xlabel("fastest rotation, axis 1")
+        ax.set_ylabel("fastest rotation, axis 2")
         layers.colourbar(ax, colours, layer, axis_names(result.attrs))
     return ax
 
