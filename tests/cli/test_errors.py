@@ -103,6 +103,7 @@ def test_a_run_that_is_not_complete(residyn, copied):
     assert "24 of 40 samples" in said(errors)
 
 
+@pytest.mark.slow
 def test_results_of_earlier_states_are_never_taken_for_the_runs_own(residyn, copied):
     path = copied / "results.zarr"
     rd.save_results(rd.open_results(path).assign_attrs(states_hash="0" * 64), path)

@@ -51,6 +51,7 @@ def test_a_preset_chooses_what_was_not_typed(residyn, model_folder, texts_file, 
     } == settings_of(out)
 
 
+@pytest.mark.slow
 def test_analyze_goes_on_with_the_settings_of_the_run(residyn, copied):
     code, _, errors = residyn("analyze", copied, "--estimators", "binned,ksg", "--shuffles", 0)
     assert code == 0, errors
@@ -68,6 +69,7 @@ def test_analyze_goes_on_with_the_settings_of_the_run(residyn, copied):
     assert settings_of(copied)["estimators"] == ["gcmi"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_analysis_goes_on_with_the_steps_it_lacks(residyn, copied, monkeypatch):
     whole = rd.open_results(copied / "results.zarr")
     code, _, errors = residyn("analyze", copied, "-q", "--analysis-seed", 1)

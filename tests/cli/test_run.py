@@ -77,6 +77,7 @@ def test_what_a_capture_warned_of_stays_true_of_its_states(residyn, asked, copie
         assert len(recorded) == len(set(recorded))
 
 
+@pytest.mark.slow
 def test_the_stages_alone_give_what_run_gives(residyn, asked, finished, tmp_path):
     staged = tmp_path / "staged"
     model, *options = asked

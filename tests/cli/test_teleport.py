@@ -93,6 +93,7 @@ def test_other_settings_are_refused_by_name_with_the_folders_to_remove(residyn, 
     assert "out=" not in errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TELEPORT_RESULTS)
 @pytest.mark.parametrize("damage", ["gone", "metadata", "values"])
 def test_results_that_were_damaged_are_made_again(residyn, copied, name, damage):
@@ -208,6 +209,7 @@ def test_two_extents_are_two_kinds_of_targets(residyn, clean):
     np.testing.assert_allclose(fixed["pc1"].values.reshape(3, 3)[0], [-15, 0, 15])
 
 
+@pytest.mark.slow
 def test_texts_that_end_alike_are_teleported_from_the_first_place_with_a_spread(residyn, model_folder, tmp_path):
     lines = tmp_path / "lines.txt"
     lines.write_text("\n".join(f"{'abc defg hij ' * (1 + i % 3)}number {i}." for i in range(20)), encoding="utf-8")
@@ -230,6 +232,7 @@ def test_texts_that_end_alike_are_teleported_from_the_first_place_with_a_spread(
     assert open_teleport_results(tmp_path / "run")["flow"]["injected"].values[0] == "0.mlp"
 
 
+@pytest.mark.slow
 def test_a_run_of_too_few_texts_goes_without_teleports(residyn, model_folder, texts_file, tmp_path):
     asked = ("--texts", texts_file, "--min-chars", 0, "--n", 3, "--formats", "png")
     code, _, errors = residyn("run", model_folder, *asked, "--out", tmp_path / "run", "-q")

@@ -238,6 +238,7 @@ def test_whatever_comes_second_is_refused_with_the_name_of_the_first(run, asked,
     assert not [path for path in run.rglob("*") if is_leftover(path.name)]
 
 
+@pytest.mark.slow
 def test_two_runs_at_once(asked, tmp_path):
     """One of them is refused, at the latest when the other has made the folder; the other goes on, and is asked to
     stop; then the same command finds nothing broken.

@@ -253,6 +253,7 @@ def test_a_ledger_that_was_changed_is_not_gone_on_with(residyn, own, monkeypatch
     assert set(begun[0]) == {*lines[0]["made"], *lines[2]["made"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", [1, 40, 0.5])
 def test_a_line_that_was_written_in_part_is_dropped_and_the_ones_before_stay(own, judged, monkeypatch, cut):
     unjudged(own)
@@ -277,6 +278,7 @@ def test_a_line_that_was_written_in_part_is_dropped_and_the_ones_before_stay(own
     assert (own / CLAIMS).read_bytes() == (judged / CLAIMS).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [

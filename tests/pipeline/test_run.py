@@ -34,6 +34,7 @@ def made(asked, tmp_path_factory):
     return rd.run(model, texts, out=tmp_path_factory.mktemp("runs") / "made", **FEW)
 
 
+@pytest.mark.slow
 def test_a_run_of_python_is_that_of_the_command_line(made, asked, tmp_path):
     model, texts = asked
     options = [word for name, value in FEW.items() for word in (f"--{name.replace('_', '-')}", str(value))]
@@ -91,6 +92,7 @@ def test_nothing_is_made_a_second_time(made, asked):
     assert stamps() == before
 
 
+@pytest.mark.slow
 def test_a_loaded_model_is_a_model(made, asked, tmp_path):
     loaded = rd.load_model(asked[0])
     few = {**FEW, "untrained": 0, "shuffled_tokens": False, "noise": False, "untrained_teleports": 0}
@@ -100,6 +102,7 @@ def test_a_loaded_model_is_a_model(made, asked, tmp_path):
     assert json.loads((run.directory / "run.json").read_text())["request"]["model"] == loaded.name
 
 
+@pytest.mark.slow
 def test_a_run_of_an_earlier_version_is_read(made, tmp_path):
     """Without records of stages, and with lists as text."""
     old = shutil.copytree(made.directory, tmp_path / "old")

@@ -340,6 +340,7 @@ def test_pictures_of_the_figures_stage_are_taken_as_long_as_it_would_draw_the_sa
     assert set(given.values()) == {None}
 
 
+@pytest.mark.slow
 def test_the_papers_curves_are_in_the_pictures(results, tmp_path):
     pages = {
         asked: gather(write_run(tmp_path / str(asked), results, run={"figure": {"reference": asked}}))
