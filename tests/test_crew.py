@@ -110,10 +110,26 @@ def test_a_task_that_ends_its_workers_names_itself_and_the_last_of_them():
     engine, made = Engine(answers), []
     error = gather(engine, made)
     assert sorted(i for i, _ in made) == [0, 2, 3, 4, 5]
-    assert engine.asked.count((1,)) == 1  # the engine tried several workers itself
+    # The engine tried several workers itself; the last time nothing else was out.
+    assert engine.asked.count((1,)) == 2
+    assert engine.asked[-1] == (1,)
     assert isinstance(error, ResourceError)
     assert "Shard 1 of DIR" in str(error)
     assert "tcp://10.0.0.7:41" in str(error)
+
+
+def test_a_task_that_waited_beside_one_that_ends_its_workers_is_done():
+    """The engine blames both."""
+
+    def answers(i):
+        if i == 1 or (i == 2 and engine.asked.count((2,)) == 1):
+            raise KilledWorker
+        return i
+
+    engine, made = Engine(answers), []
+    error = gather(engine, made)
+    assert sorted(i for i, _ in made) == [0, 2, 3, 4, 5]
+    assert "Shard 1 of DIR" in str(error)
 
 
 def test_an_error_of_residyns_ends_the_sharing_after_what_is_out():

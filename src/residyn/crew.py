@@ -63,42 +63,70 @@ def shared_out(
 ) -> Iterator[tuple[Work, Any]]:
     """What `function` makes of each task, as it comes back; whoever takes it may add to the tasks.
 
-    A task that fails otherwise than by an error of residyn's is handed out again, up to `RETRIES` times. Once
-    `stop()` is true, or a worker met an error of residyn's, no more are handed out, and what is out is taken.
-    Raises that error in the end; ResourceError, naming the task and the worker, where a task ended its workers or
-    failed every time: the other tasks are done all the same.
+    A task that fails otherwise than by an error of residyn's is handed out again, up to `RETRIES` times; one whose
+    workers ended once more, alone. Once `stop()` is true, or a worker met an error of residyn's, no more are
+    handed out, and what is out is taken. Raises that error in the end; ResourceError, naming the task and the
+    worker, where a task ended its workers or failed every time: the other tasks are done all the same.
     """
     out: dict[Future[Any], Work] = {}
-    tries: dict[str, int] = {}
-    failed: list[ResidynError] = []
-    refused = False
+    queue = _Queue(tasks)
+    refused: list[ResidynError] = []
     try:
-        while out or (tasks and not refused and not stop()):
+        while out or (queue and not refused and not stop()):
             room = 0 if refused or stop() else AHEAD * workers_of(executor) - len(out)
-            for _ in range(min(room, len(tasks))):
-                work = tasks.popleft()
+            for work in queue.taken(room, idle=not out):
                 out[_submitted(executor, function, work)] = work
             for future in wait(out, _LOOK_UP_S, FIRST_COMPLETED).done:
                 work = out.pop(future)
                 try:
                     result = future.result()
                 except (Exception, CancelledError) as error:
-                    tries[work.name] = tries.get(work.name, 0) + 1
-                    if tries[work.name] <= RETRIES and not is_final(error):
-                        tasks.append(work)
-                    else:
-                        failed.append(told(work.name, error, tries[work.name]))
+                    queue.failed(work, error)
                     continue
                 if isinstance(result, Refused):
-                    failed.insert(0, result.error)
-                    refused = True
+                    refused.append(result.error)
                 else:
                     yield work, result
     finally:
         for future in out:
             future.cancel()
-    if failed:
-        raise failed[0]
+    if errors := [*refused[-1:], *queue.told]:
+        raise errors[0]
+
+
+class _Queue:
+    """The tasks that are still to be handed out, and what is to be told of those that failed for good.
+
+    A task whose workers ended is suspected first, and handed out when nothing else is: an engine blames what
+    waited beside the task that ended a worker, too.
+    """
+
+    def __init__(self, tasks: deque[Work]) -> None:
+        self.tasks = tasks
+        self.suspects: deque[Work] = deque()
+        self.told: list[ResidynError] = []
+        self._suspected: set[str] = set()
+        self._tries: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.tasks) + len(self.suspects)
+
+    def taken(self, room: int, *, idle: bool) -> list[Work]:
+        """At most `room` tasks to hand out next; `idle` says that none is out."""
+        if self.suspects and idle and not self.tasks and room > 0:
+            return [self.suspects.popleft()]
+        return [self.tasks.popleft() for _ in range(min(room, len(self.tasks)))]
+
+    def failed(self, work: Work, error: BaseException) -> None:
+        """Note that a task failed."""
+        tries = self._tries[work.name] = self._tries.get(work.name, 0) + 1
+        if hasattr(error, "last_worker") and work.name not in self._suspected:
+            self._suspected.add(work.name)
+            self.suspects.append(work)
+        elif tries <= RETRIES and not is_final(error):
+            self.tasks.append(work)
+        else:
+            self.told.append(told(work.name, error, tries))
 
 
 def workers_of(executor: Executor) -> int:

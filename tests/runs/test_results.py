@@ -52,6 +52,16 @@ def test_a_result_that_is_nowhere_defined_is_not_taken_for_damage(tmp_path: Path
     assert np.isnan(open_results(tmp_path / "results.zarr")["norm"]).all()
 
 
+def test_attributes_that_are_not_finite_are_no_damage(tmp_path: Path) -> None:
+    """As the mean of what is defined for no unit."""
+    norm = xr.DataArray([1.0, 2.0], dims="sublayer", attrs={"mean": float("nan"), "largest": float("inf")})
+    save_results(xr.Dataset({"norm": norm}, attrs={"mean": float("nan")}), tmp_path / "results.zarr")
+    found = open_results(tmp_path / "results.zarr")
+    assert np.isnan(found["norm"].attrs["mean"])
+    assert np.isnan(found.attrs["mean"])
+    assert found["norm"].attrs["largest"] == np.inf
+
+
 def test_opened_results_can_be_saved_again(results: xr.Dataset, tmp_path: Path) -> None:
     save_results(results, tmp_path / "one.zarr")
     save_results(open_results(tmp_path / "one.zarr"), tmp_path / "two.zarr")

@@ -75,6 +75,7 @@ def walking(crew: Crew, what: str = "A block of states") -> Iterator[None]:
 
 
 def _client(settings: CrewSettings, held: ExitStack) -> Any:
+    """A client that computes what it is given and nothing else: states that this process reads it reads itself."""
     try:
         from dask.config import set as configured
         from distributed import Client, Nanny, Scheduler, SpecCluster
@@ -84,7 +85,7 @@ def _client(settings: CrewSettings, held: ExitStack) -> Any:
             "install 'residyn[cluster]'), or do without workers."
         ) from error
     if settings.scheduler is not None:
-        return _connected(Client, settings.scheduler)
+        return _connected(functools.partial(Client, set_as_default=False), settings.scheduler)
     held.enter_context(configured(_SETTINGS))
     # What ends a worker is told by whoever waits for its task.
     held.enter_context(_quiet("distributed"))
@@ -105,7 +106,7 @@ def _client(settings: CrewSettings, held: ExitStack) -> Any:
             for number, environment in enumerate(_environments(settings))
         },
     )
-    return Client(held.enter_context(cluster))
+    return Client(held.enter_context(cluster), set_as_default=False)
 
 
 def _connected(client: Any, scheduler: str) -> Any:

@@ -69,11 +69,12 @@ def write_json(path: str | Path, obj: Any) -> None:
         write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
 
 
-def read_json(path: str | Path, most: int = MAX_RECORD_BYTES) -> Any:
+def read_json(path: str | Path, most: int = MAX_RECORD_BYTES, *, finite: bool = True) -> Any:
     """Read a JSON file of at most `most` bytes.
 
-    Raises StoreError where it is missing, larger, or not JSON, as with numbers that are not finite; and where an
-    object names a key twice, which readers of JSON take for different records.
+    Raises StoreError where it is missing, larger, or not JSON; where an object names a key twice, which readers of
+    JSON take for different records; and, if all are to be `finite`, for NaN and infinities, which no record of
+    residyn's holds, but attributes of arrays may.
     """
     path = Path(path)
     try:
@@ -81,8 +82,9 @@ def read_json(path: str | Path, most: int = MAX_RECORD_BYTES) -> Any:
         # Counted in the bytes: a few of them can stand for so many lists that reading them takes minutes.
         if content.count(b",") + content.count(b"[") + content.count(b"{") > MAX_RECORD_VALUES:
             raise NotAFileError(f"it holds more than the {MAX_RECORD_VALUES:,} values that a record can have")
+        number = _finite if finite else float
         record = json.loads(
-            content.decode("utf-8"), object_pairs_hook=_once, parse_float=_finite, parse_constant=_finite
+            content.decode("utf-8"), object_pairs_hook=_once, parse_float=number, parse_constant=number
         )
     except OSError as error:
         if machine := lacking(error):
