@@ -52,6 +52,18 @@ def test_what_was_done_before_an_interruption_and_what_is_not_asked_for_take_no_
     )
 
 
+def test_maps_take_time_by_their_texts():
+    def left(**chosen):
+        return seconds_left(until("jacobians"), run_settings(chosen), "jacobians")
+
+    after = left(jacobian_samples=0)
+    # Five texts of the model, and one in each of three untrained ones and of permuted weights.
+    assert left() - after == pytest.approx(TIMINGS["jacobians_s"])
+    assert left(jacobian_samples=14) - after == pytest.approx(2 * TIMINGS["jacobians_s"])
+    assert left(control_jacobians=0) - after == pytest.approx(5 / 9 * TIMINGS["jacobians_s"])
+    assert left(jacobian_samples=1, control_jacobians=5) - after == pytest.approx(5 / 9 * TIMINGS["jacobians_s"])
+
+
 def test_each_stage_says_which_of_how_many_it_is(monkeypatch, tmp_path):
     told, clock = [], iter([0.0, 10.0, 59.0, 200.0])
     monkeypatch.setattr("residyn.pipeline.course.time.monotonic", lambda: next(clock))

@@ -9,7 +9,7 @@ from pathlib import Path
 from residyn import store
 from residyn.pipeline.reporter import Reporter
 from residyn.runs.contents import asked_controls
-from residyn.settings import ControlsSettings, RunSettings, TeleportSettings
+from residyn.settings import ControlsSettings, JacobianSettings, RunSettings, TeleportSettings
 
 COURSE = {
     "capture": ("capture_s", 0.10),
@@ -31,7 +31,7 @@ def seconds_left(timings: Mapping[str, object], settings: RunSettings, stage: st
     """How long a run may take from the beginning of a stage on; None where nothing is to go by.
 
     What the stages before it took, in this process and in earlier ones, by the shares that stages have of a run of
-    the demo, less what the later ones have taken already. Controls and hosts that are not asked for take none.
+    the demo, less what the later ones have taken already. Controls, hosts and maps that are not asked for take none.
     """
     shares = {name: share * _asked(name, settings) for name, (_, share) in COURSE.items()}
     names = list(COURSE)
@@ -65,7 +65,15 @@ def _asked(name: str, settings: RunSettings) -> float:
         return len(asked_controls(settings.controls)) / len(asked_controls(ControlsSettings()))
     if name == "teleports":
         return (1 + settings.teleports.hosts) / (1 + TeleportSettings().hosts)
+    if name == "jacobians":
+        return _texts_mapped(settings.jacobians) / _texts_mapped(JacobianSettings())
     return 1.0
+
+
+def _texts_mapped(settings: JacobianSettings) -> int:
+    """At how many texts local maps are taken, in the run's model and in its controls."""
+    in_each = min(settings.control_jacobians, settings.jacobian_samples)
+    return settings.jacobian_samples + in_each * (settings.untrained_jacobians + settings.permuted_jacobians)
 
 
 def _seconds(timings: Mapping[str, object], stage: str) -> float:
