@@ -31,7 +31,7 @@ def seconds_left(timings: Mapping[str, object], settings: RunSettings, stage: st
     """How long a run may take from the beginning of a stage on; None where nothing is to go by.
 
     What the stages before it took, in this process and in earlier ones, by the shares that stages have of a run of
-    the demo, less what the later ones have taken already. Controls, hosts and maps that are not asked for take none.
+    the demo, less what the later ones have taken already. Controls, hosts and maps not asked for take none.
     """
     shares = {name: share * _asked(name, settings) for name, (_, share) in COURSE.items()}
     names = list(COURSE)
