@@ -201,13 +201,14 @@ def _read(directory: Path, name: str) -> StageRecord | str | None:
     try:
         record = msgspec.convert(store.read_json(path), dict[str, Any])
         checksum = record.pop("checksum", None)
-        version_of_it = record.get("format_version")
+        format_of_it, version_of_it = record.get("format"), record.get("format_version")
         # Records of earlier versions have no checksum, nor anything for one to cover.
-        if checksum is None and version_of_it in layout.EARLIER_STAGE_VERSIONS:
+        earlier = format_of_it == layout.STAGE_FORMAT and version_of_it in layout.EARLIER_STAGE_VERSIONS
+        if checksum is None and earlier:
             return None
         if sha256_of_record(record) != checksum:
             return "its checksum does not fit its content"
-        ours = (record.get("format"), version_of_it) == (layout.STAGE_FORMAT, layout.STAGE_VERSION)
+        ours = (format_of_it, version_of_it) == (layout.STAGE_FORMAT, layout.STAGE_VERSION)
         return msgspec.convert(record, StageRecord) if ours else None
     except StoreError:
         return "it is not a JSON record"
