@@ -10,11 +10,11 @@ from scipy.stats import rankdata
 
 from residyn.claims import criteria
 from residyn.claims.conditions import SAME
-from residyn.claims.criteria import Found
+from residyn.claims.criteria import Evidence
 from residyn.claims.ledger import MODEL, Of, Task
 from residyn.claims.record import CriterionResult
 from residyn.claims.registry import claims
-from residyn.claims.work import Work
+from residyn.claims.work import Judging
 from residyn.numerics import surrogates
 from residyn.schema import Sublayer, label_states
 from residyn.settings import ClaimsSettings
@@ -340,11 +340,11 @@ def summary(
 def without_conditions(states: xr.DataArray, number: int, settings: ClaimsSettings) -> list[CriterionResult]:
     """What is found of a claim's criteria, with their nulls; without conditions, which decide no verdict."""
     (claim,) = (one for one in claims() if one.number == number)
-    work = Work(states, None, {}, settings, [claim])
+    work = Judging(states, None, {}, settings, [claim])
     ledger = {}
     wanted = (MODEL, Task(Of.CONDITION, SAME.name).key)
     for key, compute in work.tasks():
         if key in wanted or key.startswith(Of.NULL_OF_STATES):
             ledger |= compute()
-    found = Found(ledger, {}, work.plan, work.paired, settings.claims_seed, settings.null_draws)
+    found = Evidence(ledger, {}, work.plan, work.paired, settings.claims_seed, settings.null_draws)
     return [criteria.of_states(one, found) for one in claim.criteria]

@@ -56,6 +56,15 @@ def test_a_terminal_sees_a_bar_that_counts_what_is_left(screen, monkeypatch):
     assert "650/1.00k" in screen.text
 
 
+def test_what_is_soon_done_leaves_nothing_behind(screen, monkeypatch):
+    look(monkeypatch, screen)
+    monkeypatch.setattr(progress, "_DELAY_S", 60.0)
+    with progress.told("claims", "tasks") as tell:
+        for done in range(7):
+            tell(done, 6)
+    assert screen.text == ""
+
+
 def test_analysis_shows_its_steps(screen, states, monkeypatch):
     look(monkeypatch, screen)
     rd.analyze(states, rd.AnalysisSettings(components=2, estimators=("gcmi",), leave_out=()))

@@ -42,14 +42,18 @@ def told(text: str, unit: str, progress: Progress | bool | None = None) -> Itera
         return
     from tqdm.auto import tqdm
 
-    look = {"delay": _DELAY_S, "mininterval": _INTERVAL_S, "leave": False, "disable": False}
-    with tqdm(desc=text, unit=f" {unit}", unit_scale=True, **look) as bar:
+    bar: tqdm | None = None
 
-        def update(done: int, total: int) -> None:
-            if bar.total is None:
-                # What an earlier, interrupted run did counts towards the total, not towards the speed.
-                bar.reset(total)
-                bar.initial = bar.n = done
-            bar.update(done - bar.n)
+    def update(done: int, total: int) -> None:
+        nonlocal bar
+        if bar is None:
+            # What an earlier, interrupted run did counts towards the total, not towards the speed.
+            look = {"delay": _DELAY_S, "mininterval": _INTERVAL_S, "leave": False, "disable": False}
+            bar = tqdm(desc=text, unit=f" {unit}", unit_scale=True, total=total or None, initial=done, **look)
+        bar.update(done - bar.n)
 
+    try:
         yield update
+    finally:
+        if bar is not None:
+            bar.close()

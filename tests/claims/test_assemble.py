@@ -21,7 +21,7 @@ from residyn.claims.conditions import (
     TOKENS,
     UNTRAINED,
 )
-from residyn.claims.criteria import Found
+from residyn.claims.criteria import Evidence
 from residyn.claims.ledger import MODEL, NULLS_OF_CURVES, SECOND, Of, Task
 from residyn.claims.record import ClaimResult, ConditionRecord
 from residyn.claims.registry import claims as all_claims
@@ -59,7 +59,7 @@ def moved(**values: float) -> dict[str, Trajectories]:
 
 
 def told(ledger, *chosen, trajectories=None) -> tuple[dict[str, ConditionRecord], list[ClaimResult]]:
-    conditions, claims = assemble(Found(ledger, trajectories or {}, ALL, SOME, 0, 20), chosen)
+    conditions, claims = assemble(Evidence(ledger, trajectories or {}, ALL, SOME, 0, 20), chosen)
     assert list(conditions) == sorted(
         conditions, key=lambda one: [each.name for each in CONDITIONS].index(one.name)
     )

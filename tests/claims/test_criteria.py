@@ -11,7 +11,7 @@ from scipy import stats
 
 from residyn.claims.claim import Criterion, Second
 from residyn.claims.conditions import ROTATED, SAME, SIGNS, SKIP, TOKENS, UNTRAINED
-from residyn.claims.criteria import Found, beside, ends_of, networks, of_states, passes
+from residyn.claims.criteria import Evidence, beside, ends_of, networks, of_states, passes
 from residyn.claims.ledger import MODEL, NULLS_OF_CURVES, SECOND, Of, Task
 from residyn.nulls import NULLS
 from residyn.numerics.groups import interval, replicate_weights
@@ -247,7 +247,7 @@ def test_conditions_are_means_over_draws_on_the_controls_samples_and_quantities_
     }
     ledger = {name: {"x": values.tolist()} for name, values in draws.items()} | {SECOND: {}, NULLS_OF_CURVES: {}}
     one = criterion(0.6)
-    found = of_states(one, Found(ledger, {}, plan, paired, 0, 20))
+    found = of_states(one, Evidence(ledger, {}, plan, paired, 0, 20))
     assert (found.value, (found.low, found.high)) == (3.0, interval(draws[MODEL], 20))
     same = draws[key(SAME)]
     assert (found.conditions["same samples"].value, found.conditions["same samples"].passes) == (3.2, True)
@@ -272,12 +272,12 @@ def test_a_null_of_states_counts_the_draws_of_its_condition_first_and_no_more_th
         Task(Of.NULL_OF_STATES, null.name, 4).key: {"y": [9.0]},
     }
     for repeats, expected in ((20, [1, 2, 3, 4]), (3, [1, 2, 3]), (1, [1])):
-        found = Found(ledger, {}, plan, plan, 0, repeats)
+        found = Evidence(ledger, {}, plan, plan, 0, repeats)
         np.testing.assert_array_equal(found.null_draws(null, "x"), expected)
     one = criterion(null=null)
     whole = ledger | {MODEL: {"x": rows(9.0, plan).tolist()}, SECOND: {}}
     whole[key(SAME)] = {"x": rows(3.5, plan).tolist()}
-    said = of_states(one, Found(whole, {}, plan, plan, 0, 20)).null
+    said = of_states(one, Evidence(whole, {}, plan, plan, 0, 20)).null
     # The null is beside the model's value on the same samples.
     assert said is not None
     assert (said.name, said.mean, said.p, said.repeats) == (null.title, 2.5, pytest.approx(2 / 5), 4)
@@ -285,7 +285,7 @@ def test_a_null_of_states_counts_the_draws_of_its_condition_first_and_no_more_th
 
 def test_a_criterion_whose_curve_is_not_there_is_not_defined():
     plan = plan_of()
-    found = of_states(criterion(), Found({MODEL: {}, SECOND: {}, NULLS_OF_CURVES: {}}, {}, plan, plan, 0, 20))
+    found = of_states(criterion(), Evidence({MODEL: {}, SECOND: {}, NULLS_OF_CURVES: {}}, {}, plan, plan, 0, 20))
     assert np.isnan([found.value, found.low, found.high]).all()
     assert found.verdict == "undecided"
     assert found.conditions["same samples"].passes is None
@@ -297,7 +297,7 @@ def test_a_second_estimate_has_an_interval_and_must_say_the_same(other, verdict)
     one = criterion(2.0, second=Second("ranks", {"x": "y"}))
     draws, seconds = rows(3.0, plan, 1, 0.1), rows(other, plan, 2, 0.1)
     ledger = {MODEL: {"x": draws.tolist()}, SECOND: {"x": seconds.tolist()}, NULLS_OF_CURVES: {}}
-    found = of_states(one, Found(ledger, {}, plan, plan, 0, 20))
+    found = of_states(one, Evidence(ledger, {}, plan, plan, 0, 20))
     assert found.second is not None
     assert (found.second.title, found.second.value) == ("ranks", other)
     assert (found.second.low, found.second.high) == interval(seconds, 20)

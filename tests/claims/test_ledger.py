@@ -14,7 +14,7 @@ import synthetic_claims as synthetic
 from residyn.claims import Verdicts, judge
 from residyn.claims.ledger import MODEL, NULLS_OF_CURVES, SECOND, Of, Task, draws_of
 from residyn.claims.registry import claims
-from residyn.claims.work import Work
+from residyn.claims.work import Judging
 from residyn.errors import DataError, UsageError
 from residyn.settings import ClaimsSettings
 from residyn.store.records import canonical, plain
@@ -177,7 +177,7 @@ def test_what_was_left_behind_is_what_is_used(states, options, whole):
 
 
 def test_every_task_is_kept_and_counted(states, options, controls):
-    work = Work(states, None, controls, SETTINGS, [claim for claim in claims() if claim.of == "states"])
+    work = Judging(states, None, controls, SETTINGS, [claim for claim in claims() if claim.of == "states"])
     names = [name for name, _ in work.tasks()]
     assert len(set(names)) == len(names)
     kept, counted = [], []
@@ -203,7 +203,7 @@ def test_every_task_is_kept_and_counted(states, options, controls):
 def test_the_tasks_are_those_of_the_claims_and_controls(states, controls):
     def tasks(numbers, given):
         chosen = [claim for claim in claims() if claim.number in numbers and claim.of == "states"]
-        return [name for name, _ in Work(states, None, given, SETTINGS, chosen).tasks()]
+        return [name for name, _ in Judging(states, None, given, SETTINGS, chosen).tasks()]
 
     assert tasks([14], controls) == []
     assert tasks([9], {}) == ["model", "condition/same samples/0", "condition/without massive units/0"]

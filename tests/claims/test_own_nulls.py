@@ -10,7 +10,7 @@ import pytest
 
 import synthetic_claims as synthetic
 from residyn.claims import criteria, verdicts
-from residyn.claims.criteria import Found
+from residyn.claims.criteria import Evidence
 from residyn.claims.depth_nulls import EXCHANGED_KINDS, FLIPPED_STEPS, REORDERED_STEPS, beside_null, null_draws
 from residyn.claims.registry import claims as all_claims
 from residyn.claims.teleports import trajectories
@@ -112,7 +112,8 @@ def test_claim_14_rarely_holds_where_hosts_come_back_and_do_not_at_random(varian
         found = trajectories(synthetic.summary(rho, [0, 3, 7, 11, 15]), 100, draw)
         plan = plan_of(states, 2)
         judged = [
-            criteria.of_teleports(one, Found({}, found, plan, plan, draw, 0)) for one in CLAIM_14[variant].criteria
+            criteria.of_teleports(one, Evidence({}, found, plan, plan, draw, 0))
+            for one in CLAIM_14[variant].criteria
         ]
         counted += verdicts.claim_verdict(judged) == "holds"
     assert counted <= MOST

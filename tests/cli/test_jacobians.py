@@ -16,7 +16,7 @@ from residyn.runs import layout
 from residyn.runs.contents import open_jacobian_results
 from residyn.schema import NO_DOCUMENT
 from residyn.settings import JacobianSettings
-from residyn.store import Source, TableBuilder
+from residyn.store import StoredText, TableBuilder
 
 NETWORKS = ["model", "permuted-weights", "untrained-0", "untrained-1", "untrained-2"]
 
@@ -103,7 +103,7 @@ def test_a_control_that_cannot_be_made_is_told_and_left_out(residyn, copied, mon
 def test_samples_are_of_documents_of_their_own_first():
     build = TableBuilder()
     for number, document in enumerate([5, 5, 5, 7, 7, NO_DOCUMENT]):
-        text = build.add_text((1, 2, number), Source(number, "", "", document))
+        text = build.add_text((1, 2, number), StoredText(number, "", "", document))
         build.add_sample(number, text, 3)
     chosen = stage._drawn(build.table(), 6, 0)
     assert sorted(chosen) == list(range(6))

@@ -16,7 +16,7 @@ from residyn.errors import DataError
 from residyn.figures.dynamics import NAME, dynamics
 from residyn.figures.panel import Inputs
 from residyn.figures.plot import layer_maps, populations, writes
-from residyn.figures.registry import declared, of_figure
+from residyn.figures.registry import composite_panels, declared
 from residyn.figures.saving import save
 from residyn.quantities.convergence import convergences
 from residyn.quantities.flows import flows
@@ -48,7 +48,7 @@ def words(figure: Figure) -> list[str]:
 
 
 def test_the_panels_stand_in_the_order_of_their_places(moving, tmp_path):
-    panels = of_figure(NAME, Inputs(moving))
+    panels = composite_panels(NAME, Inputs(moving))
     places = [panel.place for panel in declared() if panel.figure == NAME]
     assert len(set(places)) == len(places)
     # Panels of local maps need more than states: here they are not.
@@ -63,15 +63,15 @@ def test_the_panels_stand_in_the_order_of_their_places(moving, tmp_path):
 
 
 def test_panels_beyond_the_alphabet_have_two_letters(moving, monkeypatch):
-    panel = of_figure(NAME, Inputs(moving))[0]
+    panel = composite_panels(NAME, Inputs(moving))[0]
     many = [replace(panel, stem=f"{panel.stem}_{i}") for i in range(28)]
-    monkeypatch.setattr(import_module("residyn.figures.dynamics"), "of_figure", lambda *_: many)
+    monkeypatch.setattr(import_module("residyn.figures.dynamics"), "composite_panels", lambda *_: many)
     assert words(dynamics(Inputs(moving)))[-3:] == ["Z", "AA", "AB"]
 
 
 def test_what_is_not_there_is_left_out_and_nothing_is_no_figure(moving):
     without = moving.drop_vars([name for name in moving if str(name).startswith(("rotation", "cka"))])
-    stems = [panel.stem for panel in of_figure(NAME, Inputs(without))]
+    stems = [panel.stem for panel in composite_panels(NAME, Inputs(without))]
     assert "dynamics_cka" not in stems
     assert "dynamics_pair_growth" in stems
     assert dynamics(Inputs(xr.Dataset())) is None
@@ -79,7 +79,7 @@ def test_what_is_not_there_is_left_out_and_nothing_is_no_figure(moving):
 
 def test_each_panel_says_what_it_shows(moving):
     inputs = Inputs(moving)
-    for panel in of_figure(NAME, inputs):
+    for panel in composite_panels(NAME, inputs):
         assert seen(panel, inputs), panel.stem
         assert "nan" not in " ".join(seen(panel, inputs)).lower()
 

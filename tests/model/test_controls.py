@@ -140,7 +140,7 @@ def test_random_positions_are_those_of_a_run_of_random_positions(model, plan):
 
 def test_a_twin_is_the_untrained_model_on_the_same_tokens(model, plan, states):
     records = controls.chosen_records(plan.records, 0.2, 0)
-    control = capture_in_memory(controls.of_twin(plan, records, model, 3, None))
+    control = capture_in_memory(controls.untrained_plan(plan, records, model, 3, None))
     twin = untrained(model, 3)
     whole = capture_in_memory(prepare(twin, TEXTS, bos="always")[0])
     assert control.attrs["model"] == twin.name
@@ -152,7 +152,7 @@ def test_a_twin_is_the_untrained_model_on_the_same_tokens(model, plan, states):
 
 
 def test_a_twin_on_every_sample_has_the_bits_of_a_capture_of_its_own(model, plan):
-    control = capture_in_memory(controls.of_twin(plan, plan.records, model, 0, None))
+    control = capture_in_memory(controls.untrained_plan(plan, plan.records, model, 0, None))
     own = capture_in_memory(prepare(untrained(model, 0), TEXTS, bos="always")[0])
     assert np.array_equal(control.values.view(np.uint32), own.values.view(np.uint32))
     xr.testing.assert_identical(control.drop_attrs(), own.drop_attrs())
@@ -161,7 +161,7 @@ def test_a_twin_on_every_sample_has_the_bits_of_a_capture_of_its_own(model, plan
 def test_permuted_weights_are_the_models_own_on_the_same_tokens_at_the_same_sites(model, plan, states):
     records = controls.chosen_records(plan.records, 0.2, 0)
     told = replace(plan, on_nonfinite="drop")
-    control = controls.of_permuted(told, records, model, 3)
+    control = controls.permuted_plan(told, records, model, 3)
     assert control.sites is plan.sites
     assert control.on_nonfinite == "refuse"
     found = capture_in_memory(control)
@@ -218,8 +218,8 @@ def test_controls_keep_the_documents_of_their_samples(model, plan):
         controls.plan_for(told, controls.shuffled_tokens(told.records, BEFORE, 0)),
         controls.plan_for(told, controls.random_positions(told.records, BEFORE, 0)),
         controls.plan_for(told, controls.other_batches(told.records)),
-        controls.of_twin(told, told.records[:9], model, 0, None),
-        controls.of_permuted(told, told.records[:9], model, 0),
+        controls.untrained_plan(told, told.records[:9], model, 0, None),
+        controls.permuted_plan(told, told.records[:9], model, 0),
     ):
         assert all(record["document"] == record["sample"] // 5 for record in made.records)
         assert (
@@ -233,10 +233,10 @@ def test_every_control_is_a_run_of_its_own(model, plan, tmp_path):
         controls.plan_for(plan, controls.shuffled_tokens(plan.records, BEFORE, 0)),
         controls.plan_for(plan, controls.shuffled_tokens(plan.records, BEFORE, 1)),
         controls.plan_for(plan, controls.other_batches(plan.records)),
-        controls.of_twin(plan, plan.records, model, 0, None),
-        controls.of_twin(plan, plan.records, model, 1, None),
-        controls.of_permuted(plan, plan.records, model, 0),
-        controls.of_permuted(plan, plan.records, model, 1),
+        controls.untrained_plan(plan, plan.records, model, 0, None),
+        controls.untrained_plan(plan, plan.records, model, 1, None),
+        controls.permuted_plan(plan, plan.records, model, 0),
+        controls.permuted_plan(plan, plan.records, model, 1),
     ]
     for place, one in enumerate(made):
         one.create(tmp_path / "run" / str(place))

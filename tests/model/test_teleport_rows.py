@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.special import rel_entr, softmax
 
 from residyn.model.teleport.prediction import change
-from residyn.model.teleport.rows import Group, plan_rows, rows_within
+from residyn.model.teleport.rows import PlaceTargets, plan_rows, rows_within
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=6, unique=True), st.integers(1, 30), st.integers(1, 50))
@@ -30,7 +30,10 @@ def test_every_target_of_every_place_goes_once_and_no_pass_is_too_large(places, 
 
 
 def test_passes_are_cut_where_they_are_full():
-    assert plan_rows([4, 1], 3, 4) == ((Group(1, 1, 0, 3), Group(0, 4, 0, 1)), (Group(0, 4, 1, 3),))
+    assert plan_rows([4, 1], 3, 4) == (
+        (PlaceTargets(1, 1, 0, 3), PlaceTargets(0, 4, 0, 1)),
+        (PlaceTargets(0, 4, 1, 3),),
+    )
 
 
 def test_more_memory_takes_more_rows_and_one_row_always_goes():

@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn.covariance import LedoitWolf
 
 from residyn.numerics import flow
-from residyn.numerics.flow import Field
+from residyn.numerics.flow import AffineFlow
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -146,11 +146,11 @@ def test_flows_that_cannot_be_fitted() -> None:
 
 
 def test_a_fixed_point_needs_a_matrix_that_can_be_inverted() -> None:
-    np.testing.assert_allclose(flow.fixed_point(Field(np.array([2.0, 4.0]), -2 * np.eye(2), 1.0)), [1, 2])
-    singular = Field(np.ones(2), np.array([[1.0, 2.0], [2.0, 4.0]]), 1.0)
+    np.testing.assert_allclose(flow.fixed_point(AffineFlow(np.array([2.0, 4.0]), -2 * np.eye(2), 1.0)), [1, 2])
+    singular = AffineFlow(np.ones(2), np.array([[1.0, 2.0], [2.0, 4.0]]), 1.0)
     assert np.isnan(flow.fixed_point(singular)).all()
-    assert np.isnan(flow.fixed_point(Field(np.ones(2), np.zeros((2, 2)), 1.0))).all()
-    assert np.isnan(flow.fixed_point(Field(np.ones(2), np.full((2, 2), np.nan), 1.0))).all()
+    assert np.isnan(flow.fixed_point(AffineFlow(np.ones(2), np.zeros((2, 2)), 1.0))).all()
+    assert np.isnan(flow.fixed_point(AffineFlow(np.ones(2), np.full((2, 2), np.nan), 1.0))).all()
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,14 @@ from residyn.claims.conditions import (
     Condition,
     OtherCurves,
 )
-from residyn.claims.criteria import Found
+from residyn.claims.criteria import Evidence
 from residyn.claims.ledger import MODEL, Of, draws_of
 from residyn.claims.record import ClaimResult, ConditionRecord, ConditionResult, CriterionResult
 
 
-def assemble(found: Found, chosen: Sequence[Claim]) -> tuple[tuple[ConditionRecord, ...], tuple[ClaimResult, ...]]:
+def assemble(
+    found: Evidence, chosen: Sequence[Claim]
+) -> tuple[tuple[ConditionRecord, ...], tuple[ClaimResult, ...]]:
     """The conditions, and what was found of the chosen claims, in their order."""
     conditions = {one.name: one for one in _conditions(found)}
     caution = _caution(found)
@@ -35,14 +37,14 @@ def assemble(found: Found, chosen: Sequence[Claim]) -> tuple[tuple[ConditionReco
     return tuple(conditions.values()), tuple(results)
 
 
-def _caution(found: Found) -> str:
+def _caution(found: Evidence) -> str:
     tied = found.ledger.get(MODEL, {}).get(TIED_AT_START.name, [0.0])[0]
     if not tied > TIED_AT_START.threshold:
         return ""
     return f"{tied:.0%} of the samples share their first state with others: the first sublayers rest on few."
 
 
-def _conditions(found: Found) -> list[ConditionRecord]:
+def _conditions(found: Evidence) -> list[ConditionRecord]:
     n_some, n_all = len(found.paired.group), len(found.plan.group)
     moved = {name: len(one.plan.group) for name, one in found.trajectories.items()}
     untrained = [n for name, n in moved.items() if name.startswith(teleports.UNTRAINED)]
@@ -88,7 +90,7 @@ def _own(found: CriterionResult) -> ConditionResult:
     return ConditionResult(found.value, criteria.passes(found, found.value), reaches=True)
 
 
-def _n_networks(claim: Claim, found: Found) -> int:
+def _n_networks(claim: Claim, found: Evidence) -> int:
     """How many untrained networks a claim is tried on: those of captured states, or of teleports."""
     if claim.of == "teleports":
         return sum(name.startswith(teleports.UNTRAINED) for name in found.trajectories)

@@ -28,7 +28,7 @@ UNDEFINED = np.full(1, np.nan)
 
 
 @dataclass(frozen=True)
-class Found:
+class Evidence:
     """What was computed: values by task, teleports, and the plans of all samples and of the controls'.
 
     `null_repeats` are the draws of each null of states.
@@ -56,7 +56,7 @@ class Found:
         return np.array([one[name][0] for one in drawn if name in one][: self.null_repeats])
 
 
-def of_states(criterion: Criterion, found: Found) -> CriterionResult:
+def of_states(criterion: Criterion, found: Evidence) -> CriterionResult:
     """What was found of a criterion of states."""
     name = criterion.name
     draws = np.array(found.ledger[MODEL].get(name, UNDEFINED))
@@ -78,7 +78,7 @@ def of_states(criterion: Criterion, found: Found) -> CriterionResult:
     return _result(criterion, draws, found.plan, null=null, tried=tried, second=second)
 
 
-def of_teleports(criterion: Criterion, found: Found) -> CriterionResult:
+def of_teleports(criterion: Criterion, found: Evidence) -> CriterionResult:
     """What was found of a criterion of teleports, whose samples are hosts."""
     model = found.trajectories.get(teleports.MODEL)
     if model is None:
@@ -99,7 +99,7 @@ def of_teleports(criterion: Criterion, found: Found) -> CriterionResult:
     return _result(criterion, draws, plan, null=null, tried=tried)
 
 
-def too_few_layers(criterion: Criterion, found: Found) -> CriterionResult | None:
+def too_few_layers(criterion: Criterion, found: Evidence) -> CriterionResult | None:
     """A premise that fails, where no curve over so few layers is improbable beside the criterion's null."""
     (least,) = found.ledger.get(LEAST_P, {}).get(criterion.name, [math.nan])
     if not least > LEVEL:
@@ -160,7 +160,7 @@ def _judged(
     return replace(result, verdict=verdicts.criterion_verdict(result))
 
 
-def _second(criterion: Criterion, found: Found) -> SecondResult | None:
+def _second(criterion: Criterion, found: Evidence) -> SecondResult | None:
     if criterion.second is None or criterion.name not in found.ledger[SECOND]:
         return None
     draws = np.array(found.ledger[SECOND][criterion.name])
@@ -170,7 +170,7 @@ def _second(criterion: Criterion, found: Found) -> SecondResult | None:
     return SecondResult(criterion.second.title, value, low, high, side)
 
 
-def _null_of_states(criterion: Criterion, found: Found, own: float) -> NullResult | None:
+def _null_of_states(criterion: Criterion, found: Evidence, own: float) -> NullResult | None:
     """The null of a criterion: of its curves, or of states, then beside the model's value on the same samples."""
     null = criterion.null
     if isinstance(null, DepthNull):

@@ -12,10 +12,10 @@ import xarray as xr
 from residyn.claims import registry, teleports
 from residyn.claims.assemble import assemble
 from residyn.claims.claim import Claim
-from residyn.claims.criteria import Found
+from residyn.claims.criteria import Evidence
 from residyn.claims.ledger import Ledger
 from residyn.claims.record import Verdicts
-from residyn.claims.work import Work
+from residyn.claims.work import Judging
 from residyn.errors import UsageError
 from residyn.executors import pool_for
 from residyn.numerics import pca
@@ -68,14 +68,14 @@ def judge(
     chosen = _chosen(numbers)
     check_states(states)
     of_states = [claim for claim in chosen if claim.of == "states"]
-    work = Work(states, results, dict(controls or {}), settings, of_states)
+    work = Judging(states, results, dict(controls or {}), settings, of_states)
     ledger = {} if ledger is None else ledger
     with told("claims", "tasks", progress) as tell:
         _fill(ledger, work, keep, tell)
     moved = {}
     if teleport_summary is not None:
         moved = teleports.trajectories(teleport_summary, settings.resamples, settings.claims_seed)
-    found = Found(ledger, moved, work.plan, work.paired, settings.claims_seed, settings.null_draws)
+    found = Evidence(ledger, moved, work.plan, work.paired, settings.claims_seed, settings.null_draws)
     conditions, claims = assemble(found, chosen)
     return Verdicts(
         model=str(states.attrs.get("model", "")),
@@ -99,7 +99,7 @@ def _chosen(numbers: Collection[int] | None) -> list[Claim]:
     return [claim for claim in registry.claims() if numbers is None or claim.number in numbers]
 
 
-def _fill(ledger: Ledger, work: Work, keep: Callable[[Ledger], object] | None, progress: Progress) -> None:
+def _fill(ledger: Ledger, work: Judging, keep: Callable[[Ledger], object] | None, progress: Progress) -> None:
     """Compute what the ledger lacks, a few tasks at a time, and add it in the order of the tasks."""
     keys = [key for key, _ in work.tasks()]
     missing = deque(key for key in keys if key not in ledger)

@@ -109,7 +109,7 @@ class ClaimResult:
     """A claim's verdict: what was seen, in one sentence, and where it comes from.
 
     `reproduced_in` names the conditions that pass and reach the model's value, `passes_in` those that pass and
-    stay short of it, `abolished_by` what was taken away and took the claim with it, by a difference that is
+    stay short of it, `abolished_by` the removals under which the claim is lost, by a difference that is
     clear of 0. `origin` is "artefact" where surrogates that know nothing of the claim, or a simpler quantity,
     reproduce it, or where what was taken away was all of it; "architecture" where untrained networks pass;
     "scale" where the trained weights with their entries permuted pass; "learned" where none of these do, and the

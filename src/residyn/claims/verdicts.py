@@ -66,7 +66,7 @@ def _passing(claim: Claim, result: ClaimResult) -> list[str]:
 
 
 def abolished_by(claim: Claim, result: ClaimResult) -> tuple[str, ...]:
-    """What was taken away and took the claim with it: it fails there, and by a difference that is clear.
+    """The removals under which the claim is lost: it fails there, and by a difference that is clear.
 
     What the model itself fails on the controls' samples was not lost by what was taken from these.
     """

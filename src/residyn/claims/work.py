@@ -34,7 +34,7 @@ from residyn.schema import SAMPLE, SUBLAYER, UNIT, check_states
 from residyn.settings import ClaimsSettings
 
 
-class Work:
+class Judging:
     """States, the claims that are judged on them, and the samples on which controls are compared, chosen once."""
 
     def __init__(
@@ -76,7 +76,7 @@ class Work:
         """What the task with this key finds."""
         return dict(self.tasks())[key]()
 
-    def __reduce__(self) -> tuple[Callable[..., Work], tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[Callable[..., Judging], tuple[Any, ...]]:
         """How it travels to a worker: by what it is made of, its claims by their numbers."""
         needed = None
         if self.results is not None:
@@ -180,9 +180,9 @@ def _made_again(
     controls: Mapping[str, xr.DataArray],
     settings: ClaimsSettings,
     numbers: Collection[int],
-) -> Work:
+) -> Judging:
     chosen = [claim for claim in registry.claims() if claim.number in numbers and claim.of == "states"]
-    return Work(states, results, controls, settings, chosen)
+    return Judging(states, results, controls, settings, chosen)
 
 
 def condition_of(null: Null, conditions: Collection[Condition]) -> Condition | None:

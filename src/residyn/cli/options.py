@@ -16,8 +16,8 @@ from residyn.errors import UsageError
 from residyn.pipeline.presets import PRESETS
 from residyn.settings import (
     STAGES,
-    Field,
     RunSettings,
+    Setting,
     Settings,
     fields_of,
     flag,
@@ -98,7 +98,7 @@ def _is_settings(hint: Any) -> bool:
     return isinstance(hint, type) and issubclass(hint, msgspec.Struct)
 
 
-def _fields(kind: Any) -> list[Field]:
+def _fields(kind: Any) -> list[Setting]:
     kinds = STAGES.values() if kind is RunSettings else [kind]
     return [field for one in kinds for field in fields_of(one)]
 
@@ -108,7 +108,7 @@ def _made(kind: Any, asked: dict[str, Any]) -> RunSettings | Settings:
     return run_settings(own, flag) if kind is RunSettings else made_of(kind, own, flag)
 
 
-def _parameter(field: Field) -> inspect.Parameter:
+def _parameter(field: Setting) -> inspect.Parameter:
     as_text = field.listed or field.mixed
     names = flag(field.name)
     if field.bare is bool:

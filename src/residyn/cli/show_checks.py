@@ -99,7 +99,7 @@ def show_verification(directory: Path, found: Verification, display: Display) ->
     display.warn([found.note] if found.note else [])
 
 
-def _fault_rows(name: str, found: store.Report | str) -> list[tuple[str, str, str]]:
+def _fault_rows(name: str, found: store.StoreReport | str) -> list[tuple[str, str, str]]:
     """The faults of a control: file, what is wrong, details."""
     folder = f"{layout.CONTROLS}/{name}"
     if isinstance(found, str):

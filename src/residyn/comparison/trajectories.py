@@ -146,7 +146,7 @@ def _halvings(n: int, seed: int) -> np.ndarray:
 def _sums(states: xr.DataArray, weights: np.ndarray, progress: Progress | None) -> np.ndarray:
     """Weighted sums over samples of the states, (weights, S, D), in float64."""
 
-    def of_block(block: np.ndarray, start: int) -> np.ndarray:
+    def reduce_block(block: np.ndarray, start: int) -> np.ndarray:
         total = np.zeros((len(weights), block[0].size))
         for row in range(0, len(block), _TILE_ROWS):
             tile = block[row : row + _TILE_ROWS].astype(np.float64)
@@ -154,7 +154,7 @@ def _sums(states: xr.DataArray, weights: np.ndarray, progress: Progress | None) 
             total += part @ tile.reshape(len(tile), -1)
         return total.reshape(-1, *block.shape[1:])
 
-    blocks = each_numbered_block(states, of_block, progress)
+    blocks = each_numbered_block(states, reduce_block, progress)
     total = next(blocks)
     for part in blocks:
         total += part

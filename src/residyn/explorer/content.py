@@ -14,7 +14,7 @@ from residyn.errors import StoreError
 from residyn.explorer.curves import curves
 from residyn.explorer.field import field, texts_by_id
 from residyn.explorer.quantised import quantise
-from residyn.explorer.record import Explorer, Fallback, Place, Scores
+from residyn.explorer.record import Explorer, Fallback, PagePlace, Scores
 from residyn.explorer.samples import chosen_rows, oddness, samples
 from residyn.explorer.units import units
 from residyn.explorer.verdicts import verdicts
@@ -83,11 +83,13 @@ def _subtitle(results: xr.Dataset) -> str:
     return ", ".join(part for part in (f"{n} of {attrs['texts']}" if attrs.get("texts") else n, said) if part)
 
 
-def _places(results: xr.Dataset, dim: str, layer: str, group: str) -> tuple[Place, ...]:
+def _places(results: xr.Dataset, dim: str, layer: str, group: str) -> tuple[PagePlace, ...]:
     if dim not in results.dims:
         return ()
     columns = (results[name].values.tolist() for name in (dim, layer, group))
-    return tuple(Place(str(label), int(number), str(kind)) for label, number, kind in zip(*columns, strict=True))
+    return tuple(
+        PagePlace(str(label), int(number), str(kind)) for label, number, kind in zip(*columns, strict=True)
+    )
 
 
 def _scores(directory: Path, results: xr.Dataset, rows: np.ndarray) -> tuple[np.ndarray | None, str]:

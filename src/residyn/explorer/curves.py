@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from residyn.explorer.quantised import Quantised, quantise
-from residyn.explorer.record import Axis, Beside, Curve, Numbers
+from residyn.explorer.record import Axis, Beside, Numbers, PageCurve
 from residyn.published import published_curves
 from residyn.quantities.registry import quantities
 from residyn.quantities.robustness import LEFT_OUT, SUFFIX
@@ -45,10 +45,10 @@ class _Found(NamedTuple):
     rows: np.ndarray
 
 
-def curves(results: xr.Dataset, noise: xr.Dataset | None, rows: np.ndarray) -> tuple[Curve, ...]:
+def curves(results: xr.Dataset, noise: xr.Dataset | None, rows: np.ndarray) -> tuple[PageCurve, ...]:
     """Every curve of the results, of samples those in `rows`; registered quantities are first, in their order."""
     found = _Found(results, noise, rows)
-    named: dict[str, list[Curve]] = {}
+    named: dict[str, list[PageCurve]] = {}
     for name, array in results.data_vars.items():
         quantity = str(name).removesuffix(CURVE)
         repeated = quantity == name and f"{name}{CURVE}" in results
@@ -96,7 +96,7 @@ def _parts(array: xr.DataArray) -> Iterator[dict[str, Any]]:
     yield from (dict(zip(further, one, strict=True)) for one in itertools.product(*labels))
 
 
-def _curve(found: _Found, quantity: str, array: xr.DataArray, chosen: Mapping[str, object]) -> Curve:
+def _curve(found: _Found, quantity: str, array: xr.DataArray, chosen: Mapping[str, object]) -> PageCurve:
     results, known, attrs = found.results, quantities().get(quantity), _attrs(found.results, quantity)
     part = ", ".join(map(str, chosen.values()))
     told = summary(array.sel(chosen))
@@ -109,7 +109,7 @@ def _curve(found: _Found, quantity: str, array: xr.DataArray, chosen: Mapping[st
     axis: Axis = depth_of(array) or "path"  # type: ignore[assignment]
     each = results.get(quantity)
     statistic = str(known.statistic if known else told.attrs.get("statistic", ""))
-    return Curve(
+    return PageCurve(
         name=f"{quantity}.{part}" if part else quantity,
         title=title_of(results, quantity, part),
         label=label if units in ("", "1") or units in label else f"{label} ({units})",

@@ -12,7 +12,7 @@ import xarray as xr
 from residyn import store
 from residyn.errors import StoreError
 from residyn.explorer.quantised import quantise
-from residyn.explorer.record import Field
+from residyn.explorer.record import PageField
 from residyn.schema import SUBLAYER
 from residyn.settings import TeleportSettings
 from residyn.spaces import Space
@@ -27,7 +27,7 @@ _ENDS_ALONE = (
 
 def field(
     directory: Path, results: xr.Dataset, flow: xr.Dataset | None, run: Mapping[str, Any], texts: Mapping[Any, str]
-) -> Field | None:
+) -> PageField | None:
     """The teleports of a run to the targets of its grid; None where there are none. `texts` are by text_id."""
     if flow is None:
         return None
@@ -47,7 +47,7 @@ def field(
         steps = np.stack([steps[:, 0], np.take_along_axis(steps, horizon[:, None], axis=1)[:, 0]], axis=1)
         note = _ENDS_ALONE
     lost = {name: _at(flow, name, steps.shape[1], horizon) for name in ("rho", "amplification")}
-    return Field(
+    return PageField(
         hosts=tuple(_host(flow, row, run, texts) for row in range(flow.sizes[HOST])),
         place=tuple(labels.index(str(place)) for place in flow[INJECTED].values),
         steps=tuple(tuple(map(int, row)) for row in steps),

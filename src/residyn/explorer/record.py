@@ -12,7 +12,7 @@ Numbers = tuple[float, ...]
 
 
 @dataclass(frozen=True)
-class Place:
+class PagePlace:
     """A place along depth: its label, its layer, and the site of a state or the kind of a transition."""
 
     label: str
@@ -21,7 +21,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Samples:
+class PageSamples:
     """The samples on the page, in the order of every array: labels, texts, and by what paths are coloured.
 
     `token` numbers the last tokens by how many samples end in them, from 0, and `tokens` says what each is; so do
@@ -62,7 +62,7 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class Curve:
+class PageCurve:
     """A quantity along depth, or one number of the whole path.
 
     `low` and `high` are the ends of a `band`: of the 95 % interval over documents, or the quartiles; both are
@@ -115,7 +115,7 @@ class Units:
 
 
 @dataclass(frozen=True)
-class Field:
+class PageField:
     """Teleports to a grid in the plane of the first two components, followed over the sublayers after.
 
     `positions` (host, place, component, step × target) are scores of the moved states, NaN beyond the last
@@ -138,7 +138,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Criterion:
+class PageCriterion:
     """A statistic of a claim in words, and the name of the curve that it is of ("" where the page has none)."""
 
     statistic: str
@@ -160,7 +160,7 @@ class Verdict:
     sentence: str
     letter: str
     shown_in: Literal["curves", "teleports", ""]
-    criteria: tuple[Criterion, ...]
+    criteria: tuple[PageCriterion, ...]
 
 
 @dataclass(frozen=True)
@@ -181,12 +181,12 @@ class Explorer:
     subtitle: str
     version: str
     notes: tuple[str, ...]
-    sublayers: tuple[Place, ...]
-    transitions: tuple[Place, ...]
-    samples: Samples
+    sublayers: tuple[PagePlace, ...]
+    transitions: tuple[PagePlace, ...]
+    samples: PageSamples
     scores: Scores | None
-    curves: tuple[Curve, ...]
+    curves: tuple[PageCurve, ...]
     units: Units
-    field: Field | None
+    field: PageField | None
     verdicts: tuple[Verdict, ...]
     fallback: Fallback | None

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from residyn import store
-from residyn.explorer.record import Samples
+from residyn.explorer.record import PageSamples
 from residyn.schema import DOCUMENT, NO_DOCUMENT, SAMPLE
 from residyn.words import clean
 
@@ -30,7 +30,7 @@ def chosen_rows(n: int) -> np.ndarray:
     return np.sort(np.random.default_rng(_SEED).choice(n, MOST, replace=False))
 
 
-def samples(directory: Path, results: xr.Dataset, rows: np.ndarray, oddness: np.ndarray) -> Samples:
+def samples(directory: Path, results: xr.Dataset, rows: np.ndarray, oddness: np.ndarray) -> PageSamples:
     """The samples in these rows of the results. Raises StoreError where their texts were damaged."""
     n_all = results.sizes[SAMPLE]
     coords = results.isel({SAMPLE: rows}).coords
@@ -47,7 +47,7 @@ def samples(directory: Path, results: xr.Dataset, rows: np.ndarray, oddness: np.
     where = "position" if "position" in coords else "" if read_at_end else "n_tokens"
     position = coords[where].values.tolist() if where in coords else []
     drawn = f"{len(rows):,} of {n_all:,} samples, drawn at random (seed {_SEED}); curves are of all"
-    return Samples(
+    return PageSamples(
         label=tuple(labels),
         text=tuple(_shortened(text) for text in full),
         length=tuple(int(n) for n in coords["n_tokens"].values) if "n_tokens" in coords else (),

@@ -9,7 +9,7 @@ from residyn import words
 from residyn.claims import Verdicts
 from residyn.claims.record import CriterionResult
 from residyn.claims.registry import claims
-from residyn.explorer.record import Criterion, Verdict
+from residyn.explorer.record import PageCriterion, Verdict
 
 
 def verdicts(found: Verdicts | None, curves: Collection[str], with_field: bool) -> tuple[Verdict, ...]:
@@ -38,10 +38,10 @@ def verdicts(found: Verdicts | None, curves: Collection[str], with_field: bool) 
     return tuple(made)
 
 
-def _criterion(found: CriterionResult, curves: Collection[str]) -> Criterion:
+def _criterion(found: CriterionResult, curves: Collection[str]) -> PageCriterion:
     null = found.null
     said = "" if null is None else f"{null.name}: mean {words.number(null.mean)}, {words.p_value(null.p)}"
-    return Criterion(
+    return PageCriterion(
         statistic=found.statistic,
         value=words.interval(found.value, found.low, found.high),
         threshold="" if math.isnan(found.threshold) else _threshold(found),

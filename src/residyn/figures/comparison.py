@@ -31,7 +31,7 @@ _LETTER_MM = 1.16
 """Width of a letter of small type, on the average."""
 
 
-class Page(NamedTuple):
+class PageHeights(NamedTuple):
     """Heights of the page's parts in millimetres, from the top: legend, rows of curves, the last row, the foot."""
 
     legend: float
@@ -103,17 +103,17 @@ def _between_runs(distances: xr.DataArray, runs: Sequence[str]) -> xr.DataArray:
     return distances.sel(run=list(runs), other=list(runs))
 
 
-def _page(n_quantities: int, n_runs: int, with_distances: bool, n_claims: int) -> Page:
+def _page(n_quantities: int, n_runs: int, with_distances: bool, n_claims: int) -> PageHeights:
     heights = [n_runs * _CELL + 7.0] * with_distances + [n_claims * _CLAIM_ROW] * (n_claims > 0)
     legend_rows = 1 + -(-n_runs // _LEGEND_COLUMNS)
-    return Page(
+    return PageHeights(
         1.5 + legend_rows * _LEGEND_ROW,
         -(-n_quantities // len(_LEFTS)),
         _SECTION + max(heights) if heights else 0.0,
     )
 
 
-def _legends(fig: Figure, page: Page, runs: Sequence[str], kinds: Sequence[str]) -> None:
+def _legends(fig: Figure, page: PageHeights, runs: Sequence[str], kinds: Sequence[str]) -> None:
     entries = panels.run_entries(runs)
     rows = [entries[start : start + _LEGEND_COLUMNS] for start in range(0, len(entries), _LEGEND_COLUMNS)]
     top = page.height - 1.5
@@ -124,7 +124,7 @@ def _legends(fig: Figure, page: Page, runs: Sequence[str], kinds: Sequence[str])
 
 
 def _small_multiples(
-    fig: Figure, page: Page, curves: pd.DataFrame, quantities: Sequence[str], runs: Sequence[str]
+    fig: Figure, page: PageHeights, curves: pd.DataFrame, quantities: Sequence[str], runs: Sequence[str]
 ) -> None:
     top = page.height - page.legend
     _letter(fig, page, "A", top - _ABOVE + 2.4)
@@ -139,7 +139,7 @@ def _small_multiples(
             ax.set_xlabel("relative depth")
 
 
-def _distances(fig: Figure, page: Page, distances: xr.DataArray) -> None:
+def _distances(fig: Figure, page: PageHeights, distances: xr.DataArray) -> None:
     top = _FOOT + page.last - _SECTION
     side = distances.sizes["run"] * _CELL
     _letter(fig, page, "B", top + 7.6)
@@ -150,7 +150,7 @@ def _distances(fig: Figure, page: Page, distances: xr.DataArray) -> None:
         _words(fig, page, 10.0, top - side - 3.2 - 2.8 * line, words)
 
 
-def _claims(fig: Figure, page: Page, claims: pd.DataFrame) -> None:
+def _claims(fig: Figure, page: PageHeights, claims: pd.DataFrame) -> None:
     top = _FOOT + page.last - _SECTION
     n_claims, n_runs = claims.shape
     begin = max(_CLAIMS_LEFT, _LEFTS[0] + n_runs * _CELL + 6.0)
@@ -163,7 +163,9 @@ def _claims(fig: Figure, page: Page, claims: pd.DataFrame) -> None:
     _words(fig, page, begin + 4.9, top + 4.2, f"where a claim that holds comes from: {panels.origin_words()}")
 
 
-def _entries(fig: Figure, page: Page, at: tuple[float, float], entries: Sequence[tuple[Artist, str]]) -> None:
+def _entries(
+    fig: Figure, page: PageHeights, at: tuple[float, float], entries: Sequence[tuple[Artist, str]]
+) -> None:
     """A legend's row with its top left corner at a place of the page; names are no formulas."""
     x, y = at
     legend = fig.legend(
@@ -183,13 +185,13 @@ def _entries(fig: Figure, page: Page, at: tuple[float, float], entries: Sequence
         text.set_text(name)
 
 
-def _letter(fig: Figure, page: Page, letter: str, y: float, x: float = 1.5) -> None:
+def _letter(fig: Figure, page: PageHeights, letter: str, y: float, x: float = 1.5) -> None:
     _words(fig, page, x, y, letter, size=style.LETTER_PT, weight="bold", color=style.INK)
 
 
 def _words(
-    fig: Figure, page: Page, x: float, y: float, words: str, *, size: float = style.SMALL_PT, ha: str = "left",
-    weight: str = "normal", color: str = style.MUTED,
+    fig: Figure, page: PageHeights, x: float, y: float, words: str, *, size: float = style.SMALL_PT,
+    ha: str = "left", weight: str = "normal", color: str = style.MUTED,
 ) -> None:  # fmt: skip
     fig.text(
         x / style.WIDTH_MM, y / page.height, words, fontsize=size, ha=ha, va="baseline", fontweight=weight,
@@ -197,7 +199,7 @@ def _words(
     )  # fmt: skip
 
 
-def _share_of(page: Page, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+def _share_of(page: PageHeights, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
     """A box in millimetres as shares of the page."""
     left, bottom, width, height = box
     return (left / style.WIDTH_MM, bottom / page.height, width / style.WIDTH_MM, height / page.height)

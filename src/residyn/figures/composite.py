@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from residyn.figures import style
-from residyn.figures.layout import Place, arrange
+from residyn.figures.layout import PanelBox, arrange
 from residyn.figures.panel import Inputs, Panel, Shape
 
 _TITLE_MM = 6.0
@@ -47,7 +47,7 @@ def footer(results: xr.Dataset) -> str:
     return style.plain(" · ".join(words), 130)
 
 
-def _axes(fig: Figure, letter: str, panel: Panel, place: Place) -> Axes:
+def _axes(fig: Figure, letter: str, panel: Panel, place: PanelBox) -> Axes:
     """Axes at their place on the page, and the panel's letter beside their top left."""
     width, height = fig.get_size_inches() / style.MM
     x, y = place.letter

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from residyn.figures.composite import compose
 from residyn.figures.panel import Inputs
-from residyn.figures.registry import of_figure
+from residyn.figures.registry import composite_panels
 
 NAME = "dynamics"
 """What a panel's field `figure` says, and what the composite's file is called."""
@@ -22,7 +22,7 @@ def dynamics(inputs: Inputs, *, title: str | None = None) -> Figure | None:
     They show how states move, as dynamics: what is written, which way populations flow, whether states of
     different texts draw together, how far layers are from one another.
     """
-    panels = of_figure(NAME, inputs)
+    panels = composite_panels(NAME, inputs)
     # A to Z, then AA, AB and so on.
     letters = chain(ascii_uppercase, map("".join, product(ascii_uppercase, repeat=2)))
     return compose(dict(zip(letters, panels, strict=False)), inputs, title=title) if panels else None

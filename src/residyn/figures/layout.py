@@ -28,7 +28,7 @@ _LETTER = (14.0, 2.2)
 """How far a panel's letter stands to the left of its axes, and above them."""
 
 
-class Row(NamedTuple):
+class RowHeights(NamedTuple):
     """Heights of a row: the axes, what legends above and labels below them need."""
 
     above: float
@@ -40,14 +40,14 @@ class Row(NamedTuple):
         return self.above + self.axes + self.below
 
 
-_FIRST, _NEXT, _WHOLE = Row(7.0, 54.0, 12.0), Row(10.0, 37.0, 9.5), Row(10.0, 25.5, 9.0)
+_FIRST, _NEXT, _WHOLE = RowHeights(7.0, 54.0, 12.0), RowHeights(10.0, 37.0, 9.5), RowHeights(10.0, 25.5, 9.0)
 _LOWER = 4.0
 """Taken from the axes of later rows where one more row must fit on the page."""
 _LEGEND_ROW = 3.0
 """Added above the axes of later rows for another row of a legend."""
 
 
-class Place(NamedTuple):
+class PanelBox(NamedTuple):
     """Left, bottom, width and height of axes, and where the panel's letter begins."""
 
     left: float
@@ -71,7 +71,7 @@ def rows_of(shapes: Mapping[str, Shape]) -> list[list[str]]:
     return [*([first] if first else []), *(rest[start : start + n] for start in range(0, len(rest), n)), *whole]
 
 
-def arrange(shapes: Mapping[str, Shape], *, tall_legends: bool) -> tuple[float, dict[str, Place]]:
+def arrange(shapes: Mapping[str, Shape], *, tall_legends: bool) -> tuple[float, dict[str, PanelBox]]:
     """The page's height, and the place of each panel named in `shapes`, in their order.
 
     `tall_legends` makes room for one more row in the legends of the later rows.
@@ -83,7 +83,7 @@ def arrange(shapes: Mapping[str, Shape], *, tall_legends: bool) -> tuple[float, 
         _FIRST if names[0] in _FIRST_STEMS else _WHOLE if shapes[names[0]] == "row" else later for names in rows
     ]
     total = _FOOT + sum(row.height for row in heights) + _MARGIN
-    places: dict[str, Place] = {}
+    places: dict[str, PanelBox] = {}
     top = total - _MARGIN
     for names, row in zip(rows, heights, strict=True):
         top -= row.height
@@ -92,17 +92,17 @@ def arrange(shapes: Mapping[str, Shape], *, tall_legends: bool) -> tuple[float, 
     return total, places
 
 
-def _place(shape: Shape, column: int, n_columns: int, bottom: float, row: Row) -> Place:
+def _place(shape: Shape, column: int, n_columns: int, bottom: float, row: RowHeights) -> PanelBox:
     letter_y = bottom + row.below + row.axes + _LETTER[1]
     if shape == "schematic":
-        return Place(1.5, bottom, *SCHEMATIC_MM, (1.0, letter_y))
+        return PanelBox(1.5, bottom, *SCHEMATIC_MM, (1.0, letter_y))
     if shape == "row":
-        return Place(_ACROSS[0], bottom + row.below, _ACROSS[1], row.axes, (1.0, letter_y))
+        return PanelBox(_ACROSS[0], bottom + row.below, _ACROSS[1], row.axes, (1.0, letter_y))
     left, width = _WIDE[column] if row is _FIRST and n_columns == 2 else (_COLUMNS[column], _WIDTHS[shape])
     letter = (max(left - _LETTER[0], 1.0), letter_y)
     if shape == "space":  # its words lie inside the axes' box
-        return Place(left - 11.0, bottom + 2.0, width + 9.0, row.axes + row.below - 2.0, letter)
-    return Place(left, bottom + row.below, width, row.axes, letter)
+        return PanelBox(left - 11.0, bottom + 2.0, width + 9.0, row.axes + row.below - 2.0, letter)
+    return PanelBox(left, bottom + row.below, width, row.axes, letter)
 
 
 def alone(panel: Panel, inputs: Inputs) -> Figure:

@@ -50,7 +50,7 @@ def further(inputs: Inputs) -> tuple[Panel, ...]:
     return (*own, *(generic.panel(inputs.results[name]) for name in asking))
 
 
-def of_figure(name: str, inputs: Inputs) -> tuple[Panel, ...]:
+def composite_panels(name: str, inputs: Inputs) -> tuple[Panel, ...]:
     """The panels of a composite beside Figure 1 that the inputs allow, in the order of their places in it."""
     found = [panel for panel in declared() if panel.figure == name and panel.can_be_drawn(inputs)]
     return tuple(sorted(found, key=lambda panel: panel.place))

@@ -39,25 +39,25 @@ def computed(plan: CapturePlan, shards: Iterable[int], progress: Progress | None
     shards = list(shards)
     jobs = _jobs(plan.batches, shards)
     needed = {position: place + 1 for place, job in enumerate(jobs) for position in job.served}
-    report = _Report(plan.batches, jobs, progress)
+    report = _TokenCount(plan.batches, jobs, progress)
     on_host = _computes_here(plan.model)
     in_flight = 1 if on_host else IN_FLIGHT
     taps = taps_of(plan.sites.sites)
     blocks: dict[int, np.ndarray] = {}
     halved: set[int] = set()
-    flying: deque[tuple[_Job, Future[None]]] = deque()
+    under_way: deque[tuple[_Job, Future[None]]] = deque()
     buffers = _Buffers(in_flight)
 
     def launch(job: _Job) -> None:
-        while len(flying) >= in_flight:
+        while len(under_way) >= in_flight:
             land()
         states, smaller = in_halves_if_needed(reader, _asked(plan.records, job.batch))
         halved.update(job.served if smaller else ())
         there = (lambda: states) if on_host else buffers.fetch(states)
-        flying.append((job, placer.submit(_place, there, job.batch, list(targets(job)))))
+        under_way.append((job, placer.submit(_place, there, job.batch, list(targets(job)))))
 
     def land() -> None:
-        job, placed = flying.popleft()
+        job, placed = under_way.popleft()
         placed.result()
         report(job.batch.tokens)
 
@@ -76,7 +76,7 @@ def computed(plan: CapturePlan, shards: Iterable[int], progress: Progress | None
             for job in jobs[launched : needed[position] + in_flight - 1]:
                 launch(job)
                 launched += 1
-            while len(flying) > launched - needed[position]:
+            while len(under_way) > launched - needed[position]:
                 land()
             yield Computed(shard, blocks.pop(position), position in halved)
 
@@ -159,7 +159,7 @@ class _Buffers:
         return wait
 
 
-class _Report:
+class _TokenCount:
     """Counts tokens towards the whole run, so that a resumed one starts where it was left."""
 
     def __init__(self, plan: BatchPlan, jobs: Sequence[_Job], progress: Progress | None) -> None:

@@ -32,7 +32,7 @@ NOISE_SAMPLES = 16
 
 
 @dataclass(frozen=True)
-class Reading:
+class ControlReading:
     """What a control reads and how: all that is known of it before a model is loaded.
 
     `records` are those of the run's samples, with the tokens that the control reads; `control` says what was done
@@ -72,7 +72,7 @@ def chosen_records(records: SampleTable, share: float, seed: int) -> SampleTable
     return records.take(np.flatnonzero(np.isin(records.text, records.text[firsts[drawn]])))
 
 
-def of_twin(
+def untrained_plan(
     plan: CapturePlan, records: SampleTable, model: LoadedModel, seed: int, layout: Layout | None
 ) -> CapturePlan:
     """The same tokens through the untrained twin of a model; its sites are proved on its own weights.
@@ -83,7 +83,7 @@ def of_twin(
     return replace(plan_for(plan, same_tokens(records)), model=twin, sites=find_sites(twin, layout))
 
 
-def of_permuted(plan: CapturePlan, records: SampleTable, model: LoadedModel, seed: int) -> CapturePlan:
+def permuted_plan(plan: CapturePlan, records: SampleTable, model: LoadedModel, seed: int) -> CapturePlan:
     """The same tokens through a copy of the model whose weights are permuted.
 
     Its modules are the model's own, and so are the sites, which were proved there. A sample whose states are not
@@ -94,17 +94,17 @@ def of_permuted(plan: CapturePlan, records: SampleTable, model: LoadedModel, see
     return replace(own, model=permuted(model, seed), on_nonfinite="refuse")
 
 
-def permuted_weights(records: SampleTable, seed: int) -> Reading:
+def permuted_weights(records: SampleTable, seed: int) -> ControlReading:
     """The texts as the run read them, for the model with permuted weights."""
-    return Reading(records, f"weights permuted, seed {seed}")
+    return ControlReading(records, f"weights permuted, seed {seed}")
 
 
-def same_tokens(records: SampleTable) -> Reading:
+def same_tokens(records: SampleTable) -> ControlReading:
     """The texts as the run read them: for another model."""
-    return Reading(records, "same tokens")
+    return ControlReading(records, "same tokens")
 
 
-def shuffled_tokens(records: SampleTable, n_before: int, seed: int) -> Reading:
+def shuffled_tokens(records: SampleTable, n_before: int, seed: int) -> ControlReading:
     """The tokens of each text in a random order, the `n_before` that stand in front of every text left in place.
 
     The order depends on the seed and the text alone. The last token, too, is a random one of the text's.
@@ -114,30 +114,30 @@ def shuffled_tokens(records: SampleTable, n_before: int, seed: int) -> Reading:
         start, stop = records.offsets[text] + n_before, records.offsets[text + 1]
         order = np.random.default_rng(draw_of(seed, records.sources[text].sha256)).permutation(stop - start)
         ids[start:stop] = ids[start + order]
-    return Reading(replace(records, ids=ids), f"tokens shuffled, seed {seed}")
+    return ControlReading(replace(records, ids=ids), f"tokens shuffled, seed {seed}")
 
 
-def random_positions(records: SampleTable, n_before: int, seed: int) -> Reading:
+def random_positions(records: SampleTable, n_before: int, seed: int) -> ControlReading:
     """Each text cut after one of its tokens, drawn as for the position "random"."""
     drawn = [
         n_before + drawn_length(int(n_tokens) - n_before, seed, records.sources[text].sha256)
         for n_tokens, text in zip(records.n_tokens, records.text, strict=True)
     ]
     cut = replace(records, n_tokens=np.array(drawn, dtype=np.int64))
-    return Reading(cut, f"cut at a random token, seed {seed}", position="random")
+    return ControlReading(cut, f"cut at a random token, seed {seed}", position="random")
 
 
-def other_batches(records: SampleTable) -> Reading:
+def other_batches(records: SampleTable) -> ControlReading:
     """The same tokens, each text in a batch of its own: what differs is the arithmetic's rounding.
 
     Of at most `NOISE_SAMPLES` texts, spread over the lengths: few are as long as the longest, which may have had a
     batch of their own before.
     """
     rows = np.linspace(0, len(records) - 1, min(NOISE_SAMPLES, len(records))).round().astype(int)
-    return Reading(records.take(rows), "one text a batch", batch_tokens=1)
+    return ControlReading(records.take(rows), "one text a batch", batch_tokens=1)
 
 
-def plan_for(plan: CapturePlan, reading: Reading) -> CapturePlan:
+def plan_for(plan: CapturePlan, reading: ControlReading) -> CapturePlan:
     """The plan of a control of a run's plan: its records in the order and the batches of a plan of their own."""
     records, sites, units = reading.records, plan.sites.sites, plan.model.n_units
     own = plan.batches.rules

@@ -17,7 +17,7 @@ from torch import nn
 from residyn.errors import ModelError
 from residyn.model.hooks import Tap, read, run
 from residyn.model.layout import Sum, mixer_of, only_site
-from residyn.model.sites import BLOCK, Step, check_places, sites_of_steps
+from residyn.model.sites import BLOCK, Addition, check_places, sites_of_steps
 from residyn.model.sums import Passed, Seen
 from residyn.sitemap import SiteMap
 
@@ -51,7 +51,7 @@ def _list_of_blocks(root: nn.Module, config: Any) -> tuple[str, nn.ModuleList]:
     return min(fitting, key=lambda item: item[0].count("."))
 
 
-def _understand(root: nn.Module, path: str, block: nn.Module, input_ids: torch.Tensor) -> tuple[Step, ...]:
+def _understand(root: nn.Module, path: str, block: nn.Module, input_ids: torch.Tensor) -> tuple[Addition, ...]:
     """The steps in which the block at `path` adds to the stream. Raises ModelError where they are not found."""
     passed = _record(root, path, block, input_ids)
     found = _plain(block, passed) or _with_factors(block, passed)
@@ -115,7 +115,7 @@ def _record(root: nn.Module, path: str, block: nn.Module, input_ids: torch.Tenso
     )
 
 
-Steps = tuple[Step, ...] | None
+Steps = tuple[Addition, ...] | None
 
 
 def _plain(block: nn.Module, passed: Passed) -> Steps:
@@ -149,7 +149,7 @@ def _sequential(mixer: str, passed: Passed, *, plain: bool) -> Steps:
             first = passed.sums(mid, passed.before, plain=plain)
             pair = passed.pair(first, lambda mid=mid: passed.sums(passed.after, mid, plain=plain))
             if pair:
-                return Step(mixer, BLOCK, pair[0]), Step("mlp", tap, pair[1])
+                return Addition(mixer, BLOCK, pair[0]), Addition("mlp", tap, pair[1])
     return None
 
 
@@ -163,8 +163,8 @@ def _post_norm(mixer: str, passed: Passed, *, plain: bool) -> Steps:
         pair = passed.pair(first, lambda mid=mid, total=total: passed.sums(total, mid, plain=plain))
         if pair:
             return (
-                Step(mixer, BLOCK, pair[0], norm=norm.name),
-                Step("mlp", Tap(norm.name, "output"), pair[1], norm=last.name),
+                Addition(mixer, BLOCK, pair[0], norm=norm.name),
+                Addition("mlp", Tap(norm.name, "output"), pair[1], norm=last.name),
             )
     return None
 
@@ -184,8 +184,8 @@ def _pre_norm(mixer: str, passed: Passed, *, plain: bool) -> Steps:
         )
         if pair:
             return (
-                Step(mixer, Tap(norm.name, "output"), pair[0], norm=second.name),
-                Step("mlp", Tap(second.name, "output"), pair[1], norm_of_next=norm.name),
+                Addition(mixer, Tap(norm.name, "output"), pair[0], norm=second.name),
+                Addition("mlp", Tap(second.name, "output"), pair[1], norm_of_next=norm.name),
             )
     return None
 
@@ -195,10 +195,10 @@ def _parallel(passed: Passed) -> Steps:
         found = passed.both(first, second)
         if found:
             attn_first = "att" not in second.name.lower()
-            return (Step("block", BLOCK, found if attn_first else Sum(found.writes[::-1])),)
+            return (Addition("block", BLOCK, found if attn_first else Sum(found.writes[::-1])),)
     return None
 
 
 def _single(block: nn.Module, passed: Passed, *, plain: bool) -> Steps:
     found = passed.sums(passed.after, passed.before, plain=plain)
-    return (Step(only_site(block), BLOCK, found[0]),) if found else None
+    return (Addition(only_site(block), BLOCK, found[0]),) if found else None

@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish rather than an accident: the work in hand is finished first."""
+"""Ctrl-C asks a long work to stop: what is at work is finished and stored first."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from residyn.model.assets import ASSETS
 from residyn.store.files import check_file
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """Where a model is to be looked for: a path where it is a folder or a file."""
 
     kind: Literal["builtin", "gguf", "folder", "hub"]
@@ -21,7 +21,7 @@ class Place(NamedTuple):
 
 def find_place(
     name: str | os.PathLike[str], revision: str | None = None, *, trust_remote_code: bool = False
-) -> Place:
+) -> Location:
     """Built-in name, .gguf file, folder or hub id, in this order; nothing is opened.
 
     Raises ModelError where it is none of them, UsageError where the revision does not go with it.
@@ -37,17 +37,17 @@ def find_place(
     return place
 
 
-def _place_of(name: str | os.PathLike[str]) -> Place:
+def _place_of(name: str | os.PathLike[str]) -> Location:
     text = os.fspath(name)
     builtin = [asset for asset, entry in ASSETS.items() if entry.kind == "model"]
     if text in builtin:
-        return Place("builtin")
+        return Location("builtin")
     advice = f"Give a hub id (ORG/NAME), a folder, a .gguf file, or a built-in name: {', '.join(builtin)}."
     if not text or "\0" in text:
         raise ModelError(f"{text!r} names no model. {advice}")
     path = Path(text).expanduser()
     if path.is_dir():
-        return Place("folder", path)
+        return Location("folder", path)
     if path.suffix.lower() == ".gguf":
         if not path.exists():
             raise ModelError(f"There is no file {path}. {advice}")
@@ -55,11 +55,11 @@ def _place_of(name: str | os.PathLike[str]) -> Place:
             check_file(path)
         except OSError as error:
             raise ModelError(f"{path} cannot be read: {error.strerror}. {advice}") from error
-        return Place("gguf", path)
+        return Location("gguf", path)
     if path.exists():
         raise ModelError(
             f"{path} is a single file. Give the folder it lies in, with its config.json and tokenizer beside it."
         )
     if re.fullmatch(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", text, re.ASCII) and ".." not in text:
-        return Place("hub")
+        return Location("hub")
     raise ModelError(f"There is no folder {text!r}, and it is no hub id either. {advice}")

@@ -22,7 +22,7 @@ BLOCK = Tap("", "input")
 
 
 @dataclass(frozen=True)
-class Step:
+class Addition:
     """One addition that a block makes: the site of the state before it, where in the block that is, and the sum.
 
     `norm` is the norm that the sum then passes through; `norm_of_next` is that norm where it is the next block's.
@@ -198,7 +198,7 @@ def check_places(root: nn.Module, path: str, blocks: nn.ModuleList) -> None:
             )
 
 
-def sites_of_steps(blocks: str, steps: Sequence[Sequence[Step]]) -> tuple[Site, ...]:
+def sites_of_steps(blocks: str, steps: Sequence[Sequence[Addition]]) -> tuple[Site, ...]:
     """The sites of blocks, each of which adds to the stream in the steps that are given for it."""
     sites: list[Site] = []
     for layer, own in enumerate(steps):
@@ -219,24 +219,24 @@ def sites_of_steps(blocks: str, steps: Sequence[Sequence[Step]]) -> tuple[Site, 
     return tuple(sites)
 
 
-def _steps(block: nn.Module, layout: Layout) -> tuple[Step, ...]:
+def _steps(block: nn.Module, layout: Layout) -> tuple[Addition, ...]:
     first = sum_in(block, layout.attn, layout.scale)
     if layout.mlp is None:
-        return (Step(only_site(block), BLOCK, first),)
+        return (Addition(only_site(block), BLOCK, first),)
     second = sum_in(block, layout.mlp, layout.scale)
     mixer = mixer_of(block) or "mixer"
     if layout.pre_norm:
         before_mixer, before_mlp = (module_in(block, norm) for norm in layout.pre_norm)
         return (
-            Step(mixer, Tap(before_mixer, "output"), first, norm=before_mlp),
-            Step("mlp", Tap(before_mlp, "output"), second, norm_of_next=before_mixer),
+            Addition(mixer, Tap(before_mixer, "output"), first, norm=before_mlp),
+            Addition("mlp", Tap(before_mlp, "output"), second, norm_of_next=before_mixer),
         )
     if layout.post_norm:
         after_mixer, after_mlp = (module_in(block, norm) for norm in layout.post_norm)
         return (
-            Step(mixer, BLOCK, first, norm=after_mixer),
-            Step("mlp", Tap(after_mixer, "output"), second, norm=after_mlp),
+            Addition(mixer, BLOCK, first, norm=after_mixer),
+            Addition("mlp", Tap(after_mixer, "output"), second, norm=after_mlp),
         )
     if layout.mid:
-        return Step(mixer, BLOCK, first), Step("mlp", Tap(module_in(block, layout.mid), "input"), second)
-    return (Step("block", BLOCK, Sum(first.writes + second.writes, first.kept)),)
+        return Addition(mixer, BLOCK, first), Addition("mlp", Tap(module_in(block, layout.mid), "input"), second)
+    return (Addition("block", BLOCK, Sum(first.writes + second.writes, first.kept)),)

@@ -33,7 +33,7 @@ class Contraction(NamedTuple):
     relative: np.ndarray
 
 
-class Field(NamedTuple):
+class AffineFlow(NamedTuple):
     """A fitted affine flow, displacement = offset + matrix · z: (2,), (2, 2) and the share explained, R² ≤ 1."""
 
     offset: np.ndarray
@@ -88,7 +88,7 @@ def unit_rows(rows: np.ndarray) -> np.ndarray:
     return divide(rows, np.linalg.norm(rows, axis=-1, keepdims=True))
 
 
-def fit_affine(points: np.ndarray, moves: np.ndarray) -> Field:
+def fit_affine(points: np.ndarray, moves: np.ndarray) -> AffineFlow:
     """Least squares of moves (N, 2) = offset + matrix · points (N, 2); rows with a NaN are left out.
 
     R² = 1 − Σ‖residual‖² / Σ‖move − mean move‖². All is NaN where the points do not span the plane, as fewer than
@@ -97,20 +97,20 @@ def fit_affine(points: np.ndarray, moves: np.ndarray) -> Field:
     whole = np.isfinite(points).all(axis=1) & np.isfinite(moves).all(axis=1)
     z, y = points[whole].astype(np.float64), moves[whole].astype(np.float64)
     if not len(z):
-        return Field(np.full(2, np.nan), np.full((2, 2), np.nan), np.nan)
+        return AffineFlow(np.full(2, np.nan), np.full((2, 2), np.nan), np.nan)
     centre, mean = z.mean(axis=0), y.mean(axis=0)
     slope, _, rank, _ = np.linalg.lstsq(z - centre, y - mean, rcond=1 / LARGEST_CONDITION)
     if rank < 2:
-        return Field(np.full(2, np.nan), np.full((2, 2), np.nan), np.nan)
+        return AffineFlow(np.full(2, np.nan), np.full((2, 2), np.nan), np.nan)
     residual = y - mean - (z - centre) @ slope
     total = ((y - mean) ** 2).sum()
     # Moves that are one and the same number leave the rounding of their mean as their spread.
     constant = total <= len(y) * (4 * np.finfo(np.float64).eps * np.abs(y).max()) ** 2
     r2 = np.nan if constant else 1 - (residual**2).sum() / total
-    return Field(mean - centre @ slope, slope.T, float(r2))
+    return AffineFlow(mean - centre @ slope, slope.T, float(r2))
 
 
-def fixed_point(field: Field) -> np.ndarray:
+def fixed_point(field: AffineFlow) -> np.ndarray:
     """The point (2,) that an affine flow leaves where it is, −matrix⁻¹ · offset; NaN where matrix is singular."""
     if not np.isfinite(field.matrix).all() or not np.linalg.cond(field.matrix) < LARGEST_CONDITION:
         return np.full(2, np.nan)

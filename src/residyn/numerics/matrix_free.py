@@ -20,7 +20,7 @@ _TOLERANCE, _RESTARTS = 1e-3, 8
 
 
 @dataclass(frozen=True)
-class Estimates:
+class MapEstimates:
     """‖J‖² and ‖(J − Jᵀ)/2‖² (Frobenius) by Hutchinson's probes; the top of the singular values and vectors."""
 
     square: float
@@ -30,7 +30,7 @@ class Estimates:
     right: np.ndarray
 
 
-def estimated(forward: Product, backward: Product, width: int, k: int, rng: np.random.Generator) -> Estimates:
+def estimated(forward: Product, backward: Product, width: int, k: int, rng: np.random.Generator) -> MapEstimates:
     """The k largest singular values by a randomised SVD with power steps, the norms by `PROBES` random probes.
 
     Of ‖J‖² the part that the singular vectors hold is exact, and the probes see the rest alone (Hutch++, Meyer et
@@ -50,7 +50,7 @@ def estimated(forward: Product, backward: Product, width: int, k: int, rng: np.r
     skew_square = float(np.square(through - back).sum() / (4 * PROBES))
     raw = float(np.square(through).sum() / PROBES)
     # The skew share is a ratio of the same probes, in which their luck cancels.
-    return Estimates(square, skew_square * square / raw if raw else 0.0, left[:k].T, values[:k], right[:k].T)
+    return MapEstimates(square, skew_square * square / raw if raw else 0.0, left[:k].T, values[:k], right[:k].T)
 
 
 def largest_eigenvalues(forward: Product, width: int, k: int, rng: np.random.Generator) -> np.ndarray:

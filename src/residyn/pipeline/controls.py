@@ -22,7 +22,7 @@ from residyn.store.layout import COMMITS, CREATION, MANIFEST, STAGED
 
 if TYPE_CHECKING:
     from residyn.model.capture_plan import CapturePlan
-    from residyn.model.controls import Reading
+    from residyn.model.controls import ControlReading
     from residyn.model.layout import Layout
     from residyn.model.loading import LoadedModel
 
@@ -189,7 +189,7 @@ def _start_anew(control: Path, reporter: Reporter) -> None:
         shutil.rmtree(control)
 
 
-def _readings(directory: Path, settings: ControlsSettings) -> dict[str, Reading]:
+def _readings(directory: Path, settings: ControlsSettings) -> dict[str, ControlReading]:
     """What each control that is asked for reads, by its name."""
     from residyn.model import controls as of_model
 
@@ -231,7 +231,7 @@ def _n_before(directory: Path, records: store.SampleTable) -> int:
     return len(put)
 
 
-def _check_folders(directory: Path, readings: Mapping[str, Reading]) -> None:
+def _check_folders(directory: Path, readings: Mapping[str, ControlReading]) -> None:
     """Refuse controls that cannot be captured into their folders, all of them at once."""
     run = store.read_manifest(directory).description.get("samples", {})
     foreign: list[str] = []
@@ -271,16 +271,22 @@ def _refuse(other: Mapping[Path, str]) -> None:
 
 
 def _maker(
-    control: str, reading: Reading, plan: CapturePlan, loaded: LoadedModel, *, seed: int, sites: Layout | None
+    control: str,
+    reading: ControlReading,
+    plan: CapturePlan,
+    loaded: LoadedModel,
+    *,
+    seed: int,
+    sites: Layout | None,
 ) -> Callable[[], CapturePlan]:
     """What makes the plan of a control."""
     from residyn.model import controls as of_model
 
     if control.startswith(control_names.UNTRAINED_PREFIX):
         twin = int(control.removeprefix(control_names.UNTRAINED_PREFIX))
-        return lambda: of_model.of_twin(plan, reading.records, loaded, twin, sites)
+        return lambda: of_model.untrained_plan(plan, reading.records, loaded, twin, sites)
     if control == control_names.PERMUTED:
-        return lambda: of_model.of_permuted(plan, reading.records, loaded, seed)
+        return lambda: of_model.permuted_plan(plan, reading.records, loaded, seed)
     return lambda: of_model.plan_for(plan, reading)
 
 

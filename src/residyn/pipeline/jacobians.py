@@ -32,7 +32,7 @@ NAME = JACOBIANS
 
 
 @dataclass(frozen=True)
-class Experiment:
+class JacobianExperiment:
     """What all models of one stage have in common; `labels` are those of the samples, `span` of exponents."""
 
     directory: Path
@@ -89,7 +89,7 @@ def _make(
         attrs = {"texts": str(states.attrs.get("texts", "")), "states_hash": states.attrs["states_hash"]}
         sublayers = len(SiteMap.from_json(states.attrs["sites"]).sites)
         span = horizon_within(sublayers, settings.span)
-        experiment = Experiment(directory, samples, labels, span, settings, sites, attrs, reporter, timer)
+        experiment = JacobianExperiment(directory, samples, labels, span, settings, sites, attrs, reporter, timer)
         own = _of(experiment, loaded, control_names.MODEL, len(labels))
         others = _controls(experiment, loaded)
         # Where the model's are, all are, and of its settings: these go before the first of the others is replaced.
@@ -127,7 +127,7 @@ def _drawn(table: SampleTable, n: int, seed: int) -> list[int]:
     return [int(order[place]) for place in [*front, *rest][:n]]
 
 
-def _of(experiment: Experiment, model: LoadedModel, name: str, n: int) -> xr.Dataset:
+def _of(experiment: JacobianExperiment, model: LoadedModel, name: str, n: int) -> xr.Dataset:
     """One model's maps at the first n samples, which are kept one by one."""
     from residyn.model.jacobians import jacobians as of_texts
 
@@ -148,7 +148,7 @@ def _of(experiment: Experiment, model: LoadedModel, name: str, n: int) -> xr.Dat
     return found.assign_attrs(experiment.attrs, network=name)
 
 
-def _controls(experiment: Experiment, model: LoadedModel) -> dict[str, xr.Dataset]:
+def _controls(experiment: JacobianExperiment, model: LoadedModel) -> dict[str, xr.Dataset]:
     """The same in untrained models and in one with permuted weights, at the first samples; by name."""
     from residyn.model.loading import permuted, untrained
 
@@ -167,7 +167,7 @@ def _controls(experiment: Experiment, model: LoadedModel) -> dict[str, xr.Datase
     return found
 
 
-def _keep(experiment: Experiment, own: xr.Dataset, others: dict[str, xr.Dataset]) -> list[Path]:
+def _keep(experiment: JacobianExperiment, own: xr.Dataset, others: dict[str, xr.Dataset]) -> list[Path]:
     """Store what was found and its table; the paths, the model's last."""
     from residyn.quantities.tables import write_frame
     from residyn.quantities.tables.jacobians import jacobian_table

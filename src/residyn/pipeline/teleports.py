@@ -37,7 +37,7 @@ TWIN_SAMPLES = 100
 
 
 @dataclass(frozen=True)
-class Experiment:
+class TeleportExperiment:
     """What all models of one stage have in common: labels of sublayers `places`, a number of them `horizon`."""
 
     hosts: Samples
@@ -107,7 +107,7 @@ def _teleport(
         _remove_damaged(directory, reporter)
         sites = read_layout(asked.sites)
         hosts, others = _texts(directory, loaded, asked, settings, sites)
-        experiment = Experiment(hosts, places, horizon, settings, sites, reporter, timer, crew)
+        experiment = TeleportExperiment(hosts, places, horizon, settings, sites, reporter, timer, crew)
         flow = _flow(experiment, loaded, states, space, out=directory, text="teleport")
         twins = [
             _untrained(experiment, loaded, others, seed, directory) for seed in range(settings.untrained_teleports)
@@ -217,7 +217,7 @@ def _texts(
 
 
 def _flow(
-    experiment: Experiment, model: LoadedModel, states: xr.DataArray, space: Space, *, out: Path, text: str
+    experiment: TeleportExperiment, model: LoadedModel, states: xr.DataArray, space: Space, *, out: Path, text: str
 ) -> xr.Dataset:
     """One model's teleports, stored in `out`, and what they say."""
     from residyn.model.capture import capture
@@ -260,7 +260,9 @@ def _anew(out: Path) -> str:
     return f"{said}{beside}, or use the same settings to go on with it."
 
 
-def _targets(experiment: Experiment, states: xr.DataArray, space: Space, hosts: xr.DataArray) -> xr.DataArray:
+def _targets(
+    experiment: TeleportExperiment, states: xr.DataArray, space: Space, hosts: xr.DataArray
+) -> xr.DataArray:
     """The grids, and at equal distances from each host: in the plane, anywhere, towards other samples."""
     from residyn import teleports
 
@@ -282,7 +284,7 @@ def _targets(experiment: Experiment, states: xr.DataArray, space: Space, hosts: 
 
 
 def _untrained(
-    experiment: Experiment, model: LoadedModel, texts: Samples, seed: int, directory: Path
+    experiment: TeleportExperiment, model: LoadedModel, texts: Samples, seed: int, directory: Path
 ) -> xr.Dataset:
     """The same hosts in a model of the same configuration and random weights, in its own space and clouds.
 

@@ -59,8 +59,8 @@ class Verification:
     `note` tells of outputs that nothing covers.
     """
 
-    states: store.Report
-    controls: dict[str, store.Report | str]
+    states: store.StoreReport
+    controls: dict[str, store.StoreReport | str]
     outputs: Outputs
     note: str
 
@@ -95,7 +95,7 @@ def verified(directory: Path, reporter: Reporter = SILENT) -> Verification:
             )
 
 
-def _control(folder: Path) -> store.Report | str:
+def _control(folder: Path) -> store.StoreReport | str:
     try:
         return store.verify(folder)
     except StoreError as error:

@@ -120,7 +120,7 @@ def unit_steps(states: xr.DataArray, seed: int) -> Reading:
     documents = documents_of(states)
     split = numerics.halves(documents, seed)
 
-    def of_band(block: np.ndarray, _: int) -> _OfUnits:
+    def reduce_band(block: np.ndarray, _: int) -> _OfUnits:
         # Not merged from the halves: what does not depend on these is not to change with them in its last bits.
         whole = numerics.step_moments(block)
         return _OfUnits(numerics.step_correlation(whole), _halved(block, split), _information(block))
@@ -135,7 +135,7 @@ def unit_steps(states: xr.DataArray, seed: int) -> Reading:
         )
         return xr.Dataset({str(result.name): result for result in results})
 
-    return Reading(of_band, finish)
+    return Reading(reduce_band, finish)
 
 
 def joint_steps(states: xr.DataArray, seed: int) -> Reading:
@@ -150,7 +150,7 @@ def joint_steps(states: xr.DataArray, seed: int) -> Reading:
             return float("nan")
         return numerics.joint_share(before, np.subtract(after, before, dtype=np.float64), split, parts)
 
-    def of_band(block: np.ndarray, _: int) -> _Band:
+    def reduce_band(block: np.ndarray, _: int) -> _Band:
         places = [block[rows, s] for s in (0, -1)]
         shares = [share(block[rows, s], block[rows, s + 1]) for s in range(block.shape[1] - 1)]
         return _Band(shares, *places)
@@ -171,7 +171,7 @@ def joint_steps(states: xr.DataArray, seed: int) -> Reading:
         )
         return xr.Dataset({str(result.name): result})
 
-    return Reading(of_band, finish)
+    return Reading(reduce_band, finish)
 
 
 def information_excess(mutual_information: xr.DataArray) -> xr.DataArray:

@@ -79,12 +79,12 @@ def resampled_ratios(states: xr.DataArray, plan: Plan, *, directions: bool = Fal
     group = plan.group[rows]
     of = _directions if directions else np.asarray
 
-    def of_band(band: np.ndarray, _: int) -> np.ndarray:
+    def reduce_band(band: np.ndarray, _: int) -> np.ndarray:
         return np.stack(
             [participation_ratios(of(band[rows, s]), group, plan.weights) for s in range(band.shape[1])], axis=1
         )
 
-    return Reading(of_band, lambda bands: np.concatenate(bands, axis=1))
+    return Reading(reduce_band, lambda bands: np.concatenate(bands, axis=1))
 
 
 def _directions(states: np.ndarray) -> np.ndarray:
@@ -98,10 +98,10 @@ def _directions(states: np.ndarray) -> np.ndarray:
 def ratios_without(gone: Sequence[np.ndarray]) -> Reading:
     """A walk along sublayers that makes participation ratios without each of these sets of units, (sets, S)."""
 
-    def of_band(band: np.ndarray, _: int) -> np.ndarray:
+    def reduce_band(band: np.ndarray, _: int) -> np.ndarray:
         return np.stack([dimension.participation_ratios(band[:, s], gone) for s in range(band.shape[1])], axis=1)
 
-    return Reading(of_band, lambda bands: np.concatenate(bands, axis=1))
+    return Reading(reduce_band, lambda bands: np.concatenate(bands, axis=1))
 
 
 def _labelled(states: xr.DataArray, filled: Sequence[_Filled]) -> xr.Dataset:

@@ -17,11 +17,11 @@ _LEAST_VARIANCE = 1e-12
 def scores_along(axes: np.ndarray) -> Gather:
     """Moments by group of the states' scores along axes (K, D), and of their units: two `GroupMoments`."""
 
-    def of_block(block: np.ndarray, _: Depth) -> tuple[Moments, Moments]:
+    def reduce_block(block: np.ndarray, _: Depth) -> tuple[Moments, Moments]:
         scores = np.stack([block[:, s].astype(np.float64) @ axes.T for s in range(block.shape[1])], axis=1)
         return moments.from_block(scores), moments.from_block(block)
 
-    return Gather(of_block, _merged, join=_joined)
+    return Gather(reduce_block, _merged, join=_joined)
 
 
 def explained(weights: np.ndarray, gathered: tuple[GroupMoments, GroupMoments]) -> np.ndarray:

@@ -56,7 +56,7 @@ def over_networks(networks: Mapping[str, xr.Dataset], name: str) -> xr.DataArray
     return xr.concat(found, "network", join="override", combine_attrs="override") if found else None
 
 
-def of_ginibre(name: str, width: int) -> float | None:
+def ginibre_value(name: str, width: int) -> float | None:
     """What a matrix of independent normal entries of many units has in expectation; None where norms matter too.
 
     `width` is the number of units.

@@ -77,13 +77,13 @@ def gather(
     chosen, again = list(dict.fromkeys(gathers)), list(dict.fromkeys(also))
     kept = {n: np.setdiff1d(np.arange(states.sizes[UNIT]), units) for n, units in (without or {}).items()}
 
-    def of_block(block: np.ndarray, first: int) -> tuple[list[Any], list[list[Any]]]:
+    def reduce_block(block: np.ndarray, first: int) -> tuple[list[Any], list[list[Any]]]:
         group = plan.group[first : first + len(block)]
         parts = _of_block(chosen, block, group, depth)
         return parts, [_of_block(again, block[:, :, units], group, depth) for units in kept.values()]
 
     with pca.one_thread():
-        blocks = list(each_numbered_block(states, of_block, progress))
+        blocks = list(each_numbered_block(states, reduce_block, progress))
     whole = _merged(chosen, [block for block, _ in blocks])
     return Gathered(depth, whole, {n: _merged(again, [rest[i] for _, rest in blocks]) for i, n in enumerate(kept)})
 
@@ -91,7 +91,7 @@ def gather(
 def _of_block(gathers: Sequence[Gather], block: np.ndarray, group: np.ndarray, depth: Depth) -> list[Any]:
     """Of each gather: what it says of the block, or by group of the block's samples of each."""
     members = {int(g): np.flatnonzero(group == g) for g in np.unique(group)}
-    made: list[Any] = [None if one.by_group else one.of_block(block, depth) for one in gathers]
+    made: list[Any] = [None if one.by_group else one.reduce_block(block, depth) for one in gathers]
     if any(one.by_group for one in gathers):
         for i in (i for i, one in enumerate(gathers) if one.by_group):
             made[i] = {}
@@ -99,7 +99,7 @@ def _of_block(gathers: Sequence[Gather], block: np.ndarray, group: np.ndarray, d
             samples = block[rows]
             for i, one in enumerate(gathers):
                 if one.by_group:
-                    made[i][g] = one.of_block(samples, depth)
+                    made[i][g] = one.reduce_block(samples, depth)
     return made
 
 

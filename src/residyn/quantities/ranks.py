@@ -39,7 +39,7 @@ def rank_curves(states: xr.DataArray, plan: Plan) -> Reading:
         ranks = average_ranks(block.transpose(2, 1, 0)).transpose(2, 1, 0)
         return moments.by_group([moments.from_block(ranks[samples]) for samples in rows])
 
-    def of_band(block: np.ndarray, _: int) -> list[GroupMoments]:
+    def reduce_band(block: np.ndarray, _: int) -> list[GroupMoments]:
         starts = range(0, block.shape[2], _UNITS_AT_ONCE)
         return [of_units(block[:, :, start : start + _UNITS_AT_ONCE]) for start in starts]
 
@@ -48,7 +48,7 @@ def rank_curves(states: xr.DataArray, plan: Plan) -> Reading:
         made = rows_of([quantity_named(name) for name in _OF_VALUES.values()], {MOMENTS: joined}, depth, plan)
         return {name: made[of_values] for name, of_values in _OF_VALUES.items()}
 
-    return Reading(of_band, finish)
+    return Reading(reduce_band, finish)
 
 
 def _beside(parts: Sequence[GroupMoments]) -> GroupMoments:

@@ -29,21 +29,21 @@ class Depth(NamedTuple):
 class Gather:
     """What a walk over blocks of samples leaves behind, shared by every quantity that names it.
 
-    `of_block(block, depth)` is called with states (n, S, D). With `by_group` the block holds samples of one group,
-    and `merge` puts the parts of a group together; then `join` makes one thing of all groups, and `weigh(joined,
-    weights)` what formulas are given of the replicates. Else it holds samples of any group, and `merge`
-    concatenates what `of_block` says of each sample.
+    `reduce_block(block, depth)` is called with states (n, S, D). With `by_group` the block holds samples of one
+    group, and `merge` puts the parts of a group together; then `join` makes one thing of all groups, and
+    `weigh(joined, weights)` what formulas are given of the replicates. Else it holds samples of any group, and
+    `merge` concatenates what `reduce_block` says of each sample.
     """
 
-    of_block: Callable[[np.ndarray, Depth], Any]
+    reduce_block: Callable[[np.ndarray, Depth], Any]
     merge: Callable[[Sequence[Any]], Any]
     by_group: bool = True
     join: Callable[[Sequence[Any]], Any] = list
     weigh: Callable[[Any, np.ndarray], Any] = lambda joined, _: joined
 
 
-def summed(of_block: Callable[[np.ndarray, Depth], tuple[np.ndarray, ...]]) -> Gather:
-    """A gather of plain sums over samples: the arrays that `of_block` gives of a group become (G, …) arrays."""
+def summed(reduce_block: Callable[[np.ndarray, Depth], tuple[np.ndarray, ...]]) -> Gather:
+    """A gather of plain sums over samples: arrays that `reduce_block` gives of a group become (G, …) arrays."""
 
     def merge(parts: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
         return tuple(np.sum(arrays, axis=0) for arrays in zip(*parts, strict=True))
@@ -51,7 +51,7 @@ def summed(of_block: Callable[[np.ndarray, Depth], tuple[np.ndarray, ...]]) -> G
     def join(groups: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
         return tuple(np.stack(arrays) for arrays in zip(*groups, strict=True))
 
-    return Gather(of_block, merge, join=join)
+    return Gather(reduce_block, merge, join=join)
 
 
 class Labels(NamedTuple):

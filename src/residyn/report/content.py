@@ -16,9 +16,8 @@ from residyn.claims import Verdicts
 from residyn.errors import DataError, StoreError
 from residyn.figures import figure1
 from residyn.figures.dynamics import NAME as DYNAMICS
-from residyn.figures.panel import Inputs, Teleports
-from residyn.figures.panel import Panel as Drawn
-from residyn.figures.registry import further, lettered, of_figure, required
+from residyn.figures.panel import Inputs, Panel, Teleports
+from residyn.figures.registry import composite_panels, further, lettered, required
 from residyn.quantities.massive import massive_table
 from residyn.quantities.suite import not_computed
 from residyn.report.abstract import abstract, key_numbers
@@ -29,7 +28,7 @@ from residyn.report.command import repeat_command
 from residyn.report.images import is_wide, picture, small
 from residyn.report.limits import limits
 from residyn.report.provenance import corpus, licences, provenance, section
-from residyn.report.record import Panel, Picture, Report, Table
+from residyn.report.record import PanelSection, Picture, Report, Table
 from residyn.runs import layout
 from residyn.runs.contents import (
     drawn_panels,
@@ -50,7 +49,7 @@ _TOP = 10
 """Massive units that are listed."""
 
 
-class Found(NamedTuple):
+class RunContents(NamedTuple):
     """What a run directory holds."""
 
     results: xr.Dataset
@@ -68,7 +67,7 @@ def gather(directory: Path) -> Report:
     """The report on a run directory. Raises as `write_report` does."""
     results, run = _results(directory), store.read_run(directory)
     settings = _figure_settings(run)
-    found = Found(
+    found = RunContents(
         results=results,
         run=run,
         verdicts=open_verdicts(directory),
@@ -109,7 +108,7 @@ def gather(directory: Path) -> Report:
     )
 
 
-def _whole_figure(directory: Path, found: Found) -> Picture | None:
+def _whole_figure(directory: Path, found: RunContents) -> Picture | None:
     """Figure 1 as the figures stage drew it of these results, small; None where it did not."""
     file = directory / layout.FIGURES / "figure1.png"
     return small(file, "Figure 1, all panels; each follows below") if found.pictures and file.exists() else None
@@ -158,7 +157,7 @@ def _subtitle(run: Mapping[str, Any], results: xr.Dataset) -> str:
     return f"{said}{f' of {texts}' if texts else ''}{f', read at {where}' if position else ''}"
 
 
-def _missing(found: Found) -> Iterator[str]:
+def _missing(found: RunContents) -> Iterator[str]:
     if found.verdicts is None:
         yield "The paper's claims were not judged: residyn claims DIR"
     # What these states are too few or too alike for is no work that was left undone.
@@ -177,7 +176,7 @@ def _missing(found: Found) -> Iterator[str]:
         yield "There is no run.json: where the states come from is known only as far as the results say."
 
 
-def _warnings(found: Found) -> Iterator[str]:
+def _warnings(found: RunContents) -> Iterator[str]:
     recorded = found.run.get("warnings", [])
     if isinstance(recorded, list):
         yield from map(str, recorded)
@@ -189,7 +188,9 @@ def _warnings(found: Found) -> Iterator[str]:
         yield "The verdicts are of other states than the results: judge the claims again (residyn claims DIR)."
 
 
-def _panels(found: Found) -> tuple[tuple[Panel, ...], tuple[Panel, ...], tuple[Panel, ...]]:
+def _panels(
+    found: RunContents,
+) -> tuple[tuple[PanelSection, ...], tuple[PanelSection, ...], tuple[PanelSection, ...]]:
     """The panels of Figure 1, those of the figure "Dynamics", and those beside both."""
     inputs = Inputs(
         found.results,
@@ -199,7 +200,7 @@ def _panels(found: Found) -> tuple[tuple[Panel, ...], tuple[Panel, ...], tuple[P
         reference=found.settings.reference,
         jacobians=found.jacobians,
     )
-    moving = of_figure(DYNAMICS, inputs)
+    moving = composite_panels(DYNAMICS, inputs)
     rest = [panel for panel in further(inputs) if panel not in moving]
     first, second, others = (
         tuple(_panel(found, inputs, panel) for panel in panels) for panels in (lettered(inputs), moving, rest)
@@ -219,10 +220,10 @@ def _figure_settings(run: Mapping[str, Any]) -> FigureSettings:
         return FigureSettings()
 
 
-def _panel(found: Found, inputs: Inputs, drawn: Drawn) -> Panel:
+def _panel(found: RunContents, inputs: Inputs, drawn: Panel) -> PanelSection:
     said = seen(drawn, inputs)
     alt = f"Panel {drawn.letter}: {drawn.title}." if drawn.letter else f"{drawn.title}."
-    return Panel(
+    return PanelSection(
         name=drawn.stem.replace("_", "-"),
         letter=drawn.letter,
         title=drawn.title,

@@ -20,7 +20,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Panel:
+class PanelSection:
     """A panel: its letter or none, a title, its picture; what is seen, the claims on it, how it is defined."""
 
     name: str
@@ -64,9 +64,9 @@ class Report:
     key_numbers: tuple[tuple[str, str], ...]
     missing: tuple[str, ...]
     verdicts: Verdicts | None
-    panels: tuple[Panel, ...]
-    dynamics: tuple[Panel, ...]
-    further: tuple[Panel, ...]
+    panels: tuple[PanelSection, ...]
+    dynamics: tuple[PanelSection, ...]
+    further: tuple[PanelSection, ...]
     massive: Table | None
     limits: tuple[str, ...]
     warnings: tuple[str, ...]

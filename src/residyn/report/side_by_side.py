@@ -46,7 +46,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class PageRow:
     """A row over all runs: a label or none, what it is of, in detail, and a cell for each run."""
 
     label: str
@@ -68,9 +68,9 @@ class SideBySide:
     summary: str
     runs: tuple[Facts, ...]
     warnings: tuple[str, ...]
-    verdicts: tuple[Row, ...]
-    means: tuple[Row, ...]
-    distances: tuple[Row, ...]
+    verdicts: tuple[PageRow, ...]
+    means: tuple[PageRow, ...]
+    distances: tuple[PageRow, ...]
     picture: Picture
     files: tuple[str, ...]
     version: str
@@ -115,7 +115,7 @@ def side_by_side(
     )
 
 
-def _summary(rows: Sequence[Row]) -> str:
+def _summary(rows: Sequence[PageRow]) -> str:
     """On how many claims the runs have one verdict; empty where not two of them were judged."""
     judged = [row for row in rows if sum(bool(cell.verdict) for cell in row.cells) > 1]
     if not judged:
@@ -128,7 +128,7 @@ def _summary(rows: Sequence[Row]) -> str:
     return f"Of {len(judged)} verdicts {len(other)} {differ}: {claims} {named}."
 
 
-def _verdicts(verdicts: Mapping[str, Verdicts | None]) -> Iterator[Row]:
+def _verdicts(verdicts: Mapping[str, Verdicts | None]) -> Iterator[PageRow]:
     by_run = [
         {} if judged is None else {(one.number, one.variant): one for one in judged.claims}
         for judged in verdicts.values()
@@ -138,7 +138,7 @@ def _verdicts(verdicts: Mapping[str, Verdicts | None]) -> Iterator[Row]:
         told = next(claim for claim in of_runs if claim is not None)
         name = told.criteria[0].statistic if told.criteria else ""
         whose = "" if told.paper else " (not a claim of the paper)"
-        yield Row(
+        yield PageRow(
             told.label, f"{told.claim}{whose}", name, tuple(_verdict(claim, of_runs[0]) for claim in of_runs)
         )
 
@@ -155,7 +155,7 @@ def _verdict(claim: ClaimResult | None, first: ClaimResult | None) -> Cell:
     return Cell(interval(own.value, *ends), apart, claim.verdict, claim.origin)
 
 
-def _means(results: Mapping[str, xr.Dataset]) -> Iterator[Row]:
+def _means(results: Mapping[str, xr.Dataset]) -> Iterator[PageRow]:
     estimator = shared_estimator(results)
     for name in compared():
         found = [_by_kind(one, name, estimator) for one in results.values()]
@@ -165,7 +165,7 @@ def _means(results: Mapping[str, xr.Dataset]) -> Iterator[Row]:
         for kind in (kind for kind in NAMES if any(kind in one for one in found)):
             first = found[0].get(kind)
             cells = tuple(_mean(one.get(kind), first) for one in found)
-            yield Row("", title, NAMES[kind], cells)
+            yield PageRow("", title, NAMES[kind], cells)
 
 
 def _by_kind(results: xr.Dataset, name: str, estimator: str | None) -> dict[str, tuple[float, float, float]]:
@@ -195,10 +195,10 @@ def _apart(ends: Sequence[float], others: Sequence[float]) -> bool:
     return not np.isnan([*ends, *others]).any() and (ends[0] > others[1] or ends[1] < others[0])
 
 
-def _distances(distances: xr.DataArray) -> Iterator[Row]:
+def _distances(distances: xr.DataArray) -> Iterator[PageRow]:
     """A row for each run: its distance from every run, in radians, and the one between its own halves."""
     names, halves = [str(name) for name in distances["run"].values], distances["within"].values
     for name, row, within in zip(names, distances.values, halves, strict=True):
         detail = "" if math.isnan(within) else f"between its own halves {number(float(within))}"
         cells = tuple(Cell("–" if math.isnan(value) else number(float(value))) for value in row)
-        yield Row("", name, detail, cells)
+        yield PageRow("", name, detail, cells)

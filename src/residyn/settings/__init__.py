@@ -2,7 +2,7 @@
 of run.json and the keyword arguments of `rd.run`.
 """
 
-from residyn.settings.base import Field, Settings, fields_of, flag, made_of, recorded, typed
+from residyn.settings.base import Setting, Settings, fields_of, flag, made_of, recorded, typed
 from residyn.settings.files import all_values, config_text, read_config
 from residyn.settings.reading import (
     BUILT_IN_MODEL,
@@ -40,7 +40,6 @@ __all__ = [
     "ControlsSettings",
     "CrewSettings",
     "Estimator",
-    "Field",
     "FigureSettings",
     "Format",
     "JacobianSettings",
@@ -48,6 +47,7 @@ __all__ = [
     "Precision",
     "ReloadSettings",
     "RunSettings",
+    "Setting",
     "Settings",
     "TeleportSettings",
     "all_values",

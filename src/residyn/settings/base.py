@@ -58,7 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 S = TypeVar("S", bound=Settings)
 
 
-class Field(msgspec.Struct, frozen=True):
+class Setting(msgspec.Struct, frozen=True):
     """One setting: name, type, default (a plain value), description, heading, whether it decides numbers, and
     whether it gives trust, which is never taken from a file.
     """
@@ -103,7 +103,7 @@ class Field(msgspec.Struct, frozen=True):
         return [_scalar(part.strip()) for part in text.split(",") if part.strip()]
 
 
-def fields_of(kind: type[Settings]) -> list[Field]:
+def fields_of(kind: type[Settings]) -> list[Setting]:
     """The fields of a record of settings, in order."""
     hints = get_type_hints(kind, include_extras=True)
     made = []
@@ -111,7 +111,7 @@ def fields_of(kind: type[Settings]) -> list[Field]:
         notes = [note for note in getattr(hints[field.name], "__metadata__", ()) if isinstance(note, Meta)]
         extra = {key: value for note in notes for key, value in (note.extra or {}).items()}
         made.append(
-            Field(
+            Setting(
                 name=field.name,
                 kind=hints[field.name],
                 default=msgspec.to_builtins(field.default),
@@ -167,7 +167,7 @@ def typed(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _zipped(settings: Settings) -> Iterator[tuple[Field, Any]]:
+def _zipped(settings: Settings) -> Iterator[tuple[Setting, Any]]:
     values = settings.record()
     return ((field, values[field.name]) for field in fields_of(type(settings)))
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from residyn.errors import UsageError
-from residyn.settings.base import Field, fields_of
+from residyn.settings.base import Setting, fields_of
 from residyn.settings.records import STAGES, run_settings
 
 BESIDE = ("model", "preset")
 """Keys of a file that are no settings of a stage: whose states are read, and what chooses what is not named."""
 
 
-def _fields() -> dict[str, Field]:
+def _fields() -> dict[str, Setting]:
     return {field.name: field for kind in STAGES.values() for field in fields_of(kind)}
 
 

@@ -8,12 +8,12 @@ from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from residyn.errors import UsageError
-from residyn.settings.base import Field, S, made_of
+from residyn.settings.base import S, Setting, made_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def with_options(settings: Iterable[Field]) -> Callable[[F], F]:
+def with_options(settings: Iterable[Setting]) -> Callable[[F], F]:
     """Give a function that takes `**options` these settings as keywords of its own, but for those that it has.
 
     They stand in its signature, which completion and `help` read, and at the end of its docstring.

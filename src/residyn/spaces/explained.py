@@ -54,7 +54,7 @@ def explained_variance(
             "fitted to."
         )
 
-    def of_block(block: np.ndarray, first: int) -> tuple[Spread, Spread] | None:
+    def reduce_block(block: np.ndarray, first: int) -> tuple[Spread, Spread] | None:
         rows = chosen[first : first + len(block)]
         if not rows.any():
             return None
@@ -62,7 +62,7 @@ def explained_variance(
         return spread(block), spread(here.scores(block))
 
     with pca.one_thread():
-        parts = [part for part in each_numbered_block(states, of_block, progress) if part is not None]
+        parts = [part for part in each_numbered_block(states, reduce_block, progress) if part is not None]
     whole, captured = (functools.reduce(merge, column) for column in zip(*parts, strict=True))
     return label_explained(states, space, whole, captured, about=about, samples=samples)
 

@@ -14,7 +14,7 @@ from residyn.numerics import pca
 from residyn.numerics.subsamples import some_samples
 from residyn.schema import DRAWN_FROM, SAMPLE, SUBLAYER, UNIT, along, check_states, label_result
 from residyn.spaces.explained import label_explained
-from residyn.spaces.methods import Found, fit_by_covariance, fit_by_search, fit_sublayers
+from residyn.spaces.methods import FittedArrays, fit_by_covariance, fit_by_search, fit_sublayers
 from residyn.spaces.record import COMPONENT, QUANTILE, ROBUST, Space
 from residyn.spaces.scaling import Variant, readings, scales, select, unscaled
 from residyn.spaces.scatters import gather_scatters
@@ -158,7 +158,7 @@ def _fit_together(
     *,
     seed: int,
     progress: Progress | None,
-) -> list[tuple[Found, Scored, Spread]]:
+) -> list[tuple[FittedArrays, Scored, Spread]]:
     """Of each variant the axes, the scores, and the spread of the samples it is judged by."""
     wide = states.sizes[UNIT] > WIDEST_EXACT
     size = spaces_a_reading(states, min(n, states.sizes[UNIT]))
@@ -199,7 +199,7 @@ def _fit_together(
 
 def _fit_each_sublayer(
     states: xr.DataArray, variant: Variant, n: int, progress: Progress | None
-) -> tuple[Found, np.ndarray]:
+) -> tuple[FittedArrays, np.ndarray]:
     """The axes of each sublayer and the quantiles of their scores."""
     passes = iter(readings(progress, variant.standardize + 1, states))
     selection, scaling = variant.selection, unscaled(states)
@@ -223,7 +223,9 @@ def _options(variant: Variant, fit: Fit, hold_out: float, n_components: int) -> 
     }
 
 
-def _label(found: Found, quantiles: np.ndarray, states: xr.DataArray, options: dict[str, Any], seed: int) -> Space:
+def _label(
+    found: FittedArrays, quantiles: np.ndarray, states: xr.DataArray, options: dict[str, Any], seed: int
+) -> Space:
     selection, scaling = found.selection, found.scaling
     per = (SUBLAYER,) if options["fit"] == "sublayer" else ()
     component = {COMPONENT: np.arange(1, found.variance.shape[-1] + 1)}

@@ -20,7 +20,7 @@ from residyn.spaces.spread import Spread, chosen_spread, rows_where
 from residyn.walk import Progress, each_numbered_block
 
 
-class Found(NamedTuple):
+class FittedArrays(NamedTuple):
     """Plain arrays of a fit, and what it was fitted to; per sublayer the arrays have a leading dimension."""
 
     selection: Selection
@@ -39,7 +39,7 @@ class Found(NamedTuple):
 
 def fit_by_covariance(
     states: xr.DataArray, variants: Sequence[Variant], groups: np.ndarray, gathered: Scatters, n: int
-) -> Iterator[Found]:
+) -> Iterator[FittedArrays]:
     """The axes of each variant, from the scatters gathered for all."""
     for one, whole in zip(variants, scatters_of(variants, groups, gathered), strict=True):
         scaling, selection = scales(one, chosen_spread(gathered.spreads, groups, one.selection.fitted))
@@ -53,7 +53,7 @@ def fit_by_covariance(
         axes = pca.components(part, n)
         notes = {"method": "covariance"}
         full = _embed(axes.axes, selection.used)
-        yield Found(selection, scaling, full, whole.mean, axes.variance, np.array(axes.total), notes)
+        yield FittedArrays(selection, scaling, full, whole.mean, axes.variance, np.array(axes.total), notes)
 
 
 def fit_by_search(
@@ -64,7 +64,7 @@ def fit_by_search(
     n: int,
     seed: int,
     passes: Iterator[Progress | None],
-) -> Found:
+) -> FittedArrays:
     """The axes of wide states, of which the spread is known, from `pca.READINGS` further readings."""
     scaling, selection = scales(variant, found)
     _check_count(selection)
@@ -81,7 +81,7 @@ def fit_by_search(
     def times(vectors: np.ndarray) -> np.ndarray:
         full = _embed(vectors.T, used).T
 
-        def of_block(block: np.ndarray, first: int) -> np.ndarray | None:
+        def reduce_block(block: np.ndarray, first: int) -> np.ndarray | None:
             chosen = selection.fitted[first : first + len(block)]
             if not chosen.any():
                 return None
@@ -90,17 +90,17 @@ def fit_by_search(
             parts = (pca.scatter_times(tile.reshape(-1, tile.shape[2]), mean, full) for _, tile in tiles)
             return functools.reduce(np.add, parts)
 
-        blocks = each_numbered_block(states, of_block, next(passes))
+        blocks = each_numbered_block(states, reduce_block, next(passes))
         return functools.reduce(np.add, (part for part in blocks if part is not None))[used]
 
     axes, residual = pca.search(times, int(used.sum()), n, count=count, total=total, seed=seed)
     notes = {"method": "randomised search", "residual": float(residual.max())}
-    return Found(selection, scaling, _embed(axes.axes, used), mean, axes.variance, np.array(total), notes)
+    return FittedArrays(selection, scaling, _embed(axes.axes, used), mean, axes.variance, np.array(total), notes)
 
 
 def fit_sublayers(
     states: xr.DataArray, selection: Selection, scaling: Scaling, n: int, progress: Progress | None
-) -> tuple[Found, np.ndarray]:
+) -> tuple[FittedArrays, np.ndarray]:
     """The axes of each sublayer's states, from one reading along the sublayers; NaN where they do not vary.
 
     And the robust quantiles (S, 2, K) of their scores.
@@ -112,12 +112,12 @@ def fit_sublayers(
             "Capture more texts, or hold fewer out."
         )
 
-    def of_band(band: np.ndarray, _: int) -> list[tuple[np.ndarray, ...]]:
+    def reduce_band(band: np.ndarray, _: int) -> list[tuple[np.ndarray, ...]]:
         return [
             _fit_points(band[selection.fitted, s] / scaling.unit, selection.used, n) for s in range(band.shape[1])
         ]
 
-    bands = each_numbered_block(states, of_band, progress, along=SUBLAYER)
+    bands = each_numbered_block(states, reduce_band, progress, along=SUBLAYER)
     parts = [part for band in bands for part in band]
     axes, mean, variance, total, quantiles = (np.stack(column) for column in zip(*parts, strict=True))
     undefined = int((~(total > 0)).sum())
@@ -126,7 +126,7 @@ def fit_sublayers(
     notes: dict[str, Any] = {"method": "covariance", "n_undefined": undefined}
     if undefined:
         notes["note"] = f"NaN at {undefined} sublayers, where all states are the same and no axis exists."
-    return Found(selection, scaling, axes, mean, variance, total, notes), quantiles
+    return FittedArrays(selection, scaling, axes, mean, variance, total, notes), quantiles
 
 
 def _fit_points(points: np.ndarray, used: np.ndarray, n: int) -> tuple[np.ndarray, ...]:

@@ -55,7 +55,7 @@ def gather_scatters(
         int(group) for one in variants if not one.equalize for group in np.unique(groups[one.selection.fitted])
     }
 
-    def of_block(block: np.ndarray, first: int) -> dict[Hashable, np.ndarray]:
+    def reduce_block(block: np.ndarray, first: int) -> dict[Hashable, np.ndarray]:
         made: dict[Hashable, np.ndarray] = {}
         here = groups[first : first + len(block)]
         for start, deviation in _tiles(block, about):
@@ -69,7 +69,7 @@ def gather_scatters(
                     _add(made, ("equalised", i), _rows(part / scale[selection.sublayers]))
         return made
 
-    products = merge_by_key(each_numbered_block(states, of_block, progress), _onto)
+    products = merge_by_key(each_numbered_block(states, reduce_block, progress), _onto)
     return Scatters(spreads, about, {key: mirrored(total) for key, total in products.items()})
 
 

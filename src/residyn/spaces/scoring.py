@@ -12,7 +12,7 @@ import xarray as xr
 
 from residyn.numerics.subsamples import MOST_SAMPLES, some_samples
 from residyn.schema import SAMPLE, SUBLAYER
-from residyn.spaces.methods import Found
+from residyn.spaces.methods import FittedArrays
 from residyn.spaces.record import ROBUST
 from residyn.spaces.spread import Spread, merge, rows_where, spread
 from residyn.walk import Progress, each_numbered_block
@@ -39,7 +39,7 @@ def spaces_a_reading(states: xr.DataArray, n_components: int) -> int:
 
 def score(
     states: xr.DataArray,
-    fits: Sequence[Found],
+    fits: Sequence[FittedArrays],
     judged: Sequence[np.ndarray],
     n_first: int,
     progress: Progress | None,
@@ -55,7 +55,7 @@ def score(
     together = _Together(fits, about)
     measured = [_some(fit.selection.fitted) for fit in fits]
 
-    def of_block(block: np.ndarray, start: int) -> list[tuple[np.ndarray, Spread | None, np.ndarray]]:
+    def reduce_block(block: np.ndarray, start: int) -> list[tuple[np.ndarray, Spread | None, np.ndarray]]:
         made = []
         here = slice(start, start + len(block))
         for scores, fit, chosen, some in zip(together.scores(block), fits, judged, measured, strict=True):
@@ -64,7 +64,7 @@ def score(
             made.append((kept.astype(np.float32), counted, scores[:, :, :n_first].astype(dtype)))
         return made
 
-    by_space = zip(*each_numbered_block(states, of_block, progress), strict=True)
+    by_space = zip(*each_numbered_block(states, reduce_block, progress), strict=True)
     return [_finished(parts) for parts in by_space]
 
 
@@ -75,7 +75,7 @@ class _Together:
     and scales u of units and s of the sublayer.
     """
 
-    def __init__(self, fits: Sequence[Found], about: np.ndarray) -> None:
+    def __init__(self, fits: Sequence[FittedArrays], about: np.ndarray) -> None:
         self.about = about
         self.axes = np.concatenate([fit.axes / fit.scaling.unit for fit in fits])
         self.scale = [fit.scaling.sublayer[:, None] for fit in fits]

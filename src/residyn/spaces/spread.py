@@ -70,11 +70,11 @@ def chosen_spread(by_group: Mapping[int, Spread], groups: np.ndarray, chosen: np
 def spreads(states: xr.DataArray, groups: np.ndarray, progress: Progress | None) -> dict[int, Spread]:
     """The spread of each group of samples, from one reading."""
 
-    def of_block(block: np.ndarray, first: int) -> dict[int, Spread]:
+    def reduce_block(block: np.ndarray, first: int) -> dict[int, Spread]:
         here = groups[first : first + len(block)]
         return {int(group): spread(rows_where(block, here == group)) for group in np.unique(here)}
 
-    return merge_by_key(each_numbered_block(states, of_block, progress), merge)
+    return merge_by_key(each_numbered_block(states, reduce_block, progress), merge)
 
 
 def rows_where(block: np.ndarray, chosen: np.ndarray) -> np.ndarray:

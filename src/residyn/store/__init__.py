@@ -23,8 +23,8 @@ from residyn.store.reader import open_states
 from residyn.store.records import plain, read_json, write_json
 from residyn.store.samples import coordinates, last_token_ties, read_samples
 from residyn.store.staging import Receipt, encode, is_staging, leave_nonce, receipt_for, receipts, sees, stage
-from residyn.store.table import SampleTable, Source, TableBuilder
-from residyn.store.verification import Damage, Report, verify
+from residyn.store.table import SampleTable, StoredText, TableBuilder
+from residyn.store.verification import Damage, StoreReport, verify
 from residyn.store.writer import Writer, forget, open_writer
 
 __all__ = [
@@ -35,9 +35,9 @@ __all__ = [
     "Manifest",
     "OtherSettings",
     "Receipt",
-    "Report",
     "SampleTable",
-    "Source",
+    "StoreReport",
+    "StoredText",
     "TableBuilder",
     "Writer",
     "add_timing",

@@ -16,7 +16,7 @@ PREFIX = "prefix_of"
 _OWN = ("sample", "text_id", "sha256", "n_tokens", "last_token", "input_ids", "text", DOCUMENT)
 
 
-class Source(NamedTuple):
+class StoredText(NamedTuple):
     """A text: its row in the source, the sha256 of its bytes, itself, and its document, or −1."""
 
     text_id: int
@@ -39,7 +39,7 @@ class SampleTable(Sequence[Mapping[str, Any]]):
     n_tokens: np.ndarray
     ids: np.ndarray
     offsets: np.ndarray
-    sources: tuple[Source, ...]
+    sources: tuple[StoredText, ...]
     extra: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -127,11 +127,11 @@ class TableBuilder:
     def __init__(self) -> None:
         self._rows = {name: array("q") for name in ("sample", "text", "n_tokens")}
         self._ids, self._ends = array("q"), array("q", [0])
-        self._sources: list[Source] = []
+        self._sources: list[StoredText] = []
         self._extra: dict[int, Mapping[str, Any]] = {}
         self._whole: set[int] = set()
 
-    def add_text(self, ids: Iterable[int], source: Source) -> int:
+    def add_text(self, ids: Iterable[int], source: StoredText) -> int:
         """Keep the ids of a text; returns its number."""
         self._ids.extend(ids)
         self._ends.append(len(self._ids))
@@ -155,7 +155,7 @@ class TableBuilder:
             text = self._rows["text"][before]
         else:
             source = [record["text_id"], record["sha256"], record["text"], record.get(DOCUMENT, NO_DOCUMENT)]
-            text = self.add_text(record["input_ids"], Source(*source))
+            text = self.add_text(record["input_ids"], StoredText(*source))
             self._whole.add(row)
             if n_tokens != len(record["input_ids"]):
                 raise ValueError(f'"n_tokens" must count "input_ids", got {n_tokens}')

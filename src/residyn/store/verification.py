@@ -29,7 +29,7 @@ class Damage:
 
 
 @dataclass(frozen=True)
-class Report:
+class StoreReport:
     """What `verify` found.
 
     `damaged`: shards that `forget` and a new capture repair; `pending`: shards that were never captured, which
@@ -54,7 +54,7 @@ class Report:
         return not self.damaged
 
 
-def verify(path: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Report:
+def verify(path: str | Path, *, progress: Callable[[int, int], None] | None = None) -> StoreReport:
     """Compare every shard of a run with the hash in the ledger; `progress(done, total)` is called after each.
 
     A shard is "missing", "empty" or "truncated"; its "hash differs" (a flipped bit); it is "misplaced" (the
@@ -89,7 +89,7 @@ def verify(path: str | Path, *, progress: Callable[[int, int], None] | None = No
             progress(shard + 1, manifest.n_shards)
     staged, unfinished = _staged(run, manifest, pending)
     known = {METADATA, *(shard_name(shard) for shard in range(manifest.n_shards))}
-    return Report(
+    return StoreReport(
         path=run,
         n_shards=manifest.n_shards,
         n_valid=manifest.n_shards - len(damaged) - len(pending),

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from residyn.errors import DataError
-from residyn.numerics.flow import Field, fit_affine, fixed_point
+from residyn.numerics.flow import AffineFlow, fit_affine, fixed_point
 from residyn.spaces.record import COMPONENT
 from residyn.teleports.groups import check_flow, groups_of
 from residyn.teleports.labels import GRID, HOST, INJECTED, TARGET, along, label, provenance_of
@@ -101,7 +101,7 @@ def _labelled(flow: xr.Dataset, values: dict[str, np.ndarray], reasons: np.ndarr
     return xr.Dataset(made)
 
 
-def _reason(fit: Field, point: np.ndarray, horizon: int) -> str:
+def _reason(fit: AffineFlow, point: np.ndarray, horizon: int) -> str:
     if not horizon:
         return "no sublayer follows"
     if np.isnan(fit.matrix).any():

@@ -18,7 +18,7 @@ from residyn.walk import each_block
 At = int | str | Iterable[int | str]
 
 
-class Places(NamedTuple):
+class InjectionPlaces(NamedTuple):
     """Sublayers to inject at: `labels` (P,), and their `positions` (P,) among the sublayers of the states."""
 
     labels: list[str]
@@ -34,7 +34,7 @@ def horizon_within(n_sublayers: int, most: int) -> int:
     return max(1, min(most, n_sublayers // 5))
 
 
-def find(states: xr.DataArray, at: At) -> Places:
+def find(states: xr.DataArray, at: At) -> InjectionPlaces:
     """The sublayers of `states` that `at` names: layers (the state that enters each) or labels such as "7.mlp".
 
     Raises UsageError for one that the states lack, one named twice, or none.
@@ -60,7 +60,7 @@ def find(states: xr.DataArray, at: At) -> Places:
         index.append(found[0])
     if len(set(index)) < len(index):
         raise UsageError(f"Each place to inject at is named once; got {', '.join(map(str, wanted))}.")
-    return Places([labels[i] for i in index], index)
+    return InjectionPlaces([labels[i] for i in index], index)
 
 
 def states_at(states: xr.DataArray, index: int) -> np.ndarray:
@@ -69,7 +69,7 @@ def states_at(states: xr.DataArray, index: int) -> np.ndarray:
     return np.concatenate(list(parts))
 
 
-def widths(states: xr.DataArray, places: Places) -> np.ndarray:
+def widths(states: xr.DataArray, places: InjectionPlaces) -> np.ndarray:
     """σ of each place, (P,) > 0: the root mean square distance of its states from their mean.
 
     Raises DataError where all states of a place are the same, which leaves nothing to measure radii in.
@@ -86,7 +86,7 @@ def widths(states: xr.DataArray, places: Places) -> np.ndarray:
     return sigma
 
 
-def hosts_at(hosts: xr.DataArray, states: xr.DataArray, places: Places) -> np.ndarray:
+def hosts_at(hosts: xr.DataArray, states: xr.DataArray, places: InjectionPlaces) -> np.ndarray:
     """The hosts' own states at the places, (H, P, D) in float64.
 
     `hosts` are labelled (host, sublayer, unit), or (sample, sublayer, unit) as a part of the states is. Raises

@@ -34,7 +34,7 @@ from residyn.teleports.labels import (
 )
 from residyn.teleports.places import (
     At,
-    Places,
+    InjectionPlaces,
     check_count,
     check_radii,
     find,
@@ -209,7 +209,7 @@ def combine(*targets: xr.DataArray) -> xr.DataArray:
 
 def _begin(
     states: xr.DataArray, hosts: xr.DataArray, injected: At, radii: Sequence[float]
-) -> tuple[Places, np.ndarray, np.ndarray]:
+) -> tuple[InjectionPlaces, np.ndarray, np.ndarray]:
     places = find(states, injected)
     return places, hosts_at(hosts, states, places), check_radii(radii)
 
@@ -221,7 +221,13 @@ def _plane(space: Space, sublayer: str) -> np.ndarray:
 
 
 def _at_radii(
-    states: xr.DataArray, places: Places, start: np.ndarray, moves: np.ndarray, *, radii: np.ndarray, kind: str
+    states: xr.DataArray,
+    places: InjectionPlaces,
+    start: np.ndarray,
+    moves: np.ndarray,
+    *,
+    radii: np.ndarray,
+    kind: str,
 ) -> xr.DataArray:
     """Targets x + r σ u of unit moves u (H, P, n, D), radius by radius."""
     length = widths(states, places)[:, None] * radii
@@ -231,7 +237,7 @@ def _at_radii(
     return labelled.assign_coords({RADIUS: (TARGET, np.repeat(radii, n))})
 
 
-def _labelled(vectors: np.ndarray, places: Places, kind: str) -> xr.DataArray:
+def _labelled(vectors: np.ndarray, places: InjectionPlaces, kind: str) -> xr.DataArray:
     coords = {INJECTED: np.array(places.labels), TARGET: np.arange(vectors.shape[2])}
     made = xr.DataArray(vectors.astype(np.float32), dims=_DIMS, coords=coords, attrs={"units": "activation"})
     return _kinds(made, kind)

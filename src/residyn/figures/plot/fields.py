@@ -40,7 +40,7 @@ class Sheet(NamedTuple):
         return bool(((point >= self.view[:, 0]) & (point <= self.view[:, 1])).all())
 
 
-class Field(NamedTuple):
+class DrawnField(NamedTuple):
     """One place: its name, over how many sublayers arrows go, arrows (targets, 2) and ρ (targets).
 
     Arrows are drawn by `factor` longer than they are. `path` (sublayers, 2) is the control, `stretch` the part of
@@ -122,7 +122,7 @@ def sheet_of(flow: xr.Dataset, host: int) -> Sheet:
     return sheet
 
 
-def field_of(flow: xr.Dataset, host: int, place: int, kind: str = _GRID, within: float = math.inf) -> Field:
+def field_of(flow: xr.Dataset, host: int, place: int, kind: str = _GRID, within: float = math.inf) -> DrawnField:
     """One host's arrows at one place: those of the targets of a kind, or of all where none has a kind.
 
     Of targets with a radius, those `within` some standard deviations.
@@ -139,7 +139,7 @@ def field_of(flow: xr.Dataset, host: int, place: int, kind: str = _GRID, within:
         here[name].transpose(TARGET, COMPONENT).values[:, :2].astype(np.float64)
         for name in ("start", "displacement")
     )
-    return Field(
+    return DrawnField(
         style.plain(label, 12) if site == "mlp" else f"layer {int(here['injected_layer'])}",
         span,
         start,
@@ -165,7 +165,7 @@ def cloud_of(cloud: xr.DataArray, flow: xr.Dataset, place: int) -> np.ndarray:
     return scores[np.isfinite(scores).all(axis=1)].astype(np.float64)
 
 
-def near_sheet(field: Field, cloud: np.ndarray | None) -> Sheet:
+def near_sheet(field: DrawnField, cloud: np.ndarray | None) -> Sheet:
     """The view of one place alone: its targets, and the middle of the samples' states there."""
     points = [field.start, field.path[field.stretch][:1]]
     if cloud is not None and len(cloud):

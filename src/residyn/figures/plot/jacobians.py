@@ -18,7 +18,7 @@ from residyn.figures import style
 from residyn.figures.panel import Inputs, Panel
 from residyn.figures.plot import depth, parts
 from residyn.figures.plot.teleports import ROW_BOX, ROW_MM
-from residyn.quantities.local_maps import curve, of_ginibre, over_networks
+from residyn.quantities.local_maps import curve, ginibre_value, over_networks
 from residyn.schema import BOUNDS, LAYER
 
 Networks = Mapping[str, xr.Dataset]
@@ -172,7 +172,7 @@ def _random(maps: xr.Dataset, name: str, beside: str | None, n: int) -> np.ndarr
     """What random matrices have at each of n places: a curve of the maps', or one number; NaN where none is."""
     if beside is not None:
         return curve(maps, beside).sel(bound=BOUNDS[0]).values
-    expected = of_ginibre(name, _width(maps))
+    expected = ginibre_value(name, _width(maps))
     return np.full(n, np.nan if expected is None else expected)
 
 

@@ -19,7 +19,7 @@ _TAIL, _ROOM, _FAR = 0.005, 0.07, 1.5
 """The view: the share left out at either end, its margin, and how much wider all points may be before any is."""
 
 
-class Picture(NamedTuple):
+class DrawnPaths(NamedTuple):
     """What there is to draw: paths (samples, sublayers, components), their mean, the view, the labels."""
 
     paths: np.ndarray
@@ -34,7 +34,7 @@ class Picture(NamedTuple):
     sites: Mapping[str, str]
 
 
-def picture_of(scores: Any, components: Sequence[int], n_components: int, most: int) -> Picture:
+def picture_of(scores: Any, components: Sequence[int], n_components: int, most: int) -> DrawnPaths:
     parts.expect(scores, "pc_scores", (SAMPLE, SUBLAYER, PC), ("layer", "site"))
     if most < 1:
         raise UsageError(f"most is how many samples are drawn at most, 1 or more; got {most}.")
@@ -56,7 +56,7 @@ def picture_of(scores: Any, components: Sequence[int], n_components: int, most: 
     low, high = np.array(view).T
     inside = ((points >= low) & (points <= high)).all(axis=1)
     rows = np.unique(np.linspace(0, len(values) - 1, min(most, len(values))).round().astype(int))
-    return Picture(
+    return DrawnPaths(
         values[rows],
         mean,
         view,

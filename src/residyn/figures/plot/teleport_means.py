@@ -26,7 +26,7 @@ _ROW_LETTERS = 50
 """What the names in a row of the legend may have together, in a panel alone, four for each handle."""
 
 
-class Curve(NamedTuple):
+class MeanCurve(NamedTuple):
     """A kind of targets over the places: the mean over hosts, its interval, and the mean of untrained models."""
 
     kind: str
@@ -74,7 +74,7 @@ def teleport_retention(summary: xr.Dataset, *, radius: float = 1.0, ax: Axes | N
     return ax
 
 
-def _curves(summary: Any, radius: float, name: str) -> list[Curve]:
+def _curves(summary: Any, radius: float, name: str) -> list[MeanCurve]:
     if not radius > 0:
         raise UsageError(f"radius is a distance above 0, in σ of the sublayer; got {radius!r}.")
     _check(summary, name)
@@ -120,12 +120,12 @@ def _groups(summary: xr.Dataset, radius: float) -> list[int]:
     return chosen
 
 
-def _curve(own: xr.Dataset, others: list[xr.Dataset], group: int) -> Curve:
+def _curve(own: xr.Dataset, others: list[xr.Dataset], group: int) -> MeanCurve:
     mean, low, high = (own[name].isel({GROUP: group}).values for name in (_MEAN, _LOW, _HIGH))
     by_model = [one[_MEAN].isel({GROUP: group}).values for one in others]
     kind, radius = str(own["target_kind"].values[group]), float(own["radius"].values[group])
     name = style.plain(style.TARGET_NAMES.get(kind, kind), 24) + ("" if np.isnan(radius) else f", {radius:g} σ")
-    return Curve(kind, name, mean, low, high, _mean(np.stack(by_model)) if by_model else None)
+    return MeanCurve(kind, name, mean, low, high, _mean(np.stack(by_model)) if by_model else None)
 
 
 def _mean(values: np.ndarray) -> np.ndarray:
@@ -135,7 +135,7 @@ def _mean(values: np.ndarray) -> np.ndarray:
     return np.divide(total, known.sum(axis=0), out=np.full_like(total, np.nan), where=known.any(axis=0))
 
 
-def _draw(summary: xr.Dataset, drawn: list[Curve], *, passive: float, ax: Axes | None) -> Axes:
+def _draw(summary: xr.Dataset, drawn: list[MeanCurve], *, passive: float, ax: Axes | None) -> Axes:
     ax = style.new_axes(ax)
     depth = summary["injected_layer"].values + 0.5 * (summary["injected_site"].values.astype(str) == "mlp")
     depth_range = float(np.ptp(depth)) or 1.0
@@ -156,7 +156,7 @@ def _draw(summary: xr.Dataset, drawn: list[Curve], *, passive: float, ax: Axes |
     return ax
 
 
-def _one(ax: Axes, x: np.ndarray, curve: Curve) -> tuple[Artist, str]:
+def _one(ax: Axes, x: np.ndarray, curve: MeanCurve) -> tuple[Artist, str]:
     colour = style.TARGET_COLOURS.get(curve.kind, style.MUTED)
     marker = style.TARGET_MARKERS.get(curve.kind, "o")
     look = {"marker": marker, "markersize": 3.2, "color": colour}

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from residyn.figures import style
 from residyn.figures.panel import Inputs, Panel
 from residyn.figures.plot import fields, parts
-from residyn.figures.plot.fields import INJECTED, Field, Sheet
+from residyn.figures.plot.fields import INJECTED, DrawnField, Sheet
 from residyn.figures.plot.paths import component_name
 
 ROW_MM = (style.WIDTH_MM, 45.0)
@@ -124,7 +124,7 @@ def _clouds(cloud: xr.DataArray | None, flow: xr.Dataset, places: list[int]) -> 
 
 
 def _row(
-    drawn: list[Field],
+    drawn: list[DrawnField],
     sheets: list[Sheet],
     clouds: list[np.ndarray | None],
     scores: xr.DataArray | None,
@@ -159,7 +159,7 @@ def _label(ax: Axes, scores: xr.DataArray | None) -> None:
         getattr(ax, f"set_{axis}label")(name, parse_math=False)
 
 
-def _draw(ax: Axes, field: Field, sheet: Sheet, cloud: np.ndarray | None) -> None:
+def _draw(ax: Axes, field: DrawnField, sheet: Sheet, cloud: np.ndarray | None) -> None:
     if cloud is not None:
         ax.scatter(
             *cloud.T, s=3.0, color=_CLOUD, alpha=0.35, linewidths=0, rasterized=True, zorder=1, label="_cloud"
@@ -172,7 +172,7 @@ def _draw(ax: Axes, field: Field, sheet: Sheet, cloud: np.ndarray | None) -> Non
     style.dress(ax, frame=True)
 
 
-def _arrows(ax: Axes, field: Field) -> None:
+def _arrows(ax: Axes, field: DrawnField) -> None:
     if not field.defined:
         said = "no sublayer follows" if not field.span else "undefined"
         ax.text(0.5, 0.5, said, transform=ax.transAxes, ha="center", va="center", fontsize=style.SMALL_PT)
@@ -185,7 +185,7 @@ def _arrows(ax: Axes, field: Field) -> None:
     )  # fmt: skip
 
 
-def _control(ax: Axes, field: Field, sheet: Sheet) -> None:
+def _control(ax: Axes, field: DrawnField, sheet: Sheet) -> None:
     """The control's stretch between its two markers; words in a corner where the view does not show its start."""
     stretch = field.path[field.stretch]
     start = stretch[0]
@@ -207,7 +207,7 @@ def _number(score: float) -> str:
     return digits.replace("-", "−")
 
 
-def _title(ax: Axes, field: Field, arrows: str) -> None:
+def _title(ax: Axes, field: DrawnField, arrows: str) -> None:
     """The place on the left and words on its arrows on the right, over the axes."""
     for x, side, words, colour in ((0.0, "left", field.name, style.INK), (1.0, "right", arrows, style.MUTED)):
         ax.annotate(
@@ -216,7 +216,7 @@ def _title(ax: Axes, field: Field, arrows: str) -> None:
         )  # fmt: skip
 
 
-def _times(field: Field) -> str:
+def _times(field: DrawnField) -> str:
     """The factor by which arrows are drawn, in words."""
     return f"×{field.factor:g}" if field.defined else ""
 
@@ -234,7 +234,7 @@ def _entries(said: str, *, with_cloud: bool) -> list[tuple[Artist, str]]:
     return [*entries, (dot, "samples' states")] if with_cloud else entries
 
 
-def _colourbar(ax: Axes, drawn: list[Field], *, left: float, width: float) -> None:
+def _colourbar(ax: Axes, drawn: list[DrawnField], *, left: float, width: float) -> None:
     kept = np.concatenate([field.kept for field in drawn])
     below, above = bool((kept < _KEPT.vmin).any()), bool((kept > _KEPT.vmax).any())
     extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]

@@ -19,7 +19,7 @@ from residyn.errors import DataError
 from residyn.figures import style
 from residyn.figures.panel import Panel
 from residyn.figures.plot import layers, parts
-from residyn.figures.plot.paths import Picture, picture_of
+from residyn.figures.plot.paths import DrawnPaths, picture_of
 from residyn.schema import MIXERS
 from residyn.words import percent
 
@@ -111,7 +111,7 @@ def _alpha(n_paths: int) -> float:
     return float(np.clip(4.0 / n_paths**0.6, 0.06, 0.5))
 
 
-def _markers(picture: Picture, colours: ScalarMappable) -> list[tuple[np.ndarray, dict[str, Any]]]:
+def _markers(picture: DrawnPaths, colours: ScalarMappable) -> list[tuple[np.ndarray, dict[str, Any]]]:
     """Of each site: which states are marked, and how: mixers' filled, others hollow, coloured by layer."""
     size = float(np.clip(300 / len(picture.mean), 4.0, 9.0))
     site, drawn = np.array(picture.site), []
@@ -124,7 +124,7 @@ def _markers(picture: Picture, colours: ScalarMappable) -> list[tuple[np.ndarray
     return drawn
 
 
-def _legend(ax: Axes, picture: Picture) -> None:
+def _legend(ax: Axes, picture: DrawnPaths) -> None:
     path = Line2D([], [], color="black", linewidth=0.5, alpha=0.6)
     states = [
         layers.site_entry(site, picture.sites[site], colour=style.MUTED) for site in layers.present(picture.site)
@@ -136,7 +136,7 @@ def _legend(ax: Axes, picture: Picture) -> None:
     parts.legend_above(ax, [*states, mean], samples)
 
 
-def _label(ax: Axes, picture: Picture) -> None:
+def _label(ax: Axes, picture: DrawnPaths) -> None:
     for axis, label in zip("xyz", picture.labels, strict=False):
         getattr(ax, f"set_{axis}label")(label, parse_math=False)
     style.dress(ax)

@@ -32,7 +32,7 @@ Report = Callable[[int], None]
 Seen = Callable[[int, Linear], None]
 
 
-class Found(NamedTuple):
+class MapNumbers(NamedTuple):
     """What is known of one map; NaN where its products alone do not tell. Eigenvalues are sorted by modulus.
 
     `vectors` are the leading left singular vectors, values and right ones, of layers alone.
@@ -60,11 +60,11 @@ def measured(
     the number and the map of each sublayer.
     """
     layers = [site.layer for site in step.sites.sites]
-    alone: list[Found] = []
-    together: list[Found] = []
+    alone: list[MapNumbers] = []
+    together: list[MapNumbers] = []
     couplings: list[tuple[float, float]] = []
     chain = Chain(step.states.shape[1], exact, seed)
-    before: tuple[Linear, Found] | None = None
+    before: tuple[Linear, MapNumbers] | None = None
     with one_thread(), _one_thread_of_torch(exact), warnings.catch_warnings():
         # Operators that are done row by row are slower, and as right.
         warnings.simplefilter("ignore")
@@ -133,9 +133,9 @@ def _matrices(maps: Sequence[LocalMap]) -> list[Matrix]:
     return [one for one in made if one is not None]
 
 
-def _all(jobs: Sequence[tuple[Linear, bool]], seed: Sequence[int]) -> list[Found]:
+def _all(jobs: Sequence[tuple[Linear, bool]], seed: Sequence[int]) -> list[MapNumbers]:
     """What is found of each map, on all cores where matrices are at hand; torch shares out products by itself."""
-    found: list[Found | None] = [None] * len(jobs)
+    found: list[MapNumbers | None] = [None] * len(jobs)
 
     def work(start: int, stop: int) -> None:
         for number in range(start, stop):
@@ -149,13 +149,13 @@ def _all(jobs: Sequence[tuple[Linear, bool]], seed: Sequence[int]) -> list[Found
     return [one for one in found if one is not None]
 
 
-def _of_matrix(matrix: np.ndarray, vectors: bool) -> Found:
+def _of_matrix(matrix: np.ndarray, vectors: bool) -> MapNumbers:
     # In float32, as the products are, and by torch, whose LAPACK takes a third of numpy's time for it.
     single = torch.from_numpy(matrix.astype(np.float32))
     eigenvalues = torch.linalg.eigvals(single).numpy().astype(np.complex128)
     eigenvalues = eigenvalues[np.argsort(-np.abs(eigenvalues), kind="stable")]
     squares = of.squares_of(matrix)
-    return Found(
+    return MapNumbers(
         frobenius=float(np.linalg.norm(matrix)),
         spectral_norm=float(np.sqrt(squares[0])),
         skew_share=float(of.skew_share(matrix)),
@@ -169,11 +169,11 @@ def _of_matrix(matrix: np.ndarray, vectors: bool) -> Found:
     )
 
 
-def _of_products(one: Linear, vectors: bool, rng: np.random.Generator) -> Found:
+def _of_products(one: Linear, vectors: bool, rng: np.random.Generator) -> MapNumbers:
     found = estimated(one.forward, one.backward, one.width, SINGULAR_VALUES, rng)
     eigenvalues = largest_eigenvalues(one.forward, one.width, EIGENVALUES, rng)
     known = eigenvalues[np.isfinite(eigenvalues)]
-    return Found(
+    return MapNumbers(
         frobenius=float(np.sqrt(found.square)),
         spectral_norm=float(found.values[0]),
         skew_share=found.skew_square / found.square if found.square else np.nan,
@@ -187,7 +187,7 @@ def _of_products(one: Linear, vectors: bool, rng: np.random.Generator) -> Found:
     )
 
 
-def _coupled(before: tuple[Linear, Found], after: Found) -> tuple[float, float]:
+def _coupled(before: tuple[Linear, MapNumbers], after: MapNumbers) -> tuple[float, float]:
     """The misfit of a layer's map to the next one's singular vectors, and the overlap of the two bases."""
     layer, own = before
     assert own.vectors is not None
@@ -197,7 +197,7 @@ def _coupled(before: tuple[Linear, Found], after: Found) -> tuple[float, float]:
     return of.misfit(through, own.vectors[1]), of.overlap(own.vectors[0], right)
 
 
-def _stacked(found: Sequence[Found]) -> dict[str, np.ndarray]:
-    arrays = {name: np.array([getattr(one, name) for one in found]) for name in Found._fields[:8]}
+def _stacked(found: Sequence[MapNumbers]) -> dict[str, np.ndarray]:
+    arrays = {name: np.array([getattr(one, name) for one in found]) for name in MapNumbers._fields[:8]}
     eigenvalues = np.array([one.eigenvalues for one in found])
     return {**arrays, "eigenvalue_real": np.real(eigenvalues), "eigenvalue_imag": np.imag(eigenvalues)}

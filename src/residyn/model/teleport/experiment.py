@@ -106,7 +106,7 @@ def teleport(
     for said in plan.hosts.warnings:
         warnings.warn(said, stacklevel=2)
     with told("teleport", "targets", progress) as tell:
-        report = _Report(plan, tell)
+        report = _TargetCount(plan, tell)
         made = _in_memory(plan, report) if out is None else _to_folder(plan, Path(out), report, crew)
     for said in sorted(report.reasons):
         warnings.warn(
@@ -117,11 +117,11 @@ def teleport(
     return made
 
 
-def _in_memory(plan: TeleportPlan, report: _Report) -> xr.Dataset:
+def _in_memory(plan: TeleportPlan, report: _TargetCount) -> xr.Dataset:
     return join([_one(plan, host, report) for host in range(len(plan.hosts))])
 
 
-def _to_folder(plan: TeleportPlan, out: Path, report: _Report, crew: Crew) -> xr.Dataset:
+def _to_folder(plan: TeleportPlan, out: Path, report: _TargetCount, crew: Crew) -> xr.Dataset:
     with folder.open_folder(out, plan.describe(), len(plan.hosts)) as writer, asked_to_stop() as stop:
         pending = writer.pending()
         report.skip(len(plan.hosts) - len(pending))
@@ -140,14 +140,14 @@ def _to_folder(plan: TeleportPlan, out: Path, report: _Report, crew: Crew) -> xr
     return folder.open_teleports(out)
 
 
-def _one(plan: TeleportPlan, host: int, report: _Report) -> xr.Dataset:
+def _one(plan: TeleportPlan, host: int, report: _TargetCount) -> xr.Dataset:
     found = teleport_host(plan, host, report.add)
     if found.reason:
         report.reasons.add(found.reason)
     return label(plan, host, found)
 
 
-class _Report:
+class _TargetCount:
     """Counts targets towards the whole work, and gathers why hosts took full passes."""
 
     def __init__(self, plan: TeleportPlan, progress: Progress) -> None:

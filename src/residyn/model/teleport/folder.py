@@ -53,7 +53,7 @@ _SETTLED_S = 0.1
 
 
 @dataclass(frozen=True)
-class Writer:
+class JumpWriter:
     """The one writer of a folder of teleports, which holds its lock."""
 
     group: Path
@@ -90,7 +90,7 @@ def check_out(out: str | Path) -> None:
 
 
 @contextmanager
-def open_folder(out: Path, description: Mapping[str, Any], n_hosts: int) -> Iterator[Writer]:
+def open_folder(out: Path, description: Mapping[str, Any], n_hosts: int) -> Iterator[JumpWriter]:
     """Make the folder of these teleports, or go on with it; StoreError where its settings are others."""
     group = out / GROUP
     with disk_errors(out, "Creating the folder of teleports"):
@@ -108,7 +108,7 @@ def open_folder(out: Path, description: Mapping[str, Any], n_hosts: int) -> Iter
                 "written_by": residyn_version(),
             }
             write_json(group / MANIFEST, record)
-        yield Writer(group, n_hosts)
+        yield JumpWriter(group, n_hosts)
 
 
 def open_teleports(path: str | Path, *, allow_partial: bool = False) -> xr.Dataset:

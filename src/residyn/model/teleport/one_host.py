@@ -15,7 +15,7 @@ from residyn.model.teleport import shared, whole
 from residyn.model.teleport.passes import PassPlan, PassRecord
 from residyn.model.teleport.plan import TeleportPlan
 from residyn.model.teleport.prediction import change
-from residyn.model.teleport.rows import Group, plan_rows
+from residyn.model.teleport.rows import PlaceTargets, plan_rows
 from residyn.model.teleport.tolerance import (
     CONTROL,
     LANDING,
@@ -99,7 +99,7 @@ def _in_full(plan: TeleportPlan, host: int, begun: shared.Start, ids: torch.Tens
         yield record, logits
 
 
-def _planned(plan: TeleportPlan, host: int, groups: tuple[Group, ...], *, spare: bool) -> PassPlan:
+def _planned(plan: TeleportPlan, host: int, groups: tuple[PlaceTargets, ...], *, spare: bool) -> PassPlan:
     vectors = tuple(
         torch.tensor(plan.targets.values[host, group.place, group.first : group.stop]).to(
             device=plan.model.module.device, dtype=plan.model.dtype

@@ -16,7 +16,7 @@ from torch import nn
 from residyn.errors import DataError
 from residyn.model import hooks
 from residyn.model.hooks import Tap, summed_at, taps_of
-from residyn.model.teleport.rows import Group
+from residyn.model.teleport.rows import PlaceTargets
 from residyn.model.teleport.tolerance import LANDING, NO_OP, SUM, UPSTREAM, largest, merged
 from residyn.sitemap import SiteMap
 
@@ -34,7 +34,7 @@ class PassPlan:
     """
 
     sites: SiteMap
-    groups: tuple[Group, ...]
+    groups: tuple[PlaceTargets, ...]
     vectors: tuple[torch.Tensor, ...]
     n_steps: int
     added: bool

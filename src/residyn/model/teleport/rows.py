@@ -14,7 +14,7 @@ _VECTORS = 48
 """Vectors of the stream's width that a row holds at once: a block's branches, wider inside the MLP."""
 
 
-class Group(NamedTuple):
+class PlaceTargets(NamedTuple):
     """Targets first … stop−1 of one place: `place` among those asked for, `site` among the model's sites."""
 
     place: int
@@ -27,20 +27,20 @@ class Group(NamedTuple):
         return self.stop - self.first
 
 
-def plan_rows(places: Sequence[int], n_targets: int, most: int) -> tuple[tuple[Group, ...], ...]:
+def plan_rows(places: Sequence[int], n_targets: int, most: int) -> tuple[tuple[PlaceTargets, ...], ...]:
     """Passes of at most `most` targets, the earliest places first.
 
     `places` are the sites injected at. Sorted by depth, a pass holds targets that join the stream at about the
     same layer, and the layers before them are computed for the control alone.
     """
-    passes: list[tuple[Group, ...]] = []
-    groups: list[Group] = []
+    passes: list[tuple[PlaceTargets, ...]] = []
+    groups: list[PlaceTargets] = []
     room = most
     for place in sorted(range(len(places)), key=lambda index: places[index]):
         first = 0
         while first < n_targets:
             stop = min(n_targets, first + room)
-            groups.append(Group(place, places[place], first, stop))
+            groups.append(PlaceTargets(place, places[place], first, stop))
             room -= stop - first
             first = stop
             if not room:

@@ -17,7 +17,7 @@ from residyn.model.kind import kind_of
 from residyn.model.layout import Layout
 from residyn.model.loading import Recipe
 from residyn.model.recipes import head_of, model_of, recipe_of, sites_of
-from residyn.model.teleport.folder import Writer, packed
+from residyn.model.teleport.folder import JumpWriter, packed
 from residyn.model.teleport.hosts import Hosts
 from residyn.model.teleport.labels import label
 from residyn.model.teleport.one_host import teleport_host
@@ -55,7 +55,7 @@ class Moved(NamedTuple):
 
 
 def by_workers(
-    plan: TeleportPlan, writer: Writer, crew: Crew, stop: Callable[[], bool], done: Callable[[int, str], None]
+    plan: TeleportPlan, writer: JumpWriter, crew: Crew, stop: Callable[[], bool], done: Callable[[int, str], None]
 ) -> None:
     """Let the workers of a crew compute the pending hosts, and store each as it comes; `done` is told of each.
 

@@ -18,7 +18,7 @@ _DOCUMENTS = (".pdf", ".docx", ".doc", ".odt", ".rtf", ".epub", ".html", ".htm",
 _NUMBERS = (".npy", ".npz", ".pt", ".pth", ".safetensors", ".gguf", ".bin")
 
 
-def of_file(name: str, path: Path) -> str:
+def file_advice(name: str, path: Path) -> str:
     """What to do with a file whose name ends as no format does that is read."""
     suffix = path.suffix.lower()
     if suffix in _SPREADSHEETS:
@@ -37,7 +37,7 @@ def of_file(name: str, path: Path) -> str:
     )
 
 
-def of_lines(name: str, line: str) -> list[str]:
+def line_advice(name: str, line: str) -> list[str]:
     """A warning where what is read line by line, of which this is one, are JSON lines."""
     try:
         found = json.loads(line) if line.startswith("{") else None
@@ -51,7 +51,7 @@ def of_lines(name: str, line: str) -> list[str]:
     ]
 
 
-def of_source(source: Any) -> str | None:
+def source_advice(source: Any) -> str | None:
     """What to do with an object that gives no texts, though it may be gone through; None where it gives some."""
     if isinstance(source, Mapping) or hasattr(source, "columns") or hasattr(source, "data_vars"):
         return "Of a table, give one column: table['text']."
@@ -62,7 +62,7 @@ def of_source(source: Any) -> str | None:
     return "Of bytes, give their text: source.decode()." if isinstance(source, bytes | bytearray) else None
 
 
-def of_value(value: Any) -> str:
+def value_advice(value: Any) -> str:
     """What to do with one value, of a cell or a list, where a text was wanted."""
     if isinstance(value, Mapping):
         parts = [str(name) for name, part in value.items() if isinstance(part, str)]

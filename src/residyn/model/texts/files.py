@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from residyn.errors import DataError
-from residyn.model.texts.advice import of_value
+from residyn.model.texts.advice import value_advice
 from residyn.model.texts.compression import open_bytes
 from residyn.model.texts.documents import label_field
 
@@ -128,7 +128,7 @@ def string_or_none(value: Any, where: str, field: str) -> str | None:
     """`value` if it is text or missing; DataError otherwise, naming the row and the field."""
     if value is None or isinstance(value, str):
         return value
-    raise DataError(f"{where}: the field {field!r} holds {type(value).__name__}, not text. {of_value(value)}")
+    raise DataError(f"{where}: the field {field!r} holds {type(value).__name__}, not text. {value_advice(value)}")
 
 
 def no_column(where: str, field: str, names: Iterable[str], kind: str = "column") -> DataError:

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from residyn.errors import DataError, UsageError
 from residyn.model.assets import Progress
-from residyn.model.texts.advice import of_lines
+from residyn.model.texts.advice import line_advice
 from residyn.model.texts.documents import NO_DOCUMENT
 from residyn.model.texts.sources import Source, open_source
 from residyn.shown import Shown, shortened
@@ -25,7 +25,7 @@ PAPER_CHARS = (100, 500)
 _RULES = ("blank", "headings", "too_short", "too_long")
 
 
-class Row(NamedTuple):
+class TextRow(NamedTuple):
     """One text, without surrounding white space unless it was kept, its row number, the sha256 of its UTF-8.
 
     `document` is the row with which its document begins, `NO_DOCUMENT` where that is not known.
@@ -46,7 +46,7 @@ class Texts(Shown):
     pass and lost surrounding white space.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[TextRow, ...]
     source: Mapping[str, Any]
     filter: Mapping[str, Any]
     counts: Mapping[str, int]
@@ -150,7 +150,8 @@ def read_texts(
     if not chosen:
         raise _nothing_passed(name, counts, min_chars, max_chars)
     rows = tuple(
-        Row(text, number, hashlib.sha256(text.encode()).hexdigest(), document) for number, text, document in chosen
+        TextRow(text, number, hashlib.sha256(text.encode()).hexdigest(), document)
+        for number, text, document in chosen
     )
     warnings = []
     if n is not None and len(rows) < n:
@@ -163,7 +164,7 @@ def read_texts(
             "space, which was taken off. Keep it by white_space='keep' (--white-space keep)."
         )
     if opened.known["kind"] in ("file", "stdin") and "field" not in opened.known:
-        warnings += of_lines(name, rows[0].text)
+        warnings += line_advice(name, rows[0].text)
     if limit and counts["rows_read"] == limit:
         warnings.append(f"Reading {name} stopped after its first {limit} rows.")
     counts["kept"] = len(rows)

@@ -11,7 +11,7 @@ import numpy as np
 
 from residyn.model.texts.documents import NO_DOCUMENT
 from residyn.shown import Shown
-from residyn.store import SampleTable, Source, TableBuilder
+from residyn.store import SampleTable, StoredText, TableBuilder
 
 
 class Sample(NamedTuple):
@@ -78,7 +78,7 @@ def _table_of(samples: Sequence[Sample]) -> SampleTable:
         return samples.table
     build = TableBuilder()
     for label, sample in enumerate(samples):
-        text = build.add_text(sample.input_ids, Source(sample.text_id, sample.sha256, "", sample.document))
+        text = build.add_text(sample.input_ids, StoredText(sample.text_id, sample.sha256, "", sample.document))
         build.add_sample(label, text, sample.n_tokens)
     return build.table()
 

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from residyn.errors import DataError, UsageError
 from residyn.model.assets import ASSETS, Progress, asset_path, cached_asset
-from residyn.model.texts.advice import of_file, of_source, of_value
+from residyn.model.texts.advice import file_advice, source_advice, value_advice
 from residyn.model.texts.compression import plain_name
 from residyn.model.texts.documents import Entry, labelled, titled, unknown
 from residyn.model.texts.files import file_lines, json_rows, parquet_rows, starts_with_bom, text_lines
@@ -71,7 +71,7 @@ def open_source(
         return _open_file(Path(source), field)
     if isinstance(source, os.PathLike):
         return _open_file(Path(source), field)
-    instead = of_source(source)
+    instead = source_advice(source)
     if instead or not isinstance(source, Iterable):
         raise UsageError(
             f"Texts come from a name, a path or a list of strings; got {type(source).__name__}. "
@@ -162,7 +162,7 @@ def _open_file(path: Path, field: str) -> Source:
 def _unknown_source(name: str, path: Path) -> UsageError | DataError:
     if path.exists():
         return DataError(
-            f"{name} does not end in {', '.join(SUFFIXES)}, so its format is unknown. {of_file(name, path)}"
+            f"{name} does not end in {', '.join(SUFFIXES)}, so its format is unknown. {file_advice(name, path)}"
         )
     near = difflib.get_close_matches(name, _BUILTIN, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else _close_names(path)
@@ -195,6 +195,6 @@ def _strings(items: Iterable[Any]) -> Iterator[str | None]:
     for number, item in enumerate(items):
         if item is not None and not isinstance(item, str):
             raise DataError(
-                f"texts[{number}] is of type {type(item).__name__}; a string was wanted. {of_value(item)}"
+                f"texts[{number}] is of type {type(item).__name__}; a string was wanted. {value_advice(item)}"
             )
         yield item

@@ -18,7 +18,7 @@ from residyn.model.texts.ids import read_ids
 from residyn.model.texts.positions import Position, check_position, lengths_at, reads_several
 from residyn.model.texts.reading import Texts
 from residyn.model.texts.samples import SampleRows, Samples, n_distinct
-from residyn.store import SampleTable, Source, TableBuilder
+from residyn.store import SampleTable, StoredText, TableBuilder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -106,7 +106,7 @@ def tokenize_texts(
                 counts["too_short" if encoded.ids else "zero_tokens"] += 1
                 continue
             alone = several and row.document == NO_DOCUMENT
-            source = Source(row.text_id, row.sha256, row.text, row.text_id if alone else row.document)
+            source = StoredText(row.text_id, row.sha256, row.text, row.text_id if alone else row.document)
             text = build.add_text((*before, *encoded.ids[: lengths[-1]]), source)
             for length in lengths:
                 build.add_sample(n_samples, text, len(before) + length)
@@ -153,7 +153,7 @@ def _of_ids(ids: Any, context: int | None, asked: Mapping[str, Any]) -> Samples:
                 "leave it out."
             )
         digest = hashlib.sha256(np.array(row, dtype="<i8").tobytes()).hexdigest()
-        build.add_sample(number, build.add_text(row, Source(number, digest)), len(row))
+        build.add_sample(number, build.add_text(row, StoredText(number, digest)), len(row))
     settings = {
         "position": "end",
         "seed": 0,

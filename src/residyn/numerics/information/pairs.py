@@ -16,6 +16,7 @@ each sample adds to them, (R, S − 1, N).
 """
 
 
+# numba keeps this name on the disk with what it compiled, and cannot read that back under another one.
 class Found(NamedTuple):
     """What a kernel writes of one unit: the `mean` (R, S − 1) over samples of `local` (R, S − 1, N).
 

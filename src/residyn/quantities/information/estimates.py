@@ -74,7 +74,7 @@ def estimates(n_samples: int, n_units: int, estimators: Sequence[Estimator], opt
     shuffled = drawn_units(n_units, options)
     chosen = {name: _ESTIMATORS[name] for name in estimators}
 
-    def of_band(block: np.ndarray, first: int) -> Estimates:
+    def reduce_band(block: np.ndarray, first: int) -> Estimates:
         paths = np.ascontiguousarray(block.transpose(2, 1, 0), dtype=np.float64)
         units = list(range(first, first + len(paths)))
         some = shuffled[first : first + len(paths)]
@@ -98,7 +98,7 @@ def estimates(n_samples: int, n_units: int, estimators: Sequence[Estimator], opt
             constant[:-1] | constant[1:],
         )
 
-    return Reading(of_band, partial(_joined, estimators=estimators))
+    return Reading(reduce_band, partial(_joined, estimators=estimators))
 
 
 def _joined(bands: list[Estimates], *, estimators: Sequence[Estimator]) -> Estimates:

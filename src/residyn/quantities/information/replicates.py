@@ -47,7 +47,7 @@ def mean_information(states: xr.DataArray, plan: Plan) -> Reading:
     """
     deviations = information_deviations(states, plan)
 
-    def of_band(block: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray]:
+    def reduce_band(block: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray]:
         paths = np.ascontiguousarray(block.transpose(2, 1, 0), dtype=np.float64)
         return _finite_sum(copula(paths)[0]), deviations.reduce(block, first)
 
@@ -55,7 +55,7 @@ def mean_information(states: xr.DataArray, plan: Plan) -> Reading:
         sums, parts = zip(*bands, strict=True)
         return nan.ratio(*np.sum(sums, axis=0)) + deviations.finish(list(parts))
 
-    return Reading(of_band, finish)
+    return Reading(reduce_band, finish)
 
 
 def information_deviations(states: xr.DataArray, plan: Plan) -> Reading:
@@ -73,7 +73,7 @@ def information_deviations(states: xr.DataArray, plan: Plan) -> Reading:
     left_out = range(n_groups) if n_groups > 1 and len(weights) > 1 else ()
     without = [np.flatnonzero(plan.group != g) for g in left_out]
 
-    def of_band(block: np.ndarray, first: int) -> np.ndarray:
+    def reduce_band(block: np.ndarray, first: int) -> np.ndarray:
         """Sums over the chosen units of each estimate that is finite, and how many are: (2, 1 + G, T)."""
         some = block[:, :, chosen[first : first + block.shape[2]]]
         paths = np.ascontiguousarray(some.transpose(2, 1, 0), dtype=np.float64)
@@ -87,7 +87,7 @@ def information_deviations(states: xr.DataArray, plan: Plan) -> Reading:
             deviations[1:] = (weights[1:] - 1) @ ((1 - 1 / n_groups) * (means[0] - means[1:]))
         return deviations
 
-    return Reading(of_band, finish)
+    return Reading(reduce_band, finish)
 
 
 def _finite_sum(values: np.ndarray) -> np.ndarray:
@@ -146,7 +146,7 @@ def information_beyond_shuffle(states: xr.DataArray, plan: Plan, estimator: Lite
             defined.append(known.sum(axis=0))
         return _Said(np.stack(by_group), np.stack(defined))
 
-    def of_band(block: np.ndarray, first: int) -> list[_Said]:
+    def reduce_band(block: np.ndarray, first: int) -> list[_Said]:
         places = np.flatnonzero(read[first : first + block.shape[2]])
         size = max(1, _LOCAL_VALUES // block[:, :, 0].size)
         parts = (places[start : start + size] for start in range(0, len(places), size))
@@ -159,4 +159,4 @@ def information_beyond_shuffle(states: xr.DataArray, plan: Plan, estimator: Lite
         estimate, floor = nan.ratio(plan.weights @ by_group, n_samples[:, None] * defined[:, None])
         return estimate - floor[0] - stretch * (floor - floor[0])
 
-    return Reading(of_band, finish)
+    return Reading(reduce_band, finish)

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from residyn.control_names import MODEL, PERMUTED
-from residyn.quantities.local_maps import curve, of_ginibre, over_networks, thirds
+from residyn.quantities.local_maps import curve, ginibre_value, over_networks, thirds
 from residyn.report.captions.phrases import sentences
 from residyn.words import counted, listed, number
 
@@ -18,7 +18,7 @@ Networks = Mapping[str, xr.Dataset]
 def eigenvalues(networks: Networks) -> tuple[str, ...]:
     maps = networks[MODEL]
     shares, rotations = (_ends(maps, f"layer_{name}") for name in ("complex_share", "rotation"))
-    expected = of_ginibre("rotation", int(maps.attrs["n_units"]))
+    expected = ginibre_value("rotation", int(maps.attrs["n_units"]))
     return sentences(
         f"Maps are taken at one token of {counted(maps.sizes['sample'], 'text')}; derivatives agree with finite "
         f"differences to {number(float(maps.attrs['proof_error']))}.",
@@ -65,7 +65,7 @@ def _beside(networks: Networks, name: str, what: str) -> tuple[str, ...]:
     first, last = _ends(networks[MODEL], name)
     if not np.isfinite([first, last]).all():
         return ()
-    expected = of_ginibre(name, int(networks[MODEL].attrs["n_units"]))
+    expected = ginibre_value(name, int(networks[MODEL].attrs["n_units"]))
     return sentences(
         f"{what} is {number(first)} on average over the first third of layers and {number(last)} over the last; "
         f"a random matrix has {number(float(expected or np.nan))}.",
