@@ -123,6 +123,7 @@ def interrupted(states, options, after: int, ledger: dict | None = None) -> dict
     return kept[-1]
 
 
+@pytest.mark.slow
 def test_a_judging_that_is_stopped_anywhere_ends_in_the_same_bits(states, options):
     """Of claims that need every sort of task: the model, surrogates, controls, networks, nulls, teleports."""
     few = {**options, "numbers": [3, 4, 13, 14]}
@@ -137,6 +138,7 @@ def test_a_judging_that_is_stopped_anywhere_ends_in_the_same_bits(states, option
         assert len(again) == len(tasks) - after
 
 
+@pytest.mark.slow
 def test_it_can_be_stopped_again_and_again(states, options, whole):
     found, _, n_tasks = whole
     ledger = None

@@ -66,6 +66,7 @@ def test_a_teleport_is_found_and_not_done_again(residyn, copied, monkeypatch):
     assert {row["model"] for row in rows} == {"trained", "untrained 0", "trained − untrained"}
 
 
+@pytest.mark.slow
 def test_an_interrupted_teleport_goes_on_with_the_hosts_it_lacks(residyn, clean):
     code, _, errors = residyn("teleport", clean, *SMALL, "-q")
     assert code == 0, errors

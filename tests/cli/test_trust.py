@@ -93,6 +93,7 @@ def inside(stranger, model_folder, tmp_path, monkeypatch):
     return stranger
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("spelled", ["whole", "link", "relative"])
 def test_a_recorded_model_inside_the_run_is_refused(residyn, inside, captured, verb, spelled):

@@ -130,6 +130,7 @@ def test_each_setting_decides(residyn, own, option, value):
     assert interval[0] != interval[1]
 
 
+@pytest.mark.slow
 def test_a_control_that_is_taken_away_is_told_and_judged_without_where_it_is_not_asked_for(residyn, own):
     before = read_json(own / CLAIMS)
     shutil.rmtree(own / "controls" / "untrained-2")
@@ -218,6 +219,7 @@ def test_what_is_not_defined_survives_the_interruption(own, monkeypatch):
     assert np.isnan(first.criteria[0].low)
 
 
+@pytest.mark.slow
 def test_what_is_left_of_other_settings_is_not_gone_on_with(residyn, own, monkeypatch):
     unjudged(own)
     with monkeypatch.context() as patched:
@@ -229,6 +231,7 @@ def test_what_is_left_of_other_settings_is_not_gone_on_with(residyn, own, monkey
     assert not (own / PARTIAL_CLAIMS).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damaged", [CLAIMS, PARTIAL_CLAIMS])
 @pytest.mark.parametrize("content", [b"", b'{"ledger": "', b"[1, 2]", b"\xff\xfe\x00"])
 def test_a_damaged_record_is_made_again(own, judged, damaged, content):
@@ -239,6 +242,7 @@ def test_a_damaged_record_is_made_again(own, judged, damaged, content):
     assert not (own / PARTIAL_CLAIMS).exists()
 
 
+@pytest.mark.slow
 def test_a_ledger_that_was_changed_is_not_gone_on_with(residyn, own, monkeypatch):
     unjudged(own)
     with monkeypatch.context() as patched:
@@ -326,6 +330,7 @@ def test_results_of_other_states_are_warned_of_and_left_out(residyn, own, monkey
     assert f"of earlier states than it holds. Renew them: residyn analyze {own}" in errors
 
 
+@pytest.mark.slow
 def test_other_results_are_judged_again(own, monkeypatch):
     path = own / "results.zarr"
     rd.save_results(rd.open_results(path).drop_vars("massive_ratio"), path)

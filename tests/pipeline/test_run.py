@@ -56,6 +56,7 @@ def test_a_run_of_python_is_that_of_the_command_line(made, asked, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_run_gives_what_its_folder_holds(made):
     run = rd.open_run(str(made.directory))
     assert run.states.sizes["sample"] == 40
