@@ -10,7 +10,7 @@ import pytest
 
 from residyn.model.waiting import SPINS
 
-IMPORTED = "import residyn.model.hooks; from residyn.model.waiting import *; print(said_of_waiting())"
+IMPORTED = "import residyn.model.hooks; from residyn.model.waiting import *; print(waiting_note())"
 
 
 def seen_by_the_runtime(program: str, **environment: str) -> tuple[str, str]:

@@ -40,13 +40,13 @@ def show_results(directory: Path, results: xr.Dataset, display: Display) -> None
 
 def show_controls(directory: Path, display: Display) -> None:
     """What was captured: what it is, of which model and how many texts."""
-    from residyn.runs.contents import captured_controls, said_of_control
+    from residyn.runs.contents import captured_controls, control_in_words
 
     found = [(name, store.open_states(layout.control(directory, name))) for name in captured_controls(directory)]
     records = [
         {
             "control": name,
-            "what": said_of_control(name),
+            "what": control_in_words(name),
             "model": states.attrs.get("model", ""),
             "samples": states.sizes["sample"],
         }

@@ -29,7 +29,7 @@ _MAY_MIX = (
     "no map of sites helps where tokens are mixed backwards, as by encoders, by dynamic quantisation, whose "
     "scales are of a whole input, and by experts that take a bounded number of tokens."
 )
-_SAID = {"fail": "failed", "unresolved": "cannot be told in this number format (take float32)"}
+_IN_WORDS = {"fail": "failed", "unresolved": "cannot be told in this number format (take float32)"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def find_sites(model: LoadedModel, layout: Layout | None = None) -> SiteMap:
                 )
             advice = _MAY_MIX if probe.name == "causality" else _MAY_BE_MAPPED
             raise ModelError(
-                f"The residual stream of {model.name} cannot be trusted: {probe.name} {_SAID[probe.status]}. "
+                f"The residual stream of {model.name} cannot be trusted: {probe.name} {_IN_WORDS[probe.status]}. "
                 f"Wanted: {probe.statement}, to {probe.limit:.0e}; came: {probe.error:.2e}. "
                 f"`residyn check {model.name}` shows every probe; {advice}"
             )

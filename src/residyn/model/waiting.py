@@ -29,7 +29,7 @@ def bound_spins() -> bool:
     return True
 
 
-def said_of_waiting() -> str:
+def waiting_note() -> str:
     """What to tell of how threads wait for each other; empty where residyn did not decide it."""
     if not bound_spins():
         return ""

@@ -17,10 +17,10 @@ from residyn.pipeline.reporter import SILENT, Reporter
 from residyn.runs import layout
 from residyn.runs.contents import (
     check_controls,
+    control_in_words,
     open_run_results,
     open_verdicts,
     outdated,
-    said_of_control,
     uncovered,
 )
 from residyn.runs.results import open_if_whole
@@ -233,7 +233,7 @@ def _path(run: Compared) -> xr.DataArray:
 def _described(run: Compared) -> dict[str, Any]:
     names = ("model", "states_hash", "n_samples", "texts", "position", "capture_dtype", "residyn_version")
     attrs = run.results.attrs
-    control = said_of_control(run.directory.name) if run.directory.parent.name == layout.CONTROLS else ""
+    control = control_in_words(run.directory.name) if run.directory.parent.name == layout.CONTROLS else ""
     said = {"control": control} if control else {}
     return {"directory": str(run.directory), **said, **{name: attrs[name] for name in names if name in attrs}}
 

@@ -183,7 +183,7 @@ def _resolved(path: Path) -> Path:
 def load(model: str, settings: ModelSettings, reporter: Reporter = SILENT, gpus: int = 1) -> LoadedModel:
     """The model, as the settings ask for it, spread over so many GPUs."""
     from residyn.model.loading import load_model
-    from residyn.model.waiting import said_of_waiting
+    from residyn.model.waiting import waiting_note
 
     with reporter.stage(f"Opening {model}") as say:
         loaded = load_model(
@@ -201,7 +201,7 @@ def load(model: str, settings: ModelSettings, reporter: Reporter = SILENT, gpus:
         f"{loaded.name}: {loaded.n_layers} layers of {loaded.n_units} units; {loaded.dtype} "
         f"({loaded.dtype_reason}), on {loaded.device} ({loaded.device_reason})"
     )
-    if loaded.device.type == "cpu" and (waiting := said_of_waiting()):
+    if loaded.device.type == "cpu" and (waiting := waiting_note()):
         reporter.note(f"On the CPU, {waiting}")
     return loaded
 

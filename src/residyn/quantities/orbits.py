@@ -17,7 +17,7 @@ from residyn.walk import Progress
 
 NULL = "null"
 REPEATS = 200
-SAID = {
+NULLS = {
     "points shuffled": ("the points of each portrait", "their order, and with it that y is the gradient of x"),
     "signs flipped": ("the size of every step, and that y is the gradient of x", "the direction of the steps"),
     "steps permuted": ("the steps of each kind, and that y is the gradient of x", "their order"),
@@ -156,9 +156,9 @@ def _label(
 ) -> xr.Dataset:
     of_unit = along(means, UNIT)
     of_null = {
-        NULL: np.array(list(SAID)),
-        "preserves": (NULL, np.array([preserves for preserves, _ in SAID.values()])),
-        "destroys": (NULL, np.array([destroys for _, destroys in SAID.values()])),
+        NULL: np.array(list(NULLS)),
+        "preserves": (NULL, np.array([preserves for preserves, _ in NULLS.values()])),
+        "destroys": (NULL, np.array([destroys for _, destroys in NULLS.values()])),
     }
     few = means.sizes[SUBLAYER] < numerics.LEAST_SUBLAYERS
     note = {"note": "NaN everywhere: a portrait turns from four sublayers on."} if few else {}

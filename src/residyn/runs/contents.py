@@ -35,7 +35,7 @@ def asked_controls(settings: ControlsSettings) -> list[str]:
     return [*names, *(name for name, asked in chosen if asked)]
 
 
-def said_of_control(name: str) -> str:
+def control_in_words(name: str) -> str:
     """What a control is, in words; empty for a name that no control has."""
     if name.startswith(control_names.UNTRAINED_PREFIX):
         return f"an untrained model, seed {name.removeprefix(control_names.UNTRAINED_PREFIX)}"

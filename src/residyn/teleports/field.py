@@ -15,7 +15,7 @@ LEAST_R2 = 0.5
 """Share of the arrows' variance that a fit must explain before anything is derived from it."""
 
 _ROW = "row"
-_SAID = {
+_DESCRIBED = {
     "flow_offset": ((INJECTED, COMPONENT), "score", "b of displacement = b + M z"),
     "flow_matrix": ((INJECTED, _ROW, COMPONENT), "1", "M of displacement = b + M z; row = component of the arrow"),
     "flow_r2": ((INJECTED,), "1", "1 − Σ‖residual‖² / Σ‖displacement − its mean‖²"),
@@ -86,7 +86,7 @@ def _labelled(flow: xr.Dataset, values: dict[str, np.ndarray], reasons: np.ndarr
         "fit_reason": (INJECTED, reasons),
     }
     made = {}
-    for name, (dims, units, definition) in _SAID.items():
+    for name, (dims, units, definition) in _DESCRIBED.items():
         made[name] = label(
             values[name],
             dims,

@@ -10,7 +10,7 @@ import torch
 from residyn.errors import ModelError
 from residyn.model import hooks
 from residyn.model.jacobians.step import TokenStep
-from residyn.model.loading.quiet import said
+from residyn.model.loading.quiet import message_of
 
 _VECTORS = 48
 """Vectors of the stream's width that one row of a product holds at once, inside the MLP too."""
@@ -54,7 +54,7 @@ class LocalMap:
                 raise
             raise ModelError(
                 f"The Jacobian of {self.name} cannot be applied to a vector: an operator of the model has no "
-                f"second derivative ({said(error, 160)}). Take the whole matrix: exact_width={self.width}."
+                f"second derivative ({message_of(error, 160)}). Take the whole matrix: exact_width={self.width}."
             ) from error
 
     def matrix(self) -> np.ndarray:

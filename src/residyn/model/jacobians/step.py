@@ -22,7 +22,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from residyn.errors import ModelError, ResourceError
 from residyn.model import hooks
 from residyn.model.hooks import Tap, summed_at, taps_of
-from residyn.model.loading.quiet import said
+from residyn.model.loading.quiet import message_of
 from residyn.model.teleport.shared import cache_argument
 from residyn.model.teleport.tolerance import CONTROL, SUM, largest, limit, merged
 from residyn.sitemap import SiteMap
@@ -126,7 +126,7 @@ def token_step(root: nn.Module, sites: SiteMap, ids: Sequence[int]) -> TokenStep
             raise ResourceError(
                 f"Memory ran out in the pass of {tokens.shape[1]} tokens. Take shorter texts or a smaller model."
             ) from problem
-        reason = f"its step after a cache cannot be run ({said(problem, 160)})"
+        reason = f"its step after a cache cannot be run ({message_of(problem, 160)})"
     error = _error(whole)
     if not error <= limit(CONTROL, states.dtype):
         raise ModelError(

@@ -18,7 +18,7 @@ from transformers.models.auto.modeling_auto import (
 
 from residyn.errors import ModelError
 from residyn.model.loading.checkpoint import Contents, read_json
-from residyn.model.loading.quiet import quiet, said
+from residyn.model.loading.quiet import message_of, quiet
 
 # Encoders that transformers lists as causal models but not as masked ones.
 _FURTHER_ENCODERS = frozenset({"bert-generation"})
@@ -69,7 +69,7 @@ def read_config(
         try:
             config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code, local_files_only=True)
         except Exception as error:
-            raise ModelError(f"config.json of {name} describes no model ({said(error)}).") from error
+            raise ModelError(f"config.json of {name} describes no model ({message_of(error)}).") from error
     check_causal(name, config, own_code=not known or (trust_remote_code and bool(code)))
     # A checkpoint's own choice here can name code on the hub ("kernels"); the caller's choice replaces it.
     config._attn_implementation = None
@@ -121,7 +121,9 @@ def check_size(
         try:
             empty = AutoModel.from_config(config, trust_remote_code=trust_remote_code)
         except Exception as error:
-            raise ModelError(f"No model can be built from the {stated_in} of {name} ({said(error)}).") from error
+            raise ModelError(
+                f"No model can be built from the {stated_in} of {name} ({message_of(error)})."
+            ) from error
     described = sum(tensor.numel() for tensor in (*empty.parameters(), *empty.buffers()))
     # Packed weights hold up to eight to an element; buffers, such as masks and rotation tables, are not stored.
     packing = 16 if getattr(config, "quantization_config", None) else 2

@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from residyn.errors import ModelError
-from residyn.model.loading.quiet import said
+from residyn.model.loading.quiet import message_of
 from residyn.store.files import NotAFileError, check_file
 
 _SAFE, _SAFE_INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -90,7 +90,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ModelError(f"{path} is missing. A model's folder holds it beside its weights.") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be read as JSON ({said(error)}). Fetch it again.") from error
+        raise ModelError(f"{path} cannot be read as JSON ({message_of(error)}). Fetch it again.") from error
     if not isinstance(found, dict):
         raise ModelError(f"{path} holds a {type(found).__name__}; a JSON object was wanted. Fetch it again.")
     return found
@@ -159,7 +159,7 @@ def read_contents(name: str, folder: Path, weights: Weights) -> Contents:
         except (SafetensorError, OSError) as error:
             raise ModelError(
                 f"{file} of {name} ({(folder / file).stat().st_size:,} bytes) is truncated or damaged "
-                f"({said(error)}). Fetch it again."
+                f"({message_of(error)}). Fetch it again."
             ) from error
     most = elements.most_common(1)[0][0] if elements else ""
     return Contents(n_tensors, elements.total(), n_bytes, _STORED.get(most))

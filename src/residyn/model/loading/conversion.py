@@ -29,7 +29,7 @@ from residyn.model.loading.checkpoint import Contents, hash_files, list_folder
 from residyn.model.loading.gguf_tokenizer import complete_tokenizer
 from residyn.model.loading.placement import available_memory
 from residyn.model.loading.pretrained import check_report
-from residyn.model.loading.quiet import quiet, quiet_module, said
+from residyn.model.loading.quiet import message_of, quiet, quiet_module
 from residyn.store.scratch import scratch_in
 
 FORMAT = 3
@@ -74,7 +74,7 @@ def convert(path: Path, *, progress: Callable[[str], None] | None = None) -> Con
             _put_in_place(made, folder, scratch / "damaged")
     except OSError as error:
         raise ResourceError(
-            f"{path.name} cannot be kept, converted, in {folder.parent} ({said(error)}). "
+            f"{path.name} cannot be kept, converted, in {folder.parent} ({message_of(error)}). "
             "Make room or give write access there, or set RESIDYN_CACHE to another folder."
         ) from error
     return found
@@ -125,7 +125,7 @@ def read_gguf(path: Path, header: GgufHeader) -> PreTrainedModel:
 
 def _unreadable(path: Path, error: Exception) -> ModelError:
     return ModelError(
-        f"transformers {transformers.__version__} cannot read {path} ({said(error)}). "
+        f"transformers {transformers.__version__} cannot read {path} ({message_of(error)}). "
         "Take the model's safetensors release instead."
     )
 

@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from residyn.errors import DataError
-from residyn.model.loading.quiet import quiet, said
+from residyn.model.loading.quiet import message_of, quiet
 
 if TYPE_CHECKING:
     from residyn.model.loading.record import HeadSource, LoadedModel
@@ -62,7 +62,7 @@ def _assemble(base: PreTrainedModel, source: HeadSource) -> PreTrainedModel:
         with quiet(), torch.device("meta"):
             whole = kind(config)
     except Exception as error:
-        raise _NoHead(f"{kind.__name__} cannot be built from the model's config ({said(error)})") from error
+        raise _NoHead(f"{kind.__name__} cannot be built from the model's config ({message_of(error)})") from error
     if type(getattr(whole, whole.base_model_prefix, None)) is not type(base):
         raise _NoHead(f"{kind.__name__} is not built around a {type(base).__name__}")
     setattr(whole, whole.base_model_prefix, base)

@@ -21,7 +21,7 @@ from huggingface_hub.errors import (
 
 from residyn.errors import ModelError, ResourceError
 from residyn.model.loading.checkpoint import list_folder
-from residyn.model.loading.quiet import quiet, said
+from residyn.model.loading.quiet import message_of, quiet
 
 _BESIDE_WEIGHTS = (".json", ".model", ".txt", ".tiktoken", ".spm")
 _LARGEST_BESIDE = 128 * 1024 * 1024
@@ -137,14 +137,14 @@ def _hub_errors(name: str, revision: str | None) -> Iterator[None]:
         ) from error
     except EntryNotFoundError as error:
         if isinstance(error, LocalEntryNotFoundError):
-            raise _Unreachable(said(error, 160)) from error
+            raise _Unreachable(message_of(error, 160)) from error
         raise ModelError(
             f"{name} holds no config.json, so it is no transformers model. Of GGUF, fetch the one file to load."
         ) from error
     except (errors.HTTPError, ConnectionError, TimeoutError) as error:  # pyright: ignore[reportPrivateImportUsage]
-        raise _Unreachable(said(error, 160)) from error
+        raise _Unreachable(message_of(error, 160)) from error
     except OSError as error:
         raise ResourceError(
-            f"{name} cannot be kept in the hub's cache ({said(error)}). Make room or give write access, "
+            f"{name} cannot be kept in the hub's cache ({message_of(error)}). Make room or give write access, "
             "or set HF_HOME to another folder."
         ) from error

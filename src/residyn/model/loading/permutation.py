@@ -16,7 +16,7 @@ from residyn.model.attached import is_spread
 from residyn.model.loading.architecture import quantization_of
 from residyn.model.loading.given import GivenModel, loaded
 from residyn.model.loading.placement import Need, Wish, place
-from residyn.model.loading.quiet import said
+from residyn.model.loading.quiet import message_of
 from residyn.model.loading.record import HeadSource, LoadedModel
 from residyn.model.loading.twin import checked_seed
 from residyn.numerics.threads import over_rows
@@ -60,11 +60,11 @@ def permuted(model: GivenModel, seed: int = 0) -> LoadedModel:
         module = copy.deepcopy(model.module, made)
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise ResourceError(
-            f"Memory ran out while the weights of {model.name} were permuted ({said(error)}). Take bfloat16, a "
-            "smaller model, or a device with more memory."
+            f"Memory ran out while the weights of {model.name} were permuted ({message_of(error)}). Take "
+            "bfloat16, a smaller model, or a device with more memory."
         ) from error
     except Exception as error:
-        raise _refused(model, f"it cannot be copied ({said(error)})") from error
+        raise _refused(model, f"it cannot be copied ({message_of(error)})") from error
     module.config.name_or_path = name
     told = "the entries of each weight tensor are in random order"
     return replace(

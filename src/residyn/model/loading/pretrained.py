@@ -15,7 +15,7 @@ from residyn.model.loading.architecture import text_decoder
 from residyn.model.loading.checkpoint import Weights
 from residyn.model.loading.offloaded import parts_of
 from residyn.model.loading.placement import Placement
-from residyn.model.loading.quiet import quiet, said
+from residyn.model.loading.quiet import message_of, quiet
 
 ATTENTION = ("auto", "sdpa", "eager", "flash_attention_2", "flash_attention_3", "flex_attention")
 # Parts of a checkpoint that a base model rightly leaves aside: what comes after the last block, and towers for
@@ -66,11 +66,11 @@ def read_module(
             )
         except (MemoryError, torch.OutOfMemoryError) as error:
             raise ResourceError(
-                f"Memory ran out while {name} was loaded to {placement.device} ({said(error)}). "
+                f"Memory ran out while {name} was loaded to {placement.device} ({message_of(error)}). "
                 "Take --dtype bfloat16, a smaller model, or a device with more memory."
             ) from error
         except Exception as error:
-            raise ModelError(f"{name} cannot be loaded ({said(error)}).") from error
+            raise ModelError(f"{name} cannot be loaded ({message_of(error)}).") from error
     warnings = check_report(name, model.config, report)
     module = text_decoder(model)
     check_finite(name, module.named_parameters(), placement.dtype)
@@ -139,7 +139,7 @@ def read_tokenizer(name: str, folder: Path, *, trust_remote_code: bool) -> PreTr
             size = len(tokenizer)
         except Exception as error:
             raise ModelError(
-                f"No tokenizer can be read from {name} ({said(error)}). "
+                f"No tokenizer can be read from {name} ({message_of(error)}). "
                 "Lay tokenizer.json and tokenizer_config.json into its folder, or give tokenizer=."
             ) from error
     if size == 0:

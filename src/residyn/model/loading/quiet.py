@@ -74,7 +74,7 @@ def quiet_module(name: str) -> Iterator[None]:
         module.tqdm = loud
 
 
-def said(error: BaseException, most: int = 300) -> str:
+def message_of(error: BaseException, most: int = 300) -> str:
     """What an error of another library says: its type and its words in one line, access tokens blotted out."""
     words = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())
     words = re.sub(r"\bhf_\w+", "hf_…", words)

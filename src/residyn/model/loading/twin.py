@@ -22,7 +22,7 @@ from residyn.model.loading.given import GivenModel, loaded
 from residyn.model.loading.identity import BESIDE
 from residyn.model.loading.objects import hash_tokenizer
 from residyn.model.loading.placement import Need, Wish, place
-from residyn.model.loading.quiet import quiet, said
+from residyn.model.loading.quiet import message_of, quiet
 from residyn.model.loading.record import HeadSource, LoadedModel
 
 _LARGEST_SEED = 2**63 - 1
@@ -141,8 +141,8 @@ def _make(plan: _Plan, model: LoadedModel, seed: int) -> tuple[PreTrainedModel, 
         whole.to(model.device)
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise ResourceError(
-            f"Memory ran out while the untrained twin of {model.name} was made ({said(error)}). Let go of the "
-            "trained model first, or take bfloat16, a smaller model, or a device with more memory."
+            f"Memory ran out while the untrained twin of {model.name} was made ({message_of(error)}). Let go "
+            "of the trained model first, or take bfloat16, a smaller model, or a device with more memory."
         ) from error
     except Exception as error:
         raise _unbuilt(model, error) from error
@@ -163,8 +163,8 @@ def _draw(plan: _Plan, dtype: torch.dtype, seed: int) -> PreTrainedModel:
 
 def _unbuilt(model: LoadedModel, error: Exception) -> ModelError:
     return ModelError(
-        f"No untrained twin of {model.name} can be built from its config ({said(error)}). Leave the untrained "
-        "control out for this model."
+        f"No untrained twin of {model.name} can be built from its config ({message_of(error)}). Leave the "
+        "untrained control out for this model."
     )
 
 

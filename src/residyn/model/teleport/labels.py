@@ -26,21 +26,21 @@ def label(plan: TeleportPlan, host: int, found: HostResult) -> xr.Dataset:
     over_targets = (HOST, INJECTED, TARGET)
     kl = np.full(found.states.shape[:2], np.nan) if found.kl is None else found.kl
     variables: dict[str, Any] = {
-        "states": ((*over_targets, STEP, UNIT), found.states[None], _said("residual stream", "activation")),
+        "states": ((*over_targets, STEP, UNIT), found.states[None], _described("residual stream", "activation")),
         "control": (
             (HOST, SUBLAYER, UNIT),
             found.control[None],
-            _said("residual stream, untouched", "activation"),
+            _described("residual stream, untouched", "activation"),
         ),
-        "kl": (over_targets, kl[None], _said("KL(control ‖ moved) of the next-token distribution", "nats")),
+        "kl": (over_targets, kl[None], _described("KL(control ‖ moved) of the next-token distribution", "nats")),
         "check_error": (
             (HOST, CHECK),
             np.array([[found.errors.get(check, np.nan) for check in MEANING]]),
-            _said("largest relative error; NaN where the path has no such check", ""),
+            _described("largest relative error; NaN where the path has no such check", ""),
         ),
     }
     if found.top1_changed is not None:
-        said = _said("whether the most likely next token changed", "")
+        said = _described("whether the most likely next token changed", "")
         variables["top1_changed"] = (over_targets, found.top1_changed[None], said)
     coords = {
         HOST: np.array([host]),
@@ -91,7 +91,7 @@ def join(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     return together
 
 
-def _said(definition: str, units: str) -> dict[str, str]:
+def _described(definition: str, units: str) -> dict[str, str]:
     return {"definition": definition, "units": units}
 
 

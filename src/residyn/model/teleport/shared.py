@@ -21,7 +21,7 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from residyn.model import hooks
 from residyn.model.hooks import taps_of
-from residyn.model.loading.quiet import said
+from residyn.model.loading.quiet import message_of
 from residyn.model.teleport.passes import PassPlan, PassRecord
 from residyn.sitemap import SiteMap
 
@@ -192,4 +192,4 @@ def _rows(tensor: torch.Tensor) -> torch.Tensor:
 
 def _said(error: BaseException) -> str:
     raised = error.__cause__ if isinstance(error, hooks.ForwardError) and error.__cause__ else error
-    return f"its blocks cannot be run so ({said(raised, 160)})"
+    return f"its blocks cannot be run so ({message_of(raised, 160)})"

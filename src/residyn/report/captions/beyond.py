@@ -9,7 +9,7 @@ import xarray as xr
 
 from residyn.quantities.orbits import LEVEL, SMOOTH, more_often
 from residyn.quantities.summaries import curve, whole, whole_by_kind
-from residyn.report.captions.phrases import around, change, said_by_kind, sentences
+from residyn.report.captions.phrases import around, by_kind_in_words, change, sentences
 from residyn.schema import UNIT
 from residyn.words import counted, listed, number, p_value
 
@@ -23,7 +23,7 @@ def beyond_skip(results: xr.Dataset) -> Sentences:
         "unit_correlation": "The median r",
         "skip_correlation": "with steps that do not depend on the state it",
     }
-    medians = {words: said_by_kind(whole_by_kind(results[name])) for name, words in names.items()}
+    medians = {words: by_kind_in_words(whole_by_kind(results[name])) for name, words in names.items()}
     # The second speaks of the first: neither is said without the other.
     return (
         (f"{'; '.join(f'{words} is {said}' for words, said in medians.items())}.",)
@@ -36,7 +36,7 @@ def of_samples(name: str, what: str) -> Callable[[xr.Dataset], Sentences]:
     """The mean over samples and transitions, by kind."""
 
     def caption(results: xr.Dataset) -> Sentences:
-        return sentences(around(f"{what} is", said_by_kind(whole_by_kind(results[name])), " on average."))
+        return sentences(around(f"{what} is", by_kind_in_words(whole_by_kind(results[name])), " on average."))
 
     return caption
 

@@ -9,7 +9,7 @@ import xarray as xr
 
 from residyn.quantities.flows import NULL
 from residyn.quantities.summaries import curve, whole, whole_by_kind
-from residyn.report.captions.phrases import around, said_by_kind, sentences
+from residyn.report.captions.phrases import around, by_kind_in_words, sentences
 from residyn.words import interval, listed, number, p_value, percent
 
 Sentences = tuple[str, ...]
@@ -17,7 +17,7 @@ Sentences = tuple[str, ...]
 
 def write_cosine(results: xr.Dataset) -> Sentences:
     """The mean cosine of writes with the state, by kind of transition, beside that of random ones."""
-    said = said_by_kind(whole_by_kind(results["write_cosine"]))
+    said = by_kind_in_words(whole_by_kind(results["write_cosine"]))
     return sentences(around("The cosine of a write with the state is", said, f" on average{_random(results)}."))
 
 

@@ -13,12 +13,12 @@ from residyn.quantities.summaries import beyond_floor, curve, tie_share, whole, 
 from residyn.report.captions.phrases import (
     MOST_TIED,
     around,
+    by_kind_in_words,
     by_name,
     courses,
     extreme,
     higher_within,
     labels_of,
-    said_by_kind,
     sentences,
     without_most,
 )
@@ -29,7 +29,7 @@ from residyn.words import listed, number, percent
 def cosine(results: xr.Dataset) -> tuple[str, ...]:
     array = results["cosine"]
     return sentences(
-        around("The mean cosine is", said_by_kind(whole_by_kind(array))),
+        around("The mean cosine is", by_kind_in_words(whole_by_kind(array))),
         _courses(array, "it"),
         higher_within(array, "It"),
     )
@@ -70,7 +70,7 @@ def _relative(results: xr.Dataset) -> str:
     if "relative_velocity" not in results:
         return ""
     means = whole_by_kind(results["relative_velocity"])
-    return around("Relative to the state's length a step is", said_by_kind(means, percent))
+    return around("Relative to the state's length a step is", by_kind_in_words(means, percent))
 
 
 def _without(results: xr.Dataset) -> str:
@@ -99,7 +99,7 @@ def information_map(results: xr.Dataset) -> tuple[str, ...]:
     return sentences(
         around(
             f"By the {_name(nats, 0)} estimator the median over units and transitions is",
-            said_by_kind(medians, lambda value: f"{number(value)} nats"),
+            by_kind_in_words(medians, lambda value: f"{number(value)} nats"),
         ),
         _infinite(nats, 0),
         _tied(drawn),

@@ -46,7 +46,7 @@ def by_name(said: Mapping[str, str]) -> list[str]:
     return [words if said.keys() == {"block"} else f"{words} {NAMES[kind]}" for kind, words in said.items()]
 
 
-def said_by_kind(values: Mapping[str, float], write: Write = number) -> str:
+def by_kind_in_words(values: Mapping[str, float], write: Write = number) -> str:
     """As in "0.94 within layers and 0.87 across layers"; empty where none is defined."""
     if np.isnan(list(values.values())).all():
         return ""

@@ -17,11 +17,11 @@ from residyn.quantities.summaries import (
 )
 from residyn.report.captions.phrases import (
     around,
+    by_kind_in_words,
     change,
     extreme,
     higher_within,
     labels_of,
-    said_by_kind,
     sentences,
     without_most,
 )
@@ -101,9 +101,9 @@ def correlation(results: xr.Dataset) -> tuple[str, ...]:
     first, last = ({kind: ends[i] for kind, ends in ends_by_kind(r).items()} for i in (0, 1))
     undefined = int(np.isnan(r.values).sum())
     return sentences(
-        around("The median r over units and transitions is", said_by_kind(whole_by_kind(r))),
-        around("In the first third of the depth it averages", said_by_kind(first)),
-        around("In the last third it averages", said_by_kind(last)),
+        around("The median r over units and transitions is", by_kind_in_words(whole_by_kind(r))),
+        around("In the first third of the depth it averages", by_kind_in_words(first)),
+        around("In the last third it averages", by_kind_in_words(last)),
         higher_within(r, "The median r"),
         f"{percent(undefined / r.size)} of the correlations are not defined and drawn grey." if undefined else "",
     )
