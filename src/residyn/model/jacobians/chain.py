@@ -65,7 +65,8 @@ class Chain:
         self._note("ginibre_stretch", stretch)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {name: np.array(values) for name, values in self.found.items()}
+        """What was noted of each map, by name; in the order of names, whichever thread noted first."""
+        return {name: np.array(self.found[name]) for name in sorted(self.found)}
 
     def _note(self, name: str, value: object) -> None:
         self.found.setdefault(name, []).append(value)
