@@ -16,6 +16,7 @@ from naive_teleport import TEXT, hook_count, loaded, naive_path, places
 from residyn.errors import Interrupted, ModelError, UsageError
 from residyn.model.check import find_sites
 from residyn.model.jacobians import experiment, jacobians, proof
+from residyn.model.jacobians.chain import Chain
 from residyn.model.jacobians.linear import Matrix
 from residyn.model.jacobians.maps import local_maps
 from residyn.model.jacobians.step import TokenStep, token_step
@@ -239,6 +240,14 @@ def test_narrow_weights_are_widened():
 def test_arguments_are_checked(wrong):
     with pytest.raises(UsageError):
         jacobians(loaded("llama"), TEXT, **wrong)
+
+
+def test_what_a_chain_noted_is_in_one_order():
+    """Two threads note; the file of a text is the same bytes whichever is first."""
+    chain = Chain(6, True, [0])
+    chain.carry(Matrix(0.1 * np.eye(6)), 1.0, ends=True)
+    assert list(chain.arrays()) == sorted(chain.arrays())
+    assert len(chain.arrays()) == 4
 
 
 def test_a_proof_beside_others_is_the_largest_error():
