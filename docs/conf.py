@@ -88,6 +88,8 @@ def setup(app: Sphinx) -> None:
     """Have generated pages written before a build, and llms.txt after it."""
     os.environ["RESIDYN_DOCS_WORK"] = str(WORK)
     os.environ["IPYTHONDIR"] = str(WORK / "ipython")
+    # A page shows what a cell gives, and not how long this machine took for it.
+    os.environ["TQDM_DISABLE"] = "1"
     app.connect("builder-inited", _write)
     app.connect("build-finished", write_llms_txt)
 
