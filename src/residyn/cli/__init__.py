@@ -10,7 +10,7 @@ from types import FrameType
 from typing import NoReturn
 
 INTERRUPTED = 130
-_INTERRUPTED = "error: Interrupted. Run the same command again to go on."
+_MESSAGE = "error: Interrupted. Run the same command again to go on."
 
 __all__ = ["main"]
 
@@ -29,7 +29,7 @@ def main() -> NoReturn:
         code = run_command(sys.argv[1:])
     except KeyboardInterrupt:
         with suppress(OSError):
-            print(_INTERRUPTED, file=sys.stderr)
+            print(_MESSAGE, file=sys.stderr)
         code = INTERRUPTED
     _leave(code)
 

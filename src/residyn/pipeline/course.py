@@ -12,18 +12,18 @@ from residyn.runs.contents import asked_controls
 from residyn.settings import ControlsSettings, JacobianSettings, RunSettings, TeleportSettings
 
 COURSE = {
-    "capture": ("capture_s", 0.10),
-    "analysis": ("analyze_s", 0.07),
-    "controls": ("controls_s", 0.36),
-    "teleports": ("teleport_s", 0.12),
-    "jacobians": ("jacobians_s", 0.05),
-    "claims": ("claims_s", 0.18),
-    "figures": ("figure_s", 0.08),
-    "explorer": ("explorer_s", 0.02),
-    "report": ("report_s", 0.02),
+    "capture": ("capture_s", 0.155),
+    "analysis": ("analyze_s", 0.127),
+    "controls": ("controls_s", 0.205),
+    "teleports": ("teleport_s", 0.092),
+    "jacobians": ("jacobians_s", 0.197),
+    "claims": ("claims_s", 0.174),
+    "figures": ("figure_s", 0.035),
+    "explorer": ("explorer_s", 0.007),
+    "report": ("report_s", 0.008),
 }
-"""Of each stage the name of its seconds in run.json, and its share of them: the mean of two runs of the demo on
-two cores, whose shares differed by up to a factor of two; that of Jacobians by what they compute beside these.
+"""Of each stage the name of its seconds in run.json, and its share of them in a run of the demo on two quiet
+cores. Jacobians are counted at six tenths of that run's: with maps made on all cores one text takes so much less.
 """
 
 
