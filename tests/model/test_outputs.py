@@ -233,7 +233,7 @@ def test_a_model_whose_outputs_do_not_depend_on_the_last_state_alone_is_refused(
         return output - 0.01 * args[0].mean(dim=1, keepdim=True)
 
     whole.model.norm.register_forward_hook(by_place if where == "behind the norm" else by_mean)
-    with pytest.raises(ModelError, match="logit lens of .* cannot be trusted.*differ from the model's own"):
+    with pytest.raises(ModelError, match=r"logit lens of .* cannot be trusted.*differ from the model's own"):
         outputs(rd.load_model(whole, spelling_tokenizer()), TEXT, skips=0, progress=False)
 
 
@@ -271,7 +271,7 @@ def test_rows_are_the_same_however_many_go_together():
 
 def test_a_model_in_memory_without_a_head_is_refused_in_words():
     base = copy.deepcopy(loaded("llama", tie_word_embeddings=False).head.owner.model)
-    with pytest.raises(ModelError, match="take the head of .* not at hand: .*lm_head.*AutoModelForCausalLM"):
+    with pytest.raises(ModelError, match=r"take the head of .* not at hand: .*lm_head.*AutoModelForCausalLM"):
         outputs(rd.load_model(base, spelling_tokenizer()), TEXT, progress=False)
 
 

@@ -46,9 +46,9 @@ def outputs(
 
     The logit lens: whatever the model does behind its last block (final norm, head, scales, soft caps) is done to
     the state before each sublayer; its distribution q is compared with the model's own, p. Skipped blocks: the
-    stream of the last token passes one block by, or two neighbours in the other order; the tokens before it, and so
-    the keys and values that it sees, stay as they are. It is no model without that layer, in which all tokens
-    would go without it.
+    stream of the last token passes one block by, or takes two neighbours in the other order; the tokens before it,
+    and so the keys and values that it sees, stay as they are. It is no model without that layer, in which all
+    tokens would go without it.
 
     model: from `load_model`, or what that takes: a hub id, a folder, a built-in name. It needs its head.
     texts: one string or several, or what `read_texts` or `tokenize_texts` returned.
@@ -62,8 +62,8 @@ def outputs(
         takes it.
 
     Returns a Dataset whose variables say what they are in their attributes `definition` and `units`:
-    (sample, sublayer): lens_kl, in nats, KL(p ‖ q) ≥ 0, infinite where q rules out what p does not; lens_entropy of
-        q; lens_agreement and lens_settled, 0 or 1; lens_loss; lens_token; lens_exchanged_kl, the null: the lens
+    (sample, sublayer): lens_kl, in nats, KL(p ‖ q) ≥ 0, infinite where q rules out what p does not; lens_entropy,
+        of q; lens_agreement and lens_settled, 0 or 1; lens_loss; lens_token; lens_exchanged_kl, the null: the lens
         with its words exchanged at random.
     (sample, layer): skip_kl, skip_agreement, skip_loss_change; swap_kl, swap_agreement, swap_loss_change with the
         layer that follows, NaN for the last. NaN too in texts in which no block is skipped.
@@ -74,12 +74,12 @@ def outputs(
     Attributes: `proof_error`, the largest relative difference between the lens of the last block's output and the
     model's own logits; `paths`, why texts were read whole.
 
-    Source: the logit lens is nostalgebraist's (2020); skipped and exchanged layers: arXiv 2406.19384 and 2403.17887,
-    which take a layer from all tokens.
+    Source: the logit lens is nostalgebraist's (2020); skipped and exchanged layers: arXiv 2406.19384 and
+    2403.17887, which take a layer from all tokens.
 
     Raises UsageError, DataError; ModelError where the model has no head at hand, is spread over devices, or where
-    the lens of the last state is not the model's own prediction to rounding; ResourceError where memory is lacking;
-    Interrupted, on Ctrl-C, after the text in hand, where results are stored.
+    the lens of the last state is not the model's own prediction to rounding; ResourceError where memory is
+    lacking; Interrupted, on Ctrl-C, after the text in hand, where results are stored.
 
     >>> seen = rd.outputs(model, ["The Eiffel Tower is in the city of"])
     >>> seen.lens_kl.dims
@@ -125,20 +125,20 @@ def _lens(model: LoadedModel, layout: Layout | None) -> Lens:
     """The lens of a model, with its sites proved. Raises ModelError without its head."""
     if is_spread(model.module):
         raise ModelError(
-            f"Outputs are of a model that is on one device, and {model.name} is spread over several, or offloaded. "
-            "Load it on one device, in --dtype bfloat16 if need be, or go without them."
+            f"Outputs are of a model that is on one device, and {model.name} is spread over several, or "
+            "offloaded. Load it on one device, in --dtype bfloat16 if need be, or go without them."
         )
     whole, reason = language_model(model)
     if whole is None:
         raise ModelError(
-            f"Outputs take the head of {model.name}, and it is not at hand: {reason}. Load the model with its head "
-            "(of one in memory, give AutoModelForCausalLM's), or go without them."
+            f"Outputs take the head of {model.name}, and it is not at hand: {reason}. Load the model with its "
+            "head (of one in memory, give AutoModelForCausalLM's), or go without them."
         )
     return Lens(whole, model.module, find_sites(model, layout))
 
 
 def _next_tokens(given: Sequence[int | None] | None, n: int) -> list[int | None]:
-    known = [None] * n if given is None else [None if one is None else int(one) for one in given]
+    known: list[int | None] = [None] * n if given is None else [None if one is None else int(one) for one in given]
     if len(known) != n:
         raise UsageError(f"There is a next token, or None, for each of {n} texts; got {len(known)}.")
     return known

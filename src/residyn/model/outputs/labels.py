@@ -23,7 +23,7 @@ _VARIABLES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "lens_settled": (
             SUBLAYER,
             "",
-            "1 where the lens's most likely token is the model's here and from here on",
+            "1 where lens_agreement is 1 here and from here on, else 0",
         ),
         "lens_loss": (SUBLAYER, "nats", "−ln q of the token that came next; NaN where it is not known"),
         "lens_token": (SUBLAYER, "", "id of the lens's most likely token"),
@@ -54,7 +54,7 @@ def labelled(
     sites: SiteMap,
     attrs: Mapping[str, Any],
 ) -> xr.Dataset:
-    """The arrays of samples, each with its label, as one Dataset (sample, sublayer), (sample, layer), (sample,)."""
+    """The arrays of samples, each with its label, as one Dataset, along sublayers and layers."""
     variables: dict[str, Any] = {}
     for name, (along, units, definition) in _VARIABLES.items():
         values = np.stack([part[name] for part in parts])

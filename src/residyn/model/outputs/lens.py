@@ -75,8 +75,8 @@ class Lens:
         # A word that a model rules out has a logit of −inf; all others are numbers.
         if bool(logits.isnan().any()) or bool(logits.isposinf().any()) or not bool(logits.isfinite().any()):
             raise DataError(
-                f"The logits of {type(self.whole).__name__} are not finite, at the last of {tokens.shape[1]} tokens. "
-                "Load the model as float32, or leave this text out."
+                f"The logits of {type(self.whole).__name__} are not finite, at the last of {tokens.shape[1]} "
+                "tokens. Load the model as float32, or leave this text out."
             )
         states = torch.stack([found[index] for index in range(len(taps) - 1)])
         return Read(int(ids[-1]), states, found[len(taps) - 1], logits)
@@ -103,8 +103,8 @@ class Lens:
 def proved(lens: Lens, read: Read, name: str) -> float:
     """How far the logits of the last state are from the model's own, relative to what tells words apart.
 
-    That is ‖Δ‖/‖logits‖, without the mean over words, which no distribution depends on. Raises ModelError where it is
-    beyond rounding.
+    That is ‖Δ‖/‖logits‖, without the mean over words, which no distribution depends on. Raises ModelError where it
+    is beyond rounding.
     """
     (found,) = lens.logits(read.end[None], read)
     error = lens_error(found[0], read.logits)
@@ -112,8 +112,8 @@ def proved(lens: Lens, read: Read, name: str) -> float:
         raise ModelError(
             f"The logit lens of {name} cannot be trusted: of the state behind the last block it gives logits that "
             f"differ from the model's own by {error:.1e} (relative; rounding is at most "
-            f"{limit(CONTROL, read.logits.dtype):.0e}). What the model does behind its last block depends on more than "
-            "that state: its outputs can be had of the last state alone."
+            f"{limit(CONTROL, read.logits.dtype):.0e}). What the model does behind its last block depends on more "
+            "than that state."
         )
     return error
 

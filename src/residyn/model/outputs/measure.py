@@ -18,8 +18,8 @@ def measured(
 ) -> dict[str, np.ndarray]:
     """The arrays of one sample, under the names of its variables; proof_error, and why rows were whole: reason.
 
-    What is known of skipped blocks is NaN unless `skips`; `seed` exchanges the words of the null. Raises UsageError
-    for a next token that the model does not know, ModelError where the lens is not the model's own.
+    What is known of skipped blocks is NaN unless `skips`; `seed` exchanges the words of the null. Raises
+    UsageError for a next token that the model does not know, ModelError where the lens is not the model's own.
     """
     read = lens.read(sample.input_ids)
     n_words = len(read.logits)
@@ -55,7 +55,7 @@ def measured(
 def _without(
     model: LoadedModel, lens: Lens, sample: Sample, read: Read, final: Final, *, skips: bool
 ) -> tuple[dict[str, np.ndarray], str]:
-    """What becomes of the model's distribution without each block, and in another order; and why by full passes."""
+    """The distribution without each block and in another order beside the model's; and why by full passes."""
     n = len(layers_of(lens.sites))
     names = [f"{what}_{name}" for what in ("skip", "swap") for name in ("kl", "agreement", "loss_change")]
     found = {name: np.full(n, np.nan) for name in names}
