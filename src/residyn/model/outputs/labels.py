@@ -45,6 +45,8 @@ _VARIABLES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     }
 )
 """Of each variable its dimension beside samples, its units and its definition."""
+_SHARES = ("agreement", "settled", "depth")
+_SIGNED = ("change",)
 _TOKENS = ("lens_token", "final_token")
 
 
@@ -58,7 +60,7 @@ def labelled(
     variables: dict[str, Any] = {}
     for name, (along, units, definition) in _VARIABLES.items():
         values = np.stack([part[name] for part in parts])
-        said = {"definition": definition, "units": units, "quantity": name}
+        said = {"definition": definition, "units": units, "quantity": name, **_bounds(name)}
         kind = np.int32 if name in _TOKENS else np.float32
         variables[name] = ((SAMPLE, along) if along else (SAMPLE,), values.astype(kind), said)
     coords = {
@@ -73,3 +75,10 @@ def labelled(
         LAYER: np.array(list(layers_of(sites))),
     }
     return xr.Dataset(variables, coords=coords, attrs=dict(attrs))
+
+
+def _bounds(name: str) -> dict[str, float]:
+    """What no interval of a number goes beyond."""
+    if name.endswith(_SIGNED):
+        return {}
+    return {"least": 0.0, "most": 1.0} if name.endswith(_SHARES) else {"least": 0.0}

@@ -1,8 +1,9 @@
 """What would leave the last block if the last token skipped one block, or took two neighbours in the other order.
 
 Both are teleports. To skip block l, the stream is put, before block l + 1, where it was before block l. To
-exchange blocks l and l + 1, what that row has behind block l + 1 is put before block l, and what leaves it before block
-l + 2. The tokens before it stay as they are, so that the rows of all blocks are one pass beside a shared prefix.
+exchange blocks l and l + 1, what that row has behind block l + 1 is put before block l, and what leaves it
+before block l + 2. The tokens before it stay as they are, so that the rows of all blocks are one pass beside a
+shared prefix.
 """
 
 from __future__ import annotations
