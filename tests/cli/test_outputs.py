@@ -38,7 +38,7 @@ def test_a_run_has_outputs_of_its_model_and_of_controls(finished, model_folder):
     head = model.module.embed_tokens.weight.double().numpy()
     logits = (flat * model.module.norm.weight.double().numpy()) @ head.T
     assert (own.lens_token.values == logits.argmax(axis=2)).all()
-    assert not np.allclose(own.lens_kl[:2], found["untrained-0"].lens_kl)
+    assert not np.allclose(own.lens_kl[:1], found["untrained-0"].lens_kl)
 
 
 def test_the_table_holds_the_means_with_intervals_around_them(finished):

@@ -189,13 +189,13 @@ class OutputSettings(Settings, frozen=True, kw_only=True):
 
     output_samples: Annotated[
         int, Meta(ge=0, description="Samples at which the logit lens is taken at every sublayer; 0 for none.")
-    ] = 30
+    ] = 25
     skip_samples: Annotated[
         int, Meta(ge=0, description="Of these, in the first so many each block is skipped, and swapped, too.")
     ] = 6
     control_outputs: Annotated[
         int, Meta(ge=0, description="Of these, the first so many are read in each control too; 0 for no control.")
-    ] = 2
+    ] = 1
     untrained_outputs: Annotated[int, Meta(ge=0, description="Untrained models that are compared with.")] = 3
     permuted_outputs: Annotated[bool, Meta(description="Compare with the model's weights permuted, too.")] = True
     output_seed: Annotated[int, Meta(ge=0, description="Decides which samples, and how words are exchanged.")] = 0

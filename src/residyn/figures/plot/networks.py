@@ -33,11 +33,13 @@ def over_depth(
     *,
     beside: tuple[np.ndarray, str] | None = None,
     undefined: str = "",
+    linear: bool = False,
 ) -> Axes:
     """One number over depth: the model's with intervals, untrained networks and permuted weights.
 
     `beside` is what else is drawn at each place, and what it is called; `undefined` is said where the model has
-    none. Raises DataError without the model's.
+    none. The scale is logarithmic where the model's values span much of one, unless `linear`.
+    Raises DataError without the model's.
     """
     found = of_model(networks)
     own = curve(found, name)
@@ -66,7 +68,7 @@ def over_depth(
         size = float(np.clip(160 / len(x), 1.6, 3.2))
         ax.plot(x, value, "o", markersize=size, markeredgewidth=0, color=style.INK, zorder=3, label="model")
         known = value[np.isfinite(value)]
-        if len(known) and known.min() > 0 and known.max() > _WIDE * known.min():
+        if not linear and len(known) and known.min() > 0 and known.max() > _WIDE * known.min():
             ax.set_yscale("log")
         layer = own["sublayer_layer"] if "sublayer_layer" in own.coords else own[LAYER]
         depth.span(ax, layer.values, axis_names(found.attrs))

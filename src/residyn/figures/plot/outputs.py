@@ -35,7 +35,10 @@ def lens_entropy(networks: Networks, *, ax: Axes | None = None) -> Axes:
     """
     found = of_model(networks)
     own = np.full(found.sizes["sublayer"], float(found["final_entropy"].mean()))
-    return over_depth(networks, "lens_entropy", "entropy of the lens, nats", ax, beside=(own, "model's output"))
+    # A lens that is sure of one word has an entropy of next to nothing, which is all that a logarithm would show.
+    return over_depth(
+        networks, "lens_entropy", "entropy of the lens, nats", ax, beside=(own, "model's output"), linear=True
+    )
 
 
 def lens_settled(networks: Networks, *, ax: Axes | None = None) -> Axes:
