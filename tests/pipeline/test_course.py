@@ -64,10 +64,23 @@ def test_maps_take_time_by_their_texts():
     assert left(jacobian_samples=1, control_jacobians=5) - after == pytest.approx(5 / 9 * TIMINGS["jacobians_s"])
 
 
+def test_outputs_take_time_by_their_texts():
+    def left(**chosen):
+        return seconds_left(until("outputs"), run_settings(chosen), "outputs")
+
+    after = left(output_samples=0)
+    assert left() - after == pytest.approx(TIMINGS["outputs_s"])
+    # Twenty-five texts, six of them half as much again and once more; one so in each of four networks.
+    whole = 25 + 1.5 * 6 + 4 * 2.5
+    assert left(control_outputs=0) - after == pytest.approx((25 + 1.5 * 6) / whole * TIMINGS["outputs_s"])
+    assert left(skip_samples=0) - after == pytest.approx((25 + 4) / whole * TIMINGS["outputs_s"])
+    assert left(output_samples=50) - after == pytest.approx((50 + 9 + 10) / whole * TIMINGS["outputs_s"])
+
+
 def test_each_stage_says_which_of_how_many_it_is(monkeypatch, tmp_path):
     told, clock = [], iter([0.0, 10.0, 59.0, 200.0])
     monkeypatch.setattr("residyn.pipeline.course.time.monotonic", lambda: next(clock))
     begin = numbered(SimpleNamespace(note=told.append), tmp_path, RunSettings())
     for name in list(COURSE)[:3]:
         begin(name)
-    assert told == ["Stage 1 of 9: capture", "Stage 2 of 9: analysis", "Stage 3 of 9: controls (3 min so far)"]
+    assert told == ["Stage 1 of 10: capture", "Stage 2 of 10: analysis", "Stage 3 of 10: controls (3 min so far)"]

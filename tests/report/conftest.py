@@ -25,6 +25,8 @@ from residyn.spaces import fit_space
 from residyn.teleports import flow, grid, return_fraction, summary
 from synthetic_jumps import UNITS, make_jumps, relaxing
 from synthetic_maps import falling, level
+from synthetic_outputs import LAYERS as BLOCKS
+from synthetic_outputs import outputs
 
 LAYERS, N_UNITS, N_SAMPLES = 8, 12, 40
 HOSTILE = (
@@ -116,6 +118,7 @@ def write_run(
     run: Any = None,
     *,
     jacobians: dict[str, xr.Dataset] | None = None,
+    predicted: dict[str, xr.Dataset] | None = None,
 ) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     if results is not None:
@@ -124,6 +127,8 @@ def write_run(
         save_results(part, directory / "teleports" / f"{name}.zarr")
     for name, part in (jacobians or {}).items():
         save_results(part, directory / "jacobians" / f"{name}.zarr")
+    for name, part in (predicted or {}).items():
+        save_results(part, directory / "outputs" / f"{name}.zarr")
     for name, record in (("claims.json", claims), ("run.json", run)):
         if record is not None:
             (directory / name).write_text(json.dumps(record), encoding="utf-8")
@@ -147,10 +152,16 @@ def maps() -> dict[str, xr.Dataset]:
 
 
 @pytest.fixture(scope="session")
-def finished(results, moved, maps, tmp_path_factory) -> Path:
+def predicted() -> dict[str, xr.Dataset]:
+    """Outputs of a model and of an untrained one."""
+    return {"model": outputs(np.linspace(2.0, 0.1, BLOCKS)), "untrained-0": outputs(np.full(BLOCKS, 0.1))}
+
+
+@pytest.fixture(scope="session")
+def finished(results, moved, maps, predicted, tmp_path_factory) -> Path:
     """A run directory with everything, not to be touched."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
-    return write_run(folder, results, moved, example_claims(), RUN, jacobians=maps)
+    return write_run(folder, results, moved, example_claims(), RUN, jacobians=maps, predicted=predicted)
 
 
 @pytest.fixture

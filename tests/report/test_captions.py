@@ -574,12 +574,12 @@ def test_one_unit_and_one_component_are_said_in_the_singular():
     assert units.activation(results)[1] == "Without the most massive unit it begins and ends at 2."
 
 
-def test_every_panel_has_words(results, moved, maps):
+def test_every_panel_has_words(results, moved, maps, predicted):
     # As of texts of which several tokens are samples.
     before = np.arange(results.sizes["sample"])
     results = results.assign_coords(text_id=("sample", before // 4), n_tokens=("sample", before % 4 + 1))
     teleports = Teleports(moved["flow"], moved["summary"], moved["return_fraction"])
-    inputs = Inputs(results, site_map(), teleports, jacobians=maps)
+    inputs = Inputs(results, site_map(), teleports, jacobians=maps, outputs=predicted)
     drawn = (*lettered(inputs), *further(inputs))
     own = {panel.stem for panel in declared()}
     generic_ones = {f"control_{name}" for name, one in quantities().items() if one.drawing == "curve"}

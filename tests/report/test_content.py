@@ -48,7 +48,7 @@ def test_everything_that_is_there_is_told(report):
     assert quantised == "the weights are quantised"
     # These results were saved by hand, and no stage says what it wrote.
     assert uncovered.startswith(
-        "What analyze and teleport and jacobians and claims left in DIR is covered by no hashes"
+        "What analyze and teleport and jacobians and outputs and claims left in DIR is covered by no hashes"
     )
     assert report.command == "residyn run tiny --texts 'my texts.txt' --n 40"
     assert report.licences == ("Texts: wikitext-2-raw-v1 train, CC BY-SA 3.0.",)
@@ -148,6 +148,7 @@ def test_what_is_missing_is_named_with_its_command(results, tmp_path):
         "The paper's claims were not judged: residyn claims DIR",
         "Teleports were not made: residyn teleport DIR",
         "Local linear maps were not taken: residyn jacobians DIR",
+        "Predictions along depth were not taken: residyn outputs DIR",
         "There is no run.json: where the states come from is known only as far as the results say.",
     )
     assert bare.verdicts is None
@@ -166,7 +167,7 @@ def test_an_unfinished_analysis_is_named(results, tmp_path):
         if name in {"mean_activation", "unit_correlation", "correlation_density", "cosine"}
     ]
     part = gather(write_run(tmp_path, results[[*early, "velocity"]]))
-    assert part.missing[3] == "The analysis is not finished: residyn analyze DIR"
+    assert part.missing[4] == "The analysis is not finished: residyn analyze DIR"
     assert [panel.letter for panel in part.panels] == ["A", "B", "C", "D", "E", "F"]
     assert part.massive is None
 

@@ -15,7 +15,7 @@ def test_the_same_directory_gives_the_same_page(copied):
     assert path.read_bytes() == first
     assert first.startswith(b"<!DOCTYPE html>")
     assert {entry.name for entry in copied.iterdir()} == {
-        "results.zarr", "teleports", "jacobians", "claims.json", "run.json", "report.html",
+        "results.zarr", "teleports", "jacobians", "outputs", "claims.json", "run.json", "report.html",
     }  # fmt: skip
 
 
