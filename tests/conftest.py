@@ -13,7 +13,7 @@ from residyn.schema import Sublayer, label_states
 from whole_runs import FEW
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_states() -> Callable[..., xr.DataArray]:
     return walking_states
 
