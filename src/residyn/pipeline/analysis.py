@@ -38,7 +38,8 @@ def analysis(
     """The results of a run's states: those stored, where it was analysed with the same settings.
 
     What is computed is stored every 20 seconds or later, when a part is done; an interrupted analysis goes on with
-    the parts that it lacks. Raises as `rd.analyze` does, and StoreError where the run or its results cannot be read.
+    the parts that it lacks. Raises as `rd.analyze` does, and StoreError where the run or its results cannot be
+    read.
     """
     settings = settings or AnalysisSettings()
     with store.undisturbed(directory):

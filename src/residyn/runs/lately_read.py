@@ -1,7 +1,7 @@
 """Results that were read lately, known again by the bytes of their files.
 
-The stages of a run, the report and the explorer read the same results one after another, some hundreds of small files
-each time. To hash these is a fiftieth of the work of checking and opening them.
+The stages of a run, the report and the explorer read the same results one after another, some hundreds of small
+files each time. To hash these and copy the results is a tenth of the work of checking and opening them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ _known: OrderedDict[str, xr.Dataset] = OrderedDict()
 
 
 def hash_of_files(folder: Path) -> str | None:
-    """The sha256 of the names and bytes of all files below a folder; None where these are too large to remember, or
-    a link leads to others.
+    """The sha256 of the names and bytes of all files below a folder; None where it is not worth remembering.
+
+    That is so where the files are too large, and where a link leads to others.
 
     Raises OSError where one cannot be read, or something else stands in the place of a file.
     """
@@ -46,7 +47,7 @@ def recalled(files: str | None) -> xr.Dataset | None:
 
 
 def remember(folder: Path, files: str | None, results: xr.Dataset) -> None:
-    """Remember a copy of results that were read from a folder, found to be what was saved, and had this hash before.
+    """Remember a copy of results that were read from a folder, whose files had this hash before.
 
     Nothing is remembered where the files were replaced meanwhile.
     """
