@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-
 _VALUES, _ROWS, _MOST_VALUES = 1 << 18, 8, 1 << 22
 """Values of one array of replicates at a time: 2 MiB, which stay in a core's cache from one operation to the next;
 and that many replicates at least, as the groups' sums are read again for each time, where they fit into 32 MiB.
@@ -71,7 +70,7 @@ def replicate_weights(n_groups: int, resamples: int, seed: int) -> np.ndarray:
 
 
 def few_at_once(weights: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """The weights (R, G) of some replicates after the other, as many as are made at a time of `size` values each."""
+    """The weights (R, G) of some replicates after others: as many as are made at a time, of `size` values each."""
     step = max(1, _VALUES // max(1, size), min(_ROWS, _MOST_VALUES // max(1, size)))
     for start in range(0, len(weights), step):
         yield weights[start : start + step]

@@ -67,7 +67,7 @@ def _of_tile(tile: np.ndarray, few: int) -> Overlap:
 
 
 def _products(tile: np.ndarray, few: int) -> tuple[np.ndarray, np.ndarray]:
-    """The inner products (n, T, T) of the steps over their lengths, and these (n, T); of a few samples at a time."""
+    """Products (n, T, T) of the steps over their lengths, and these (n, T), made of a few samples at a time."""
     n, n_steps = len(tile), tile.shape[1] - 1
     products, lengths = np.empty((n, n_steps, n_steps)), np.empty((n, n_steps))
     for start in range(0, n, few):
