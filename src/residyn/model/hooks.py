@@ -230,14 +230,16 @@ def _at(root: nn.Module, taps: Sequence[Tap], seen: Callable[[int, torch.Tensor 
         yield
 
 
-@torch.inference_mode()
 def run(root: nn.Module, input_ids: torch.Tensor, **kwargs: Any) -> Any:
     """One forward pass without gradients; None where a `read(..., stop=True)` ended it early.
 
     Without a cache, unless `use_cache` says otherwise. Raises UsageError where torch.autocast is on: it would make
     states of another number format than the model's, of which no record tells.
     """
-    return run_as_set(root, input_ids, **kwargs)
+    # Products with sparse weights count versions of tensors, which inference mode has none of.
+    plain = all(parameter.layout is torch.strided for parameter in root.parameters())
+    with torch.inference_mode() if plain else torch.no_grad():
+        return run_as_set(root, input_ids, **kwargs)
 
 
 def run_as_set(root: nn.Module, input_ids: torch.Tensor, **kwargs: Any) -> Any:

@@ -71,7 +71,11 @@ class TokenStep:
             row = _last(tensor)
             found[index] = row.clone()
             entered[index] = enter(index, found[index])
-            row.copy_(entered[index])
+            if tensor.numel() == row.numel():
+                # Into the whole of it: derivatives of what is put into a part are made vector by vector.
+                tensor.copy_(entered[index].reshape(tensor.shape))
+            else:
+                row.copy_(entered[index])
 
         def keep(index: int, tensor: torch.Tensor) -> None:
             if index:
