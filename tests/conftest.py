@@ -49,11 +49,13 @@ def walking_states(
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory):
-    """A tiny Llama as a user has it: a folder with safetensors, config and tokenizer."""
+    """A tiny Llama as a user has it: a folder with safetensors, config, tokenizer; its head is its embedding."""
     from families import build, spelling_tokenizer
 
     folder = tmp_path_factory.mktemp("model") / "tiny-llama"
-    build("llama").save_pretrained(folder)
+    model = build("llama")
+    model.config.tie_word_embeddings = True
+    model.save_pretrained(folder)
     spelling_tokenizer().save_pretrained(folder)
     return folder
 
