@@ -59,3 +59,11 @@ def test_zero_states_and_states_that_stay_are_no_numbers_made_up():
     assert sums.known[0].tolist() == [2, 2, 2, 2]
     assert sums.known[1, 2] == 3
     assert np.isfinite(sums.walk).all()
+
+
+@pytest.mark.parametrize("shape", [(20, 9, 4096), (30, 100, 8)])  # few states a tile; few products a tile
+def test_tiles_do_not_matter(shape: tuple[int, int, int]) -> None:
+    block = np.random.default_rng(5).standard_normal(shape).cumsum(axis=1).astype(np.float32)
+    alone = [angle_sums(one[None]) for one in block]
+    for got, wanted in zip(angle_sums(block), zip(*alone, strict=True), strict=True):
+        np.testing.assert_allclose(got, np.sum(wanted, axis=0), rtol=1e-13)
