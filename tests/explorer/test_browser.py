@@ -27,7 +27,7 @@ pytestmark = pytest.mark.browser
 
 WIDTH, HEIGHT = 1280, 860
 READY = "document.documentElement.dataset.ready === 'yes'"
-TABS = ("samples", "curves", "units", "field", "verdicts")
+TABS = ("samples", "curves", "units", "field", "maps", "verdicts")
 DRIVER = "GPU stall due to ReadPixels"
 """What the software driver says of its own speed: no line of the page's."""
 
@@ -349,6 +349,25 @@ def test_teleports_are_followed(browser, page, run):
     assert browser.evaluate("document.getElementById('field-chart').toDataURL()") != after
 
 
+def test_eigenvalues_of_local_maps_go_with_the_depth_and_the_network(browser, page, run):
+    def plane() -> str:
+        return browser.evaluate("document.getElementById('maps-chart').toDataURL()")
+
+    opened(browser, page, "tab=maps&depth=1")
+    shown = numbers(table_of(browser, "maps-numbers")["largest |λ|"])
+    maps = rd.open_run(run).jacobians["model"]
+    modulus = np.hypot(maps["eigenvalue_real"], maps["eigenvalue_imag"])
+    np.testing.assert_allclose(shown, modulus.max(("sample", "eigenvalue")).values, rtol=2e-3)
+    drawings = [plane()]
+    choose(browser, "depth", 4)
+    drawings.append(plane())
+    choose(browser, "network", 1)
+    drawings.append(plane())
+    assert len(set(drawings)) == 3
+    assert "permuted weights" in text(browser, "maps-said")
+    assert "permuted weights, 2 texts" in text(browser, "maps-said")
+
+
 @pytest.mark.parametrize("width", [1280, 768, 390, 320])
 def test_no_view_is_wider_than_its_window(browser, page, width):
     for tab in TABS:
@@ -396,9 +415,15 @@ def test_without_webgl_a_message_and_the_figure_stand_there(page, tmp_path):
 def test_a_run_of_results_alone_has_a_page(browser, copied):
     from residyn.explorer import write_explorer
 
-    for name in ("states.zarr", "commits", "teleports", "teleport.zarr"):
+    for name in ("states.zarr", "commits", "teleports", "teleport.zarr", "jacobians"):
         shutil.rmtree(copied / name)
-    for name in ("manifest.json", "samples.jsonl", "claims.json", "stages/teleports.json"):
+    for name in (
+        "manifest.json",
+        "samples.jsonl",
+        "claims.json",
+        "stages/teleports.json",
+        "stages/jacobians.json",
+    ):
         (copied / name).unlink()
     opened(browser, write_explorer(copied))
     for tab in TABS:
@@ -406,6 +431,7 @@ def test_a_run_of_results_alone_has_a_page(browser, copied):
         settled(browser)
     assert "not judged" in text(browser, "claims")
     assert "no teleports" in text(browser, "field")
+    assert "no local maps" in text(browser, "maps")
     assert said_by(browser) == []
 
 

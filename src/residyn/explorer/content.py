@@ -13,6 +13,7 @@ from residyn import store
 from residyn.errors import StoreError
 from residyn.explorer.curves import curves
 from residyn.explorer.field import field, texts_by_id
+from residyn.explorer.local_maps import map_curves, page_maps
 from residyn.explorer.quantised import quantise
 from residyn.explorer.record import Explorer, Fallback, PagePlace, Scores
 from residyn.explorer.samples import chosen_rows, oddness, samples
@@ -24,6 +25,7 @@ from residyn.quantities.suite import not_computed
 from residyn.report.images import picture
 from residyn.runs import layout
 from residyn.runs.contents import (
+    open_jacobian_results,
     open_noise_floor,
     open_run_results,
     open_teleport_results,
@@ -45,7 +47,8 @@ def gather(directory: Path) -> Explorer:
     rows = chosen_rows(results.sizes.get(SAMPLE, 0))
     found, said = _scores(directory, results, rows)
     teleports = open_teleport_results(directory)
-    shown = curves(results, open_noise_floor(directory), rows)
+    networks = open_jacobian_results(directory)
+    shown = (*curves(results, open_noise_floor(directory), rows), *map_curves(results, networks))
     moved = field(directory, results, teleports.get("flow"), store.read_run(directory), texts_by_id(directory))
     lacking = not_computed(results)
     return Explorer(
@@ -60,6 +63,7 @@ def gather(directory: Path) -> Explorer:
         curves=shown,
         units=units(results),
         field=moved,
+        maps=page_maps(results, networks),
         verdicts=verdicts(open_verdicts(directory), [curve.name for curve in shown], moved is not None),
         fallback=_fallback(results),
     )

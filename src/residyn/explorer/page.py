@@ -18,7 +18,7 @@ from residyn.report.page import tokens
 
 _SCRIPTS = (
     *("data", "state", "colours", "words", "chart", "gl", "view", "paths"),
-    *("store", "samples", "curves", "units", "field", "verdicts", "picture", "main"),
+    *("store", "samples", "curves", "units", "field", "maps", "verdicts", "picture", "main"),
 )
 """The parts of the script, in the order in which they stand."""
 

@@ -138,6 +138,28 @@ class PageField:
 
 
 @dataclass(frozen=True)
+class PageNetwork:
+    """The eigenvalues of one network's local maps: quantised (real and imaginary part, sublayer, eigenvalue).
+
+    Those of `n_samples` of its `n_all` texts stand in one row. `disc` is the radius of the disc that the
+    eigenvalues of a random matrix of the same Frobenius norm fill, at each sublayer, the mean over all texts.
+    """
+
+    title: str
+    n_samples: int
+    n_all: int
+    eigenvalues: Quantised
+    disc: Numbers
+
+
+@dataclass(frozen=True)
+class PageMaps:
+    """The local linear maps of a run's networks, the model's first."""
+
+    networks: tuple[PageNetwork, ...]
+
+
+@dataclass(frozen=True)
 class PageCriterion:
     """A statistic of a claim in words, and the name of the curve that it is of ("" where the page has none)."""
 
@@ -188,5 +210,6 @@ class Explorer:
     curves: tuple[PageCurve, ...]
     units: Units
     field: PageField | None
+    maps: PageMaps | None
     verdicts: tuple[Verdict, ...]
     fallback: Fallback | None

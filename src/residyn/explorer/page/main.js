@@ -1,7 +1,7 @@
 // Beginning: read the data, listen, draw what changed.
 
 let run = null;
-const TABS = ["samples", "curves", "units", "field", "verdicts"];
+const TABS = ["samples", "curves", "units", "field", "maps", "verdicts"];
 
 /** What the fragment says, within what the run holds. */
 function limited(read) {
@@ -15,6 +15,7 @@ function limited(read) {
   read.tab = TABS.includes(read.tab) ? read.tab : "samples";
   read.zoom = zoomed(read.zoom || 1);
   if (run.field) { read.host = within(read.host, run.field.hosts.length); read.place = within(read.place, run.field.place.length); }
+  read.network = run.maps ? within(read.network, run.maps.networks.length) : 0;
   read.step = run.field ? within(read.step, run.field.steps[read.place].filter(place => place >= 0).length) : 0;
   return read;
 }
@@ -31,7 +32,7 @@ function start() {
   if (run.scores) paths.paint = painterOrWord(run.samples.label.length, run.sublayers.length);
   else noPaths("The run holds no principal components, and so no trajectories.");
   listenToPage();
-  listenToPaths(); listenToSamples(); listenToCurves(); listenToUnits(); listenToField();
+  listenToPaths(); listenToSamples(); listenToCurves(); listenToUnits(); listenToField(); listenToMaps();
   onChange(changed => draw(changed, ways));
   const last = run.sublayers.length - 1, first = run.curves.find(curve => curve.name === "velocity") || run.curves[0];
   begin({ depth: last, by: ways[0].name, curve: first ? first.name : "", unit: run.units.rank.indexOf(run.units.n - 1), map: run.units.maps.length ? run.units.maps[0].name : "", y: Math.min(1, components - 1), z: Math.min(2, components - 1) }, limited);
@@ -68,6 +69,7 @@ function draw(changed, ways) {
   if (view.tab === "curves") drawCurve();
   if (view.tab === "units") drawUnits();
   if (view.tab === "field") drawField();
+  if (view.tab === "maps") drawMaps();
   if (view.tab === "verdicts" && any("tab", "claim")) { drawVerdicts(); scrollToClaim(); }
   tellControls();
   document.documentElement.dataset.ready = "yes";

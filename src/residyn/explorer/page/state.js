@@ -4,7 +4,7 @@ const DEFAULTS = {
   tab: "samples", depth: 0, dims: 2, x: 0, y: 1, z: 2, by: "token", same: 0, brush: 0,
   yaw: 0.6, pitch: 0.35, zoom: 1, left: 0, down: 0,
   picked: -1, chosen: "", sort: "odd", find: "",
-  curve: "", beside: "", map: "", unit: 0, host: 0, place: 0, step: 0, claim: "",
+  curve: "", beside: "", map: "", unit: 0, host: 0, place: 0, step: 0, network: 0, claim: "",
 };
 const view = { ...DEFAULTS };
 const listeners = [];
