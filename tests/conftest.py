@@ -13,7 +13,7 @@ from residyn.schema import Sublayer, label_states
 from whole_runs import FEW
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_states() -> Callable[..., xr.DataArray]:
     return walking_states
 
@@ -49,11 +49,13 @@ def walking_states(
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory):
-    """A tiny Llama as a user has it: a folder with safetensors, config and tokenizer."""
+    """A tiny Llama as a user has it: a folder with safetensors, config, tokenizer; its head is its embedding."""
     from families import build, spelling_tokenizer
 
     folder = tmp_path_factory.mktemp("model") / "tiny-llama"
-    build("llama").save_pretrained(folder)
+    model = build("llama")
+    model.config.tie_word_embeddings = True
+    model.save_pretrained(folder)
     spelling_tokenizer().save_pretrained(folder)
     return folder
 
@@ -109,3 +111,14 @@ def small(asked, tmp_path_factory):
 def copied(finished, tmp_path):
     """A finished run of the test's own."""
     return shutil.copytree(finished, tmp_path / "run")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Give all files that need a finished run to one process, which makes it once; every other file to any."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    needing = {item.path for item in items if "finished" in getattr(item, "fixturenames", ())}
+    for item in items:
+        group = "finished" if item.path in needing else item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))

@@ -15,13 +15,22 @@ from residyn.sitemap import Site, SiteMap
 UNITS, LAYERS = 24, 6
 
 
-def maps(skew, *, size=0.3, growth=0.2, samples=6, seed=0, network="model") -> xr.Dataset:
+def matrix(skew: float, size: float, rng: np.random.Generator) -> np.ndarray:
+    """A matrix of this Frobenius norm and skew share."""
+    drawn = rng.standard_normal((UNITS, UNITS))
+    even, odd = (drawn + drawn.T) / 2, (drawn - drawn.T) / 2
+    mixed = np.sqrt(1 - skew) * even / np.linalg.norm(even) + np.sqrt(skew) * odd / np.linalg.norm(odd)
+    return size * mixed
+
+
+def maps(skew, *, size=0.3, growth=0.2, samples=6, seed=0, network="model", made=matrix) -> xr.Dataset:
     """Maps of `samples` texts: `skew` (LAYERS,) is the skew share of each layer's sublayers, `size` the norm of
-    each, `growth` how much ln of the state's norm grows in each.
+    each, `growth` how much ln of the state's norm grows in each. `made` makes a matrix of what stands in the place
+    of a skew share.
     """
     rng = np.random.default_rng(seed)
     sites = [Site(layer, site, f"{layer}.{site}", "input") for layer in range(LAYERS) for site in ("attn", "mlp")]
-    parts = [_one(np.asarray(skew, dtype=float), size, growth, rng) for _ in range(samples)]
+    parts = [_one(np.asarray(skew, dtype=float), size, growth, rng, made) for _ in range(samples)]
     told = [(label, Sample((1, 2 + label), label, "", label)) for label in range(samples)]
     attrs = {"n_units": UNITS, "exact": 1, "span": 3, "proof_error": 1e-4, "network": network}
     return labelled(told, parts, SiteMap("made", "layers", tuple(sites)), 3, attrs)
@@ -37,19 +46,11 @@ def level() -> xr.Dataset:
     return maps(np.full(LAYERS, 0.5), seed=1)
 
 
-def matrix(skew: float, size: float, rng: np.random.Generator) -> np.ndarray:
-    """A matrix of this Frobenius norm and skew share."""
-    drawn = rng.standard_normal((UNITS, UNITS))
-    even, odd = (drawn + drawn.T) / 2, (drawn - drawn.T) / 2
-    mixed = np.sqrt(1 - skew) * even / np.linalg.norm(even) + np.sqrt(skew) * odd / np.linalg.norm(odd)
-    return size * mixed
-
-
-def _one(skew: np.ndarray, size: float, growth: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def _one(skew: np.ndarray, size: float, growth: float, rng: np.random.Generator, made) -> dict[str, np.ndarray]:
     chain = Chain(UNITS, True, [int(rng.integers(2**31))])
     alone, together, couplings, before = [], [], [], None
     for share in skew:
-        parts = [Matrix(matrix(share, size, rng)) for _ in range(2)]
+        parts = [Matrix(made(share, size, rng)) for _ in range(2)]
         alone += [_of_matrix(part.values, False) for part in parts]
         layer = joined(parts)
         said = _of_matrix(layer.values, True)
@@ -58,7 +59,8 @@ def _one(skew: np.ndarray, size: float, growth: float, rng: np.random.Generator)
         before = (layer, said)
         together.append(said)
         for ends, part, found in zip((False, True), parts, alone[-2:], strict=True):
-            chain.carry(part, found.frobenius, ends=ends)
+            chain.carry(part, ends=ends)
+            chain.carry_random(found.frobenius, ends=ends)
     couplings.append((np.nan, np.nan))
     return {
         **_stacked(alone),

@@ -24,6 +24,7 @@ FEW = (
         "1",
     ),
     *("--jacobian-samples", "1", "--control-jacobians", "0", "--formats", "png"),
+    *("--output-samples", "2", "--skip-samples", "1", "--control-outputs", "0"),
 )
 """Options of a run of few numbers, which goes through every stage."""
 

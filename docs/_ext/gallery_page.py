@@ -47,6 +47,7 @@ _MEANT = {
     "inputs.results": "run.results",
     "inputs.sites": SITES,
     "inputs.jacobians": "run.jacobians",
+    "inputs.outputs": "run.outputs",
     "inputs.order": "run.results['mean_activation']['rank'].values",
     "inputs.teleports.flow": "run.teleports['flow']",
     "inputs.teleports.summary": "run.teleports['summary']",
@@ -81,7 +82,7 @@ def drawn_of(directory: Path) -> set[str]:
     run = rd.open_run(directory)
     found = run.teleports
     moved = rd.Teleports(found["flow"], found["summary"], found["return_fraction"]) if found else None
-    inputs = Inputs(run.results, sites_of(run.results), moved, run.noise_floor, False, run.jacobians)
+    inputs = Inputs(run.results, sites_of(run.results), moved, run.noise_floor, False, run.jacobians, run.outputs)
     return {panel.stem for panel in registry.declared() if panel.can_be_drawn(inputs)}
 
 

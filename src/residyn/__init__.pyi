@@ -19,6 +19,7 @@ from .model.layout import Layout as Layout
 from .model.loading import load_model as load_model
 from .model.loading import permuted as permuted
 from .model.loading import untrained as untrained
+from .model.outputs import outputs as outputs
 from .model.signatures import capture as capture
 from .model.teleport import open_teleports as open_teleports
 from .model.teleport import teleport as teleport

@@ -200,6 +200,7 @@ PARTS = {
     "noise_floor": lambda _: "noise_floor",
     "teleports": lambda name: "tables" if name.startswith("tables/") else "teleports",
     "jacobians": lambda name: "tables" if name.startswith("tables/") else "jacobians",
+    "outputs": lambda name: "tables" if name.startswith("tables/") else "outputs",
     "claims": lambda _: "claims",
     "figures": lambda _: "pictures",
 }
@@ -213,7 +214,7 @@ def test_python_is_given_nothing_of_a_file_that_was_harmed(small, tmp_path):
     for stage, part in PARTS.items():
         record = read_stage(run, stage)
         assert record is not None
-        apart = ("teleport.zarr/", "untrained/", "jacobians/parts/")
+        apart = ("teleport.zarr/", "untrained/", "jacobians/parts/", "outputs/parts/")
         read = [name for name in record.files if not name.startswith(apart)]
         for i, name in enumerate(read):
             whole = (run / name).read_bytes()

@@ -12,6 +12,7 @@ import pytest
 import residyn as rd
 from residyn.errors import ModelError
 from residyn.pipeline import jacobians as stage
+from residyn.pipeline.some_samples import drawn, next_token
 from residyn.runs import layout
 from residyn.runs.contents import open_jacobian_results
 from residyn.schema import NO_DOCUMENT
@@ -105,11 +106,11 @@ def test_samples_are_of_documents_of_their_own_first():
     for number, document in enumerate([5, 5, 5, 7, 7, NO_DOCUMENT]):
         text = build.add_text((1, 2, number), StoredText(number, "", "", document))
         build.add_sample(number, text, 3)
-    chosen = stage._drawn(build.table(), 6, 0)
+    chosen = drawn(build.table(), 6, 0)
     assert sorted(chosen) == list(range(6))
     of = [5, 5, 5, 7, 7, NO_DOCUMENT]
     assert sorted(of[row] for row in chosen[:3]) == [NO_DOCUMENT, 5, 7]
-    assert chosen[:3] == stage._drawn(build.table(), 3, 0)
+    assert chosen[:3] == drawn(build.table(), 3, 0)
 
 
 def test_of_no_samples_nothing_is_made_and_what_is_there_is_kept(copied):
@@ -119,3 +120,12 @@ def test_of_no_samples_nothing_is_made_and_what_is_there_is_kept(copied):
     shutil.rmtree(copied / "jacobians")
     layout.stage(copied, stage.NAME).unlink()
     assert stage.jacobians(copied, JacobianSettings(jacobian_samples=0)) == {}
+
+
+def test_the_next_token_is_known_where_the_text_goes_on():
+    build = TableBuilder()
+    for ids, ends in (((1, 5, 9), (2, 3)), ((4, 6), (1, 2))):
+        text = build.add_text(ids, StoredText(0, "", ""))
+        for n_tokens in ends:
+            build.add_sample(0, text, n_tokens)
+    assert [next_token(build.table(), row) for row in range(4)] == [9, None, 6, None]

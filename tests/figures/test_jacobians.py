@@ -10,7 +10,7 @@ from residyn.errors import DataError
 from residyn.figures import plot
 from residyn.figures.panel import Inputs
 from residyn.figures.registry import further
-from residyn.quantities.local_maps import curve, over_networks
+from residyn.quantities.at_samples import curve, over_networks
 from residyn.report.captions.registry import seen
 from synthetic_maps import LAYERS, UNITS, maps
 

@@ -321,3 +321,15 @@ def test_what_a_tokenizer_raises_is_told_as_the_tokenizers(kind):
     tokenizer.__class__ = Broken
     with pytest.raises(ModelError, match=r"The tokenizer .* failed on .* texts.*index out of bounds"):
         prepare(load_model(build("llama"), tokenizer), TEXTS)
+
+
+@pytest.mark.parametrize("layout", ["to_sparse", "to_sparse_csr"])
+def test_a_model_with_sparse_weights_is_read_as_the_dense_one(layout):
+    """Inference mode, which torch's sparse products refuse, is not used for it."""
+    dense = build("llama")
+    sparse = copy.deepcopy(dense)
+    part = sparse.layers[0].mlp.down_proj
+    part.weight = nn.Parameter(getattr(part.weight.detach(), layout)(), requires_grad=False)
+    ours, theirs = (rd.capture(read(model), TEXTS) for model in (sparse, dense))
+    assert relative_error(ours.values, theirs.values) < 1e-6
+    assert check_model(read(sparse)).passed

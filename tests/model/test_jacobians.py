@@ -245,7 +245,8 @@ def test_arguments_are_checked(wrong):
 def test_what_a_chain_noted_is_in_one_order():
     """Two threads note; the file of a text is the same bytes whichever is first."""
     chain = Chain(6, True, [0])
-    chain.carry(Matrix(0.1 * np.eye(6)), 1.0, ends=True)
+    chain.carry_random(1.0, ends=True)
+    chain.carry(Matrix(0.1 * np.eye(6)), ends=True)
     assert list(chain.arrays()) == sorted(chain.arrays())
     assert len(chain.arrays()) == 4
 

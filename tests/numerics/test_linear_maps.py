@@ -84,7 +84,7 @@ def test_random_matrices_are_what_the_closed_forms_say():
 
 def test_leading_vectors_are_those_of_the_whole_decomposition():
     matrix = np.random.default_rng(2).standard_normal((20, 20))
-    left, values, right = of.leading(matrix, 4)
+    _, (left, values, right) = of.squares_and_leading(matrix, 4)
     u, s, vh = np.linalg.svd(matrix)
     np.testing.assert_allclose(values, s[:4], rtol=1e-10)
     np.testing.assert_allclose(np.abs((left * u[:, :4]).sum(axis=0)), 1, rtol=1e-8)
@@ -96,10 +96,10 @@ def test_coupled_maps_fit_and_unrelated_ones_do_not():
     rng = np.random.default_rng(3)
     u, s, _ = np.linalg.svd(rng.standard_normal((40, 40)))
     symmetric = u @ np.diag(s) @ u.T
-    left, values, right = of.leading(symmetric, 5)
+    _, (left, values, right) = of.squares_and_leading(symmetric, 5)
     assert of.misfit(left.T @ symmetric @ right, values) == pytest.approx(0, abs=1e-6)
     assert of.overlap(left, right) == pytest.approx(1)
-    other = of.leading(rng.standard_normal((40, 40)), 5)
+    _, other = of.squares_and_leading(rng.standard_normal((40, 40)), 5)
     assert of.misfit(other[0].T @ symmetric @ other[2], values) > 0.6
     assert of.overlap(left, other[2]) == pytest.approx(5 / 40, abs=0.1)
 

@@ -35,7 +35,18 @@ from typing import Any
 from families import build, spelling_tokenizer
 from whole_runs import FEW, differing, hash_of
 
-STAGES = ("capture", "analysis", "controls", "teleports", "jacobians", "claims", "figures", "explorer", "report")
+STAGES = (
+    "capture",
+    "analysis",
+    "controls",
+    "teleports",
+    "jacobians",
+    "outputs",
+    "claims",
+    "figures",
+    "explorer",
+    "report",
+)
 """The functions of `pipeline.run` that do the stages, in order."""
 KILLS_PER_STAGE = 3
 """In one run; then it ends unharmed."""
@@ -52,6 +63,7 @@ NEEDED = (
     *(
         "residyn.model.teleport",
         "residyn.model.jacobians",
+        "residyn.model.outputs",
         "residyn.quantities.suite",
         "residyn.claims.judge",
         "residyn.figures.figure1",
@@ -84,7 +96,9 @@ class Unbroken:
 def asked(folder: Path) -> list[str]:
     """The options of a small run, whose model and texts are made in `folder` unless they are there."""
     if not (folder / "lines.txt").exists():
-        build("llama").save_pretrained(folder / "tiny")
+        model = build("llama")
+        model.config.tie_word_embeddings = True
+        model.save_pretrained(folder / "tiny")
         spelling_tokenizer().save_pretrained(folder / "tiny")
         lines = (f"{'abc defg hij ' * (1 + i % 4)}number {i}" for i in range(40))
         (folder / "lines.txt").write_text("\n".join(lines), encoding="utf-8")

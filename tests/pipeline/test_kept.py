@@ -129,6 +129,7 @@ def test_an_analysis_interrupted_after_every_step_gives_the_same_bytes(asked, tm
     parts = shutil.copytree(whole, tmp_path / "parts")
     analysis(whole, settings)
     steps = 0
+    monkeypatch.setattr("residyn.pipeline.analysis._KEPT_EVERY_S", 0)
     monkeypatch.setattr("residyn.pipeline.analysis.replace_results", _interrupting(1))
     while True:
         try:

@@ -11,7 +11,7 @@ import xarray as xr
 
 from naive import throughout
 from quantity_sets import UNITS
-from residyn.quantities import measure
+from residyn.numerics import groups
 from residyn.quantities.curves import curves
 from residyn.quantities.replicates import Plan, plan_of
 from residyn.schema import Sublayer, label_states
@@ -89,8 +89,9 @@ def test_the_skip_path_is_what_steps_without_relation_to_the_state_leave(make_st
 def test_many_replicates_are_made_in_turns(states: xr.DataArray, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = plan_of(states, 20, seed=0)
     expected = curves(states, plan, UNITS).curves
+    monkeypatch.setattr(groups, "_ROWS", 1)
     for rows in (1, 4):
-        monkeypatch.setattr(measure, "_AT_ONCE_VALUES", rows * states[0].size)
+        monkeypatch.setattr(groups, "_VALUES", rows * states[0].size)
         for name, curve in curves(states, plan, UNITS).curves.items():
             np.testing.assert_allclose(curve, expected[name], rtol=1e-12, err_msg=name)
 

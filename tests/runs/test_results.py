@@ -21,12 +21,17 @@ from residyn.runs.results import has_header, lost_its_header, open_results, repl
 Make = Callable[..., xr.DataArray]
 
 
-@pytest.fixture
-def results(make_states: Make) -> xr.Dataset:
+@pytest.fixture(scope="module")
+def analyzed(make_states: Make) -> xr.Dataset:
     data = make_states(30).values
     data[:, 2, 3] = 1
     data[4, 1] = 0
     return analyze(make_states(data=data, capture_dtype="bfloat16", tie_fraction=0.25))
+
+
+@pytest.fixture
+def results(analyzed: xr.Dataset) -> xr.Dataset:
+    return analyzed.copy(deep=True)
 
 
 def test_a_round_trip_keeps_everything(results: xr.Dataset, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from residyn.errors import DataError, StoreError
 from residyn.pipeline.capture import capture_or_continue, repair_damage
 from residyn.pipeline.controls import controls
 from residyn.pipeline.jacobians import jacobians
+from residyn.pipeline.outputs import outputs
 from residyn.pipeline.teleports import teleports
 from residyn.settings import CaptureSettings
 from residyn.store.layout import shard_path
@@ -95,6 +96,7 @@ def test_what_needs_a_model_says_that_there_is_none(recording, tmp_path):
         lambda: controls(run),
         lambda: teleports(run),
         lambda: jacobians(run),
+        lambda: outputs(run),
     ):
         with pytest.raises(StoreError, match="no model made them"):
             stage()

@@ -9,14 +9,20 @@ from residyn.claims import criteria, sentences, teleports, verdicts
 from residyn.claims.claim import TIED_AT_START, Claim
 from residyn.claims.conditions import (
     CONDITIONS,
+    GINIBRE,
     ISOTROPIC,
+    PERMUTED,
     UNTRAINED,
     Condition,
     OtherCurves,
 )
 from residyn.claims.criteria import Evidence
 from residyn.claims.ledger import MODEL, Of, draws_of
+from residyn.claims.local_maps import LocalMaps
 from residyn.claims.record import ClaimResult, ConditionRecord, ConditionResult, CriterionResult
+
+_MEASURES = {"states": criteria.of_states, "teleports": criteria.of_teleports, "maps": criteria.of_maps}
+"""What measures a criterion, by what its claim is of."""
 
 
 def assemble(
@@ -27,12 +33,12 @@ def assemble(
     caution = _caution(found)
     results = []
     for claim in chosen:
-        measure = criteria.of_states if claim.of == "states" else criteria.of_teleports
-        judged = _with_own([measure(one, found) for one in claim.criteria])
+        judged = _with_own([_MEASURES[claim.of](one, found) for one in claim.criteria])
         premises = [criteria.too_few_layers(one, found) for one in claim.criteria]
         judged += [one for one in premises if one is not None]
         result = judged_of(claim, judged, _n_networks(claim, found))
         said = sentences.sentence(result, conditions, caution if claim.rests_on_first else "")
+        said = sentences.WITHOUT_MAPS if claim.of == "maps" and found.maps is None else said
         results.append(replace(result, sentence=said))
     return tuple(conditions.values()), tuple(results)
 
@@ -56,9 +62,21 @@ def _conditions(found: Evidence) -> list[ConditionRecord]:
             draws, n_samples = 1, moved["isotropic"]
         if one is UNTRAINED and not draws and untrained:
             draws, n_samples = len(untrained), untrained[0]
+        if not draws and found.maps is not None:
+            draws, n_samples = _of_maps(one, found.maps)
         if draws:
             made.append(_record(one, n_samples, draws))
     return made
+
+
+def _of_maps(condition: Condition, maps: LocalMaps) -> tuple[int, int]:
+    """How many draws of a condition there are in local maps, and at how many texts."""
+    if condition is GINIBRE:
+        return 1, len(maps.model.plan.group)
+    n_texts = 0 if maps.same is None else len(maps.same.plan.group)
+    if condition is UNTRAINED:
+        return len(maps.untrained), n_texts
+    return int(condition is PERMUTED and maps.permuted is not None), n_texts
 
 
 def _record(condition: Condition, n_samples: int, draws: int) -> ConditionRecord:
@@ -91,7 +109,9 @@ def _own(found: CriterionResult) -> ConditionResult:
 
 
 def _n_networks(claim: Claim, found: Evidence) -> int:
-    """How many untrained networks a claim is tried on: those of captured states, or of teleports."""
+    """How many untrained networks a claim is tried on: of captured states, teleports, or local maps."""
+    if claim.of == "maps":
+        return 0 if found.maps is None else len(found.maps.untrained)
     if claim.of == "teleports":
         return sum(name.startswith(teleports.UNTRAINED) for name in found.trajectories)
     return len(draws_of(found.ledger, Of.CONDITION, UNTRAINED.name))

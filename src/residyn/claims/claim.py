@@ -28,6 +28,15 @@ class HostSigns:
 
 
 @dataclass(frozen=True)
+class TextSigns:
+    """The null of local maps: each text's distance from the threshold with a random sign, one for a document."""
+
+    title: str = "each text's distance from the threshold with a random sign"
+    preserves: str = "how far each text's value is from the threshold"
+    destroys: str = "on which side of it it is"
+
+
+@dataclass(frozen=True)
 class Second:
     """Another estimate of the same: curves that take the places of others. Both must give one verdict."""
 
@@ -40,8 +49,8 @@ class Criterion:
     """One statistic that a claim needs, and what it must be.
 
     It speaks for the claim where it is beyond `threshold`: above it, or below it unless `above`. `needs` names
-    the curves it is made of. `null` is a null of these curves, one of states, that of hosts, or None where the
-    threshold is the only yardstick. `bounds` are the least and the largest value it can have. A `premise` is no
+    the curves it is made of. `null` is a null of these curves, one of states, that of hosts or of texts, or None
+    where the threshold is the only yardstick. `bounds` are the least and the largest value. A `premise` is no
     part of what the claim says: where it does not hold, nothing can be said of the claim. `extreme` marks the
     smallest of several values, or a low quantile of them: noise makes it smaller, by the root of its variance.
     """
@@ -51,7 +60,7 @@ class Criterion:
     needs: tuple[str, ...]
     compute: Statistic
     threshold: float
-    null: DepthNull | Null | HostSigns | None = None
+    null: DepthNull | Null | HostSigns | TextSigns | None = None
     above: bool = True
     units: str = "1"
     bounds: tuple[float, float] = (float("-inf"), float("inf"))
@@ -67,9 +76,9 @@ class Claim:
 
     `imitations` are conditions that know nothing of what the claim is about: one that reaches the model's value
     explains it. `removals` are those in which something is taken away: a claim that is lost there was about that.
-    `of` says what its statistics are made of: states, or teleports and their hosts. `rests_on_first` marks a
-    claim about the first sublayers, which rest on few values where most texts end in one token. `paper` is false
-    for a claim that the paper does not make.
+    `of` says what its statistics are made of: states, teleports and their hosts, or local maps. `rests_on_first`
+    marks a claim about the first sublayers, which rest on few values where most texts end in one token. `paper` is
+    false for a claim that the paper does not make.
     """
 
     number: int
@@ -79,7 +88,7 @@ class Claim:
     imitations: tuple[Condition, ...] = ()
     removals: tuple[Condition, ...] = ()
     variant: str = ""
-    of: Literal["states", "teleports"] = "states"
+    of: Literal["states", "teleports", "maps"] = "states"
     rests_on_first: bool = False
     paper: bool = True
 

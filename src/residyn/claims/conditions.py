@@ -185,6 +185,13 @@ UNTRAINED = Condition(
     destroys="all learning",
     made=Captured(control_names.UNTRAINED_PREFIX),
 )
+GINIBRE = Condition(
+    name="random matrices",
+    title="random matrices of the same norms in the place of local maps",
+    role=Role.NULL,
+    preserves="the Frobenius norm of every map",
+    destroys="all else of them",
+)
 ISOTROPIC = Condition(
     name="isotropic moves",
     title="moves in any direction, beside moves as far in the plane",
@@ -206,6 +213,7 @@ CONDITIONS = (
     TOKENS,
     POSITIONS,
     ISOTROPIC,
+    GINIBRE,
     PERMUTED,
     UNTRAINED,
 )

@@ -9,9 +9,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import stdtrit
 
-from residyn.claims import paper, teleports, verdicts
-from residyn.claims.claim import Criterion, HostSigns
-from residyn.claims.conditions import CONDITIONS, ISOTROPIC, SAME, UNTRAINED, Condition, OtherCurves, Teleported
+from residyn.claims import local_maps, paper, teleports, verdicts
+from residyn.claims.claim import Criterion, HostSigns, TextSigns
+from residyn.claims.conditions import (
+    CONDITIONS,
+    GINIBRE,
+    ISOTROPIC,
+    PERMUTED,
+    SAME,
+    UNTRAINED,
+    Condition,
+    OtherCurves,
+    Teleported,
+)
 from residyn.claims.depth_nulls import DepthNull, beside_null
 from residyn.claims.ledger import LEAST_P, MODEL, NULLS_OF_CURVES, SECOND, Ledger, Of, draws_of
 from residyn.claims.record import LEVEL, ConditionResult, CriterionResult, NullResult, SecondResult
@@ -29,7 +39,7 @@ UNDEFINED = np.full(1, np.nan)
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was computed: values by task, teleports, and the plans of all samples and of the controls'.
+    """What was computed: values by task, teleports, local maps, and the plans of all samples and of the controls'.
 
     `null_repeats` are the draws of each null of states.
     """
@@ -40,6 +50,7 @@ class Evidence:
     paired: Plan
     seed: int
     null_repeats: int
+    maps: local_maps.LocalMaps | None = None
 
     def draws(self, condition: Condition, name: str) -> list[np.ndarray]:
         """The values of a criterion in each draw of a condition."""
@@ -94,6 +105,32 @@ def of_teleports(criterion: Criterion, found: Evidence) -> CriterionResult:
     null = None
     if isinstance(criterion.null, HostSigns):
         drawn = teleports.host_null(criterion, model, found.seed)
+        at = beside_null(float(draws[0]), drawn, above=criterion.above)
+        null = NullResult(criterion.null.title, *at, criterion.null.preserves, criterion.null.destroys)
+    return _result(criterion, draws, plan, null=null, tried=tried)
+
+
+def of_maps(criterion: Criterion, found: Evidence) -> CriterionResult:
+    """What was found of a criterion of local maps, whose samples are texts."""
+    maps = found.maps
+    if maps is None:
+        return _result(criterion, UNDEFINED, found.plan)
+
+    def draws_in(network: local_maps.MapNumbers) -> np.ndarray:
+        return criterion.compute(network.curves, teleports.NO_DEPTH)
+
+    draws, plan = draws_in(maps.model), maps.model.plan
+    tried = {GINIBRE.name: beside(criterion, draws_in(maps.random), draws, plan)}
+    if maps.same is not None:
+        own, paired = draws_in(maps.same), maps.same.plan
+        if maps.permuted is not None:
+            tried[PERMUTED.name] = beside(criterion, draws_in(maps.permuted), own, paired)
+        if maps.untrained:
+            twins = np.stack([draws_in(one) for one in maps.untrained])
+            tried[UNTRAINED.name] = networks(criterion, own, twins, paired)
+    null = None
+    if isinstance(criterion.null, TextSigns):
+        drawn = local_maps.text_null(criterion, maps.model, found.seed)
         at = beside_null(float(draws[0]), drawn, above=criterion.above)
         null = NullResult(criterion.null.title, *at, criterion.null.preserves, criterion.null.destroys)
     return _result(criterion, draws, plan, null=null, tried=tried)

@@ -11,6 +11,9 @@ from residyn.claims.record import LEVEL, ClaimResult, ConditionRecord, Criterion
 from residyn.claims.verdicts import disagrees, side
 from residyn.words import interval, listed, number, p_value
 
+WITHOUT_MAPS = "Not judged: no local maps of this model were given. `residyn jacobians DIR` makes those of a run."
+"""What is said of a claim about local maps where there are none."""
+
 
 def sentence(result: ClaimResult, conditions: Mapping[str, ConditionRecord], caution: str = "") -> str:
     """What was seen. A claim that is lost where texts are cut at random tokens says so first."""

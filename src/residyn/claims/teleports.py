@@ -90,11 +90,12 @@ def host_null(criterion: Criterion, found: Trajectories, seed: int) -> np.ndarra
     """
     signs = 1.0 - 2.0 * flips(found.plan.n_groups, np.random.default_rng(seed))
     (name,) = criterion.needs
-    drawn = criterion.threshold + _signed_mean(signs, found.by_host[name] - criterion.threshold)
+    drawn = criterion.threshold + signed_mean(signs, found.by_host[name] - criterion.threshold)
     return criterion.compute({name: drawn}, NO_DEPTH)
 
 
-def _signed_mean(signs: np.ndarray, values: np.ndarray) -> np.ndarray:
+def signed_mean(signs: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Means over hosts or texts of values (H, P) with the signs of each draw (draws, H), NaN left out."""
     known = np.isfinite(values)
     count = np.broadcast_to(known.sum(axis=0), (len(signs), values.shape[1]))
     total = signs @ np.where(known, values, 0.0)

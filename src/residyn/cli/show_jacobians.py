@@ -27,7 +27,7 @@ def show_jacobians(directory: Path, found: Mapping[str, xr.Dataset], display: Di
 
     tables/jacobians.csv has each sublayer and layer, with intervals.
     """
-    from residyn.quantities.local_maps import curve, thirds
+    from residyn.quantities.at_samples import curve, thirds
 
     records = []
     for network, maps in found.items():

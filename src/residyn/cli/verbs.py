@@ -22,6 +22,7 @@ from residyn.settings import (
     FigureSettings,
     JacobianSettings,
     ModelSettings,
+    OutputSettings,
     ReloadSettings,
     RunSettings,
     TeleportSettings,
@@ -40,10 +41,10 @@ def run(
     ] = None,
     display: Display,
 ) -> None:
-    """From a model and texts to a run directory: states, results, controls, teleports, Jacobians, claims, pages.
+    """From a model and texts to a run directory: states, results, controls, teleports, claims, pages.
 
-    There are figures, too; the pages are the explorer and the report. Interrupted, it goes on where it was when
-    the same command is given again.
+    There are Jacobians, outputs and figures, too; the pages are the explorer and the report. Interrupted, it goes
+    on where it was when the same command is given again.
     """
     display.note(f"{model} reads {settings.capture.texts}")
     from residyn.cli.show import show_run
@@ -210,6 +211,28 @@ def jacobians(
 
 
 @verb
+def outputs(
+    directory: Directory,
+    *,
+    preset: ChosenPreset = "default",
+    settings: OutputSettings,
+    reload: ReloadSettings,
+    chosen: Chosen,
+    display: Display,
+) -> None:
+    """Take what DIR's model would predict from each sublayer's state, and without each block: outputs/, tables/.
+
+    At some samples, beside controls. What is not typed is as it was when DIR's were taken last.
+    """
+    from residyn.cli.show_outputs import show_outputs
+    from residyn.pipeline.models import continued
+    from residyn.pipeline.outputs import outputs
+
+    made = outputs(directory, continued(directory, settings, chosen), display, reload=reload)
+    show_outputs(directory, made, display)
+
+
+@verb
 def claims(
     directory: Directory,
     *,
@@ -312,6 +335,7 @@ VERBS = (
     controls,
     teleport,
     jacobians,
+    outputs,
     claims,
     figure,
     explorer,

@@ -68,20 +68,21 @@ def draw_all(
     reference: bool = False,
     formats: Sequence[str] = ("png",),
     jacobians: Mapping[str, xr.Dataset] = MappingProxyType({}),
+    outputs: Mapping[str, xr.Dataset] = MappingProxyType({}),
 ) -> list[Path]:
     """Write `figure1` and `dynamics` as png, pdf and svg, and `panel_a` … `panel_l`, `panel_i_3d` in each of
     `formats`, into `directory`; the paths.
 
     Panels whose results are not there are left out, as `panel_a` is where no site map is known. After them
-    come the panels beside Figure 1: `panel_l_pull` and others of teleports, `control_…`, and `map_…` of the
-    local maps `jacobians`. Raises as `figure1` and `saving.save` do.
+    come the panels beside Figure 1: `panel_l_pull` and others of teleports, `control_…`, `map_…` of the local
+    maps `jacobians`, and `lens_…` and `blocks_…` of `outputs`. Raises as `figure1` and `saving.save` do.
     """
     directory = Path(directory)
     sites = sites or sites_of(results)
     provenance = provenance_of(results)
     whole = figure1(results, sites, teleports=teleports, noise=noise, reference=reference)
     paths = save(whole, directory / "figure1", FORMATS, provenance)
-    inputs = Inputs(results, sites, teleports, noise, reference, jacobians)
+    inputs = Inputs(results, sites, teleports, noise, reference, jacobians, outputs)
     second = dynamics(inputs)
     if second is not None:
         paths += save(second, directory / "dynamics", FORMATS, provenance)

@@ -38,7 +38,7 @@ class Teleports:
 @dataclass(frozen=True)
 class Inputs:
     """All that panels are drawn from: results, and where they are known the site map, teleports, noise floor and
-    local maps by network.
+    local maps and outputs by network.
 
     `reference` asks for the paper's curves over E, F and H.
     """
@@ -49,6 +49,7 @@ class Inputs:
     noise: xr.Dataset | None = None
     reference: bool = False
     jacobians: Mapping[str, xr.Dataset] = field(default_factory=dict)
+    outputs: Mapping[str, xr.Dataset] = field(default_factory=dict)
 
     @property
     def order(self) -> np.ndarray | None:

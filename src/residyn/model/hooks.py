@@ -38,7 +38,12 @@ def summed_at(sites: SiteMap, index: int) -> Tap:
         return Tap(site.norm, "input")
     if index + 1 < len(sites.sites):
         return taps_of(sites.sites[index + 1 : index + 2])[0]
-    return Tap(f"{sites.blocks}.{site.layer}", "output")
+    return last_block(sites)
+
+
+def last_block(sites: SiteMap) -> Tap:
+    """Where the stream leaves the last block."""
+    return Tap(f"{sites.blocks}.{sites.sites[-1].layer}", "output")
 
 
 class _PassIsDone(Exception):
@@ -151,6 +156,49 @@ def rewrite(
         yield
 
 
+@contextmanager
+def bypass(
+    root: nn.Module,
+    paths: Sequence[str],
+    instead: Callable[[int, torch.Tensor], torch.Tensor],
+    forms: dict[str, int | None],
+) -> Iterator[None]:
+    """While the context is open, these modules compute nothing: the i-th returns `instead(i, stream)`.
+
+    The stream is the one that enters it. What is returned has the form that the module itself returns, a tensor or
+    a tuple that begins with one; what else a tuple holds is None. `forms` has the length of each one's tuple by
+    its path, None for a tensor: a module that is not there computes once, to show it. The modules are as they
+    were whatever happens inside.
+    """
+
+    def around(index: int, path: str, plain: Callable[..., Any]) -> Callable[..., Any]:
+        def forward(*args: Any, **kwargs: Any) -> Any:
+            if path not in forms:
+                output = plain(*args, **kwargs)
+                forms[path] = len(output) if isinstance(output, tuple | list) else None
+            stream = instead(index, _found(entering(args, kwargs), Tap(path, "input")))
+            further = forms[path]
+            return stream if further is None else (stream, *[None] * (further - 1))
+
+        return forward
+
+    with ExitStack() as stack:
+        for index, path in enumerate(paths):
+            module = find_module(root, path)
+            before = vars(module).get("forward")
+            stack.callback(_put_back, module, before)
+            module.forward = around(index, path, module.forward)
+        yield
+
+
+def _put_back(module: nn.Module, forward: Callable[..., Any] | None) -> None:
+    """Have a module compute as before: by a function of its own, where it had one, else as its class says."""
+    if forward is None:
+        vars(module).pop("forward", None)
+    else:
+        module.forward = forward
+
+
 def _found(tensor: torch.Tensor | None, tap: Tap) -> torch.Tensor:
     if tensor is None:
         raise ModelError(
@@ -182,14 +230,16 @@ def _at(root: nn.Module, taps: Sequence[Tap], seen: Callable[[int, torch.Tensor 
         yield
 
 
-@torch.inference_mode()
 def run(root: nn.Module, input_ids: torch.Tensor, **kwargs: Any) -> Any:
     """One forward pass without gradients; None where a `read(..., stop=True)` ended it early.
 
     Without a cache, unless `use_cache` says otherwise. Raises UsageError where torch.autocast is on: it would make
     states of another number format than the model's, of which no record tells.
     """
-    return run_as_set(root, input_ids, **kwargs)
+    # Products with sparse weights count versions of tensors, which inference mode has none of.
+    plain = all(parameter.layout is torch.strided for parameter in root.parameters())
+    with torch.inference_mode() if plain else torch.no_grad():
+        return run_as_set(root, input_ids, **kwargs)
 
 
 def run_as_set(root: nn.Module, input_ids: torch.Tensor, **kwargs: Any) -> Any:

@@ -40,17 +40,22 @@ def products_of(x: np.ndarray, y: np.ndarray, group: np.ndarray, n_groups: int) 
         member.sum(axis=1),
         member @ x,
         member @ y,
-        np.einsum("gn,ni,nj->gij", member, x, x, optimize=True),
-        np.einsum("gn,ni,nj->gij", member, x, y, optimize=True),
+        _summed(member, x, x),
+        _summed(member, x, y),
         member @ np.einsum("ni,ni->n", y, y),
     )
+
+
+def _summed(member: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Σ x yᵀ over the members of each group, (G, K, K)."""
+    return (member[:, :, None] * x).transpose(0, 2, 1) @ y
 
 
 def centred(found: Products, weights: np.ndarray) -> Centred:
     """The sums about the means of replicates that count groups with weights (R, G)."""
     n = np.maximum(weights @ found.size, 1e-300)[:, None]
     x, y = weights @ found.x, weights @ found.y
-    xx, xy = (np.einsum("rg,gij->rij", weights, one) for one in (found.xx, found.xy))
+    xx, xy = (np.tensordot(weights, one, 1) for one in (found.xx, found.xy))
     return Centred(
         xx - x[:, :, None] * (x / n)[:, None, :],
         xy - x[:, :, None] * (y / n)[:, None, :],
@@ -90,7 +95,7 @@ def best_penalty(found: Products, folds: np.ndarray) -> tuple[float, float]:
     best = (PENALTIES[0], -np.inf)
     for penalty in PENALTIES:
         a = ridge(of, penalty)
-        error = yy - 2 * np.einsum("fij,fji->f", a, xy) + np.einsum("fij,fjk,fik->f", a, xx, a)
+        error = yy - 2 * np.einsum("fij,fji->f", a, xy) + np.einsum("fij,fij->f", a @ xx, a)
         share = 1 - float(error.sum()) / whole
         best = (penalty, share) if share > best[1] else best
     return best

@@ -7,10 +7,16 @@ no group splits a cluster. Davison & Hinkley 1997, section 3.8.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
+
+_VALUES, _ROWS, _MOST_VALUES = 1 << 18, 8, 1 << 22
+"""Values of one array of replicates at a time: 2 MiB, which stay in a core's cache from one operation to the next;
+and that many replicates at least, as the groups' sums are read again for each time, where they fit into 32 MiB.
+"""
 
 
 class Estimate(NamedTuple):
@@ -61,6 +67,13 @@ def replicate_weights(n_groups: int, resamples: int, seed: int) -> np.ndarray:
     """How often each group occurs, (1 + resamples, G) float64: once in row 0, drawn with replacement after."""
     drawn = np.random.default_rng(seed).multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=resamples)
     return np.concatenate([np.ones((1, n_groups)), drawn.astype(np.float64)])
+
+
+def few_at_once(weights: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """The weights (R, G) of some replicates after others: as many as are made at a time, of `size` values each."""
+    step = max(1, _VALUES // max(1, size), min(_ROWS, _MOST_VALUES // max(1, size)))
+    for start in range(0, len(weights), step):
+        yield weights[start : start + step]
 
 
 def sum_by_group(values: np.ndarray, group: np.ndarray, n_groups: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 _TILE_VALUES = 1 << 17
-"""Values of states converted to float64 at a time: 1 MiB, which a core's cache holds."""
+"""Values of states or of their products in float64 at a time: 1 MiB, which a core's cache holds."""
 _PARALLEL = 1e-12
 """Share of the squared lengths' product below which the area that two vectors span is rounding."""
 
@@ -27,11 +27,21 @@ def angle_sums(block: np.ndarray) -> AngleSums:
     """The sums of one block of states (n ≥ 1, S, D), real and finite, within float32's range.
 
     An angle is arccos(cos)/π, in [0, 1]; undefined where a state is zero. Works through tiles of samples: beside
-    the block it holds a tile of states, and a few arrays (tile, S, S), in float64.
+    the block it holds a tile of states, and a few arrays of products (tile, S, S), in float64, 1 MiB each.
     """
-    height = max(1, _TILE_VALUES // max(1, block.shape[1] * max(block.shape[1], block.shape[2])))
-    parts = [_of_tile(block[start : start + height]) for start in range(0, len(block), height)]
+    _, n_places, n_units = block.shape
+    height, few = (max(1, _TILE_VALUES // max(1, n_places * size)) for size in (n_places, n_units))
+    parts = [_of_products(_products(block[start : start + height], few)) for start in range(0, len(block), height)]
     return AngleSums(*(np.sum(arrays, axis=0) for arrays in zip(*parts, strict=True)))
+
+
+def _products(block: np.ndarray, few: int) -> np.ndarray:
+    """The inner products (n, S, S) of each path's states, of a few samples' states in float64 at a time."""
+    found = np.empty((len(block), block.shape[1], block.shape[1]))
+    for start in range(0, len(block), few):
+        states = block[start : start + few].astype(np.float64)
+        np.matmul(states, states.transpose(0, 2, 1), out=found[start : start + few])
+    return found
 
 
 def walk_products(products: np.ndarray) -> np.ndarray:
@@ -73,9 +83,7 @@ def _over(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
 
 
-def _of_tile(tile: np.ndarray) -> AngleSums:
-    states = tile.astype(np.float64)
-    products = states @ states.transpose(0, 2, 1)
+def _of_products(products: np.ndarray) -> AngleSums:
     length = np.sqrt(np.einsum("nss->ns", products))
     both = length[:, :, None] * length[:, None, :]
     known = both > 0

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import scipy.linalg
 
 GINIBRE_SKEW = 0.5
 """Skew share of a matrix of independent normal entries, in the limit of many units."""
@@ -69,21 +68,25 @@ def effective_rank(squares: np.ndarray) -> float:
 
 def squares_of(matrix: np.ndarray) -> np.ndarray:
     """The squared singular values, the largest first."""
-    return np.clip(scipy.linalg.eigvalsh(matrix @ matrix.T, check_finite=False)[::-1], 0, None)
+    # By numpy, which lets other threads of the interpreter run meanwhile; scipy does not.
+    return np.clip(np.linalg.eigvalsh(matrix @ matrix.T)[::-1], 0, None)
 
 
-def leading(matrix: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The k largest singular values with their vectors: left (D, k), values (k,), right (D, k).
+Vectors = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Left singular vectors (D, k), the values (k,), right vectors (D, k)."""
 
-    A direction whose singular value is zero has a right vector of zeros.
+
+def squares_and_leading(matrix: np.ndarray, k: int) -> tuple[np.ndarray, Vectors]:
+    """The squared singular values, the largest first, and the vectors of the k largest of the values.
+
+    These are left (D, k), values (k,), right (D, k). A direction whose singular value is zero has a right vector
+    of zeros.
     """
-    width = len(matrix)
-    squares, vectors = scipy.linalg.eigh(
-        matrix @ matrix.T, subset_by_index=(width - k, width - 1), check_finite=False
-    )
-    left, values = vectors[:, ::-1], np.sqrt(np.clip(squares[::-1], 0, None))
-    right = np.divide(matrix.T @ left, values, out=np.zeros_like(left), where=values > 0)
-    return left, values, right
+    ascending, vectors = np.linalg.eigh(matrix @ matrix.T)
+    squares, left = np.clip(ascending[::-1], 0, None), vectors[:, : -k - 1 : -1]
+    values = np.sqrt(squares[:k])
+    right = np.divide(matrix.T @ left, values, out=np.zeros(left.shape), where=values > 0)
+    return squares, (left, values, right)
 
 
 def misfit(first: np.ndarray, values: np.ndarray) -> float:

@@ -1,14 +1,17 @@
-"""Work on a range of rows by several threads: for kernels that release the interpreter's lock."""
+"""Work by several threads, on a range of rows or task by task: for kernels that release the interpreter's lock."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
+from typing import TypeVar
 
 from residyn.errors import UsageError
 
+T = TypeVar("T")
 _SHARES = 4
 """Parts for each thread: a thread that is given slow rows then leaves its last parts to the others."""
 
@@ -26,15 +29,23 @@ def over_rows(work: Callable[[int, int], None], n: int, threads: int | None = No
         raise UsageError(f"Rows are shared out among at least 1 thread; threads={threads} was given.")
     parts = min(n, threads * _SHARES)
     bounds = list(pairwise(n * part // parts for part in range(parts + 1))) if parts else []
-    if threads == 1 or parts <= 1:
-        for start, stop in bounds:
-            work(start, stop)
-        return
-    pool = ThreadPoolExecutor(min(threads, parts), thread_name_prefix="residyn-rows")
+    results_of([partial(work, start, stop) for start, stop in bounds], threads)
+
+
+def results_of(tasks: Sequence[Callable[[], T]], threads: int | None = None) -> list[T]:
+    """What each task returns, in their order: each is taken by the next of `threads` threads that is free.
+
+    Default and errors as of `over_rows`.
+    """
+    threads = cores() if threads is None else threads
+    if threads < 1:
+        raise UsageError(f"Tasks are shared out among at least 1 thread; threads={threads} was given.")
+    if threads == 1 or len(tasks) <= 1:
+        return [task() for task in tasks]
+    pool = ThreadPoolExecutor(min(threads, len(tasks)), thread_name_prefix="residyn-rows")
     wait = True
     try:
-        for job in [pool.submit(work, start, stop) for start, stop in bounds]:
-            job.result()
+        return [job.result() for job in [pool.submit(task) for task in tasks]]
     except KeyboardInterrupt:
         # Nobody waits for the parts under way.
         wait = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ NAME = ANALYSIS
 _FINGERPRINT = "stage_fingerprint"
 """The attribute by which results of an interrupted analysis say what they are of."""
 
+_KEPT_EVERY_S = 20
+"""Results are written whole each time, which takes a second or two; parts of small runs take less."""
+
 
 def analysis(
     directory: Path,
@@ -33,8 +37,9 @@ def analysis(
 ) -> xr.Dataset:
     """The results of a run's states: those stored, where it was analysed with the same settings.
 
-    Each part is stored when it is computed; an interrupted analysis goes on with the parts that it lacks. Raises
-    as `rd.analyze` does, and StoreError where the run or its results cannot be read.
+    What is computed is stored every 20 seconds or later, when a part is done; an interrupted analysis goes on with
+    the parts that it lacks. Raises as `rd.analyze` does, and StoreError where the run or its results cannot be
+    read.
     """
     settings = settings or AnalysisSettings()
     with store.undisturbed(directory):
@@ -67,14 +72,22 @@ def _analyze(
     if earlier is not None and earlier.attrs.get(_FINGERPRINT) != stage.fingerprint:
         earlier = None
 
+    kept_at = time.monotonic()
+
     def keep(results: xr.Dataset) -> None:
+        nonlocal kept_at
         stage.begin(directory)
         replace_results(results.assign_attrs({_FINGERPRINT: stage.fingerprint}), path)
+        kept_at = time.monotonic()
+
+    def keep_now_and_then(results: xr.Dataset) -> None:
+        if time.monotonic() - kept_at >= _KEPT_EVERY_S:
+            keep(results)
 
     with timed(directory, "analyze_s") as timer:
         told = partial(timer.progress, reporter)
         with walking(crew):
-            results = analyze(states, settings, stages=told, earlier=earlier, keep=keep)
+            results = analyze(states, settings, stages=told, earlier=earlier, keep=keep_now_and_then)
         tables = write_tables(results, directory / layout.TABLES)
         keep(results)
         store.update_run(directory, analysis=settings.record())

@@ -16,6 +16,7 @@ from residyn.runs import layout
 from residyn.runs.contents import (
     begun_controls,
     open_controls,
+    open_jacobian_results,
     open_run_results,
     open_teleport_results,
     outdated,
@@ -23,7 +24,7 @@ from residyn.runs.contents import (
 )
 from residyn.runs.half_judged import HalfJudged
 from residyn.runs.results import hash_of_results
-from residyn.runs.stages import ANALYSIS, CLAIMS, TELEPORTS, Stage
+from residyn.runs.stages import ANALYSIS, CLAIMS, JACOBIANS, TELEPORTS, Stage
 from residyn.runs.verdicts import read_verdicts
 from residyn.settings import ClaimsSettings
 from residyn.store.files import disk_errors
@@ -41,9 +42,9 @@ def claims(
 ) -> Verdicts:
     """Judge the paper's claims on a run, and write claims.json; the verdicts.
 
-    What is there for the same states, results, controls, teleports and settings is not judged again, and an
-    interrupted judgement goes on with the tasks that it lacks. Results of other states are left out. Raises as
-    `rd.judge` does, and StoreError where the run cannot be read.
+    What is there for the same states, results, controls, teleports, local maps and settings is not judged again,
+    and an interrupted judgement goes on with the tasks that it lacks. Results of other states are left out. Raises
+    as `rd.judge` does, and StoreError where the run cannot be read.
     """
     settings = settings or ClaimsSettings()
     with store.undisturbed(directory):
@@ -69,6 +70,7 @@ class _Judged:
     states: xr.DataArray
     results: xr.Dataset | None
     summary: xr.Dataset | None
+    maps: Mapping[str, xr.Dataset]
     controls: Mapping[str, xr.DataArray]
     inputs: Mapping[str, str | None]
     notices: list[str]
@@ -81,12 +83,13 @@ def _judged(directory: Path) -> _Judged:
     states = store.open_states(directory)
     stored = open_run_results(directory)
     notice = outdated(directory, stored, states)
-    notices = [notice, uncovered(directory, ANALYSIS, TELEPORTS), _left_out(directory)]
+    notices = [notice, uncovered(directory, ANALYSIS, TELEPORTS, JACOBIANS), _left_out(directory)]
     results = None if notice else stored
     summary = open_teleport_results(directory).get("summary")
+    maps = _maps_of(directory, states)
     controls = open_controls(directory)
-    inputs = _inputs(directory, states, controls, results)
-    return _Judged(states, results, summary, controls, inputs, [one for one in notices if one])
+    inputs = _inputs(directory, states, controls, results, maps)
+    return _Judged(states, results, summary, maps, controls, inputs, [one for one in notices if one])
 
 
 def _judge(directory: Path, judged: _Judged, settings: ClaimsSettings, reporter: Reporter, crew: Crew) -> None:
@@ -104,6 +107,7 @@ def _judge(directory: Path, judged: _Judged, settings: ClaimsSettings, reporter:
                 judged.states,
                 judged.results,
                 teleport_summary=judged.summary,
+                local_maps=judged.maps,
                 controls=judged.controls,
                 settings=settings,
                 ledger=begun.ledger,
@@ -117,7 +121,11 @@ def _judge(directory: Path, judged: _Judged, settings: ClaimsSettings, reporter:
 
 
 def _inputs(
-    directory: Path, states: xr.DataArray, controls: Mapping[str, xr.DataArray], results: xr.Dataset | None
+    directory: Path,
+    states: xr.DataArray,
+    controls: Mapping[str, xr.DataArray],
+    results: xr.Dataset | None,
+    maps: Mapping[str, xr.Dataset],
 ) -> dict[str, str | None]:
     """The hashes of everything that verdicts are of."""
     summary = layout.teleport_result(directory, layout.TELEPORT_RESULTS[-1])
@@ -125,7 +133,18 @@ def _inputs(
         "states": states.attrs["states_hash"],
         "results": None if results is None else hash_of_results(directory / layout.RESULTS),
         "teleports": hash_of_results(summary),
+        **{f"jacobians.{name}": hash_of_results(layout.jacobian_result(directory, name)) for name in maps},
         **{f"controls.{name}": control.attrs["states_hash"] for name, control in controls.items()},
+    }
+
+
+def _maps_of(directory: Path, states: xr.DataArray) -> dict[str, xr.Dataset]:
+    """The local maps at texts of these states, by network; those of other states are left out."""
+    hashes = states.attrs["states_hash"]
+    return {
+        name: maps
+        for name, maps in open_jacobian_results(directory).items()
+        if maps.attrs.get("states_hash") == hashes
     }
 
 

@@ -9,22 +9,26 @@ from pathlib import Path
 from residyn import store
 from residyn.pipeline.reporter import Reporter
 from residyn.runs.contents import asked_controls
-from residyn.settings import ControlsSettings, JacobianSettings, RunSettings, TeleportSettings
+from residyn.settings import ControlsSettings, JacobianSettings, OutputSettings, RunSettings, TeleportSettings
 
 COURSE = {
-    "capture": ("capture_s", 0.155),
-    "analysis": ("analyze_s", 0.127),
-    "controls": ("controls_s", 0.205),
-    "teleports": ("teleport_s", 0.092),
-    "jacobians": ("jacobians_s", 0.197),
-    "claims": ("claims_s", 0.174),
-    "figures": ("figure_s", 0.035),
+    "capture": ("capture_s", 0.148),
+    "analysis": ("analyze_s", 0.121),
+    "controls": ("controls_s", 0.196),
+    "teleports": ("teleport_s", 0.088),
+    "jacobians": ("jacobians_s", 0.188),
+    "outputs": ("outputs_s", 0.045),
+    "claims": ("claims_s", 0.166),
+    "figures": ("figure_s", 0.033),
     "explorer": ("explorer_s", 0.007),
     "report": ("report_s", 0.008),
 }
 """Of each stage the name of its seconds in run.json, and its share of them in a run of the demo on two quiet
-cores. Jacobians are counted at six tenths of that run's: with maps made on all cores one text takes so much less.
+cores. Jacobians are counted at six tenths of that run's: with maps made on all cores one text takes so much less. Outputs are counted by the CPU seconds of a text.
 """
+
+_SKIPPED = 1.5
+"""What skipping all blocks takes of a text, beside reading it with the lens."""
 
 
 def seconds_left(timings: Mapping[str, object], settings: RunSettings, stage: str) -> float | None:
@@ -67,6 +71,8 @@ def _asked(name: str, settings: RunSettings) -> float:
         return (1 + settings.teleports.hosts) / (1 + TeleportSettings().hosts)
     if name == "jacobians":
         return _texts_mapped(settings.jacobians) / _texts_mapped(JacobianSettings())
+    if name == "outputs":
+        return _texts_read(settings.outputs) / _texts_read(OutputSettings())
     return 1.0
 
 
@@ -74,6 +80,14 @@ def _texts_mapped(settings: JacobianSettings) -> int:
     """At how many texts local maps are taken, in the run's model and in its controls."""
     in_each = min(settings.control_jacobians, settings.jacobian_samples)
     return settings.jacobian_samples + in_each * (settings.untrained_jacobians + settings.permuted_jacobians)
+
+
+def _texts_read(settings: OutputSettings) -> float:
+    """At how many texts the lens is taken, in all networks; one where blocks are skipped counts for more."""
+    own = settings.output_samples + _SKIPPED * min(settings.skip_samples, settings.output_samples)
+    in_each = min(settings.control_outputs, settings.output_samples)
+    of_these = in_each + _SKIPPED * min(settings.skip_samples, in_each)
+    return own + of_these * (settings.untrained_outputs + settings.permuted_outputs)
 
 
 def _seconds(timings: Mapping[str, object], stage: str) -> float:

@@ -11,12 +11,13 @@ from residyn.runs.contents import (
     figures_stage,
     open_jacobian_results,
     open_noise_floor,
+    open_output_results,
     open_run_results,
     open_teleport_results,
     outdated,
     uncovered,
 )
-from residyn.runs.stages import ANALYSIS, FIGURES, JACOBIANS, TELEPORTS
+from residyn.runs.stages import ANALYSIS, FIGURES, JACOBIANS, OUTPUTS, TELEPORTS
 from residyn.settings import FigureSettings
 
 NAME = FIGURES
@@ -31,11 +32,12 @@ def figures(directory: Path, settings: FigureSettings | None = None, reporter: R
     settings = settings or FigureSettings()
     with store.undisturbed(directory):
         results = open_run_results(directory)
-        notices = [outdated(directory, results), uncovered(directory, ANALYSIS, TELEPORTS, JACOBIANS)]
+        notices = [outdated(directory, results), uncovered(directory, ANALYSIS, TELEPORTS, JACOBIANS, OUTPUTS)]
         # What the figures are of is whole, also where they need not be drawn again.
         open_teleport_results(directory)
         open_noise_floor(directory)
         open_jacobian_results(directory)
+        open_output_results(directory)
         to_do = figures_stage(directory, settings).reasons(directory)
     reporter.warn([notice for notice in notices if notice])
     if to_do:
@@ -66,6 +68,7 @@ def _draw(directory: Path, settings: FigureSettings, reporter: Reporter) -> None
             teleports=teleports,
             noise=noise,
             jacobians=open_jacobian_results(directory),
+            outputs=open_output_results(directory),
         )
         store.update_run(directory, figure=settings.record())
     stage.finish(directory, pictures)

@@ -11,7 +11,7 @@ from residyn.errors import StoreError
 from residyn.pipeline.reporter import Reporter, is_done, timed
 from residyn.runs import layout
 from residyn.runs.contents import drawn_inputs, open_run_results, outdated, uncovered
-from residyn.runs.stages import ANALYSIS, CLAIMS, JACOBIANS, TELEPORTS, Stage
+from residyn.runs.stages import ANALYSIS, CLAIMS, JACOBIANS, OUTPUTS, TELEPORTS, Stage
 from residyn.store.files import NotAFileError, sha256_of
 
 
@@ -41,7 +41,7 @@ def made(directory: Path, page: Page, reporter: Reporter) -> Path:
         results = directory / layout.RESULTS
         notices = [
             outdated(directory, open_run_results(directory)) if results.exists() else "",
-            uncovered(directory, ANALYSIS, TELEPORTS, JACOBIANS, CLAIMS),
+            uncovered(directory, ANALYSIS, TELEPORTS, JACOBIANS, OUTPUTS, CLAIMS),
         ]
         to_do = page.stage().reasons(directory)
     reporter.warn([notice for notice in notices if notice])

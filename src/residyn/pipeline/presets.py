@@ -50,6 +50,7 @@ PRESETS: dict[PresetName, Preset] = {
             "hosts": 1,
             "untrained_teleports": 0,
             "jacobian_samples": 0,
+            "output_samples": 0,
             "untrained": 0,
             "permuted_weights": False,
             "shuffled_tokens": False,

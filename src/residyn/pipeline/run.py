@@ -24,6 +24,7 @@ from residyn.pipeline.explore import explore
 from residyn.pipeline.explorer import explorer
 from residyn.pipeline.figures import figures
 from residyn.pipeline.jacobians import jacobians
+from residyn.pipeline.outputs import outputs
 from residyn.pipeline.presets import PRESETS, PresetName
 from residyn.pipeline.report import report
 from residyn.pipeline.reporter import SILENT, InPython, Reporter
@@ -33,6 +34,7 @@ from residyn.runs.contents import (
     open_controls,
     open_jacobian_results,
     open_noise_floor,
+    open_output_results,
     open_pictures,
     open_run_results,
     open_tables,
@@ -102,6 +104,13 @@ class Run(Shown):
         where they were not taken.
         """
         return open_jacobian_results(self.directory)
+
+    @cached_property
+    def outputs(self) -> dict[str, xr.Dataset]:
+        """What would be predicted from each sublayer's state, and without each block, in the run's model ("model")
+        and in controls, as `rd.outputs` gives it; empty where it was not taken.
+        """
+        return open_output_results(self.directory)
 
     @cached_property
     def claims(self) -> Verdicts | None:
@@ -184,7 +193,7 @@ def run(
     mixed: bool = False,
     **settings: Any,
 ) -> Run:
-    """Make a run: states, results, controls, teleports, Jacobians, claims, figures, pages, as `residyn run` does.
+    """Make a run: states, results, controls, teleports, Jacobians, outputs, claims, figures, pages.
 
     `model` is a hub id, a folder, a .gguf file, the built-in model, or one that `load_model` gave; `texts` are a
     source as `--texts` takes it; `out` is the run directory, by default runs/MODEL-TEXTS. Keywords are those of
@@ -244,6 +253,10 @@ def make(
         # A model whose maps cannot be trusted, or that is spread over devices, is still worth a run.
         with _going_on(directory, "Without Jacobians", (ModelError,), reporter):
             jacobians(directory, settings.jacobians, reporter, loaded)
+        begin("outputs")
+        # A model without its head, or whose outputs depend on more than its last state, is still worth a run.
+        with _going_on(directory, "Without outputs", (DataError, ModelError), reporter):
+            outputs(directory, settings.outputs, reporter, loaded)
         begin("claims")
         claims(directory, settings.claims, reporter, crew=crew)
         begin("figures")

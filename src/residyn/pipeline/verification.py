@@ -18,6 +18,7 @@ from residyn.pipeline.explorer import explorer
 from residyn.pipeline.figures import figures
 from residyn.pipeline.jacobians import jacobians
 from residyn.pipeline.models import continued
+from residyn.pipeline.outputs import outputs
 from residyn.pipeline.report import report
 from residyn.pipeline.reporter import SILENT, Reporter
 from residyn.pipeline.teleports import teleports
@@ -31,6 +32,7 @@ from residyn.settings import (
     ControlsSettings,
     FigureSettings,
     JacobianSettings,
+    OutputSettings,
     ReloadSettings,
     Settings,
     TeleportSettings,
@@ -38,16 +40,18 @@ from residyn.settings import (
 
 S = TypeVar("S", bound=Settings)
 
+_DRAWN = (stages.ANALYSIS, stages.NOISE_FLOOR, stages.TELEPORTS, stages.JACOBIANS, stages.OUTPUTS)
 _READS = {
     stages.ANALYSIS: (),
     stages.CONTROLS: (),
     stages.NOISE_FLOOR: (stages.CONTROLS,),
     stages.TELEPORTS: (stages.ANALYSIS,),
     stages.JACOBIANS: (),
+    stages.OUTPUTS: (),
     stages.CLAIMS: (stages.ANALYSIS, stages.CONTROLS, stages.TELEPORTS),
-    stages.FIGURES: (stages.ANALYSIS, stages.NOISE_FLOOR, stages.TELEPORTS, stages.JACOBIANS),
-    stages.EXPLORER: (stages.ANALYSIS, stages.NOISE_FLOOR, stages.TELEPORTS, stages.JACOBIANS, stages.CLAIMS),
-    stages.REPORT: (stages.ANALYSIS, stages.NOISE_FLOOR, stages.TELEPORTS, stages.JACOBIANS, stages.CLAIMS),
+    stages.FIGURES: _DRAWN,
+    stages.EXPLORER: (*_DRAWN, stages.CLAIMS),
+    stages.REPORT: (*_DRAWN, stages.CLAIMS),
 }
 """The stages of whose outputs each stage is made."""
 
@@ -158,6 +162,7 @@ def _stages(
             directory, asked(TeleportSettings()), reporter, reload=reload, crew=crew
         ),
         stages.JACOBIANS: lambda: jacobians(directory, asked(JacobianSettings()), reporter, reload=reload),
+        stages.OUTPUTS: lambda: outputs(directory, asked(OutputSettings()), reporter, reload=reload),
         stages.CLAIMS: lambda: claims(directory, asked(ClaimsSettings()), reporter, crew=crew),
         stages.FIGURES: lambda: figures(directory, asked(FigureSettings()), reporter),
         stages.EXPLORER: lambda: explorer(directory, reporter),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from residyn.numerics import moments, nan
+from residyn.numerics.groups import few_at_once
 from residyn.numerics.moments import GroupMoments, Moments
 from residyn.quantities.sums import Depth, Gather
 
@@ -29,10 +30,14 @@ def explained(weights: np.ndarray, gathered: tuple[GroupMoments, GroupMoments]) 
 
     In [0, 1]; NaN where a replicate's states are all the same.
     """
-    along, every = (moments.replicated(groups, weights) for groups in gathered)
     square = np.einsum("rg,gs->rs", weights, gathered[1].square.sum(axis=2))
-    whole = every.m2.sum(axis=2)
-    return nan.ratio(along.m2.sum(axis=2), np.where(whole > _LEAST_VARIANCE * square, whole, 0.0))
+    along, whole = (
+        np.concatenate(
+            [moments.replicated(groups, some).m2.sum(axis=2) for some in few_at_once(weights, groups.mean.size)]
+        )
+        for groups in gathered
+    )
+    return nan.ratio(along, np.where(whole > _LEAST_VARIANCE * square, whole, 0.0))
 
 
 def _merged(parts: Any) -> tuple[Moments, Moments]:

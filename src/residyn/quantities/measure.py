@@ -13,7 +13,7 @@ import xarray as xr
 
 from residyn.errors import UsageError
 from residyn.numerics import nan, pca
-from residyn.numerics.groups import weighted_mean
+from residyn.numerics.groups import few_at_once, weighted_mean
 from residyn.quantities.replicates import Plan, plan_of, with_ends
 from residyn.quantities.sums import Depth, Gather, Labels
 from residyn.schema import (
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from residyn.quantities.record import Quantity
 
 INTERVAL = "95 % interval over groups of documents"
-_AT_ONCE_VALUES = 1 << 22
-"""Values of one array of replicates in memory: 32 MiB."""
 
 
 @dataclass(frozen=True)
@@ -140,10 +138,8 @@ def _replicated(
     """Curves of quantities that share a gather, some replicates at a time."""
     first = by.weigh(joined, weights[:1])
     largest = max(quantity.in_replicates(weights[:1], first, depth).size for quantity in sharing)
-    step = max(1, _AT_ONCE_VALUES // max(1, largest))
     parts: dict[str, list[np.ndarray]] = {quantity.name: [] for quantity in sharing}
-    for start in range(0, len(weights), step):
-        some = weights[start : start + step]
+    for some in few_at_once(weights, largest):
         weighed = by.weigh(joined, some)
         for quantity in sharing:
             values = quantity.in_replicates(some, weighed, depth)

@@ -34,12 +34,13 @@ from residyn.runs.contents import (
     drawn_panels,
     open_jacobian_results,
     open_noise_floor,
+    open_output_results,
     open_run_results,
     open_verdicts,
     uncovered,
 )
 from residyn.runs.results import open_results
-from residyn.runs.stages import ANALYSIS, CLAIMS, JACOBIANS, TELEPORTS, check_written
+from residyn.runs.stages import ANALYSIS, CLAIMS, JACOBIANS, OUTPUTS, TELEPORTS, check_written
 from residyn.schema import SAMPLE
 from residyn.settings import FigureSettings, recorded
 from residyn.store.layout import RUN
@@ -58,6 +59,7 @@ class RunContents(NamedTuple):
     teleports: Teleports | None
     noise: xr.Dataset | None
     jacobians: Mapping[str, xr.Dataset] = MappingProxyType({})
+    outputs: Mapping[str, xr.Dataset] = MappingProxyType({})
     uncovered: str = ""
     settings: FigureSettings = FigureSettings()
     pictures: Mapping[str, Path] = MappingProxyType({})
@@ -74,8 +76,11 @@ def gather(directory: Path) -> Report:
         teleports=_teleports(directory),
         noise=open_noise_floor(directory),
         jacobians=open_jacobian_results(directory),
+        outputs=open_output_results(directory),
         # The page says nothing of where the run lies.
-        uncovered=uncovered(directory, ANALYSIS, TELEPORTS, JACOBIANS, CLAIMS).replace(str(directory), "DIR"),
+        uncovered=uncovered(directory, ANALYSIS, TELEPORTS, JACOBIANS, OUTPUTS, CLAIMS).replace(
+            str(directory), "DIR"
+        ),
         settings=settings,
         pictures=drawn_panels(directory, settings),
     )
@@ -169,6 +174,8 @@ def _missing(found: RunContents) -> Iterator[str]:
         yield "Teleports were not made: residyn teleport DIR"
     if not found.jacobians and to_make:
         yield "Local linear maps were not taken: residyn jacobians DIR"
+    if not found.outputs and to_make:
+        yield "Predictions along depth were not taken: residyn outputs DIR"
     needed = {"mutual_information", "explained_variance"}
     if not needed <= set(found.results) and not lacking:
         yield "The analysis is not finished: residyn analyze DIR"
@@ -199,6 +206,7 @@ def _panels(
         found.noise,
         reference=found.settings.reference,
         jacobians=found.jacobians,
+        outputs=found.outputs,
     )
     moving = composite_panels(DYNAMICS, inputs)
     rest = [panel for panel in further(inputs) if panel not in moving]

@@ -19,6 +19,7 @@ _STAGES = {
     "controls_s": "controls",
     "teleport_s": "teleports",
     "jacobians_s": "Jacobians",
+    "outputs_s": "outputs",
     "claims_s": "claims",
     "figure_s": "figures",
 }

@@ -149,12 +149,24 @@ def open_jacobian_results(directory: Path) -> dict[str, xr.Dataset]:
 
     Raises StoreError where they were damaged or changed.
     """
-    check_written(directory, stages.JACOBIANS, directory / layout.JACOBIANS)
-    own = layout.jacobian_result(directory, control_names.MODEL)
+    return _of_networks(directory, stages.JACOBIANS, layout.jacobian_result(directory, control_names.MODEL))
+
+
+def open_output_results(directory: Path) -> dict[str, xr.Dataset]:
+    """The lens and skipped blocks in the run's model and in controls, by name, the model's first; empty without.
+
+    Raises StoreError where they were damaged or changed.
+    """
+    return _of_networks(directory, stages.OUTPUTS, layout.output_result(directory, control_names.MODEL))
+
+
+def _of_networks(directory: Path, stage: str, own: Path) -> dict[str, xr.Dataset]:
+    """What a stage found in each network, where that of the run's model is there; by name, the model's first."""
+    check_written(directory, stage, own.parent)
     if not own.exists():
         return {}
     paths = [own, *(path for path in sorted(own.parent.glob("*.zarr")) if path != own)]
-    return {path.stem: open_made(path, f"residyn jacobians {directory}") for path in paths}
+    return {path.stem: open_made(path, f"residyn {stages.COMMANDS[stage]} {directory}") for path in paths}
 
 
 def open_tables(directory: Path) -> dict[str, pd.DataFrame]:
@@ -166,7 +178,7 @@ def open_tables(directory: Path) -> dict[str, pd.DataFrame]:
 
     folder = directory / layout.TABLES
     written = []
-    for name in (stages.ANALYSIS, stages.TELEPORTS, stages.JACOBIANS):
+    for name in (stages.ANALYSIS, stages.TELEPORTS, stages.JACOBIANS, stages.OUTPUTS):
         check_written(directory, name, folder)
         record = read_stage(directory, name)
         written += [] if record is None else [directory / file for file in record.files]
@@ -191,6 +203,7 @@ def drawn_inputs(directory: Path) -> dict[str, str | None]:
         "results": directory / layout.RESULTS,
         "noise_floor": layout.noise_floor(directory),
         **{f"jacobians.{path.stem}": path for path in sorted((directory / layout.JACOBIANS).glob("*.zarr"))},
+        **{f"outputs.{path.stem}": path for path in sorted((directory / layout.OUTPUTS).glob("*.zarr"))},
         **{f"teleports.{name}": layout.teleport_result(directory, name) for name in layout.TELEPORT_RESULTS},
     }
     return {name: hash_of_results(path) for name, path in paths.items()}
@@ -212,6 +225,7 @@ _STANDS = {
     stages.ANALYSIS: lambda directory: directory / layout.RESULTS,
     stages.TELEPORTS: lambda directory: layout.teleport_result(directory, layout.TELEPORT_RESULTS[-1]),
     stages.JACOBIANS: lambda directory: layout.jacobian_result(directory, control_names.MODEL),
+    stages.OUTPUTS: lambda directory: layout.output_result(directory, control_names.MODEL),
     stages.CLAIMS: lambda directory: directory / layout.CLAIMS,
     stages.FIGURES: lambda directory: directory / layout.FIGURES,
     stages.EXPLORER: lambda directory: directory / layout.EXPLORER,

@@ -8,6 +8,8 @@
     DIR/untrained/SEED/           teleports of an untrained model
     DIR/jacobians/NAME.zarr       local linear maps, in the model and in controls
     DIR/jacobians/parts/NAME/     the same sample by sample, as they were made
+    DIR/outputs/NAME.zarr         the logit lens and skipped blocks, in the model and in controls
+    DIR/outputs/parts/NAME/       the same sample by sample, as they were made
     DIR/claims.json               verdicts
     DIR/claims.partial.json       what an interrupted judgement has computed
     DIR/figures/NAME.png, …       Figure 1, Dynamics, and their panels
@@ -26,8 +28,8 @@ from residyn.store import layout as folders
 
 CONTROLS, RESULTS, TABLES, FIGURES = folders.CONTROLS, folders.RESULTS, folders.TABLES, folders.FIGURES
 STAGES, TELEPORTS, UNTRAINED = folders.STAGES, folders.TELEPORTS, folders.UNTRAINED
-JACOBIANS = folders.JACOBIANS
-SUMMARY_TABLE, TELEPORT_TABLE, JACOBIAN_TABLE = "summary", "teleports", "jacobians"
+JACOBIANS, OUTPUTS = folders.JACOBIANS, folders.OUTPUTS
+SUMMARY_TABLE, TELEPORT_TABLE, JACOBIAN_TABLE, OUTPUT_TABLE = "summary", "teleports", "jacobians", "outputs"
 NOISE_FLOOR = "noise_floor.zarr"
 TELEPORT_RESULTS = ("flow", "return_fraction", "field", "summary")
 """In the order in which they are written: where the last one is, all are."""
@@ -63,6 +65,14 @@ def jacobian_result(directory: Path, name: str) -> Path:
 
 def jacobian_parts(directory: Path, name: str) -> Path:
     return directory / JACOBIANS / "parts" / name
+
+
+def output_result(directory: Path, name: str) -> Path:
+    return directory / OUTPUTS / f"{name}.zarr"
+
+
+def output_parts(directory: Path, name: str) -> Path:
+    return directory / OUTPUTS / "parts" / name
 
 
 def stage(directory: Path, name: str) -> Path:

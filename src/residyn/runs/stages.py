@@ -20,7 +20,7 @@ from residyn.store.files import disk_errors
 from residyn.store.records import sha256_of_record
 
 ANALYSIS, CONTROLS, NOISE_FLOOR, TELEPORTS = "analysis", "controls", "noise_floor", "teleports"
-JACOBIANS = "jacobians"
+JACOBIANS, OUTPUTS = "jacobians", "outputs"
 CLAIMS, FIGURES, EXPLORER, REPORT = "claims", "figures", "explorer", "report"
 COMMANDS = {
     ANALYSIS: "analyze",
@@ -28,6 +28,7 @@ COMMANDS = {
     NOISE_FLOOR: "controls",
     TELEPORTS: "teleport",
     JACOBIANS: "jacobians",
+    OUTPUTS: "outputs",
     CLAIMS: "claims",
     FIGURES: "figure",
     EXPLORER: "explorer",

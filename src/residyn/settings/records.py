@@ -181,6 +181,26 @@ class JacobianSettings(Settings, frozen=True, kw_only=True):
     jacobian_seed: Annotated[int, Meta(ge=0, description="Decides which samples, probes and random matrices.")] = 0
 
 
+class OutputSettings(Settings, frozen=True, kw_only=True):
+    """At which samples, and of which models, predictions along depth are taken."""
+
+    PANEL: ClassVar[str] = "Outputs"
+    SECTION: ClassVar[str] = "outputs"
+
+    output_samples: Annotated[
+        int, Meta(ge=0, description="Samples at which the logit lens is taken at every sublayer; 0 for none.")
+    ] = 25
+    skip_samples: Annotated[
+        int, Meta(ge=0, description="Of these, in the first so many each block is skipped, and swapped, too.")
+    ] = 6
+    control_outputs: Annotated[
+        int, Meta(ge=0, description="Of these, the first so many are read in each control too; 0 for no control.")
+    ] = 1
+    untrained_outputs: Annotated[int, Meta(ge=0, description="Untrained models that are compared with.")] = 3
+    permuted_outputs: Annotated[bool, Meta(description="Compare with the model's weights permuted, too.")] = True
+    output_seed: Annotated[int, Meta(ge=0, description="Decides which samples, and how words are exchanged.")] = 0
+
+
 class ClaimsSettings(Settings, frozen=True, kw_only=True):
     """How claims are judged.
 
@@ -230,6 +250,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     controls: ControlsSettings = ControlsSettings()
     teleports: TeleportSettings = TeleportSettings()
     jacobians: JacobianSettings = JacobianSettings()
+    outputs: OutputSettings = OutputSettings()
     claims: ClaimsSettings = ClaimsSettings()
     figures: FigureSettings = FigureSettings()
 

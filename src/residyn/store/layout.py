@@ -24,9 +24,22 @@ CONTROLS = "controls"
 """Where the run directories of a run's controls stand in its own."""
 RESULTS, TABLES, FIGURES, STAGES = "results.zarr", "tables", "figures", "stages"
 TELEPORT_STATES, TELEPORTS, UNTRAINED = "teleport.zarr", "teleports", "untrained"
-JACOBIANS = "jacobians"
+JACOBIANS, OUTPUTS = "jacobians", "outputs"
 FOLDERS = frozenset(
-    (GROUP, COMMITS, CONTROLS, RESULTS, TABLES, FIGURES, STAGES, TELEPORT_STATES, TELEPORTS, UNTRAINED, JACOBIANS)
+    (
+        GROUP,
+        COMMITS,
+        CONTROLS,
+        RESULTS,
+        TABLES,
+        FIGURES,
+        STAGES,
+        TELEPORT_STATES,
+        TELEPORTS,
+        UNTRAINED,
+        JACOBIANS,
+        OUTPUTS,
+    )
 )
 """Folders of a run directory that residyn writes to; whatever else stands beside them is somebody else's."""
 CREATION = {LOCK, LEASE, RUN, SAMPLES, GROUP, COMMITS}

@@ -23,6 +23,11 @@ from residyn.figures.plot.jacobians import henrici as henrici
 from residyn.figures.plot.jacobians import skew_share as skew_share
 from residyn.figures.plot.orbits import orbits as orbits
 from residyn.figures.plot.orbits import phase_portraits as phase_portraits
+from residyn.figures.plot.outputs import lens_entropy as lens_entropy
+from residyn.figures.plot.outputs import lens_kl as lens_kl
+from residyn.figures.plot.outputs import lens_settled as lens_settled
+from residyn.figures.plot.outputs import skip_kl as skip_kl
+from residyn.figures.plot.outputs import swap_kl as swap_kl
 from residyn.figures.plot.places import cosine_by_place as cosine_by_place
 from residyn.figures.plot.places import velocity_by_place as velocity_by_place
 from residyn.figures.plot.schematic import schematic as schematic

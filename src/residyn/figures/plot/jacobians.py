@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import xarray as xr
 from matplotlib.artist import Artist
@@ -11,23 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
-from residyn.axis_names import axis_names
-from residyn.control_names import MODEL, PERMUTED
-from residyn.errors import DataError
 from residyn.figures import style
 from residyn.figures.panel import Inputs, Panel
-from residyn.figures.plot import depth, parts
+from residyn.figures.plot import parts
+from residyn.figures.plot.networks import RANDOM, Networks, of_model, over_depth
 from residyn.figures.plot.teleports import ROW_BOX, ROW_MM
-from residyn.quantities.local_maps import curve, ginibre_value, over_networks
+from residyn.quantities.at_samples import curve
+from residyn.quantities.local_maps import ginibre_value
 from residyn.schema import BOUNDS, LAYER
 
-Networks = Mapping[str, xr.Dataset]
-
-_PERMUTED, _RANDOM = "#c46a1b", "#8a5cc2"
 _GAP = 0.06
 """Between small multiples, of the panel's width."""
-_WIDE = 4.0
-"""Largest over smallest value from which on a scale is logarithmic."""
 _SHOWN = 4
 """Layers whose eigenvalues are drawn: from the first to the last, evenly spread."""
 
@@ -41,7 +33,7 @@ def eigenvalues(networks: Networks, *, ax: Axes | None = None) -> Axes:
 
     >>> ax = rd.plot.eigenvalues(run.jacobians)
     """
-    maps = _of_model(networks)
+    maps = of_model(networks)
     layers = maps[LAYER].values
     shown = np.unique(np.linspace(0, len(layers) - 1, min(_SHOWN, len(layers))).round().astype(int))
     width = (1 - _GAP * (len(shown) - 1)) / len(shown)
@@ -59,7 +51,7 @@ def eigenvalues(networks: Networks, *, ax: Axes | None = None) -> Axes:
                 color=style.INK, rasterized=True, label="_eigenvalues",
             )  # fmt: skip
             radius = float(one["layer_frobenius"].mean()) / np.sqrt(_width(maps))
-            inner.add_patch(Circle((0, 0), radius, fill=False, color=_RANDOM, linewidth=0.9, zorder=3))
+            inner.add_patch(Circle((0, 0), radius, fill=False, color=RANDOM, linewidth=0.9, zorder=3))
             size = 1.06 * max(radius, float(np.nanmax(np.abs([real, imag]), initial=0.0)))
             inner.set_xlim(-size, size)
             inner.set_ylim(-size, size)
@@ -74,7 +66,7 @@ def eigenvalues(networks: Networks, *, ax: Axes | None = None) -> Axes:
         found = maps.sizes["sample"]
         entries: list[tuple[Artist, str]] = [
             (parts.marker(style.INK, "o", 2.4), f"eigenvalues of J, {found} sample{'s' * (found != 1)}"),
-            (Line2D([], [], color=_RANDOM, linewidth=0.9), "disc of a random matrix of the same norm"),
+            (Line2D([], [], color=RANDOM, linewidth=0.9), "disc of a random matrix of the same norm"),
         ]
         parts.legend_above(ax, entries, [])
     return ax
@@ -125,47 +117,11 @@ def exponents(networks: Networks, *, ax: Axes | None = None) -> Axes:
 
 
 def _over_depth(networks: Networks, name: str, label: str, ax: Axes | None, *, random: str | None = None) -> Axes:
-    """One number over depth: the model's with intervals, untrained networks, permuted weights, random matrices."""
-    maps = _of_model(networks)
-    own = curve(maps, name)
-    value, low, high = own.sel(bound=list(BOUNDS)).values.T
-    x = np.arange(len(value))
-    with style.context():
-        ax = style.new_axes(ax)
-        entries: list[tuple[Artist, str]] = [(parts.marker(style.INK, "o", 3.0), "model")]
-        others = over_networks(networks, name)
-        if others is not None:
-            ax.plot(x, others.values.T, color=style.HAIRLINE, linewidth=0.7, zorder=1, label="_untrained")
-            said = f"untrained ({others.sizes['network']})"
-            entries.append((Line2D([], [], color=style.HAIRLINE, linewidth=0.9), said))
-        if PERMUTED in networks:
-            permuted = curve(networks[PERMUTED], name).sel(bound=BOUNDS[0]).values
-            ax.plot(
-                x, permuted, color=_PERMUTED, linewidth=0.9, linestyle=(0, (4, 2)), zorder=2, label="_permuted"
-            )
-            entries.append((Line2D([], [], color=_PERMUTED, linewidth=0.9, linestyle=(0, (3, 1.5))), "permuted"))
-        expected = _random(maps, name, random, len(x))
-        if np.isfinite(expected).any():
-            ax.plot(x, expected, color=_RANDOM, linewidth=0.9, linestyle=(0, (1, 1.2)), zorder=2, label="_random")
-            entries.append((Line2D([], [], color=_RANDOM, linewidth=0.9, linestyle=(0, (1, 1.2))), "random"))
-        ax.vlines(x, low, high, color=style.INK, linewidth=0.7, zorder=2.5, label="_interval")
-        ax.plot(x, value, color=style.INK, linewidth=0.5, zorder=2.6, label="_joined")
-        size = float(np.clip(160 / len(x), 1.6, 3.2))
-        ax.plot(x, value, "o", markersize=size, markeredgewidth=0, color=style.INK, zorder=3, label="model")
-        known = value[np.isfinite(value)]
-        if len(known) and known.min() > 0 and known.max() > _WIDE * known.min():
-            ax.set_yscale("log")
-        layer = own["sublayer_layer"] if "sublayer_layer" in own.coords else own[LAYER]
-        depth.span(ax, layer.values, axis_names(maps.attrs))
-        ax.margins(y=0.06)
-        if ax.get_yscale() == "log":
-            depth.label_log(ax)
-        style.dress(ax)
-        ax.set_ylabel(label)
-        if not np.isfinite(value).any():
-            parts.say(ax, "undefined: the matrices were not made whole")
-        parts.legend_above(ax, *([entries] if len(entries) < 3 else [entries[:2], entries[2:]]))
-    return ax
+    """One number over depth, beside what random matrices have."""
+    maps = of_model(networks)
+    expected = _random(maps, name, random, len(curve(maps, name)))
+    undefined = "undefined: the matrices were not made whole"
+    return over_depth(networks, name, label, ax, beside=(expected, "random"), undefined=undefined)
 
 
 def _random(maps: xr.Dataset, name: str, beside: str | None, n: int) -> np.ndarray:
@@ -178,15 +134,6 @@ def _random(maps: xr.Dataset, name: str, beside: str | None, n: int) -> np.ndarr
 
 def _width(maps: xr.Dataset) -> int:
     return int(maps.attrs["n_units"])
-
-
-def _of_model(networks: Networks) -> xr.Dataset:
-    if MODEL not in networks:
-        raise DataError(
-            f"Local maps are drawn from a mapping with those of {MODEL!r}, as Run.jacobians gives it; this one "
-            f"has {', '.join(map(str, networks)) or 'none'}."
-        )
-    return networks[MODEL]
 
 
 def _there(inputs: Inputs) -> bool:

@@ -8,7 +8,6 @@ import numpy as np
 
 from residyn.model.jacobians.linear import Linear, Matrix
 from residyn.numerics import linear_maps as of
-from residyn.numerics.threads import over_rows
 
 PROBES = 8
 """Directions that are carried through all sublayers, for exponents."""
@@ -28,41 +27,27 @@ class Chain:
         self.product, self.random = (np.eye(width) if exact else None for _ in range(2))
         self.found: dict[str, list[object]] = {}
 
-    def carry(self, one: Linear, size: float, *, ends: bool) -> None:
-        """Go on through one map whose Frobenius norm is `size`; where a layer `ends`, the products are ranked."""
-        if not isinstance(one, Matrix):
-            self._probe(one)
-            self._note("ginibre_stretch", np.full(self.probes.shape[1], np.nan))
-            for name in (_RANK, _RANDOM_RANK) if ends else ():
-                self._note(name, np.nan)
-            return
-
-        def both(start: int, stop: int) -> None:
-            for number in range(start, stop):
-                if number == 0:
-                    self._carry(one, ends=ends)
-                else:
-                    self._carry_random(size, ends=ends)
-
-        over_rows(both, 2)
-
-    def _probe(self, one: Linear) -> None:
+    def carry(self, one: Linear, *, ends: bool) -> None:
+        """Go on through one map; where a layer `ends`, the product is ranked."""
         self.probes, stretch = _stretched(self.probes + one.forward(self.probes.T).T)
         self._note("stretch", stretch)
-
-    def _carry(self, one: Matrix, *, ends: bool) -> None:
-        self._probe(one)
-        self.product = _through(self.product, one.values)
+        if isinstance(one, Matrix):
+            self.product = _through(self.product, one.values)
         if ends:
-            self._note(_RANK, of.effective_rank(of.squares_of(self.product)))
+            self._note(_RANK, np.nan if self.product is None else of.effective_rank(of.squares_of(self.product)))
 
-    def _carry_random(self, size: float, *, ends: bool) -> None:
-        drawn = self._drawn(size)
-        self.random = _through(self.random, drawn)
-        if ends:
-            self._note(_RANDOM_RANK, of.effective_rank(of.squares_of(self.random)))
-        self.others, stretch = _stretched(self.others + drawn @ self.others)
+    def carry_random(self, size: float, *, ends: bool) -> None:
+        """The same through a random matrix whose Frobenius norm is `size`; NaN where matrices are not made."""
+        if self.random is None:
+            stretch, rank = np.full(self.others.shape[1], np.nan), np.nan
+        else:
+            drawn = self._drawn(size)
+            self.random = _through(self.random, drawn)
+            self.others, stretch = _stretched(self.others + drawn @ self.others)
+            rank = of.effective_rank(of.squares_of(self.random)) if ends else np.nan
         self._note("ginibre_stretch", stretch)
+        if ends:
+            self._note(_RANDOM_RANK, rank)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What was noted of each map, by name; in the order of names, whichever thread noted first."""

@@ -12,13 +12,10 @@ import numpy as np
 import torch
 import xarray as xr
 
-from residyn import store
-from residyn.errors import Interrupted, ModelError, ResourceError, UsageError
+from residyn.errors import ModelError, ResourceError, UsageError
 from residyn.model import hooks
 from residyn.model.attached import is_spread
 from residyn.model.check import find_sites
-from residyn.model.interrupts import asked_to_stop
-from residyn.model.jacobians.folder import Parts
 from residyn.model.jacobians.labels import labelled
 from residyn.model.jacobians.maps import local_maps
 from residyn.model.jacobians.measure import measured
@@ -27,12 +24,12 @@ from residyn.model.jacobians.step import token_step
 from residyn.model.layout import Layout
 from residyn.model.loading import GivenModel, LoadedModel, loaded
 from residyn.model.loading.placement import Need, Wish, place
+from residyn.model.parts import Parts, kept
 from residyn.model.teleport.hosts import read_hosts
 from residyn.model.texts import Sample, Samples, Texts
 from residyn.progress import Progress, told
 from residyn.settings import JacobianSettings
 from residyn.sitemap import SiteMap
-from residyn.store.files import disk_errors
 from residyn.store.manifest import fingerprint_of, residyn_version
 
 _DEFAULT = JacobianSettings()
@@ -110,7 +107,17 @@ def jacobians(
     samples = hosts.samples
     with told("Jacobians", "sublayers", progress) as tell:
         work = _Work(wide, sites, wide.n_units <= exact_width, int(seed), tell, len(samples))
-        made = [work.of(sample) for sample in samples] if out is None else _kept(work, samples, Path(out))
+        made = (
+            [work.of(sample) for sample in samples]
+            if out is None
+            else kept(
+                Parts(Path(out), "Jacobians"),
+                [sample.input_ids for sample in samples],
+                lambda number: work.fingerprint(samples[number]),
+                lambda number: work.of(samples[number]),
+                lambda _: work.add(len(sites.sites)),
+            )
+        )
     errors = [float(part["proof_error"]) for part in made if np.isfinite(part["proof_error"])]
     attrs = {
         "quantity": "jacobians",
@@ -185,29 +192,6 @@ class _Work:
     def add(self, sublayers: int) -> None:
         self.done += sublayers
         self.progress(self.done, self.n_samples * len(self.sites.sites))
-
-
-def _kept(work: _Work, samples: Sequence[Sample], out: Path) -> list[dict[str, np.ndarray]]:
-    """The arrays of all samples, from the folder where they are there, and put there where not."""
-    with disk_errors(out, "Creating the folder of Jacobians", go_on="give the same command again"):
-        out.mkdir(parents=True, exist_ok=True)
-    parts, made = Parts(out), []
-    with store.locked(out), asked_to_stop() as stop:
-        for sample in samples:
-            fingerprint = work.fingerprint(sample)
-            found = parts.read(sample.input_ids, fingerprint)
-            if found is None:
-                if stop():
-                    raise Interrupted(
-                        f"Stopped as asked: the Jacobians of {len(made)} of {len(samples)} texts are in {out}. "
-                        "The same call goes on from there."
-                    )
-                found = work.of(sample)
-                parts.write(sample.input_ids, fingerprint, found)
-            else:
-                work.add(len(work.sites.sites))
-            made.append(found)
-    return made
 
 
 def _widened(model: LoadedModel) -> LoadedModel:

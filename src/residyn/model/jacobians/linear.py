@@ -63,8 +63,7 @@ def joined(parts: Sequence[Linear]) -> Linear:
     matrices = [part.values for part in parts if isinstance(part, Matrix)]
     if len(matrices) < len(parts):
         return InTurn(parts)
-    identity = np.eye(len(matrices[0]))
-    product = identity
-    for matrix in matrices:
-        product = product + matrix @ product
-    return Matrix(product - identity)
+    product = matrices[0]
+    for matrix in matrices[1:]:
+        product = product + matrix + matrix @ product
+    return Matrix(product)

@@ -9,6 +9,7 @@ import torch
 
 from residyn.errors import ModelError
 from residyn.model import hooks
+from residyn.model.jacobians.batched import Batched
 from residyn.model.jacobians.step import TokenStep
 from residyn.model.loading.quiet import message_of
 
@@ -91,7 +92,11 @@ def local_maps(step: TokenStep, memory: int) -> list[LocalMap]:
         # A mixer's state is updated in place after it was used, and derivatives need what it was.
         return tensor if tensor.untyped_storage().data_ptr() in weights else tensor.clone()
 
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda kept: kept):
+    def latest() -> torch.Tensor | None:
+        return entering[max(entering)] if entering else None
+
+    saved = torch.autograd.graph.saved_tensors_hooks(keep, lambda kept: kept)
+    with torch.enable_grad(), saved, Batched(latest):
         passed = step.run(enter)
     width = step.states.shape[1]
     tokens = 1 if step.prefix is not None else step.ids.shape[1]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +19,7 @@ from residyn.model.jacobians.step import TokenStep
 from residyn.numerics import linear_maps as of
 from residyn.numerics.matrix_free import estimated, largest_eigenvalues
 from residyn.numerics.pca import one_thread
-from residyn.numerics.threads import over_rows
+from residyn.numerics.threads import results_of
 
 SINGULAR_VALUES = 32
 """How many singular values are kept of each map."""
@@ -25,7 +27,7 @@ EIGENVALUES = 32
 """How many eigenvalues are kept where not all are known."""
 COUPLED = 10
 """Singular vectors of neighbouring layers that are compared."""
-_TOGETHER = 4
+_TOGETHER = 8
 """Layers whose matrices are in memory at once, for the cores to share."""
 
 Report = Callable[[int], None]
@@ -65,28 +67,37 @@ def measured(
     couplings: list[tuple[float, float]] = []
     chain = Chain(step.states.shape[1], exact, seed)
     before: tuple[Linear, MapNumbers] | None = None
+    # All cores where matrices are made; torch shares out products by itself.
+    threads = None if exact else 1
+    # On a device, one matrix after another: its memory is what limits.
+    turn = nullcontext() if maps[0].entering.device.type == "cpu" else Lock()
     with one_thread(), _one_thread_of_torch(exact), warnings.catch_warnings():
         # Operators that are done row by row are slower, and as right.
         warnings.simplefilter("ignore")
         for own in _groups(layers, _TOGETHER if exact else 1):
-            chosen = [maps[s] for s in own]
-            parts: Sequence[Linear] = _matrices(chosen) if exact else chosen
+            seeds = [[*seed, own[0], number] for number in range(2 * len(own))]
+            making = [partial(_made, maps[s], turn if exact else None, seeds[n]) for n, s in enumerate(own)]
+            found = results_of(making, threads)
+            parts, alone_now = [part for part, _ in found], [said for _, said in found]
             for s, part in zip(own, parts, strict=True):
                 seen(s, part)
+            ends = [layers[s : s + 1] != layers[s + 1 : s + 2] for s in own]
             whole = [
                 joined([part for part, s in zip(parts, own, strict=True) if layers[s] == layer])
                 for layer in dict.fromkeys(layers[s] for s in own)
             ]
-            jobs = [*((part, False) for part in parts), *((layer, True) for layer in whole)]
-            found = _all(jobs, [*seed, own[0]])
-            alone += found[: len(parts)]
-            for layer, said in zip(whole, found[len(parts) :], strict=True):
+            chained = [
+                partial(_carried, chain.carry, parts, ends),
+                partial(_carried, chain.carry_random, [said.frobenius for said in alone_now], ends),
+            ]
+            measures = [partial(_numbers, one, True, seeds[len(own) + n]) for n, one in enumerate(whole)]
+            together_now = [said for said in results_of([*chained, *measures], threads) if said is not None]
+            for layer, said in zip(whole, together_now, strict=True):
                 if before is not None:
                     couplings.append(_coupled(before, said))
-                together.append(said)
                 before = (layer, said)
-            for part, said, s in zip(parts, alone[-len(parts) :], own, strict=True):
-                chain.carry(part, said.frobenius, ends=layers[s : s + 1] != layers[s + 1 : s + 2])
+            alone += alone_now
+            together += together_now
             report(len(own))
     couplings.append((np.nan, np.nan))
     norms = np.array([float(state.double().norm()) for state in (*step.states, maps[-1].leaving.detach())])
@@ -120,33 +131,26 @@ def _groups(layers: Sequence[int], n: int) -> Iterator[list[int]]:
         yield [s for s, layer in enumerate(layers) if layer in chosen]
 
 
-def _matrices(maps: Sequence[LocalMap]) -> list[Matrix]:
-    """The matrix of each map, on all cores: the maps of different sublayers have no operation in common."""
-    made: list[Matrix | None] = [None] * len(maps)
-
-    def work(start: int, stop: int) -> None:
-        for number in range(start, stop):
-            made[number] = Matrix(maps[number].matrix())
-
-    # On a device, one after another: its memory is what limits.
-    over_rows(work, len(maps), None if maps[0].entering.device.type == "cpu" else 1)
-    return [one for one in made if one is not None]
+def _made(
+    one: LocalMap, turn: AbstractContextManager[object] | None, seed: Sequence[int]
+) -> tuple[Linear, MapNumbers]:
+    """A sublayer's map, as a matrix that is made in its `turn` where these are made, and what is found of it."""
+    made: Linear = one
+    if turn is not None:
+        with turn:
+            made = Matrix(one.matrix())
+    return made, _numbers(made, False, seed)
 
 
-def _all(jobs: Sequence[tuple[Linear, bool]], seed: Sequence[int]) -> list[MapNumbers]:
-    """What is found of each map, on all cores where matrices are at hand; torch shares out products by itself."""
-    found: list[MapNumbers | None] = [None] * len(jobs)
+def _carried(carry: Callable[..., None], chosen: Sequence[Linear | float], ends: Sequence[bool]) -> None:
+    for one, end in zip(chosen, ends, strict=True):
+        carry(one, ends=end)
 
-    def work(start: int, stop: int) -> None:
-        for number in range(start, stop):
-            one, vectors = jobs[number]
-            if isinstance(one, Matrix):
-                found[number] = _of_matrix(one.values, vectors)
-            else:
-                found[number] = _of_products(one, vectors, np.random.default_rng([*seed, number]))
 
-    over_rows(work, len(jobs), None if isinstance(jobs[0][0], Matrix) else 1)
-    return [one for one in found if one is not None]
+def _numbers(one: Linear, vectors: bool, seed: Sequence[int]) -> MapNumbers:
+    if isinstance(one, Matrix):
+        return _of_matrix(one.values, vectors)
+    return _of_products(one, vectors, np.random.default_rng(seed))
 
 
 def _of_matrix(matrix: np.ndarray, vectors: bool) -> MapNumbers:
@@ -154,7 +158,10 @@ def _of_matrix(matrix: np.ndarray, vectors: bool) -> MapNumbers:
     single = torch.from_numpy(matrix.astype(np.float32))
     eigenvalues = torch.linalg.eigvals(single).numpy().astype(np.complex128)
     eigenvalues = eigenvalues[np.argsort(-np.abs(eigenvalues), kind="stable")]
-    squares = of.squares_of(matrix)
+    if vectors:
+        squares, leading = of.squares_and_leading(matrix, min(COUPLED, len(matrix)))
+    else:
+        squares, leading = of.squares_of(matrix), None
     return MapNumbers(
         frobenius=float(np.linalg.norm(matrix)),
         spectral_norm=float(np.sqrt(squares[0])),
@@ -165,7 +172,7 @@ def _of_matrix(matrix: np.ndarray, vectors: bool) -> MapNumbers:
         effective_rank=of.effective_rank(squares),
         singular_values=np.sqrt(squares[:SINGULAR_VALUES]),
         eigenvalues=eigenvalues,
-        vectors=of.leading(matrix, min(COUPLED, len(matrix))) if vectors else None,
+        vectors=leading,
     )
 
 

@@ -21,7 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from residyn.errors import ModelError, ResourceError
 from residyn.model import hooks
-from residyn.model.hooks import Tap, summed_at, taps_of
+from residyn.model.hooks import Tap, last_block, summed_at, taps_of
 from residyn.model.loading.quiet import message_of
 from residyn.model.teleport.shared import cache_argument
 from residyn.model.teleport.tolerance import CONTROL, SUM, largest, limit, merged
@@ -61,7 +61,7 @@ class TokenStep:
     def run(self, enter: Enter) -> Pass:
         """One pass in which each sublayer is given what `enter` makes of its state; gradients as torch is set."""
         sites, found, seen = self.sites.sites, {}, {}
-        end = Tap(f"{self.sites.blocks}.{sites[-1].layer}", "output")
+        end = last_block(self.sites)
         sums = {index: summed_at(self.sites, index) for index, site in enumerate(sites) if site.norm}
         writes = [Tap(path, "output") for path in dict.fromkeys(path for site in sites for path in site.writes)]
         taps = [end, *writes, *sums.values()]
@@ -71,7 +71,11 @@ class TokenStep:
             row = _last(tensor)
             found[index] = row.clone()
             entered[index] = enter(index, found[index])
-            row.copy_(entered[index])
+            if tensor.numel() == row.numel():
+                # Into the whole of it: derivatives of what is put into a part are made vector by vector.
+                tensor.copy_(entered[index].reshape(tensor.shape))
+            else:
+                row.copy_(entered[index])
 
         def keep(index: int, tensor: torch.Tensor) -> None:
             if index:

@@ -39,6 +39,7 @@ class HostResult:
     states   (injected, target, step, unit), float32
     control  (sublayer, unit), float32
     kl, top1_changed   (injected, target); None where the model has no head at hand
+    ends     (injected, target, unit), behind the last block; None unless the plan asks for them
     """
 
     states: np.ndarray
@@ -48,12 +49,16 @@ class HostResult:
     path: Path
     reason: str
     errors: dict[str, float]
+    ends: np.ndarray | None = None
 
 
-def teleport_host(plan: TeleportPlan, host: int, report: Report) -> HostResult:
-    """Run every place and target of a host. Raises ModelError, DataError, ResourceError."""
+def teleport_host(plan: TeleportPlan, host: int, report: Report, begun: shared.Start | None = None) -> HostResult:
+    """Run every place and target of a host, whose plain pass may have `begun`.
+
+    Raises ModelError, DataError, ResourceError.
+    """
     try:
-        return _teleported(plan, host, report)
+        return _teleported(plan, host, report, begun or start(plan, host))
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
         if not hooks.out_of_memory(error):
             raise
@@ -63,9 +68,17 @@ def teleport_host(plan: TeleportPlan, host: int, report: Report) -> HostResult:
         ) from error
 
 
-def _teleported(plan: TeleportPlan, host: int, report: Report) -> HostResult:
-    ids = torch.tensor([plan.hosts.samples[host].input_ids], device=plan.model.module.device)
-    begun = shared.start(plan.model.module, plan.sites, ids, plan.model.attention)
+def start(plan: TeleportPlan, host: int) -> shared.Start:
+    """The plain pass of a host, from which any teleports of its last token can go on."""
+    return shared.start(plan.model.module, plan.sites, _ids(plan, host), plan.model.attention)
+
+
+def _ids(plan: TeleportPlan, host: int) -> torch.Tensor:
+    return torch.tensor([plan.hosts.samples[host].input_ids], device=plan.model.module.device)
+
+
+def _teleported(plan: TeleportPlan, host: int, report: Report, begun: shared.Start) -> HostResult:
+    ids = _ids(plan, host)
     if begun.prefix is not None:
         try:
             return _gather(plan, _beside_prefix(plan, host, begun, ids), "shared prefix", "", report)
@@ -106,7 +119,9 @@ def _planned(plan: TeleportPlan, host: int, groups: tuple[PlaceTargets, ...], *,
         )
         for group in groups
     )
-    return PassPlan(plan.sites, groups, vectors, plan.n_steps, added=plan.residual == "keep", spare=spare)
+    return PassPlan(
+        plan.sites, groups, vectors, plan.n_steps, added=plan.residual == "keep", spare=spare, ends=plan.ends
+    )
 
 
 def _compare(record: PassRecord, begun: shared.Start) -> None:
@@ -118,6 +133,7 @@ def _gather(plan: TeleportPlan, passes: Iterator[Passed], path: Path, reason: st
     states = np.full((*shape, plan.n_steps + 1, plan.model.n_units), np.nan, dtype=np.float32)
     kl = np.full(shape, np.nan) if plan.whole else None
     top1 = np.zeros(shape, dtype=bool) if plan.whole else None
+    ends = np.full((*shape, plan.model.n_units), np.nan, dtype=np.float32) if plan.ends else None
     control: np.ndarray | None = None
     errors: dict[str, float] = {}
     for record, logits in passes:
@@ -126,12 +142,14 @@ def _gather(plan: TeleportPlan, passes: Iterator[Passed], path: Path, reason: st
         errors = merged(errors, record.errors)
         # All passes have a control, equal to rounding; one of them has to stand for all.
         control = record.control.numpy() if control is None else control
-        for group, rows, reached in zip(record.planned.groups, record.planned.rows(), record.states, strict=True):
+        for index, (group, rows) in enumerate(zip(record.planned.groups, record.planned.rows(), strict=True)):
             own = (group.place, slice(group.first, group.stop))
-            states[own] = reached.numpy()
+            states[own] = record.states[index].numpy()
+            if ends is not None:
+                ends[own] = record.ends[index].numpy()
             if logits is not None and kl is not None and top1 is not None:
                 divergences, changed = change(logits[0], logits[rows])
                 kl[own], top1[own] = divergences.numpy(), changed.numpy()
             report(group.n)
     assert control is not None
-    return HostResult(states, control, kl, top1, path, reason, errors)
+    return HostResult(states, control, kl, top1, path, reason, errors, ends)

@@ -15,7 +15,7 @@ from torch import nn
 
 from residyn.errors import DataError
 from residyn.model import hooks
-from residyn.model.hooks import Tap, summed_at, taps_of
+from residyn.model.hooks import Tap, last_block, summed_at, taps_of
 from residyn.model.teleport.rows import PlaceTargets
 from residyn.model.teleport.tolerance import LANDING, NO_OP, SUM, UPSTREAM, largest, merged
 from residyn.sitemap import SiteMap
@@ -31,6 +31,7 @@ class PassPlan:
     vectors   one tensor (target, unit) a group, in the model's number format and place
     added     whether vectors are added to the state, or take its place
     spare     whether one row that stays unchanged follows every group
+    ends      whether the states behind the last block are kept too
     """
 
     sites: SiteMap
@@ -39,6 +40,7 @@ class PassPlan:
     n_steps: int
     added: bool
     spare: bool
+    ends: bool = False
 
     def rows(self) -> list[slice]:
         """The rows of each group's targets; with `spare`, the unchanged row comes right after."""
@@ -64,6 +66,7 @@ class PassRecord:
 
     control   (sublayer, unit), the states of row 0
     states    one array (target, step, unit) a group; step 0 is the state written; NaN beyond the last sublayer
+    ends      one array (target, unit) a group, behind the last block; empty unless the plan asks for them
     errors    the largest relative error of each check
     """
 
@@ -71,6 +74,7 @@ class PassRecord:
     rows_of: RowsOf
     control: torch.Tensor = field(init=False)
     states: tuple[torch.Tensor, ...] = field(init=False)
+    ends: tuple[torch.Tensor, ...] = field(init=False, default=())
     errors: dict[str, float] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -92,6 +96,8 @@ class PassRecord:
         """
         sites = self.planned.sites.sites
         extra = self._extra_taps()
+        if self.planned.ends:
+            extra.append((last_block(self.planned.sites), self._keep_ends))
         taps = [*taps_of(sites), *(tap for tap, _ in extra)]
 
         def read(index: int, tensor: torch.Tensor) -> None:
@@ -144,6 +150,9 @@ class PassRecord:
                 found.append((tap, lambda rows, index=index, factor=factor: add(rows, index, factor)))
             found.append((summed_at(self.planned.sites, group.site), lambda rows, index=index: keep(rows, index)))
         return found
+
+    def _keep_ends(self, rows: torch.Tensor) -> None:
+        self.ends = tuple(rows[own].to("cpu", torch.float32) for own in self._rows)
 
     def _write(self, site: int, rows: torch.Tensor) -> None:
         """Measure that rows not yet written are the control, then write the groups of this site."""

@@ -31,7 +31,7 @@ class TeleportPlan:
     """Hosts × places × targets, and how they are to be run.
 
     `places` are indices among `sites.sites`. `whole` is the model with its head, or None for the reason `no_head`.
-    `layout` is the map of sites that was given.
+    `layout` is the map of sites that was given; `ends` asks for the states behind the last block.
     """
 
     model: LoadedModel
@@ -46,6 +46,7 @@ class TeleportPlan:
     whole: PreTrainedModel | None
     no_head: str
     layout: Layout | None = None
+    ends: bool = False
 
     @property
     def labels(self) -> list[str]:

@@ -33,11 +33,11 @@ def run_pass(
     entered = sorted({planned.sites.sites[group.site].layer for group in planned.groups})
     blocks = [f"{planned.sites.blocks}.{layer}" for layer in entered]
     with hooks.rewrite(root, blocks, own_stream), record.hooked(root, stop=whole is None):
-        output = hooks.run(whole or root, batch, **(_last_only(whole) if whole else {}))
+        output = hooks.run(whole or root, batch, **(last_only(whole) if whole else {}))
     return record, output.logits[:, -1] if whole else None
 
 
-def _last_only(whole: nn.Module) -> dict[str, int]:
+def last_only(whole: nn.Module) -> dict[str, int]:
     """The option that spares the head all tokens but the last, where the model has it."""
     known = inspect.signature(whole.forward).parameters
     return {"logits_to_keep": 1} if "logits_to_keep" in known else {}

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 import xarray as xr
 
-from residyn.quantities.local_maps import LAYER, curve
-from residyn.schema import SAMPLE, SUBLAYER
+from residyn.quantities.at_samples import curve
+from residyn.schema import LAYER, SAMPLE, SUBLAYER
 
 _OF_MAP = ("skew_share", "henrici", "complex_share", "rotation", "frobenius", "spectral_norm", "effective_rank")
 _OF_SUBLAYERS = ("log_norm_growth", "exponent", "excess_exponent", "ginibre_excess_exponent")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
 
-from residyn.control_names import MODEL, PERMUTED
-from residyn.quantities.local_maps import curve, ginibre_value, over_networks, thirds
+from residyn.control_names import MODEL
+from residyn.quantities.at_samples import curve, thirds
+from residyn.quantities.local_maps import ginibre_value
+from residyn.report.captions.networks import both_thirds, others
 from residyn.report.captions.phrases import sentences
-from residyn.words import counted, listed, number
+from residyn.words import counted, number
 
 Networks = Mapping[str, xr.Dataset]
 
@@ -52,7 +54,7 @@ def exponents(networks: Networks) -> tuple[str, ...]:
     return sentences(
         f"Over {maps.attrs['span']} sublayers, the change that grows the most grows less than the state, with its "
         f"interval below 0, from {below} of {n} sublayers, and more from {above}.",
-        _others(networks, "excess_exponent", lambda values: f"a mean of {number(float(np.nanmean(values)))}"),
+        others(networks, "excess_exponent", lambda values: f"a mean of {number(float(np.nanmean(values)))}"),
     )
 
 
@@ -69,7 +71,7 @@ def _beside(networks: Networks, name: str, what: str) -> tuple[str, ...]:
     return sentences(
         f"{what} is {number(first)} on average over the first third of layers and {number(last)} over the last; "
         f"a random matrix has {number(float(expected or np.nan))}.",
-        _others(networks, name, lambda values: " and ".join(number(float(mean)) for mean in thirds(values))),
+        others(networks, name, both_thirds),
     )
 
 
@@ -82,17 +84,5 @@ def _at_the_end(networks: Networks, name: str, random: str) -> tuple[str, ...]:
     return sentences(
         f"Behind the last layer the product of all maps has an effective rank of {number(last)}, of "
         f"{maps.attrs['n_units']} units; that of random matrices of the same norms {number(beside)}.",
-        _others(networks, name, lambda values: number(float(values[-1]))),
+        others(networks, name, lambda values: number(float(values[-1]))),
     )
-
-
-def _others(networks: Networks, name: str, said: Callable[[np.ndarray], str]) -> str:
-    """What untrained networks and permuted weights have; empty where there are none."""
-    parts = []
-    untrained = over_networks(networks, name)
-    if untrained is not None:
-        many = counted(untrained.sizes["network"], "untrained network")
-        parts.append(f"{said(untrained.mean('network').values)} in {many}")
-    if PERMUTED in networks:
-        parts.append(f"{said(curve(networks[PERMUTED], name).sel(bound='value').values)} with permuted weights")
-    return f"It is {listed(parts)}." if parts else ""

@@ -21,12 +21,13 @@ from residyn.figures.plot import (
     writes,
 )
 from residyn.figures.plot import jacobians as map_panels
+from residyn.figures.plot import outputs as output_panels
 from residyn.figures.plot.orbits import ORBITS, PHASE_PORTRAITS
 from residyn.figures.plot.schematic import SCHEMATIC
 from residyn.figures.plot.teleports import NEARBY, TELEPORTS
 from residyn.figures.plot.trajectories import IN_SPACE, IN_THE_PLANE
 from residyn.published import published_curves
-from residyn.report.captions import beyond, dynamics, generic, jacobians, motion, space, teleports, units
+from residyn.report.captions import beyond, dynamics, generic, jacobians, motion, outputs, space, teleports, units
 
 Sentences = tuple[str, ...]
 
@@ -88,6 +89,14 @@ OF_MAPS: Mapping[Panel, Callable[[Mapping[str, xr.Dataset]], Sentences]] = {
     map_panels.EXPONENTS: jacobians.exponents,
 }
 
+OF_OUTPUTS: Mapping[Panel, Callable[[Mapping[str, xr.Dataset]], Sentences]] = {
+    output_panels.LENS_KL: outputs.lens_kl,
+    output_panels.LENS_ENTROPY: outputs.lens_entropy,
+    output_panels.LENS_SETTLED: outputs.lens_settled,
+    output_panels.SKIP_KL: outputs.skip_kl,
+    output_panels.SWAP_KL: outputs.swap_kl,
+}
+
 
 WITH_REFERENCE: Mapping[Panel, tuple[str, str]] = {
     curves.COSINE: ("cosine", ""),
@@ -119,6 +128,8 @@ def _of_the_model(panel: Panel, inputs: Inputs) -> Sentences:
         return OF_TELEPORTS[panel](inputs.teleports)
     if panel in OF_MAPS and inputs.jacobians:
         return OF_MAPS[panel](inputs.jacobians)
+    if panel in OF_OUTPUTS and inputs.outputs:
+        return OF_OUTPUTS[panel](inputs.outputs)
     if panel in OF_RESULTS:
         return OF_RESULTS[panel](inputs.results)
     return tuple(sentence for name in panel.needs for sentence in generic.caption(inputs.results[name]))

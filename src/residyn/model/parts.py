@@ -10,12 +10,15 @@ import hashlib
 import io
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from residyn import store
+from residyn.errors import Interrupted
+from residyn.model.interrupts import asked_to_stop
 from residyn.store.files import disk_errors, read_file, write_bytes
 
 _FINGERPRINT = "fingerprint"
@@ -24,9 +27,10 @@ _LARGEST = 2**28
 
 @dataclass(frozen=True)
 class Parts:
-    """The files of samples in a folder."""
+    """The files of samples in a folder, and in words whose `numbers` of them they hold."""
 
     folder: Path
+    numbers: str
 
     def place(self, ids: tuple[int, ...]) -> Path:
         """The file of a sample with these token ids."""
@@ -55,6 +59,39 @@ class Parts:
                 np.lib.format.write_array(array, np.asanyarray(values), allow_pickle=False)
                 # Without the time that numpy would write: the same numbers are the same bytes.
                 packed.writestr(zipfile.ZipInfo(f"{name}.npy"), array.getvalue(), zipfile.ZIP_DEFLATED)
-        with disk_errors(self.folder, "Storing a sample's Jacobians", go_on="give the same command again"):
+        with disk_errors(self.folder, f"Storing a sample's {self.numbers}", go_on="give the same command again"):
             self.folder.mkdir(parents=True, exist_ok=True)
             write_bytes(self.place(ids), content.getvalue())
+
+
+def kept(
+    parts: Parts,
+    ids: Sequence[tuple[int, ...]],
+    fingerprint: Callable[[int], str],
+    make: Callable[[int], dict[str, np.ndarray]],
+    found: Callable[[int], None],
+) -> list[dict[str, np.ndarray]]:
+    """The arrays of all samples, whose token ids are given: from the folder, or made and put there.
+
+    `fingerprint`, `make` and `found`, which is told of a sample that was there, take its number. Raises
+    Interrupted, on Ctrl-C, after the sample in hand.
+    """
+    out, done = parts.folder, []
+    with disk_errors(out, f"Creating the folder of {parts.numbers}", go_on="give the same command again"):
+        out.mkdir(parents=True, exist_ok=True)
+    with store.locked(out), asked_to_stop() as stop:
+        for number, own in enumerate(ids):
+            known = fingerprint(number)
+            arrays = parts.read(own, known)
+            if arrays is None:
+                if stop():
+                    raise Interrupted(
+                        f"Stopped as asked: the {parts.numbers} of {len(done)} of {len(ids)} texts are in {out}. "
+                        "The same call goes on from there."
+                    )
+                arrays = make(number)
+                parts.write(own, known, arrays)
+            else:
+                found(number)
+            done.append(arrays)
+    return done
