@@ -8,7 +8,7 @@ import pytest
 import residyn as rd
 from residyn.explorer import local_maps
 from residyn.explorer.local_maps import map_curves, page_maps
-from residyn.quantities.local_maps import curve
+from residyn.quantities.at_samples import curve
 
 
 @pytest.fixture(scope="module")

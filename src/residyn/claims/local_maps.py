@@ -16,7 +16,7 @@ from residyn.control_names import MODEL, PERMUTED, UNTRAINED_PREFIX
 from residyn.numerics.groups import weighted_mean
 from residyn.numerics.linear_maps import GINIBRE_HENRICI, GINIBRE_SKEW
 from residyn.numerics.nan import finite_mean
-from residyn.quantities.local_maps import plan_of_maps, thirds
+from residyn.quantities.at_samples import plan_of_samples, thirds
 from residyn.quantities.replicates import Plan
 from residyn.schema import LAYER, PROBE, SAMPLE, SUBLAYER
 
@@ -92,7 +92,7 @@ def text_null(criterion: Criterion, found: MapNumbers, seed: int) -> np.ndarray:
 def _numbers(
     maps: xr.Dataset, of: Callable[[xr.Dataset], dict[str, np.ndarray]], resamples: int, seed: int
 ) -> MapNumbers:
-    plan, by_text = plan_of_maps(maps, seed, resamples), of(maps)
+    plan, by_text = plan_of_samples(maps, seed, resamples), of(maps)
     curves = {name: weighted_mean(values[:, None], plan.group, plan.weights) for name, values in by_text.items()}
     return MapNumbers(by_text, curves, plan)
 

@@ -10,7 +10,8 @@ import xarray as xr
 from residyn.control_names import MODEL, PERMUTED, UNTRAINED_PREFIX
 from residyn.explorer.quantised import quantise
 from residyn.explorer.record import Beside, Numbers, PageCurve, PageMaps, PageNetwork
-from residyn.quantities.local_maps import curve, ginibre_value, over_networks
+from residyn.quantities.at_samples import curve, over_networks
+from residyn.quantities.local_maps import ginibre_value
 from residyn.schema import BOUND, PROBE, SAMPLE, SUBLAYER
 from residyn.words import counted
 

@@ -24,7 +24,8 @@ COURSE = {
     "report": ("report_s", 0.008),
 }
 """Of each stage the name of its seconds in run.json, and its share of them in a run of the demo on two quiet
-cores. Jacobians are counted at six tenths of that run's: with maps made on all cores one text takes so much less. Outputs are counted by the CPU seconds of a text.
+cores. Jacobians are counted at six tenths of that run's: with maps made on all cores one text takes so much less.
+Outputs are counted by the CPU seconds of a text.
 """
 
 _SKIPPED = 1.5
