@@ -19,7 +19,7 @@ def repeat_command(run: Mapping[str, Any]) -> str:
     where the model or the texts have no name, as those given to `rd.capture`.
     """
     request = run.get("request")
-    if not isinstance(request, dict) or not all(isinstance(request.get(name), str) for name in ("model", "texts")):
+    if not isinstance(request, dict) or not isinstance(request.get("model"), str) or "texts" not in request:
         return ""
     words = ["residyn", "run", request["model"]]
     for kind in STAGES.values():
