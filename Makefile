@@ -42,13 +42,13 @@ test-slow: $(VENV)/.installed-test
 	$(PYTEST) -m "slow and not browser and not site" $(ARGS)
 
 test-browser: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m browser $(ARGS)
+	$(BIN)/python -m pytest -m browser tests/explorer tests/report $(ARGS)
 
 # A small run of the built-in model, the site with its notebooks run on it, and what the site must be.
 docs: $(VENV)/.installed-docs
 	OMP_NUM_THREADS=1 $(BIN)/python docs/small_run.py
 	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
-	$(BIN)/python -m pytest -q -m site $(ARGS)
+	$(BIN)/python -m pytest -q -m site tests/docs $(ARGS)
 
 # The wheel and the sdist; and the wheel, installed into an environment of its own, makes a run of few texts.
 dist: $(VENV)/.installed-test

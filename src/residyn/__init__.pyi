@@ -28,6 +28,7 @@ from .model.texts import tokenize_texts as tokenize_texts
 from .nulls import NULLS as NULLS
 from .nulls import against_null as against_null
 from .nulls import surrogate as surrogate
+from .pipeline.explore import explore as explore
 from .pipeline.run import Run as Run
 from .pipeline.run import open_run as open_run
 from .pipeline.signatures import run as run

@@ -6,8 +6,10 @@ import shutil
 import warnings
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 
+import residyn as rd
 from shown_pages import ROOT, blocks
 
 pytestmark = pytest.mark.slow
@@ -32,6 +34,7 @@ def run_blocks(page: str, *fewer: tuple[str, str]) -> dict:
 def test_readme(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     few = 'preset="quick", '
+    np.save("rates.npy", np.random.default_rng(0).normal(size=(40, 8, 12)).cumsum(axis=1))
     names = run_blocks(
         "README.md",
         ("n=200)", "n=24)"),
@@ -43,6 +46,7 @@ def test_readme(tmp_path, monkeypatch):
     assert names["verdicts"].claims
     assert (tmp_path / "figure1.pdf").exists()
     assert (names["run"].directory / "report.html").exists()
+    assert rd.open_states("runs/recording").attrs["unit_name"] == "neuron"
 
 
 def test_start(small, tmp_path, monkeypatch):

@@ -6,8 +6,10 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import residyn as rd
 from claims_record import example_claims
 from residyn.explorer.content import gather
 from residyn.explorer.record import Explorer
@@ -55,3 +57,14 @@ def copied(run, tmp_path) -> Path:
 @pytest.fixture(scope="session")
 def explored(run) -> Explorer:
     return gather(run)
+
+
+@pytest.fixture(scope="session")
+def other_run(tmp_path_factory) -> Path:
+    """States of a recording with ten places along depth, analysed; not to be touched."""
+    rng = np.random.default_rng(7)
+    values = np.cumsum(rng.normal(size=(20, 10, 12)), axis=1)
+    made = tmp_path_factory.mktemp("other") / "run"
+    rd.save_states(rd.from_array(values), made)
+    analysis(made, AnalysisSettings(estimators=("gcmi",), shuffles=1, components=6, leave_out=(1,)))
+    return made

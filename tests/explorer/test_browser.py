@@ -449,6 +449,139 @@ def test_in_a_notebook_it_works_in_its_frame(browser, run, tmp_path):
     assert said_by(browser) == []
 
 
+FRAMES = "[...document.querySelectorAll('iframe')]"
+BOTH_READY = f"{FRAMES}.every(one => one.contentDocument?.documentElement.dataset.ready === 'yes')"
+
+
+def in_frame(browser: Browser, which: int, expression: str):
+    """The value of an expression in which `page` is a frame's document."""
+    return browser.evaluate(f"(page => {expression})({FRAMES}[{which}].contentDocument)")
+
+
+def slide(browser: Browser, which: int, depth: int) -> None:
+    """Move the slider of depth in a frame."""
+    change = f"one => {{ one.value = {depth}; one.dispatchEvent(new Event('input')); }}"
+    in_frame(browser, which, f"({change})(page.getElementById('depth'))")
+
+
+def until_in_frame(browser: Browser, which: int, expression: str) -> None:
+    browser.until(f"(page => {expression})({FRAMES}[{which}].contentDocument)")
+
+
+def test_two_runs_stand_beside_each_other_with_linked_depth(browser, run, other_run):
+    with Viewer(run, other_run) as viewer:
+        threading.Thread(target=viewer.serve_forever, daemon=True).start()
+        browser.call("Page.navigate", url="about:blank")
+        browser.open(f"{viewer.url}#0=tab%3Dcurves%26curve%3Dnorm", 1400, HEIGHT)
+        browser.until(BOTH_READY)
+        # The one has six states and the other ten: the slider of either moves both to the same share of the depth.
+        for moved, value, other, wanted in ((0, 0, 1, "0"), (1, 9, 0, "5"), (0, 3, 1, "5")):
+            slide(browser, moved, value)
+            until_in_frame(browser, other, f"page.getElementById('depth').value === '{wanted}'")
+        in_frame(browser, 0, "page.getElementById('tab-curves').click()")
+        until_in_frame(browser, 1, "!page.getElementById('curves').hidden")
+        # The other run's curve stands in the table of each, at the same share of the depth.
+        in_frame(browser, 0, "page.getElementById('curve-numbers').setAttribute('open', '')")
+        until_in_frame(browser, 0, "page.querySelector('#curve-numbers table') !== null")
+        rows = "[...page.querySelectorAll('#curve-numbers tr')]"
+        cells = in_frame(browser, 0, f"{rows}.map(row => [...row.cells].map(one => one.textContent))")
+        shown = pd.DataFrame(cells[1:], columns=cells[0])
+        beside = next(name for name in shown.columns if name.startswith("beside: "))
+        norms = open_results(other_run / "results.zarr")["norm"].mean(SAMPLE).values
+        wanted = norms[[round(place / 5 * 9 + 1e-9) for place in range(6)]]
+        np.testing.assert_allclose(numbers(shown[beside]), wanted, rtol=1e-4)
+        # Unlinked, each goes its own way, and the address says so.
+        browser.click("#linked")
+        slide(browser, 0, 0)
+        until_in_frame(browser, 0, "page.getElementById('where').textContent.endsWith('1/6')")
+        browser.until("location.hash.includes('linked=0') && decodeURIComponent(location.hash).includes('depth')")
+        settled(browser)
+        assert in_frame(browser, 1, "page.getElementById('depth').value") == "5"
+        assert said_by(browser) == []
+        viewer.shutdown()
+
+
+def test_texts_that_both_runs_have_are_picked_and_selected_in_both(browser, run):
+    with Viewer(run, run) as viewer:
+        threading.Thread(target=viewer.serve_forever, daemon=True).start()
+        browser.call("Page.navigate", url="about:blank")
+        browser.open(f"{viewer.url}#0=picked%3D4%26chosen%3D1-3&1=picked%3D4%26chosen%3D1-3", 1400, HEIGHT)
+        browser.until(BOTH_READY)
+        until_in_frame(browser, 1, "page.getElementById('said').textContent.startsWith('3 of 26 texts selected')")
+        in_frame(browser, 1, "page.querySelector('#list button').click()")
+        first = in_frame(browser, 1, "page.querySelector('#list button .id').textContent")
+        until_in_frame(browser, 0, f"page.getElementById('text').textContent.startsWith('sample {first} ')")
+        in_frame(browser, 0, "page.getElementById('clear').click()")
+        until_in_frame(browser, 1, "page.getElementById('said').textContent.includes('none selected')")
+        assert said_by(browser) == []
+        viewer.shutdown()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_two_runs_are_no_wider_than_the_window(browser, run, width):
+    with Viewer(run, run) as viewer:
+        threading.Thread(target=viewer.serve_forever, daemon=True).start()
+        browser.call("Page.navigate", url="about:blank")
+        browser.open(viewer.url, width, HEIGHT)
+        browser.until(BOTH_READY)
+        assert browser.evaluate("document.documentElement.scrollWidth") <= width
+        for which in (0, 1):
+            own, room = in_frame(browser, which, "[page.documentElement.scrollWidth, page.defaultView.innerWidth]")
+            assert own <= room
+        viewer.shutdown()
+
+
+def test_a_notebooks_widget_knows_what_is_seen_and_shows_what_is_set(browser, run, tmp_path):
+    pytest.importorskip("anywidget")
+    from residyn.explorer.page import notebook_module
+    from residyn.explorer.widget import ExplorerWidget
+
+    widget, sent = ExplorerWidget(run), []
+    widget.send = lambda content, buffers=None: sent.append((content, buffers))
+    # The model of the widget's front end, as anywidget hands it to a module's render.
+    state = {name: getattr(widget, name) for name in ("pages", "names", "height", "views", "picked", "selected")}
+    model = """const told = JSON.parse(document.getElementById('state').textContent), heard = {};
+    window.state = told; window.asked = [];
+    const model = { get: name => told[name], save_changes: () => {}, send: message => window.asked.push(message),
+      set: (name, value) => { told[name] = value; for (const one of heard['change:' + name] || []) one(); },
+      on: (name, one) => { (heard[name] ||= []).push(one); }, off: () => {} };
+    window.model = model;
+    const viewed = bytes => new DataView(Uint8Array.from(bytes).buffer);
+    window.answer = (message, bytes) => heard['msg:custom'][0](message, [viewed(bytes)]);
+    window.stop = module_.render({ model, el: document.body });"""
+    script = notebook_module().replace("export default { render };", "const module_ = { render };") + model
+    cell = tmp_path / "cell.html"
+    escaped = json.dumps(state).replace("<", "\\u003c")
+    cell.write_text(
+        f"<!doctype html><meta charset=utf-8><body><script type=application/json id=state>{escaped}</script>"
+        f"<script type=module>{script}</script></body>",
+        encoding="utf-8",
+    )
+    browser.call("Page.navigate", url="about:blank")
+    browser.open(cell, WIDTH, HEIGHT)
+    browser.until("window.state && window.state.sublayer === '2.mlp'")
+    # Python sets a view; the page shows it, and says what is in it.
+    browser.evaluate("model.set('views', ['depth=1&picked=2&chosen=0-3&unit=5'])")
+    browser.until("window.state.sublayer === '0.mlp' && window.state.selected.length === 4")
+    labels = open_results(run / "results.zarr")[SAMPLE].values
+    assert browser.evaluate("window.state.selected") == labels[:4].tolist()
+    assert browser.evaluate("window.state.picked") == labels[2]
+    assert browser.evaluate("window.state.unit") == 5
+    # The text's units are asked for, and are those of the states.
+    browser.until("window.asked.length > 0")
+    asked = browser.evaluate("window.asked[0]")
+    assert asked == {"ask": f"sample/{labels[2]}", "of": 0}
+    widget._asked(widget, asked, [])
+    ((answer, (content,)),) = sent
+    wanted = rd.open_states(run).sel(sample=labels[2]).values
+    np.testing.assert_array_equal(np.frombuffer(content, "<f4").reshape(wanted.shape), wanted)
+    browser.evaluate(f"window.answer({json.dumps(answer)}, {list(content)})")
+    settled(browser)
+    widget._asked(widget, {"ask": "../run.json", "of": 0}, [])
+    assert sent[-1] == ({"answer": "../run.json", "of": 0, "failed": "There is no ../run.json."}, None)
+    assert said_by(browser) == []
+
+
 def _colours(browser: Browser) -> int:
     """How many colours the window has."""
     pixels = imread(io.BytesIO(browser.picture()))[..., :3]

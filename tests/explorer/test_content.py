@@ -14,6 +14,7 @@ from residyn.errors import StoreError
 from residyn.explorer.content import COMPONENTS, gather
 from residyn.explorer.curves import curves
 from residyn.explorer.units import units
+from residyn.pipeline.analysis import analysis
 from residyn.quantities.registry import quantities
 from residyn.quantities.suite import analyze
 from residyn.runs.results import open_results, save_results
@@ -212,3 +213,18 @@ def test_curves_of_nothing_defined(make_states):
     results = analyze(make_states(n=4), AnalysisSettings(components=2, leave_out=(), estimators=("gcmi",)))
     assert isinstance(results, xr.Dataset)
     assert curves(results, None, np.arange(4))
+
+
+def test_a_recording_has_neither_layers_nor_texts(tmp_path):
+    walks = np.random.default_rng(0).normal(size=(30, 6, 8)).cumsum(axis=1)
+    times = [f"{50 * i} ms" for i in range(6)]
+    rd.save_states(
+        rd.from_array(walks, depth_name="time bin", unit_name="neuron", place_names=times), tmp_path / "run"
+    )
+    analysis(tmp_path / "run", AnalysisSettings(estimators=("gcmi",), shuffles=1, components=4, leave_out=(1,)))
+    shown = gather(tmp_path / "run")
+    assert shown.title == "The states of run"
+    assert shown.subtitle == "30 samples"
+    assert (shown.names.depth, shown.names.unit, shown.names.of_a_model) == ("time bin", "neuron", False)
+    assert [place.label for place in shown.sublayers] == times
+    assert shown.transitions[1].label == "50 ms→100 ms"

@@ -56,7 +56,7 @@ def test_units_and_samples_are_those_of_the_states(viewer, run):
     assert status == 200
     wanted = states.sel(unit=7).transpose("sublayer", "sample").values
     np.testing.assert_array_equal(np.frombuffer(content, "<f4").reshape(wanted.shape), wanted)
-    label = viewer.explorer.samples.label[3]
+    label = viewer.runs[0].explorer.samples.label[3]
     _, content, _ = ask(viewer, f"/{viewer.token}/sample/{label}")
     wanted = states.sel(sample=label).values
     np.testing.assert_array_equal(np.frombuffer(content, "<f4").reshape(wanted.shape), wanted)
@@ -91,7 +91,7 @@ def test_nothing_can_be_written(viewer, method):
 def test_it_listens_to_this_machine_alone_and_tokens_differ(viewer, run):
     assert viewer.server_address[0] == "127.0.0.1"
     assert len(viewer.token) >= 32
-    with pytest.raises(ResourceError, match="--port"), Viewer(run, viewer.port):
+    with pytest.raises(ResourceError, match="--port"), Viewer(run, port=viewer.port):
         pass
 
 

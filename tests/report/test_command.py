@@ -22,7 +22,10 @@ def test_only_what_differs_is_said_and_quoted():
     assert shlex.split(command)[2] == "a model; rm -rf ~"
 
 
-@pytest.mark.parametrize("run", [{}, {"request": None}, {"request": {"n": 3}}, {"request": {"model": ["x"]}}])
+@pytest.mark.parametrize(
+    "run",
+    [{}, {"request": None}, {"request": {"n": 3}}, {"request": {"model": ["x"]}}, {"request": {"model": "m"}}],
+)
 def test_without_a_recorded_model_there_is_no_command(run):
     assert repeat_command(run) == ""
 

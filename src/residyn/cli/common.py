@@ -37,6 +37,11 @@ def reachable(directory: Path) -> Path:
     return directory
 
 
+def reachable_if_named(directory: Path | None) -> Path | None:
+    """The same of a folder that need not be named."""
+    return None if directory is None else reachable(directory)
+
+
 def all_reachable(directories: list[Path]) -> list[Path]:
     """The same of several."""
     return [reachable(directory) for directory in directories]
@@ -45,6 +50,10 @@ def all_reachable(directories: list[Path]) -> list[Path]:
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A run directory.", callback=reachable)]
 Directories = Annotated[
     list[Path], typer.Argument(metavar="DIR…", help="Run directories.", callback=all_reachable)
+]
+Beside = Annotated[
+    Path | None,
+    typer.Argument(metavar="[DIR2]", help="Another run, to be seen beside it.", callback=reachable_if_named),
 ]
 AllowPartial = Annotated[
     bool, typer.Option("--allow-partial", help="Go on with the shards that are there, and say how many.")

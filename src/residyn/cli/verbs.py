@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from residyn.cli.common import AllowPartial, ChosenPreset, Directories, Directory, Model
+from residyn.cli.common import AllowPartial, Beside, ChosenPreset, Directories, Directory, Model
 from residyn.cli.display import Display
 from residyn.cli.looking import info, presets, verify
 from residyn.cli.options import Chosen, verb
@@ -278,18 +278,20 @@ def explorer(directory: Directory, *, display: Display) -> None:
 @verb
 def view(
     directory: Directory,
+    beside: Beside = None,
     *,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="By default one that is free.")] = 0,
     display: Display,
 ) -> None:
     """Serve the explorer to this machine alone, and read single units and texts out of DIR's states.
 
-    The address holds a token, without which nothing is given. Ctrl-C ends it.
+    With DIR2 two runs stand beside each other: curves in one chart, and depth, panel, colour and texts linked. The
+    address holds a token, without which nothing is given. Ctrl-C ends it.
     """
     from residyn.cli.show import show_address
     from residyn.explorer.serve import Viewer
 
-    with Viewer(directory, port) as viewer:
+    with Viewer(directory, beside, port=port) as viewer:
         show_address(viewer.url, display)
         viewer.serve_forever()
 

@@ -10,18 +10,20 @@ import numpy as np
 import xarray as xr
 
 from residyn import store
+from residyn.axis_names import AxisNames, axis_names
 from residyn.errors import StoreError
 from residyn.explorer.curves import curves
 from residyn.explorer.field import field, texts_by_id
 from residyn.explorer.local_maps import map_curves, page_maps
 from residyn.explorer.quantised import quantise
-from residyn.explorer.record import Explorer, Fallback, PagePlace, Scores
+from residyn.explorer.record import Explorer, Fallback, PageNames, PagePlace, Scores
 from residyn.explorer.samples import chosen_rows, oddness, samples
 from residyn.explorer.units import units
 from residyn.explorer.verdicts import verdicts
 from residyn.figures.panel import Inputs
 from residyn.figures.plot.trajectories import IN_THE_PLANE
 from residyn.quantities.suite import not_computed
+from residyn.quantities.summaries import places
 from residyn.report.images import picture
 from residyn.runs import layout
 from residyn.runs.contents import (
@@ -34,7 +36,7 @@ from residyn.runs.contents import (
 )
 from residyn.schema import SAMPLE, SUBLAYER, TRANSITION
 from residyn.spaces import Space
-from residyn.words import counted
+from residyn.words import clean, counted
 
 COMPONENTS = 12
 """Principal components on whose scores paths are shown."""
@@ -50,12 +52,13 @@ def gather(directory: Path) -> Explorer:
     networks = open_jacobian_results(directory)
     shown = (*curves(results, open_noise_floor(directory), rows), *map_curves(results, networks))
     moved = field(directory, results, teleports.get("flow"), store.read_run(directory), texts_by_id(directory))
-    lacking = not_computed(results)
+    lacking, names = not_computed(results), axis_names(results.attrs)
     return Explorer(
-        title=f"The residual stream of {results.attrs.get('model') or 'a network'}",
+        title=_title(results, names),
         subtitle=_subtitle(results),
         version=version("residyn"),
         notes=tuple(f"Not computed: {step}: {reason}" for step, reason in lacking.items()),
+        names=PageNames(clean(names.depth), clean(names.unit), names.of_a_model),
         sublayers=_places(results, SUBLAYER, "layer", "site"),
         transitions=_places(results, TRANSITION, "from_layer", "kind"),
         samples=samples(directory, results, rows, np.full(len(rows), np.nan) if found is None else oddness(found)),
@@ -80,19 +83,28 @@ def _results(directory: Path) -> xr.Dataset:
 
 def _subtitle(results: xr.Dataset) -> str:
     attrs = results.attrs
-    n = counted(int(attrs.get("n_samples", results.sizes.get(SAMPLE, 0))), "text")
+    of = "text" if axis_names(attrs).of_a_model else "sample"
+    n = counted(int(attrs.get("n_samples", results.sizes.get(SAMPLE, 0))), of)
     where = {"end": "read at the last token", "random": "read at a random token"}
     position = str(attrs.get("position", ""))
     said = where.get(position, f"read at token {position}" if position else "")
     return ", ".join(part for part in (f"{n} of {attrs['texts']}" if attrs.get("texts") else n, said) if part)
 
 
+def _title(results: xr.Dataset, names: AxisNames) -> str:
+    of = results.attrs.get("model")
+    if names.of_a_model:
+        return f"The residual stream of {of or 'a network'}"
+    return f"The states of {of}" if of else "States of a recording"
+
+
 def _places(results: xr.Dataset, dim: str, layer: str, group: str) -> tuple[PagePlace, ...]:
     if dim not in results.dims:
         return ()
-    columns = (results[name].values.tolist() for name in (dim, layer, group))
+    columns = (results[name].values.tolist() for name in (layer, group))
     return tuple(
-        PagePlace(str(label), int(number), str(kind)) for label, number, kind in zip(*columns, strict=True)
+        PagePlace(clean(label), int(number), str(kind))
+        for label, number, kind in zip(places(results, dim), *columns, strict=True)
     )
 
 

@@ -21,6 +21,15 @@ class PagePlace:
 
 
 @dataclass(frozen=True)
+class PageNames:
+    """What a place along depth is called, what a unit is, and whether they are those of a model."""
+
+    depth: str
+    unit: str
+    of_a_model: bool
+
+
+@dataclass(frozen=True)
 class PageSamples:
     """The samples on the page, in the order of every array: labels, texts, and by what paths are coloured.
 
@@ -203,6 +212,7 @@ class Explorer:
     subtitle: str
     version: str
     notes: tuple[str, ...]
+    names: PageNames
     sublayers: tuple[PagePlace, ...]
     transitions: tuple[PagePlace, ...]
     samples: PageSamples

@@ -4,41 +4,64 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Callable
-from functools import cached_property, lru_cache
+from functools import cached_property
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
-import xarray as xr
-
-from residyn import store
-from residyn.errors import ResidynError, ResourceError, StoreError
+from residyn.errors import ResidynError, ResourceError
 from residyn.explorer.content import gather
-from residyn.explorer.page import policy_of, render
+from residyn.explorer.on_demand import OnDemand
+from residyn.explorer.page import Holder, pair, pair_policy, policy_of, render
 from residyn.explorer.record import Explorer
-from residyn.schema import SAMPLE, SUBLAYER, UNIT
 
 ADDRESS = "127.0.0.1"
-_KEPT = 64
-"""Units and samples that are kept in memory once they were read."""
+_HTML = "text/html; charset=utf-8"
+
+
+class Answer(NamedTuple):
+    """What is given to a request, its kind, and the content security policy that it is given with."""
+
+    content: bytes
+    kind: str
+    policy: str
+
+
+class _Shown:
+    """One run that is served: its page, and what is read out of its states."""
+
+    def __init__(self, directory: Path, holder: Holder) -> None:
+        self.explorer: Explorer = gather(directory)
+        self.states = OnDemand(directory, self.explorer)
+        self._holder: Holder = holder
+
+    @cached_property
+    def page(self) -> bytes:
+        return render(self.explorer, served=True, holder=self._holder).encode("utf-8")
+
+    def answer(self, path: str) -> tuple[bytes, str]:
+        """What a path asks for, and its kind. Raises KeyError where there is no such thing."""
+        return (self.page, _HTML) if path == "" else (self.states.read(path), "application/octet-stream")
 
 
 class Viewer(ThreadingHTTPServer):
-    """A server of one run on 127.0.0.1; `url` holds the token without which nothing is given.
+    """A server of one run, or of two beside each other, on 127.0.0.1; nothing is given without the token in `url`.
 
     GET URL gives the explorer; below it unit/N gives the activations of unit N, (sublayer, sample), and
-    sample/LABEL those of one sample, (sublayer, unit), as float32, little-endian. Nothing can be written, and a
-    request that names another host, as of a page elsewhere that was pointed here, is refused.
+    sample/LABEL those of one sample, (sublayer, unit), as float32, little-endian. Of two runs URL gives a page
+    that holds both, and 0/ and 1/ below it are the two. Nothing can be written, and a request that names another
+    host, as of a page elsewhere that was pointed here, is refused.
     """
 
     daemon_threads = True
 
-    def __init__(self, directory: Path, port: int = 0) -> None:
-        self.directory, self.token = directory, secrets.token_urlsafe(24)
-        self.explorer: Explorer = gather(directory)
-        self.states = _states(directory)
+    def __init__(self, directory: Path, beside: Path | None = None, *, port: int = 0) -> None:
+        self.token = secrets.token_urlsafe(24)
+        both = [directory] if beside is None else [directory, beside]
+        self._pair = None if beside is None else pair([str(one) for one in both])
+        holder: Holder = "" if beside is None else "pair"
+        self.runs = [_Shown(one, holder) for one in both]
         try:
             super().__init__((ADDRESS, port), _Handler)
         except OSError as error:
@@ -46,8 +69,6 @@ class Viewer(ThreadingHTTPServer):
                 f"The explorer is served on port {port} of {ADDRESS}, which cannot be used ({error.strerror}). "
                 "Name another one (--port), or none: a free one is found."
             ) from error
-        self.unit = lru_cache(_KEPT)(self._unit)
-        self.sample = lru_cache(_KEPT)(self._sample)
 
     @property
     def port(self) -> int:
@@ -57,18 +78,16 @@ class Viewer(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://{ADDRESS}:{self.port}/{self.token}/"
 
-    @cached_property
-    def page(self) -> bytes:
-        return render(self.explorer, served=True).encode("utf-8")
-
-    def _unit(self, name: str) -> bytes:
-        """Raises KeyError where there is no such unit."""
-        chosen = self.states.sel({UNIT: _whole(name), SAMPLE: list(self.explorer.samples.label)})
-        return _bytes(chosen.transpose(SUBLAYER, SAMPLE))
-
-    def _sample(self, name: str) -> bytes:
-        """Raises KeyError where there is no such sample."""
-        return _bytes(self.states.sel({SAMPLE: _whole(name)}).transpose(SUBLAYER, UNIT))
+    def answer(self, path: str) -> Answer:
+        """What a path below the token asks for. Raises KeyError where there is no such thing."""
+        if self._pair is None:
+            return Answer(*self.runs[0].answer(path), policy_of(served=True))
+        if path == "":
+            return Answer(self._pair.encode("utf-8"), _HTML, pair_policy())
+        which, slash, rest = path.partition("/")
+        if which not in ("0", "1") or not slash:
+            raise KeyError(path)
+        return Answer(*self.runs[int(which)].answer(rest), policy_of(served=True))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -86,36 +105,34 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(HTTPStatus.FORBIDDEN)
             return
         try:
-            content, kind = self._asked()
+            found = self._asked()
         except KeyError:
             self._say(HTTPStatus.NOT_FOUND)
         except ResidynError as error:
             self._say(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
         else:
-            self._give(content, kind)
+            self._give(found)
 
-    def _asked(self) -> tuple[bytes, str]:
-        """What a path asks for, and its kind. Raises KeyError where there is no such thing."""
-        _, token, *path = self.path.split("/")
+    def _asked(self) -> Answer:
+        """What a path asks for. Raises KeyError where there is no such thing."""
+        _, token, *path = self.path.split("/", 2)
         if not hmac.compare_digest(token.encode(), self.viewer.token.encode()):
             raise KeyError(token)
-        if path == [""]:
-            return self.viewer.page, "text/html; charset=utf-8"
-        if len(path) != 2:
+        if not path:
             raise KeyError(self.path)
-        readers: dict[str, Callable[[str], bytes]] = {"unit": self.viewer.unit, "sample": self.viewer.sample}
-        return readers[path[0]](path[1]), "application/octet-stream"
+        return self.viewer.answer(path[0])
 
     def _say(self, status: HTTPStatus, words: str = "") -> None:
-        self._give((words or status.phrase).encode("utf-8"), "text/plain; charset=utf-8", status)
+        said = (words or status.phrase).encode("utf-8")
+        self._give(Answer(said, "text/plain; charset=utf-8", policy_of(served=True)), status)
 
-    def _give(self, content: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
+    def _give(self, answer: Answer, status: HTTPStatus = HTTPStatus.OK) -> None:
         self.send_response(status)
         headers = {
-            "Content-Type": kind,
-            "Content-Length": str(len(content)),
+            "Content-Type": answer.kind,
+            "Content-Length": str(len(answer.content)),
             "Cache-Control": "no-store",
-            "Content-Security-Policy": policy_of(served=True),
+            "Content-Security-Policy": f"{answer.policy}; frame-ancestors 'self'",
             "Cross-Origin-Resource-Policy": "same-origin",
             "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",
@@ -123,28 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(answer.content)
 
     def log_message(self, format: str, *args: object) -> None:
         """Requests are nobody's business."""
-
-
-def _states(directory: Path) -> xr.DataArray:
-    """The run's states. Raises StoreError where it holds none, or not whole."""
-    if not store.has_manifest(directory):
-        raise StoreError(
-            f"What a view reads on demand are the states, and {directory} holds none. "
-            f"Open {directory}/explorer.html instead, or capture them: residyn capture {directory}"
-        )
-    return store.open_states(directory)
-
-
-def _whole(name: str) -> int:
-    """A label that is a whole number. Raises KeyError for anything else."""
-    if not name.isascii() or not name.isdigit() or len(name) > 18:
-        raise KeyError(name)
-    return int(name)
-
-
-def _bytes(values: xr.DataArray) -> bytes:
-    return np.ascontiguousarray(values.values, dtype="<f4").tobytes()

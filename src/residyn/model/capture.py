@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ import xarray as xr
 from residyn import store
 from residyn.crew import ALONE, Crew, Rates, Refused, Work, at_work, shared_out, this_worker
 from residyn.errors import DataError, Interrupted, ResidynError, UsageError
-from residyn.model.capture_plan import CapturePlan, capture_options, prepare
+from residyn.model.capture_plan import CapturePlan, capture_options, prepare, taken
 from residyn.model.computing import computed
 from residyn.model.interrupts import asked_to_stop
 from residyn.model.kind import kind_of
@@ -28,7 +28,7 @@ from residyn.model.recipes import recipe_of
 from residyn.model.texts import Samples, Texts
 from residyn.progress import Progress, told
 from residyn.schema import label_states
-from residyn.settings import CAPTURE_OPTIONS, CaptureSettings, fields_of, with_options
+from residyn.settings import CAPTURE_OPTIONS, CaptureSettings, ModelSettings, fields_of, with_options
 
 
 @with_options(field for field in fields_of(CaptureSettings) if field.name in CAPTURE_OPTIONS)
@@ -74,17 +74,38 @@ def capture(
     if out is not None:
         store.check_target(out)
     capture_options(options)  # a model takes long to load, and what is wrong with them is known before
-    plan, samples = prepare(loaded(model), texts, layout=layout, run=out, **options)
+    known = loaded(model)
+    texts = taken(texts, known)
+    plan, samples = prepare(known, texts, layout=layout, run=out, **options)
     for warning in samples.warnings:
         warnings.warn(warning, stacklevel=2)
     with told("capture", "tokens", progress) as tell:
         if out is None:
             return capture_in_memory(plan, tell)
         plan.create(out)
+        _record(out, plan, texts, samples, options)
         crew = Crew((lambda: executor) if executor is not None else None, mixed=mixed)
         for warning in capture_to(plan, out, tell, crew):
             warnings.warn(warning, stacklevel=2)
     return store.open_states(out)
+
+
+def _record(
+    out: str | Path, plan: CapturePlan, texts: Texts | Samples, samples: Samples, options: Mapping[str, Any]
+) -> None:
+    """Write down in run.json what was asked for, and what of, so that later stages and repairs know it.
+
+    A model that nothing but this process has, or whose weights are not those of its name, is not named; nor are
+    texts, of which only what was read is known here.
+    """
+    request, recipe = dict(options), plan.model.recipe
+    if recipe is not None and recipe.weights == "trained":
+        fields = [field.name for field in fields_of(ModelSettings) if hasattr(recipe, field.name)]
+        request |= {"model": recipe.model, **{name: getattr(recipe, name) for name in fields}}
+    read = texts.describe() if isinstance(texts, Texts) else {}
+    store.update_run(
+        out, request=request, model=plan.model.describe(), texts={**read, "tokens": samples.describe()}
+    )
 
 
 def capture_in_memory(plan: CapturePlan, progress: Progress | None = None) -> xr.DataArray:

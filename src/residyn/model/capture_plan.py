@@ -115,6 +115,15 @@ def capture_options(options: Mapping[str, Any]) -> CaptureSettings:
     return options_of(CaptureSettings, CAPTURE_OPTIONS, options, "rd.capture", _ELSEWHERE)
 
 
+def taken(texts: Texts | Samples | Iterable[str], model: LoadedModel) -> Texts | Samples:
+    """Texts or samples as they are; strings as texts, all taken as they are; ready ids as samples."""
+    if are_ids(texts):
+        return tokenize_texts(texts, model.tokenizer, context=model.context)
+    if isinstance(texts, Texts | Samples):
+        return texts
+    return read_texts(texts, n=None, min_chars=0, max_chars=None, white_space="keep")
+
+
 def prepare(
     model: LoadedModel,
     texts: Texts | Samples | Iterable[str],
@@ -130,10 +139,7 @@ def prepare(
     Returns the plan, and the samples with what was counted on the way. Raises UsageError, DataError, ModelError.
     """
     asked = capture_options(options)
-    if are_ids(texts):
-        texts = tokenize_texts(texts, model.tokenizer, context=model.context)
-    if not isinstance(texts, Texts | Samples):
-        texts = read_texts(texts, n=None, min_chars=0, max_chars=None, white_space="keep")
+    texts = taken(texts, model)
     if isinstance(texts, Samples):
         samples, name = texts, "samples"
         table = replace(samples.table, sources=tuple(one._replace(text="") for one in samples.table.sources))

@@ -58,7 +58,10 @@ def all_settings(directory: Path) -> dict[str, Any]:
     record, found = store.read_run(directory), {}
     for kind in STAGES.values():
         if kind.SECTION in record:
-            found |= recorded(kind, record[kind.SECTION], directory / RUN).record()
+            section = record[kind.SECTION]
+            asked = recorded(kind, section, directory / RUN).record()
+            # What a section does not name was not asked for: the texts of `rd.capture` have no name.
+            found |= {name: value for name, value in asked.items() if name in section}
     model = recorded_model(directory)
     return found if model is None else {"model": model, **found}
 

@@ -39,7 +39,7 @@ PRESETS: dict[PresetName, Preset] = {
         },
     ),
     "quick": Preset(
-        "a first look in under a minute of computing",
+        "a first look in a few minutes of computing",
         {
             "n": 200,
             "max_tokens": 64,

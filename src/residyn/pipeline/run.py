@@ -20,6 +20,7 @@ from residyn.pipeline.capture import capture
 from residyn.pipeline.claims import claims
 from residyn.pipeline.controls import controls
 from residyn.pipeline.course import numbered
+from residyn.pipeline.explore import explore
 from residyn.pipeline.explorer import explorer
 from residyn.pipeline.figures import figures
 from residyn.pipeline.jacobians import jacobians
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
     from residyn.claims import Verdicts
     from residyn.explorer.notebook import Frame
+    from residyn.explorer.widget import ExplorerWidget
     from residyn.model.loading import GivenModel, LoadedModel
 
 
@@ -141,14 +143,12 @@ class Run(Shown):
         """
         return explorer(self.directory)
 
-    def explore(self) -> Frame:
-        """The explorer as the last line of a notebook's cell shows it, made where it is not there.
+    def explore(self, beside: Run | str | os.PathLike[str] | None = None) -> ExplorerWidget | Frame:
+        """The explorer as the last line of a notebook's cell shows it; `beside` is another run, or its directory.
 
-        Raises as `rd.write_explorer` does.
+        Raises as `rd.explore` does.
         """
-        from residyn.explorer.notebook import Frame
-
-        return Frame(self.explorer())
+        return explore(self, beside)
 
     def report(self) -> Path:
         """Write DIR/report.html of everything that is there; its path. Raises as `rd.write_report` does."""

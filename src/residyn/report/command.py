@@ -15,10 +15,11 @@ from residyn.store.layout import RUN
 def repeat_command(run: Mapping[str, Any]) -> str:
     """`residyn run …` with the options of run.json that differ from their defaults; empty where none are recorded.
 
-    Fields that are no option of this version, values that none has, and trust are left out.
+    Fields that are no option of this version, values that none has, and trust are left out. Nothing is repeated
+    where the model or the texts have no name, as those given to `rd.capture`.
     """
     request = run.get("request")
-    if not isinstance(request, dict) or not isinstance(request.get("model"), str):
+    if not isinstance(request, dict) or not isinstance(request.get("model"), str) or "texts" not in request:
         return ""
     words = ["residyn", "run", request["model"]]
     for kind in STAGES.values():

@@ -120,7 +120,7 @@ function drawCurves(context, width, height, { places, lines, band, marker, label
     return null;
   }
   const last = places.length - 1;
-  const scale = axes(context, width, height, [-0.5, last + 0.5, "layer"], [...range, label], { xTicks: layerTicks(places, width) });
+  const scale = axes(context, width, height, [-0.5, last + 0.5, inOwnWords("layer")], [...range, label], { xTicks: layerTicks(places, width) });
   if (marker >= 0) {
     context.strokeStyle = css("--accent"); context.lineWidth = 1;
     const at = Math.round(scale.x(marker)) + 0.5;
@@ -180,7 +180,7 @@ function drawHistogram(context, width, height, { parts, label }) {
     for (const value of values) if (Number.isFinite(value)) found[Math.min(bins - 1, Math.floor(((value - range[0]) / (range[1] - range[0])) * bins))]++;
     return found;
   });
-  const scale = axes(context, width, height, [...range, label], [0, Math.max(...counts[0]) * 1.06, "texts"]);
+  const scale = axes(context, width, height, [...range, label], [0, Math.max(...counts[0]) * 1.06, inOwnWords("texts")]);
   const wide = (scale.right - scale.left) / bins;
   counts.forEach((found, k) => {
     context.fillStyle = parts[k][1];

@@ -10,13 +10,15 @@ function besides(curve) {
   if (curve.low.length && curve.axis !== "path") found.push({ key: "band", title: curve.band, start: true });
   curve.beside.forEach((one, i) => found.push({ key: `b${i}`, title: one.role === "null" ? `null: ${one.title}` : one.title, start: one.role === "null", values: one.value, role: one.role }));
   if (curve.paper.length) found.push({ key: "paper", title: "the paper’s, Llama 3.1 8B", start: true, values: curve.paper, role: "paper" });
+  const other = ofOther(curve);
+  if (other) found.push({ key: "other", title: `beside: ${link.other.title}`, start: true, values: other, role: "other" });
   return found;
 }
 
 /** Which of them are switched on: those of the start, but for the ones that `view.beside` turns about. */
 const isOn = one => one.start !== view.beside.split(".").includes(one.key);
 
-const LOOKS = { null: ["--null", [5, 3]], without: ["--block", [2, 2]], noise: ["--within", [1, 3]], paper: ["--muted", [8, 4]] };
+const LOOKS = { null: ["--null", [5, 3]], without: ["--block", [2, 2]], noise: ["--within", [1, 3]], paper: ["--muted", [8, 4]], other: ["--pick", [7, 2]] };
 
 let curveScale = null;
 
@@ -24,9 +26,9 @@ function curveLines(curve) {
   const lines = [], largest = values => Math.max(...values.filter(Number.isFinite).map(Math.abs));
   for (const one of besides(curve)) {
     if (!one.values || !isOn(one)) continue;
-    const [colour, dash] = LOOKS[one.role], even = one.role === "paper";
+    const [colour, dash] = LOOKS[one.role], even = one.role === "paper" || one.role === "other";
     const share = largest(one.values) / largest(curve.value);
-    lines.push({ title: one.title, values: one.values, colour: css(colour), dash, width: 1.4, even, own: even && (share > OWN_SCALE || share < 1 / OWN_SCALE) });
+    lines.push({ title: one.title, values: one.values, colour: css(colour), dash, width: 1.4, even, own: one.role === "paper" && (share > OWN_SCALE || share < 1 / OWN_SCALE) });
   }
   lines.push({ title: curve.statistic, values: curve.value, colour: css("--rule"), width: 1, dots: true });
   if (selection.rows.size && curve.samples) lines.push({ title: "mean over the selection", values: ofSelection(curve), colour: css("--accent"), width: 2.2 });
@@ -60,6 +62,7 @@ function drawCurve() {
   const place = placeOf(curve, view.depth), where = curve.axis === "path" ? "of the whole path" : placesOf(curve.axis)[place].label;
   const told = [`${curve.statistic}, ${where}: ${withInterval(curve, place)}`];
   for (const one of curve.beside) if (one.role === "null") told.push(`null (${one.title}): ${number(one.value[place])}`);
+  if (ofOther(curve)) told.push(`beside, at the same share of the depth: ${number(ofOtherAt(ofOther(curve), place, curve.value.length))}`);
   if (selection.rows.size && curve.samples) told.push(`mean over the selection: ${number(ofSelection(curve)[place])}`);
   byId("curve-value").textContent = told.join(" · ");
   canvas.setAttribute("aria-label", `${curve.title}. ${told.join(". ")}`);
@@ -96,9 +99,11 @@ function curveTable(curve) {
   const columns = [[curve.statistic, curve.value]];
   if (curve.low.length) columns.push([curve.band.startsWith("95") ? "interval from" : "quartile from", curve.low], ["to", curve.high]);
   for (const one of curve.beside) columns.push([one.title, one.value]);
+  const other = ofOther(curve);
+  if (other) columns.push([`beside: ${link.other.title}`, curve.value.map((_, i) => ofOtherAt(other, i, curve.value.length))]);
   if (selection.rows.size && curve.samples) columns.push(["mean over the selection", ofSelection(curve)]);
   const names = curve.axis === "path" ? ["whole path"] : placesOf(curve.axis).map(place => place.label);
-  return { headings: [curve.axis, ...columns.map(([title]) => title)], rows: names.map((name, i) => [name, ...columns.map(([, values]) => number(values[i], 5))]) };
+  return { headings: [inOwnWords(curve.axis), ...columns.map(([title]) => title)], rows: names.map((name, i) => [name, ...columns.map(([, values]) => number(values[i], 5))]) };
 }
 
 function drawCurveNumbers(curve, place) {

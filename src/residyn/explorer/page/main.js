@@ -31,8 +31,9 @@ function start() {
   byId("depth").max = Math.max(0, run.sublayers.length - 1);
   if (run.scores) paths.paint = painterOrWord(run.samples.label.length, run.sublayers.length);
   else noPaths("The run holds no principal components, and so no trajectories.");
+  if (!run.names.of_a_model) sayInOwnWords();
   listenToPage();
-  listenToPaths(); listenToSamples(); listenToCurves(); listenToUnits(); listenToField(); listenToMaps();
+  listenToPaths(); listenToSamples(); listenToCurves(); listenToUnits(); listenToField(); listenToMaps(); listenToHolder();
   onChange(changed => draw(changed, ways));
   const last = run.sublayers.length - 1, first = run.curves.find(curve => curve.name === "velocity") || run.curves[0];
   begin({ depth: last, by: ways[0].name, curve: first ? first.name : "", unit: run.units.rank.indexOf(run.units.n - 1), map: run.units.maps.length ? run.units.maps[0].name : "", y: Math.min(1, components - 1), z: Math.min(2, components - 1) }, limited);
@@ -113,6 +114,7 @@ function listenToPage() {
   byId("depth").addEventListener("input", event => set({ depth: Number(event.target.value) }));
   byId("play").addEventListener("click", play);
   byId("keys").addEventListener("click", () => { const help = byId("help"); help.hidden = !help.hidden; byId("keys").setAttribute("aria-expanded", String(!help.hidden)); });
+  byId("copy").hidden = holder() === "notebook";
   byId("copy").addEventListener("click", copyLink);
   byId("save").addEventListener("click", savePicture);
   TABS.forEach((name, i) => {
@@ -145,7 +147,7 @@ function listenToPage() {
 async function copyLink() {
   spell();
   let told = "Copied";
-  try { await navigator.clipboard.writeText(location.href); } catch { told = "It is in the address bar"; }
+  try { await navigator.clipboard.writeText(holder() === "pair" ? parent.location.href : location.href); } catch { told = "It is in the address bar"; }
   const button = byId("copy"), before = "Copy link to this view";
   button.textContent = told;
   setTimeout(() => { button.textContent = before; }, 1600);

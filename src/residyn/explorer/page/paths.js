@@ -238,7 +238,7 @@ function drawLegend() {
       const dot = make("span", "swatch"), button = make("button", "", dot, one.name);
       dot.style.background = rgb(one.colour);
       button.type = "button";
-      button.title = "Select these texts";
+      button.title = inOwnWords("Select these texts");
       button.addEventListener("click", () => selection.write(new Set(told.numbers.flatMap((number, row) => ((one.others ? number >= one.number : number === one.number) ? [row] : [])))));
       parts.push(button);
     }

@@ -4,7 +4,7 @@ const SHARP = 2;
 
 /** The open panel's chart: how it is drawn, and its size on the page; null for panels of words. */
 function openChart() {
-  const charts = { curves: ["curve-chart", drawCurveOn, () => shownCurve().title], units: ["map-chart", drawMapOn, () => `${shownMap().title}, unit ${view.unit} marked`], field: ["field-chart", drawFieldOn, () => byId("field-said").textContent], maps: ["maps-chart", drawMapsOn, () => byId("maps-said").textContent] };
+  const charts = { curves: ["curve-chart", drawCurveOn, () => shownCurve().title], units: ["map-chart", drawMapOn, () => `${shownMap().title}, ${inOwnWords("unit")} ${view.unit} marked`], field: ["field-chart", drawFieldOn, () => byId("field-said").textContent], maps: ["maps-chart", drawMapsOn, () => byId("maps-said").textContent] };
   const found = charts[view.tab], canvas = found && byId(found[0]);
   if (!canvas || canvas.hidden || !canvas.clientWidth) return null;
   return { draw: found[1], title: found[2](), width: canvas.clientWidth, height: canvas.clientHeight };

@@ -46,14 +46,14 @@ function drawList(colourings) {
 function drawText() {
   const row = view.picked, article = byId("text");
   if (row < 0) {
-    article.replaceChildren(make("p", "meta", "No text is shown. Click a path or a line of the list. × is how far a path lies from the mean path: 1 is the typical distance."));
+    article.replaceChildren(make("p", "meta", inOwnWords("No text is shown. Click a path or a line of the list. × is how far a path lies from the mean path: 1 is the typical distance.")));
     return;
   }
   const text = run.samples.text[row], last = run.samples.tokens[run.samples.token[row]] || "";
   const tail = last.startsWith("“") && text.endsWith(last.slice(1, -1)) ? last.slice(1, -1) : "";
   const words = make("p", "words", text.slice(0, text.length - tail.length));
   if (tail) words.append(make("span", "last", tail));
-  if (!text) words.append("The run does not hold the texts.");
+  if (!text && run.names.of_a_model) words.append("The run does not hold the texts.");
   const button = make("button", "", selection.rows.has(row) ? "Take out of the selection" : "Put into the selection");
   button.type = "button";
   button.addEventListener("click", () => selection.toggle(row));
@@ -61,7 +61,7 @@ function drawText() {
 }
 
 function listenToSamples() {
-  fill(byId("sort"), SORTS);
+  fill(byId("sort"), SORTS.map(([name, words]) => [name, inOwnWords(words)]));
   byId("sort").addEventListener("change", event => set({ sort: event.target.value }));
   byId("find").addEventListener("input", event => set({ find: event.target.value }));
   byId("take").addEventListener("click", () => selection.write(new Set(listed)));

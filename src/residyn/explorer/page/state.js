@@ -8,7 +8,7 @@ const DEFAULTS = {
 };
 const view = { ...DEFAULTS };
 const listeners = [];
-let changed = new Set(), waiting = false, starting = {};
+let changed = new Set(), waiting = false, starting = {}, show = () => {};
 
 /** Call `draw(changed names)` after changes, once a frame. */
 function onChange(draw) { listeners.push(draw); }
@@ -33,13 +33,10 @@ function refresh() { set({}); for (const name of Object.keys(view)) changed.add(
 
 const rounded = value => (typeof value === "number" ? Math.round(value * 1000) / 1000 : value);
 
-function fragment() {
-  const said = new URLSearchParams();
-  for (const name of Object.keys(DEFAULTS)) {
-    if (rounded(view[name]) !== rounded(starting[name])) said.set(name, rounded(view[name]));
-  }
-  return said.toString();
-}
+/** These choices, spelled. */
+const spelled = names => new URLSearchParams(names.map(name => [name, rounded(view[name])])).toString();
+
+const fragment = () => spelled(Object.keys(DEFAULTS).filter(name => rounded(view[name]) !== rounded(starting[name])));
 
 function spell() {
   const now = fragment();
@@ -47,10 +44,9 @@ function spell() {
   try { history.replaceState(null, "", now ? `#${now}` : location.pathname + location.search); } catch { /* a page inside another has no address of its own */ }
 }
 
-/** The view that the fragment spells; whatever it does not spell well is as at the start. */
-function readFragment() {
-  const said = new URLSearchParams(location.hash.slice(1)), read = { ...starting };
-  for (const [name, value] of said) {
+/** The view that a fragment spells; whatever it does not spell well stays as it is in `read`. */
+function parsed(text, read) {
+  for (const [name, value] of new URLSearchParams(text)) {
     if (!(name in DEFAULTS)) continue;
     if (typeof DEFAULTS[name] === "string") read[name] = value;
     else if (Number.isFinite(Number(value))) read[name] = Number(value);
@@ -61,7 +57,8 @@ function readFragment() {
 /** Begin with the run's own first view, or the one that the fragment spells. */
 function begin(own, limited) {
   starting = { ...DEFAULTS, ...own };
-  const load = () => { Object.assign(view, limited(readFragment())); selection.read(view.chosen); refresh(); };
+  show = text => { Object.assign(view, limited(parsed(text, { ...starting }))); selection.read(view.chosen); refresh(); };
+  const load = () => show(location.hash.slice(1));
   window.addEventListener("hashchange", load);
   load();
 }

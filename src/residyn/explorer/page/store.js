@@ -1,4 +1,4 @@
-// What a viewer reads out of the states on demand: activations of one unit, and of one sample.
+// What a viewer, or a notebook, reads out of the states on demand: activations of one unit, and of one sample.
 
 const isServed = () => document.querySelector("meta[name=residyn-viewer]") !== null;
 const LARGEST = 8;
@@ -8,13 +8,18 @@ const fetched = new Map();
 function asked(path, n) {
   if (!fetched.has(path)) {
     fetched.set(path, null);
-    fetch(path).then(async answer => {
-      if (!answer.ok) throw new Error(await answer.text());
-      const values = new Float32Array(await answer.arrayBuffer());
+    (holder() === "notebook" ? askHolder(path) : fetchBytes(path)).then(bytes => {
+      const values = new Float32Array(bytes);
       fetched.set(path, { row: place => values.subarray(place * n, (place + 1) * n) });
     }).catch(error => fetched.set(path, { failed: error.message, row: () => new Float32Array(n).fill(NaN) })).then(refresh);
   }
   return fetched.get(path);
+}
+
+async function fetchBytes(path) {
+  const answer = await fetch(path);
+  if (!answer.ok) throw new Error(await answer.text());
+  return answer.arrayBuffer();
 }
 
 /** The activation of the unit in every text, at a depth; NaN until it is there. */
@@ -37,7 +42,7 @@ function drawLargest() {
   const found = asked(`sample/${run.samples.label[view.picked]}`, run.units.n);
   if (!found || found.failed) { box.replaceChildren(make("span", "small", found ? found.failed : "Reading the states …")); return; }
   const values = found.row(view.depth), units = Array.from(values, (_, unit) => unit).sort((a, b) => Math.abs(values[b]) - Math.abs(values[a])).slice(0, LARGEST);
-  box.replaceChildren(make("span", "small", `Largest units of this text at ${run.sublayers[view.depth].label}:`), ...units.map(unit => {
+  box.replaceChildren(make("span", "small", `${inOwnWords("Largest units of this text")} at ${run.sublayers[view.depth].label}:`), ...units.map(unit => {
     const button = make("button", "", `${unit}: ${number(values[unit])}`);
     button.type = "button";
     button.addEventListener("click", () => set({ unit, tab: "units" }));

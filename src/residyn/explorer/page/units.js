@@ -48,9 +48,9 @@ function drawMapOn(context, width, height) {
   context.drawImage(small, MAP.left, MAP.top, right - MAP.left, bottom - MAP.top);
   context.font = font(11); context.fillStyle = css("--muted"); context.textAlign = "right"; context.textBaseline = "middle";
   for (const [place, text] of layerTicks(placesOf(map.axis), (bottom - MAP.top) * 1.6)) context.fillText(text, MAP.left - 7, MAP.top + (place + 0.5) * tall);
-  context.save(); context.translate(12, (MAP.top + bottom) / 2); context.rotate(-Math.PI / 2); context.textAlign = "center"; context.fillText("layer", 0, 0); context.restore();
+  context.save(); context.translate(12, (MAP.top + bottom) / 2); context.rotate(-Math.PI / 2); context.textAlign = "center"; context.fillText(inOwnWords("layer"), 0, 0); context.restore();
   context.textAlign = "center"; context.textBaseline = "top";
-  context.fillText(width > 420 ? "units, in the order of their mean in the last sublayer" : "units, by their last mean", (MAP.left + right) / 2, bottom + 9);
+  context.fillText(inOwnWords(width > 420 ? "units, in the order of their mean in the last sublayer" : "units, by their last mean"), (MAP.left + right) / 2, bottom + 9);
   context.strokeStyle = css("--accent"); context.lineWidth = 1.5;
   const x = MAP.left + ((run.units.rank[view.unit] + 0.5) / n) * (right - MAP.left), y = MAP.top + placeOf(map, view.depth) * tall;
   context.beginPath(); context.moveTo(x, MAP.top); context.lineTo(x, bottom); context.stroke();
@@ -86,27 +86,27 @@ function drawUnitCurve(context, width, height, map) {
 }
 
 function drawUnits() {
-  if (!run.units.maps.length) { byId("map-said").textContent = "The run holds nothing of single units."; return; }
+  if (!run.units.maps.length) { byId("map-said").textContent = inOwnWords("The run holds nothing of single units."); return; }
   const map = shownMap(), canvas = byId("map-chart"), { context, width, height } = fitted(canvas), place = placeOf(map, view.depth);
   byId("map").value = map.name;
   byId("unit").value = view.unit;
   mapScale = drawMapOn(context, width, height);
-  const here = `unit ${view.unit}, ${placesOf(map.axis)[place].label}: ${number(map.values.row(place)[view.unit])}`;
-  canvas.setAttribute("aria-label", `${map.title} of all units over depth. ${here}`);
+  const here = `${inOwnWords("unit")} ${view.unit}, ${placesOf(map.axis)[place].label}: ${number(map.values.row(place)[view.unit])}`;
+  canvas.setAttribute("aria-label", `${map.title} of all ${inOwnWords("units")} over depth. ${here}`);
   const [low, high] = mapColours(map).ends;
-  byId("map-said").textContent = `${map.title} from ${number(low)} (dark${low < 0 ? " blue" : ""}) to ${number(high)} (${low < 0 ? "dark orange" : "yellow"}) · ${here} · click to choose a unit and a depth. ${map.definition}`;
+  byId("map-said").textContent = `${map.title} from ${number(low)} (dark${low < 0 ? " blue" : ""}) to ${number(high)} (${low < 0 ? "dark orange" : "yellow"}) · ${here} · click to choose a ${inOwnWords("unit")} and a depth. ${map.definition}`;
   const grid = byId("unit-charts"), charts = unitCharts();
   if (grid.children.length !== charts.length) grid.replaceChildren(...charts.map(() => make("figure", "", make("figcaption"), make("canvas", "chart"))));
   charts.forEach((chart, i) => {
     const figure = grid.children[i], drawn = fitted(figure.lastElementChild);
     figure.firstElementChild.textContent = chart.title;
     figure.lastElementChild.setAttribute("role", "img");
-    figure.lastElementChild.setAttribute("aria-label", `${chart.title} of unit ${view.unit}`);
+    figure.lastElementChild.setAttribute("aria-label", `${chart.title} of ${inOwnWords("unit")} ${view.unit}`);
     chart.draw(drawn.context, drawn.width, drawn.height);
   });
   const facts = run.units.facts.map(([title, values]) => `${title}: ${number(values[view.unit])}`);
   const left = run.units.left_out.length ? ` Not on this page for its size: ${run.units.left_out.join(", ")}.` : "";
-  byId("unit-said").textContent = `Dashed: over all units. ${facts.join(" · ")}${left}`;
+  byId("unit-said").textContent = `${inOwnWords("Dashed: over all units.")} ${facts.join(" · ")}${left}`;
   drawUnitNumbers(place);
 }
 
@@ -115,7 +115,7 @@ function drawUnitNumbers(place) {
   if (!details.open) return;
   const maps = run.units.maps.filter(map => map.axis === axis), columns = maps.map(map => unitCurve(map, view.unit));
   const rows = placesOf(axis).map((one, i) => [one.label, ...columns.map(values => number(values[i], 4))]);
-  details.lastElementChild.replaceChildren(table(`Unit ${view.unit}`, [axis, ...maps.map(map => map.title)], rows, place));
+  details.lastElementChild.replaceChildren(table(`${inOwnWords("Unit")} ${view.unit}`, [inOwnWords(axis), ...maps.map(map => map.title)], rows, place));
 }
 
 function listenToUnits() {
@@ -126,6 +126,6 @@ function listenToUnits() {
   byId("unit-numbers").addEventListener("toggle", drawUnits);
   listening(byId("map-chart"), () => mapScale, (unit, event) => {
     const map = shownMap(), place = mapScale.depth(event.offsetY);
-    return [make("span", "meta", `unit ${unit}, ${placesOf(map.axis)[place].label}`), number(map.values.row(place)[unit])];
+    return [make("span", "meta", `${inOwnWords("unit")} ${unit}, ${placesOf(map.axis)[place].label}`), number(map.values.row(place)[unit])];
   }, (unit, event) => set({ unit, depth: Math.min(run.sublayers.length - 1, mapScale.depth(event.offsetY)) }));
 }

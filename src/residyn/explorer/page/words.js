@@ -11,7 +11,24 @@ function number(value, digits = 3) {
 }
 
 const percent = share => (Number.isFinite(share) ? `${number(100 * share, 2)} %` : "");
-const many = (n, one) => `${n.toLocaleString("en-GB")} ${one}${n === 1 ? "" : "s"}`;
+/** Words of a model in the run's own: a recording has neither layers nor texts. */
+function inOwnWords(words) {
+  if (run.names.of_a_model) return words;
+  const own = { sublayer: run.names.depth, layer: run.names.depth, unit: run.names.unit, text: "sample" };
+  return words.replace(/\b(sublayer|layer|unit|text)(s?)\b/gi, (found, one, more) => {
+    const word = own[one.toLowerCase()] + more;
+    return one[0] === one[0].toUpperCase() ? word[0].toUpperCase() + word.slice(1) : word;
+  });
+}
+
+/** The page's own words, before anything of the run stands among them. */
+function sayInOwnWords() {
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT, node => (node.parentElement.closest(".head > :not(.tools), script, style, .notes") ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT));
+  while (walk.nextNode()) walk.currentNode.nodeValue = inOwnWords(walk.currentNode.nodeValue);
+  byId("find").placeholder = inOwnWords(byId("find").placeholder);
+}
+
+const many = (n, one) => `${n.toLocaleString("en-GB")} ${inOwnWords(one)}${n === 1 ? "" : "s"}`;
 
 /** An element with a class, and texts or elements in it. Texts are text, whatever they hold. */
 function make(kind, name, ...parts) {
