@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+DIST   := loadfile
 # One process a core, each with one thread: threads of several processes would wait for one another.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist $(DIST)
 
 .PHONY: demo docs test test-slow test-browser lint dist clean
 
@@ -35,6 +36,8 @@ lint: $(VENV)/.installed-test
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
+# One process makes the finished run that many of these share.
+test: DIST := loadgroup
 test: lint
 	$(PYTEST) -m "not slow and not browser and not site" $(ARGS)
 
