@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 DIST   := loadfile
 # One process a core, each with one thread: threads of several processes would wait for one another.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist $(DIST)
+PYTEST  = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist $(DIST)
 
 .PHONY: demo docs test test-slow test-browser lint dist clean
 
