@@ -116,7 +116,8 @@ def record_of(name: str) -> dict:
 def test_conditions_are_found_by_their_role():
     found = verdicts()
     assert found.of_role(Role.SCALE) == {"permuted weights"}
-    assert found.of_role(Role.NULL, Role.QUANTITY) == {"random signs", "random walk", "skip path", "linear floor"}
+    nulls = {"random signs", "random walk", "skip path", "linear floor", "random matrices"}
+    assert found.of_role(Role.NULL, Role.QUANTITY) == nulls
     assert found.of_role() == set()
 
 

@@ -145,4 +145,5 @@ def test_what_gives_trust_decides_nothing_and_is_off():
 def test_the_command_that_repeats_a_run_gives_no_trust():
     from residyn.report.command import repeat_command
 
-    assert repeat_command({"request": {"model": "m", "trust_remote_code": True, "n": 3}}) == "residyn run m --n 3"
+    request = {"model": "m", "texts": "wikitext-2", "trust_remote_code": True, "n": 3}
+    assert repeat_command({"request": request}) == "residyn run m --n 3"

@@ -90,7 +90,7 @@ def test_given_axes_are_used_and_networks_without_the_model_refused(networks):
     for name in ("eigenvalues", "skew_share", "henrici", "effective_rank", "exponents"):
         ax = Figure().subplots()
         assert getattr(plot, name)(networks, ax=ax) is ax
-        with pytest.raises(DataError, match="with those of 'model'"):
+        with pytest.raises(DataError, match="found in 'model'"):
             getattr(plot, name)({"untrained-0": networks["untrained-0"]})
 
 

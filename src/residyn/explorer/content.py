@@ -52,6 +52,7 @@ def gather(directory: Path) -> Explorer:
     networks = open_jacobian_results(directory)
     shown = (*curves(results, open_noise_floor(directory), rows), *map_curves(results, networks))
     moved = field(directory, results, teleports.get("flow"), store.read_run(directory), texts_by_id(directory))
+    maps = page_maps(results, networks)
     lacking, names = not_computed(results), axis_names(results.attrs)
     return Explorer(
         title=_title(results, names),
@@ -66,8 +67,13 @@ def gather(directory: Path) -> Explorer:
         curves=shown,
         units=units(results),
         field=moved,
-        maps=page_maps(results, networks),
-        verdicts=verdicts(open_verdicts(directory), [curve.name for curve in shown], moved is not None),
+        maps=maps,
+        verdicts=verdicts(
+            open_verdicts(directory),
+            [curve.name for curve in shown],
+            with_field=moved is not None,
+            with_maps=maps is not None,
+        ),
         fallback=_fallback(results),
     )
 

@@ -190,7 +190,7 @@ class Verdict:
     mark: str
     sentence: str
     letter: str
-    shown_in: Literal["curves", "teleports", ""]
+    shown_in: Literal["curves", "teleports", "maps", ""]
     criteria: tuple[PageCriterion, ...]
 
 

@@ -12,7 +12,9 @@ from residyn.claims.registry import claims
 from residyn.explorer.record import PageCriterion, Verdict
 
 
-def verdicts(found: Verdicts | None, curves: Collection[str], with_field: bool) -> tuple[Verdict, ...]:
+def verdicts(
+    found: Verdicts | None, curves: Collection[str], *, with_field: bool, with_maps: bool
+) -> tuple[Verdict, ...]:
     """The verdicts of a run; `curves` are the names of those on the page. None where nothing was judged."""
     if found is None:
         return ()
@@ -21,6 +23,7 @@ def verdicts(found: Verdicts | None, curves: Collection[str], with_field: bool) 
         criteria = tuple(_criterion(one, curves) for one in claim.criteria)
         in_curves = any(one.curve for one in criteria)
         of_teleports = claim.panel == "L" and with_field
+        of_maps = claim.panel.startswith("map_") and with_maps
         made.append(
             Verdict(
                 label=claim.label,
@@ -31,7 +34,7 @@ def verdicts(found: Verdicts | None, curves: Collection[str], with_field: bool) 
                 sentence=claim.sentence,
                 # Others than those of Figure 1 rest on panels that have no letter.
                 letter=claim.panel if len(claim.panel) == 1 else "",
-                shown_in="teleports" if of_teleports else "curves" if in_curves else "",
+                shown_in="teleports" if of_teleports else "maps" if of_maps else "curves" if in_curves else "",
                 criteria=criteria,
             )
         )

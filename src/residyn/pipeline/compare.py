@@ -107,11 +107,15 @@ def names_of(directories: Sequence[Path]) -> list[str]:
 
 def _resolved(directory: Path) -> Path:
     try:
-        return directory.resolve()
+        found = directory.resolve()
+        # From Python 3.13 on, links that lead to one another are left as they are.
+        if found.is_symlink():
+            found.stat()
     except (OSError, RuntimeError) as error:
         raise StoreError(
             f"{directory} leads nowhere: {error}. Name the folder that `residyn run` wrote."
         ) from error
+    return found
 
 
 def _telling(parts: tuple[str, ...], paths: Sequence[tuple[str, ...]]) -> int:

@@ -73,8 +73,12 @@ def _make(
 ) -> None:
     if is_done(stage, directory, reporter):
         return
+    from residyn.model.outputs import whole_model
+
+    loaded, asked = reopened(directory, model[0], reporter, model[1])
+    # Found out each time such a run is gone on with: what comes to nothing takes no time in its record.
+    whole_model(loaded)
     with timed(directory, "outputs_s") as timer:
-        loaded, asked = reopened(directory, model[0], reporter, model[1])
         sites = read_layout(asked.sites)
         chosen = chosen_samples(
             directory, loaded, asked, sites, n=settings.output_samples, seed=settings.output_seed

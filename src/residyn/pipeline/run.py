@@ -43,7 +43,7 @@ from residyn.runs.contents import (
     uncovered,
 )
 from residyn.settings import BUILT_IN_MODEL, STAGES, RunSettings, fields_of, run_settings, with_options
-from residyn.shown import Shown
+from residyn.shown import Shown, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,7 +158,9 @@ class Run(Shown):
         attrs = self.results.attrs if (self.directory / layout.RESULTS).exists() else {}
         rows = [("folder", str(self.directory))]
         rows += [(name, str(attrs[name])) for name in ("model", "texts", "n_samples") if name in attrs]
-        return "residyn run", [*rows, *(self.claims.shown()[1] if self.claims is not None else [])]
+        if self.claims is not None:
+            rows += [(shortened(claim), verdict) for claim, verdict in self.claims.shown()[1]]
+        return "residyn run", rows
 
 
 def open_run(directory: str | Path) -> Run:

@@ -11,7 +11,7 @@ function drawVerdicts() {
   }));
 }
 
-/** Buttons to the curves, or the teleports, that a claim's statistics are of. */
+/** Buttons to the curves, the teleports or the local maps that a claim's statistics are of. */
 function waysTo(claim) {
   const ways = make("p", "where"), curves = [...new Set(claim.criteria.map(one => one.curve).filter(Boolean))];
   const add = (text, go) => { const button = make("button", "", text); button.type = "button"; button.addEventListener("click", go); ways.append(button); };
@@ -20,6 +20,7 @@ function waysTo(claim) {
     if (curve) add(`${claim.letter ? `Panel ${claim.letter}: ` : ""}${curve.title}`, () => set({ tab: "curves", curve: name, beside: "", claim: claim.label }));
   }
   if (claim.shown_in === "teleports") add("Panel L: teleports", () => set({ tab: "field", claim: claim.label }));
+  if (claim.shown_in === "maps") add("Local maps", () => set({ tab: "maps", claim: claim.label }));
   return ways;
 }
 

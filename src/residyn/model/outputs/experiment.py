@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import xarray as xr
+from transformers import PreTrainedModel
 
 from residyn.errors import ModelError, ResourceError, UsageError
 from residyn.model import hooks
@@ -94,7 +95,7 @@ def outputs(
     names = list(range(len(hosts))) if labels is None else [int(label) for label in labels]
     if len(names) != len(hosts):
         raise UsageError(f"There is a label for each of {len(hosts)} texts; got {len(names)} labels.")
-    lens = _lens(given, layout)
+    lens = Lens(whole_model(given), given.module, find_sites(given, layout))
     n = len(hosts)
     each = _Each(
         given, lens, hosts.samples, _next_tokens(next_tokens, n), n if skips is None else int(skips), int(seed)
@@ -121,8 +122,8 @@ def outputs(
     return labelled(list(zip(names, hosts.samples, strict=True)), made, lens.sites, attrs)
 
 
-def _lens(model: LoadedModel, layout: Layout | None) -> Lens:
-    """The lens of a model, with its sites proved. Raises ModelError without its head."""
+def whole_model(model: LoadedModel) -> PreTrainedModel:
+    """The model with its head. Raises ModelError where that is not at hand, or the model is on several devices."""
     if is_spread(model.module):
         raise ModelError(
             f"Outputs are of a model that is on one device, and {model.name} is spread over several, or "
@@ -134,7 +135,7 @@ def _lens(model: LoadedModel, layout: Layout | None) -> Lens:
             f"Outputs take the head of {model.name}, and it is not at hand: {reason}. Load the model with its "
             "head (of one in memory, give AutoModelForCausalLM's), or go without them."
         )
-    return Lens(whole, model.module, find_sites(model, layout))
+    return whole
 
 
 def _next_tokens(given: Sequence[int | None] | None, n: int) -> list[int | None]:
