@@ -74,6 +74,7 @@ def test_an_interrupted_analysis_goes_on_with_the_steps_it_lacks(residyn, copied
     whole = rd.open_results(copied / "results.zarr")
     code, _, errors = residyn("analyze", copied, "-q", "--analysis-seed", 1)
     assert code == 0, errors
+    monkeypatch.setattr("residyn.pipeline.analysis._KEPT_EVERY_S", 0)
     steps = list(suite.STEPS)
 
     def interrupted(*_):

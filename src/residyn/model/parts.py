@@ -51,17 +51,27 @@ class Parts:
         return arrays if str(arrays.pop(_FINGERPRINT, "")) == fingerprint else None
 
     def write(self, ids: tuple[int, ...], fingerprint: str, arrays: Mapping[str, np.ndarray]) -> None:
-        """Store one sample in one step. Raises ResourceError or StoreError as the disk does."""
-        content = io.BytesIO()
-        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
-            for name, values in {**arrays, _FINGERPRINT: np.array(fingerprint)}.items():
-                array = io.BytesIO()
-                np.lib.format.write_array(array, np.asanyarray(values), allow_pickle=False)
-                # Without the time that numpy would write: the same numbers are the same bytes.
-                packed.writestr(zipfile.ZipInfo(f"{name}.npy"), array.getvalue(), zipfile.ZIP_DEFLATED)
+        """Store one sample in one step, unless its file is that already, to the byte.
+
+        So what changed in a file beside its numbers is put right. Raises ResourceError or StoreError as the disk does.
+        """
+        content, place = _packed({**arrays, _FINGERPRINT: np.array(fingerprint)}), self.place(ids)
         with disk_errors(self.folder, f"Storing a sample's {self.numbers}", go_on="give the same command again"):
+            if place.is_file() and not place.is_symlink() and place.read_bytes() == content:
+                return
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_bytes(self.place(ids), content.getvalue())
+            write_bytes(place, content)
+
+
+def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, values in arrays.items():
+            array = io.BytesIO()
+            np.lib.format.write_array(array, np.asanyarray(values), allow_pickle=False)
+            # Without the time that numpy would write: the same numbers are the same bytes.
+            packed.writestr(zipfile.ZipInfo(f"{name}.npy"), array.getvalue(), zipfile.ZIP_DEFLATED)
+    return content.getvalue()
 
 
 def kept(
@@ -90,8 +100,8 @@ def kept(
                         "The same call goes on from there."
                     )
                 arrays = make(number)
-                parts.write(own, known, arrays)
             else:
                 found(number)
+            parts.write(own, known, arrays)
             done.append(arrays)
     return done
