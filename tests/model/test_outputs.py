@@ -77,7 +77,7 @@ def assert_like_whole_passes(name: str) -> None:
         np.testing.assert_allclose(found.lens_kl[0, place], divergence(own, seen), rtol=1e-4, atol=1e-7)
         np.testing.assert_allclose(found.lens_entropy[0, place], -(q * np.log(q)).sum(), rtol=1e-4)
         assert found.lens_token[0, place] == seen.argmax()
-    # MiniMax's state is what a block's first norm gives; a block that is skipped passes that on, not what enters it.
+    # MiniMax's state is what a block's first norm gives: that is passed on, and not what enters the block.
     for layer in range(LAYERS if name != "minimax" else 0):
         seen = with_block(model, layer, lambda entered, _: entered)
         np.testing.assert_allclose(found.skip_kl[0, layer], divergence(own, seen), rtol=2e-3, atol=2e-6)

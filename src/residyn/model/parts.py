@@ -53,7 +53,8 @@ class Parts:
     def write(self, ids: tuple[int, ...], fingerprint: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Store one sample in one step, unless its file is that already, to the byte.
 
-        So what changed in a file beside its numbers is put right. Raises ResourceError or StoreError as the disk does.
+        So what changed in a file beside its numbers is put right. Raises ResourceError or StoreError as the disk
+        does.
         """
         content, place = _packed({**arrays, _FINGERPRINT: np.array(fingerprint)}), self.place(ids)
         with disk_errors(self.folder, f"Storing a sample's {self.numbers}", go_on="give the same command again"):
