@@ -12,20 +12,19 @@ from residyn.runs.contents import asked_controls
 from residyn.settings import ControlsSettings, JacobianSettings, OutputSettings, RunSettings, TeleportSettings
 
 COURSE = {
-    "capture": ("capture_s", 0.148),
-    "analysis": ("analyze_s", 0.121),
-    "controls": ("controls_s", 0.196),
-    "teleports": ("teleport_s", 0.088),
-    "jacobians": ("jacobians_s", 0.188),
-    "outputs": ("outputs_s", 0.045),
-    "claims": ("claims_s", 0.166),
-    "figures": ("figure_s", 0.033),
-    "explorer": ("explorer_s", 0.007),
-    "report": ("report_s", 0.008),
+    "capture": ("capture_s", 0.170),
+    "analysis": ("analyze_s", 0.120),
+    "controls": ("controls_s", 0.204),
+    "teleports": ("teleport_s", 0.095),
+    "jacobians": ("jacobians_s", 0.159),
+    "outputs": ("outputs_s", 0.043),
+    "claims": ("claims_s", 0.155),
+    "figures": ("figure_s", 0.039),
+    "explorer": ("explorer_s", 0.010),
+    "report": ("report_s", 0.005),
 }
 """Of each stage the name of its seconds in run.json, and its share of them in a run of the demo on two quiet
-cores. Jacobians are counted at six tenths of that run's: with maps made on all cores one text takes so much less.
-Outputs are counted by the CPU seconds of a text.
+cores.
 """
 
 _SKIPPED = 1.5
