@@ -7,6 +7,7 @@ are left out.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,7 +41,7 @@ def massive_ratio(states: xr.DataArray, *, seed: int = 0, progress: Progress | N
     bands = each_block(some, _largest_and_median, progress, along=SUBLAYER)
     largest, median = (np.concatenate(parts) for parts in zip(*bands, strict=True))
     if some is not states:
-        largest = np.max(list(each_block(states, lambda block: np.abs(block).max(axis=0))), axis=0)
+        largest = functools.reduce(np.maximum, each_block(states, lambda block: np.abs(block).max(axis=0)))
     ratio = np.full(largest.shape, np.nan)
     np.divide(largest, median, out=ratio, where=median > 0, casting="same_kind")
     notes: dict[str, Any] = {} if some is states else {"median_of": some.sizes[SAMPLE], "seed": int(seed)}

@@ -80,10 +80,13 @@ def gather(
         parts = _of_block(chosen, block, group, depth)
         return parts, [_of_block(again, block[:, :, units], group, depth) for units in kept.values()]
 
+    whole, rest = _Merging(chosen), {n: _Merging(again) for n in kept}
     with pca.one_thread():
-        blocks = list(each_numbered_block(states, reduce_block, progress))
-    whole = _merged(chosen, [block for block, _ in blocks])
-    return Gathered(depth, whole, {n: _merged(again, [rest[i] for _, rest in blocks]) for i, n in enumerate(kept)})
+        for parts, others in each_numbered_block(states, reduce_block, progress):
+            whole.add(parts)
+            for merging, of_others in zip(rest.values(), others, strict=True):
+                merging.add(of_others)
+    return Gathered(depth, whole.joined(), {n: merging.joined() for n, merging in rest.items()})
 
 
 def _of_block(gathers: Sequence[Gather], block: np.ndarray, group: np.ndarray, depth: Depth) -> list[Any]:
@@ -101,16 +104,32 @@ def _of_block(gathers: Sequence[Gather], block: np.ndarray, group: np.ndarray, d
     return made
 
 
-def _merged(gathers: Sequence[Gather], blocks: Sequence[list[Any]]) -> dict[Gather, Any]:
-    found = {}
-    for i, one in enumerate(gathers):
-        parts = [block[i] for block in blocks]
-        if one.by_group:
-            groups = sorted({g for part in parts for g in part})
-            found[one] = one.join([one.merge([part[g] for part in parts if g in part]) for g in groups])
-        else:
-            found[one] = one.merge(parts)
-    return found
+class _Merging:
+    """What blocks left behind, put together in their order as they come.
+
+    Of each group one part is kept, so that sums of groups take no more memory the more blocks there are.
+    """
+
+    def __init__(self, gathers: Sequence[Gather]) -> None:
+        self.gathers = gathers
+        self.by_group: list[dict[int, Any]] = [{} for _ in gathers]
+        self.parts: list[list[Any]] = [[] for _ in gathers]
+
+    def add(self, block: Sequence[Any]) -> None:
+        """Put the next block's parts, one for each gather, to those before it."""
+        for one, made, so_far, parts in zip(self.gathers, block, self.by_group, self.parts, strict=True):
+            if one.by_group:
+                for g, part in made.items():
+                    so_far[g] = one.merge([so_far[g], part]) if g in so_far else part
+            else:
+                parts.append(made)
+
+    def joined(self) -> dict[Gather, Any]:
+        """What all blocks left behind, by gather."""
+        return {
+            one: one.join([so_far[g] for g in sorted(so_far)]) if one.by_group else one.merge(parts)
+            for one, so_far, parts in zip(self.gathers, self.by_group, self.parts, strict=True)
+        }
 
 
 def rows_of(

@@ -62,8 +62,8 @@ def explained_variance(
         return spread(block), spread(here.scores(block))
 
     with pca.one_thread():
-        parts = [part for part in each_numbered_block(states, reduce_block, progress) if part is not None]
-    whole, captured = (functools.reduce(merge, column) for column in zip(*parts, strict=True))
+        found = (part for part in each_numbered_block(states, reduce_block, progress) if part is not None)
+        whole, captured = functools.reduce(lambda a, b: (merge(a[0], b[0]), merge(a[1], b[1])), found)
     return label_explained(states, space, whole, captured, about=about, samples=samples)
 
 
