@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from residyn.claims import criteria, sentences, teleports, verdicts
-from residyn.claims.claim import TIED_AT_START, Claim
+from residyn.claims.at_texts import AtTexts
+from residyn.claims.claim import TIED_AT_START, Claim, Criterion
 from residyn.claims.conditions import (
     CONDITIONS,
     GINIBRE,
@@ -18,11 +19,7 @@ from residyn.claims.conditions import (
 )
 from residyn.claims.criteria import Evidence
 from residyn.claims.ledger import MODEL, Of, draws_of
-from residyn.claims.local_maps import LocalMaps
 from residyn.claims.record import ClaimResult, ConditionRecord, ConditionResult, CriterionResult
-
-_MEASURES = {"states": criteria.of_states, "teleports": criteria.of_teleports, "maps": criteria.of_maps}
-"""What measures a criterion, by what its claim is of."""
 
 
 def assemble(
@@ -33,14 +30,23 @@ def assemble(
     caution = _caution(found)
     results = []
     for claim in chosen:
-        judged = _with_own([_MEASURES[claim.of](one, found) for one in claim.criteria])
+        judged = _with_own([_measured(one, claim, found) for one in claim.criteria])
         premises = [criteria.too_few_layers(one, found) for one in claim.criteria]
         judged += [one for one in premises if one is not None]
         result = judged_of(claim, judged, _n_networks(claim, found))
         said = sentences.sentence(result, conditions, caution if claim.rests_on_first else "")
-        said = sentences.WITHOUT_MAPS if claim.of == "maps" and found.maps is None else said
+        if claim.of in sentences.WITHOUT and claim.of not in found.at_texts:
+            said = sentences.WITHOUT[claim.of]
         results.append(replace(result, sentence=said))
     return tuple(conditions.values()), tuple(results)
+
+
+def _measured(criterion: Criterion, claim: Claim, found: Evidence) -> CriterionResult:
+    if claim.of == "states":
+        return criteria.of_states(criterion, found)
+    if claim.of == "teleports":
+        return criteria.of_teleports(criterion, found)
+    return criteria.of_texts(criterion, found.at_texts.get(claim.of), found)
 
 
 def _caution(found: Evidence) -> str:
@@ -62,21 +68,22 @@ def _conditions(found: Evidence) -> list[ConditionRecord]:
             draws, n_samples = 1, moved["isotropic"]
         if one is UNTRAINED and not draws and untrained:
             draws, n_samples = len(untrained), untrained[0]
-        if not draws and found.maps is not None:
-            draws, n_samples = _of_maps(one, found.maps)
+        for at_texts in found.at_texts.values():
+            if not draws:
+                draws, n_samples = _of_texts(one, at_texts)
         if draws:
             made.append(_record(one, n_samples, draws))
     return made
 
 
-def _of_maps(condition: Condition, maps: LocalMaps) -> tuple[int, int]:
-    """How many draws of a condition there are in local maps, and at how many texts."""
+def _of_texts(condition: Condition, found: AtTexts) -> tuple[int, int]:
+    """How many draws of a condition there are in numbers of texts, and at how many texts."""
     if condition is GINIBRE:
-        return 1, len(maps.model.plan.group)
-    n_texts = 0 if maps.same is None else len(maps.same.plan.group)
+        return int(found.random is not None), len(found.model.plan.group)
+    n_texts = 0 if found.same is None else len(found.same.plan.group)
     if condition is UNTRAINED:
-        return len(maps.untrained), n_texts
-    return int(condition is PERMUTED and maps.permuted is not None), n_texts
+        return len(found.untrained), n_texts
+    return int(condition is PERMUTED and found.permuted is not None), n_texts
 
 
 def _record(condition: Condition, n_samples: int, draws: int) -> ConditionRecord:
@@ -109,9 +116,9 @@ def _own(found: CriterionResult) -> ConditionResult:
 
 
 def _n_networks(claim: Claim, found: Evidence) -> int:
-    """How many untrained networks a claim is tried on: of captured states, teleports, or local maps."""
-    if claim.of == "maps":
-        return 0 if found.maps is None else len(found.maps.untrained)
+    """How many untrained networks a claim is tried on: of captured states, teleports, or texts."""
+    if claim.of in sentences.WITHOUT:
+        return len(found.at_texts[claim.of].untrained) if claim.of in found.at_texts else 0
     if claim.of == "teleports":
         return sum(name.startswith(teleports.UNTRAINED) for name in found.trajectories)
     return len(draws_of(found.ledger, Of.CONDITION, UNTRAINED.name))

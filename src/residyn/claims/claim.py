@@ -29,7 +29,7 @@ class HostSigns:
 
 @dataclass(frozen=True)
 class TextSigns:
-    """The null of local maps: each text's distance from the threshold with a random sign, one for a document."""
+    """The null of texts: each text's distance from the threshold with a random sign, one for a document."""
 
     title: str = "each text's distance from the threshold with a random sign"
     preserves: str = "how far each text's value is from the threshold"
@@ -76,9 +76,9 @@ class Claim:
 
     `imitations` are conditions that know nothing of what the claim is about: one that reaches the model's value
     explains it. `removals` are those in which something is taken away: a claim that is lost there was about that.
-    `of` says what its statistics are made of: states, teleports and their hosts, or local maps. `rests_on_first`
-    marks a claim about the first sublayers, which rest on few values where most texts end in one token. `paper` is
-    false for a claim that the paper does not make.
+    `of` says what its statistics are made of: states, teleports and their hosts, local maps, or outputs.
+    `rests_on_first` marks a claim about the first sublayers, which rest on few values where most texts end in one
+    token. `paper` is false for a claim that the paper does not make.
     """
 
     number: int
@@ -88,7 +88,7 @@ class Claim:
     imitations: tuple[Condition, ...] = ()
     removals: tuple[Condition, ...] = ()
     variant: str = ""
-    of: Literal["states", "teleports", "maps"] = "states"
+    of: Literal["states", "teleports", "maps", "outputs"] = "states"
     rests_on_first: bool = False
     paper: bool = True
 

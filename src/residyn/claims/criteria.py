@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import stdtrit
 
-from residyn.claims import local_maps, paper, teleports, verdicts
+from residyn.claims import paper, teleports, verdicts
+from residyn.claims.at_texts import AtTexts, TextNumbers, text_null
 from residyn.claims.claim import Criterion, HostSigns, TextSigns
 from residyn.claims.conditions import (
     CONDITIONS,
@@ -39,9 +40,10 @@ UNDEFINED = np.full(1, np.nan)
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was computed: values by task, teleports, local maps, and the plans of all samples and of the controls'.
+    """What was computed: values by task, teleports, and the plans of all samples and of the controls'.
 
-    `null_repeats` are the draws of each null of states.
+    `null_repeats` are the draws of each null of states; `at_texts` the numbers of single texts, by what claims
+    about them are of.
     """
 
     ledger: Ledger
@@ -50,7 +52,7 @@ class Evidence:
     paired: Plan
     seed: int
     null_repeats: int
-    maps: local_maps.LocalMaps | None = None
+    at_texts: Mapping[str, AtTexts] = field(default_factory=dict)
 
     def draws(self, condition: Condition, name: str) -> list[np.ndarray]:
         """The values of a criterion in each draw of a condition."""
@@ -110,27 +112,27 @@ def of_teleports(criterion: Criterion, found: Evidence) -> CriterionResult:
     return _result(criterion, draws, plan, null=null, tried=tried)
 
 
-def of_maps(criterion: Criterion, found: Evidence) -> CriterionResult:
-    """What was found of a criterion of local maps, whose samples are texts."""
-    maps = found.maps
-    if maps is None:
-        return _result(criterion, UNDEFINED, found.plan)
+def of_texts(criterion: Criterion, found: AtTexts | None, evidence: Evidence) -> CriterionResult:
+    """What was found of a criterion whose samples are texts."""
+    if found is None:
+        return _result(criterion, UNDEFINED, evidence.plan)
 
-    def draws_in(network: local_maps.MapNumbers) -> np.ndarray:
+    def draws_in(network: TextNumbers) -> np.ndarray:
         return criterion.compute(network.curves, teleports.NO_DEPTH)
 
-    draws, plan = draws_in(maps.model), maps.model.plan
-    tried = {GINIBRE.name: beside(criterion, draws_in(maps.random), draws, plan)}
-    if maps.same is not None:
-        own, paired = draws_in(maps.same), maps.same.plan
-        if maps.permuted is not None:
-            tried[PERMUTED.name] = beside(criterion, draws_in(maps.permuted), own, paired)
-        if maps.untrained:
-            twins = np.stack([draws_in(one) for one in maps.untrained])
+    draws, plan, tried = draws_in(found.model), found.model.plan, {}
+    if found.random is not None:
+        tried[GINIBRE.name] = beside(criterion, draws_in(found.random), draws, plan)
+    if found.same is not None:
+        own, paired = draws_in(found.same), found.same.plan
+        if found.permuted is not None:
+            tried[PERMUTED.name] = beside(criterion, draws_in(found.permuted), own, paired)
+        if found.untrained:
+            twins = np.stack([draws_in(one) for one in found.untrained])
             tried[UNTRAINED.name] = networks(criterion, own, twins, paired)
     null = None
     if isinstance(criterion.null, TextSigns):
-        drawn = local_maps.text_null(criterion, maps.model, found.seed)
+        drawn = text_null(criterion, found.model, evidence.seed)
         at = beside_null(float(draws[0]), drawn, above=criterion.above)
         null = NullResult(criterion.null.title, *at, criterion.null.preserves, criterion.null.destroys)
     return _result(criterion, draws, plan, null=null, tried=tried)

@@ -14,7 +14,8 @@ from residyn.claims.assemble import assemble
 from residyn.claims.claim import Claim
 from residyn.claims.criteria import Evidence
 from residyn.claims.ledger import Ledger
-from residyn.claims.local_maps import local_maps as maps_by_network
+from residyn.claims.local_maps import local_maps as of_maps
+from residyn.claims.outputs import outputs as of_outputs
 from residyn.claims.record import Verdicts
 from residyn.claims.work import Judging
 from residyn.errors import UsageError
@@ -33,6 +34,7 @@ def judge(
     *,
     teleport_summary: xr.Dataset | None = None,
     local_maps: Mapping[str, xr.Dataset] | None = None,
+    outputs: Mapping[str, xr.Dataset] | None = None,
     controls: Mapping[str, xr.DataArray] | None = None,
     numbers: Collection[int] | None = None,
     settings: ClaimsSettings | None = None,
@@ -45,8 +47,9 @@ def judge(
     `results` of `analyze(states)` save the fit of the global space and say which units are massive;
     `teleport_summary` of `summary(flow)` or `beside(…)` is what claims about teleports are judged by; `local_maps`
     are results of `jacobians` by network, as `Run.jacobians` gives them ("model", "untrained-0", …,
-    "permuted-weights"), and what claims about local maps are judged by; `controls` are states captured like the
-    model's own, on some of its samples: "untrained-0", "untrained-1", …, "permuted-weights", "shuffled-tokens",
+    "permuted-weights"), and what claims about local maps are judged by; `outputs` are results of `outputs` by
+    network, and what claims about skipped blocks are judged by; `controls` are states captured like the model's
+    own, on some of its samples: "untrained-0", "untrained-1", …, "permuted-weights", "shuffled-tokens",
     "random-position". What they would decide is left open without them.
 
     Each claim has one or more criteria: a statistic with an interval over samples (by documents, where the states
@@ -79,8 +82,12 @@ def judge(
     moved = {}
     if teleport_summary is not None:
         moved = teleports.trajectories(teleport_summary, settings.resamples, settings.claims_seed)
-    maps = maps_by_network(local_maps or {}, settings.resamples, settings.claims_seed)
-    found = Evidence(ledger, moved, work.plan, work.paired, settings.claims_seed, settings.null_draws, maps)
+    found_at = {
+        "maps": of_maps(local_maps or {}, settings.resamples, settings.claims_seed),
+        "outputs": of_outputs(outputs or {}, settings.resamples, settings.claims_seed),
+    }
+    at_texts = {what: one for what, one in found_at.items() if one is not None}
+    found = Evidence(ledger, moved, work.plan, work.paired, settings.claims_seed, settings.null_draws, at_texts)
     conditions, claims = assemble(found, chosen)
     return Verdicts(
         model=str(states.attrs.get("model", "")),

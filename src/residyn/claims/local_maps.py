@@ -1,100 +1,22 @@
-"""What claims about local linear maps are judged by: numbers of each text, with replicates over documents."""
+"""What claims about local linear maps are judged by: numbers of the maps of each text."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
 
-from residyn.claims.claim import Criterion
-from residyn.claims.depth_nulls import flips
-from residyn.claims.teleports import NO_DEPTH, signed_mean
-from residyn.control_names import MODEL, PERMUTED, UNTRAINED_PREFIX
-from residyn.numerics.groups import weighted_mean
+from residyn.claims.at_texts import LEAST_LAYERS, AtTexts, at_texts
 from residyn.numerics.linear_maps import GINIBRE_HENRICI, GINIBRE_SKEW
 from residyn.numerics.nan import finite_mean
-from residyn.quantities.at_samples import plan_of_samples, thirds
-from residyn.quantities.replicates import Plan
+from residyn.quantities.at_samples import thirds
 from residyn.schema import LAYER, PROBE, SAMPLE, SUBLAYER
 
-LEAST_LAYERS = 3
-"""Fewest layers that have a first and a last third."""
 
-
-class MapNumbers(NamedTuple):
-    """Numbers by name: one for each text, (N,); their means and replicates, (1 + B, 1); the plan of these."""
-
-    by_text: dict[str, np.ndarray]
-    curves: dict[str, np.ndarray]
-    plan: Plan
-
-
-@dataclass(frozen=True)
-class LocalMaps:
-    """The model's numbers; those of random matrices in the place of its maps; and those of other networks.
-
-    `same` are the model's at the texts of the other networks.
-    """
-
-    model: MapNumbers
-    random: MapNumbers
-    same: MapNumbers | None = None
-    permuted: MapNumbers | None = None
-    untrained: tuple[MapNumbers, ...] = field(default=())
-
-
-def local_maps(networks: Mapping[str, xr.Dataset], resamples: int, seed: int) -> LocalMaps | None:
-    """What claims about maps are judged by, from the maps of `rd.jacobians` by network; None without the model's.
-
-    Networks are called "model", "untrained-0", "untrained-1", …, "permuted-weights". They are compared at texts
-    that all of them have; where there are none, the others than the model are left out.
-    """
-    if MODEL not in networks:
-        return None
-    own = networks[MODEL]
-    others = {
-        name: maps for name, maps in networks.items() if name == PERMUTED or name.startswith(UNTRAINED_PREFIX)
-    }
-    labels = own[SAMPLE].values
-    for maps in others.values():
-        labels = labels[np.isin(labels, maps[SAMPLE].values)]
-    whole = _numbers(own, _of_maps, resamples, seed), _numbers(own, _of_random_matrices, resamples, seed)
-    if not others or not len(labels):
-        return LocalMaps(*whole)
-
-    def there(maps: xr.Dataset) -> MapNumbers:
-        return _numbers(maps.sel({SAMPLE: labels}), _of_maps, resamples, seed)
-
-    return LocalMaps(
-        *whole,
-        same=there(own),
-        permuted=there(others[PERMUTED]) if PERMUTED in others else None,
-        untrained=tuple(there(maps) for name, maps in others.items() if name != PERMUTED),
-    )
-
-
-def text_null(criterion: Criterion, found: MapNumbers, seed: int) -> np.ndarray:
-    """Values of a criterion of one number where each text's distance from the threshold has a random sign.
-
-    Texts of one group of documents have one sign; see `flips`.
-    """
-    signs = 1.0 - 2.0 * flips(found.plan.n_groups, np.random.default_rng(seed))
-    (name,) = criterion.needs
-    apart = found.by_text[name][:, None] - criterion.threshold
-    return criterion.compute(
-        {name: criterion.threshold + signed_mean(signs[:, found.plan.group], apart)}, NO_DEPTH
-    )
-
-
-def _numbers(
-    maps: xr.Dataset, of: Callable[[xr.Dataset], dict[str, np.ndarray]], resamples: int, seed: int
-) -> MapNumbers:
-    plan, by_text = plan_of_samples(maps, seed, resamples), of(maps)
-    curves = {name: weighted_mean(values[:, None], plan.group, plan.weights) for name, values in by_text.items()}
-    return MapNumbers(by_text, curves, plan)
+def local_maps(networks: Mapping[str, xr.Dataset], resamples: int, seed: int) -> AtTexts | None:
+    """What claims about maps are judged by, from those of `rd.jacobians` by network; None without the model's."""
+    return at_texts(networks, _of_maps, resamples, seed, random=_of_random_matrices)
 
 
 def _of_maps(maps: xr.Dataset) -> dict[str, np.ndarray]:

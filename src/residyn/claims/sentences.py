@@ -5,14 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from residyn.claims.conditions import PERMUTED, POSITIONS, UNTRAINED, Role
 from residyn.claims.record import LEVEL, ClaimResult, ConditionRecord, CriterionResult, NullResult
 from residyn.claims.verdicts import disagrees, side
 from residyn.words import interval, listed, number, p_value
 
-WITHOUT_MAPS = "Not judged: no local maps of this model were given. `residyn jacobians DIR` makes those of a run."
-"""What is said of a claim about local maps where there are none."""
+WITHOUT: Mapping[str, str] = MappingProxyType(
+    {
+        "maps": "Not judged: no local maps of this model were given. `residyn jacobians DIR` makes a run's.",
+        "outputs": "Not judged: no texts in which this model skips blocks were given. `residyn outputs DIR` makes "
+        "a run's.",
+    }
+)
+"""What is said of a claim about numbers of texts where there are none, by what it is of."""
 
 
 def sentence(result: ClaimResult, conditions: Mapping[str, ConditionRecord], caution: str = "") -> str:
