@@ -24,7 +24,7 @@ CLAIM_33 = Claim(
     criteria=(
         Criterion(
             name="skip_late_over_early",
-            statistic="ln of the median divergence without a late block over that without an early one",
+            statistic="log ratio of the median divergence without a late block to that without an early one",
             needs=("skip_late_over_early",),
             compute=first_of("skip_late_over_early", 1),
             threshold=HALF,
