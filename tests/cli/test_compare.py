@@ -97,6 +97,39 @@ def test_the_terminal_shows_claims_and_distances(residyn, judged, other, tmp_pat
         assert words in " ".join(printed.split())  # titles are broken at the width of their table
 
 
+def test_checkpoints_stand_over_their_steps(residyn, judged, other, tmp_path):
+    early = shutil.copytree(other, tmp_path / "checkpoint-20")
+    run = json.loads((judged / "run.json").read_text())
+    run["request"]["revision"] = "stage1-step1000-tokens4B"
+    (judged / "run.json").write_text(json.dumps(run))
+    out = tmp_path / "c"
+    arguments = ("compare", judged, early, "--out", out, "-q", "--json")
+    code, printed, errors = residyn(*arguments, "--steps", "names")
+    assert code == 0, errors
+    said = {one["number"]: (one["from_step"], one["said"]) for one in json.loads(printed)["beginnings"]}
+    assert said[5] == (
+        1000,
+        "At the last of these steps alone, 1,000; not judged at step 20; as an artefact at step 1,000.",
+    )
+    assert json.loads((out / "comparison.json").read_text())["steps"] == {"checkpoint-20": 20, "judged": 1000}
+    table = pd.read_csv(out / "tables" / "checkpoints.csv")
+    assert list(table["step"].unique()) == [20, 1000]
+    page = (out / "comparison.html").read_text()
+    assert "At the last of these steps alone" in page
+    assert page.count("<img") == 2
+    assert (out / "checkpoints.pdf").exists()
+    # Compared as what they are not, nothing is left of it.
+    code, printed, _ = residyn(*arguments)
+    assert code == 0
+    assert "beginnings" not in json.loads(printed)
+    names = [path.name for path in (*out.iterdir(), *(out / "tables").iterdir())]
+    assert not [name for name in names if "checkpoints" in name or "beginnings" in name]
+    for steps, told in (("1,2,3", "got 3 for 2"), ("5,5", "both at step 5"), ("a,b", "got 'a'")):
+        code, _, errors = residyn(*arguments, "--steps", steps)
+        assert code == 2
+        assert told in " ".join(errors.split())
+
+
 @pytest.mark.parametrize("version", [1, 2])
 def test_verdicts_of_both_formats_stand_beside_each_other(residyn, judged, other, tmp_path, version):
     record = old_record() if version == 1 else example_claims()

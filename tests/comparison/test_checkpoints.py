@@ -17,12 +17,18 @@ from residyn.schema import BY_KIND
 YES, NO, OPEN, NONE = "holds", "does not hold", "undecided", None
 
 
+def with_criteria(claim, criteria):
+    judged = verdicts_of(claim)
+    return replace(judged, claims=(replace(judged.claims[0], criteria=criteria),))
+
+
 def begun(*verdicts, steps=None, origins=None):
     """What is said of one claim with these verdicts at steps 0, 10, 20, …, given in any order."""
     steps = steps or [10 * i for i in range(len(verdicts))]
     origins = origins or [""] * len(verdicts)
+    measured = example_verdicts().claims[0].criteria
     runs = {
-        f"run {i}": None if verdict is None else verdicts_of((1, "", "it grows", verdict, origin))
+        f"run {i}": None if verdict is None else with_criteria((1, "", "it grows", verdict, origin), measured)
         for i, (verdict, origin) in enumerate(zip(verdicts, origins, strict=True))
     }
     at = {f"run {i}": step for i, step in enumerate(steps)}
@@ -74,6 +80,13 @@ def test_what_holds_as_an_artefact_says_so():
 def test_large_steps_are_readable_and_claims_that_nobody_judged_are_left_out():
     assert begun(NO, YES, YES, steps=[0, 143000, 1000])[2].startswith("From step 1,000 on")
     assert not len(beginnings({"a": None, "b": None}, {"a": 0, "b": 1}))
+    # Claims on teleports have a verdict where there are none, with nothing behind it.
+    empty = verdicts_of((14, "CCN", "they return", OPEN))
+    undefined = tuple(replace(one, value=math.nan) for one in example_verdicts().claims[0].criteria)
+    found = beginnings(
+        {"a": empty, "b": with_criteria((14, "CCN", "they return", OPEN), undefined)}, {"a": 0, "b": 1}
+    )
+    assert found["said"].tolist() == ["Not judged at any of these steps."]
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +112,7 @@ def test_every_statistic_stands_at_its_step(runs, judged):
     assert set(table.loc[table["run"] == "early", "step"]) == {0}
     # Of claims: each statistic once, with the labels of all claims that it decides.
     of_claims = table[table["of"] == "claim"]
-    criteria = {one.name: one for claim in judged[0].claims for one in claim.criteria}
+    criteria = {one.name: one for claim in judged[0].claims[::-1] for one in claim.criteria[::-1]}
     for run, more in (("early", 0), ("late", 1)):
         rows = of_claims[of_claims["run"] == run].set_index("name")
         assert set(rows.index) == set(criteria)
@@ -107,6 +120,7 @@ def test_every_statistic_stands_at_its_step(runs, judged):
         for name, one in criteria.items():
             assert rows.loc[name, "value"] == one.value + more
             assert (rows.loc[name, "low"], rows.loc[name, "high"]) == (one.low, one.high)
+            assert rows.loc[name, "premise"] == one.premise
             assert (rows.loc[name, "threshold"], rows.loc[name, "verdict"]) == (one.threshold, one.verdict)
     assert of_claims.set_index("name").loc["tied_at_start", "label"].unique().tolist() == ["10, 11"]
     # Of curves: the means that the results hold, with their intervals, or of the curve over sublayers without.

@@ -18,8 +18,10 @@ from residyn.words import ARTEFACT, listed
 OF_CURVE, OF_CLAIM = "curve", "claim"
 COLUMNS = (
     "step", "run", "of", "label", "name", "statistic", "units", "kind", "value", "low", "high", "interval",
-    "threshold", "above", "verdict",
+    "threshold", "above", "verdict", "premise",
 )  # fmt: skip
+_UNKNOWN = "not judged"
+_LAST = {"does not hold": "it does not hold", "undecided": "it is undecided", _UNKNOWN: "it is not judged"}
 _BEGINNINGS = ("number", "variant", "claim", "from_step", "after_step", "said")
 
 
@@ -33,7 +35,8 @@ def checkpoint_table(
     claims that a statistic decides ("8", "10, 11"); name and statistic, in words; units; kind of the transitions
     that a curve is averaged over ("" for all sublayers); value; low and high, the ends of its 95 % interval over
     documents, NaN where it has none; interval, what they are; and of a claim's statistic threshold, above (whether
-    it is to lie above it) and verdict, else NaN, NaN and "".
+    it is to lie above it), verdict, and premise (whether without it nothing can be said of the claim); else NaN,
+    NaN, "" and False.
 
     Curves are those of `curves`: their means over the transitions of each kind, or, where there is one value a
     sublayer, over all sublayers. Raises DataError where checkpoints differ in their numbers of sublayers or units,
@@ -101,6 +104,7 @@ def _of_curves(run: str, runs: Mapping[str, xr.Dataset], estimator: str | None) 
                 "threshold": math.nan,
                 "above": math.nan,
                 "verdict": "",
+                "premise": False,
             }
 
 
@@ -123,6 +127,7 @@ def _of_claims(judged: Verdicts | None) -> Iterator[dict[str, object]]:
                 "threshold": one.threshold,
                 "above": one.above,
                 "verdict": one.verdict,
+                "premise": one.premise,
             }
     yield from found.values()
 
@@ -131,9 +136,16 @@ def _with_interval(value: float, low: float, high: float) -> dict[str, object]:
     return {"value": value, "low": low, "high": high, "interval": "" if math.isnan(low) else INTERVAL}
 
 
+def _verdict(claim: ClaimResult | None) -> str:
+    """The verdict; "not judged" where there is none, or nothing was measured that could decide."""
+    if claim is None or (claim.verdict == "undecided" and all(math.isnan(one.value) for one in claim.criteria)):
+        return _UNKNOWN
+    return claim.verdict
+
+
 def _since(claims: Sequence[ClaimResult | None]) -> tuple[int | None, int | None]:
     """From which place on the claim holds to the end, and the last place before it at which it does not hold."""
-    verdicts = ["" if one is None else one.verdict for one in claims]
+    verdicts = [_verdict(one) for one in claims]
     start = len(verdicts)
     while start and verdicts[start - 1] == "holds":
         start -= 1
@@ -143,13 +155,15 @@ def _since(claims: Sequence[ClaimResult | None]) -> tuple[int | None, int | None
 
 def _said(claims: Sequence[ClaimResult | None], at: Sequence[int], start: int | None, after: int | None) -> str:
     """When a claim begins to hold, in one sentence."""
-    verdicts = ["not judged" if one is None else one.verdict for one in claims]
+    verdicts = [_verdict(one) for one in claims]
     before = len(claims) if start is None else start
 
     def those(verdict: str, begin: int, end: int) -> list[int]:
         return [at[place] for place in range(begin, end) if verdicts[place] == verdict]
 
     held = those("holds", 0, before)
+    if set(verdicts) == {_UNKNOWN}:
+        return "Not judged at any of these steps."
     if start is None:
         said = f"Not within these steps: {_LAST[verdicts[-1]]} at the last, {at[-1]:,}"
         said += f"; it holds at {_steps(held)} and not from there on" if held else ""
@@ -163,16 +177,13 @@ def _said(claims: Sequence[ClaimResult | None], at: Sequence[int], start: int | 
     if start:
         said += "" if after is None else f"; it does not hold at step {at[after]:,}"
         open_from = 0 if after is None else after + 1
-        for verdict in ("undecided", "not judged"):
+        for verdict in ("undecided", _UNKNOWN):
             unknown = those(verdict, open_from, start)
             said += f"; {verdict} at {_steps(unknown)}" if unknown else ""
         said += f"; it holds at {_steps(held)} too, and not throughout from there" if held else ""
     artefacts = [at[i] for i in range(start, len(at)) if (one := claims[i]) is not None and one.origin == ARTEFACT]
     said += f"; as an {ARTEFACT} at {_steps(artefacts)}" if artefacts else ""
     return f"{said}."
-
-
-_LAST = {"does not hold": "it does not hold", "undecided": "it is undecided", "not judged": "it is not judged"}
 
 
 def _steps(steps: Sequence[int]) -> str:

@@ -26,7 +26,7 @@ _HEAD, _DEPTH, _FOOT = 10.0, 4.0, 2.0
 _CLAIM_ROW, _WIDEST, _RIGHT = 3.9, 5.4, 178.0
 _ALL_COLUMNS = 100.0
 """Width of the verdicts of all steps, at the most."""
-_TITLE_LETTERS = 30
+_TITLE_LETTERS = 33
 
 
 def checkpoint_figure(table: pd.DataFrame, claims: pd.DataFrame, beginnings: pd.DataFrame) -> Figure:
@@ -35,11 +35,12 @@ def checkpoint_figure(table: pd.DataFrame, claims: pd.DataFrame, beginnings: pd.
     `table` is `comparison.checkpoint_table`: A, means of curves, a small plot each, and B, the statistics of
     claims, each with its threshold and the verdict at each step. `claims` is `claims_table` with the checkpoints
     in columns, in the order of their steps, and `beginnings` what is said of them: C, verdicts by step, with a bar
-    from where on a claim holds; left out with B where there are no verdicts. Statistics that are not defined at
-    any step are left out. Raises DataError for other tables.
+    from where on a claim holds; left out with B where there are no verdicts. Left out are statistics that are not
+    defined at any step, and premises, which say whether a claim can be judged. Raises DataError for other tables.
     """
     panels.check_checkpoints(table)
-    known = table.loc[table.groupby(["of", "name"])["value"].transform("count") > 0]
+    defined = table.groupby(["of", "name"])["value"].transform("count") > 0
+    known = table.loc[defined & ~table["premise"].astype(bool)]
     of_curves, of_claims = (known.loc[known["of"] == of] for of in ("curve", "claim"))
     steps = sorted(int(step) for step in table["step"].unique())
     heights = [_part_height(of_curves), _part_height(of_claims), _HEAD + len(claims) * _CLAIM_ROW + 3.0]

@@ -17,7 +17,7 @@ from residyn.figures.plot import parts
 
 _LOGARITHMIC_FROM = 10.0
 """Steps above 0 that span this factor stand on a logarithmic axis."""
-_MOST_DECADES = 5
+_MOST_TICKS = 5
 _BAND = 0.18
 _COLUMNS = ("step", "of", "label", "name", "statistic", "kind", "value", "low", "high", "threshold", "verdict")
 _KINDS = {"": style.INK, **style.KIND_COLOURS}
@@ -75,7 +75,7 @@ def scale_steps(ax: Axes, steps: Sequence[int] | np.ndarray) -> None:
         # Up to the first step above 0 the axis is linear, which gives 0 its place; a decade is as long as that.
         ax.set_xscale("symlog", linthresh=above[0], linscale=1.0)
         decades = [10.0**power for power in range(math.ceil(math.log10(above[0])), 1 + int(math.log10(last)))]
-        shown = decades[:: -(-len(decades) // _MOST_DECADES)]
+        shown = above if len(ordered) <= _MOST_TICKS else decades[:: -(-len(decades) // _MOST_TICKS)]
         ax.xaxis.set_major_locator(FixedLocator([*([0.0] if first == 0 else []), *shown]))
         ax.xaxis.set_minor_locator(NullLocator())
         ends = ax.xaxis.get_transform().transform(np.array([first, last]))
