@@ -17,7 +17,6 @@ from residyn.report.side_by_side import side_by_side
 from .conftest import HOSTILE
 from .test_page import CLOSED, Parsed, poisoned, shape_of
 
-
 BEGUN = ("number", "variant", "claim", "from_step", "after_step", "said")
 
 

@@ -39,9 +39,7 @@ def checkpoint_figure(table: pd.DataFrame, claims: pd.DataFrame, beginnings: pd.
     defined at any step, and premises, which say whether a claim can be judged. Raises DataError for other tables.
     """
     panels.check_checkpoints(table)
-    defined = table.groupby(["of", "name"])["value"].transform("count") > 0
-    known = table.loc[defined & ~table["premise"].astype(bool)]
-    of_curves, of_claims = (known.loc[known["of"] == of] for of in ("curve", "claim"))
+    of_curves, of_claims = (_shown(table, of) for of in ("curve", "claim"))
     steps = sorted(int(step) for step in table["step"].unique())
     heights = [_part_height(of_curves), _part_height(of_claims), _HEAD + len(claims) * _CLAIM_ROW + 3.0]
     if not len(claims):
@@ -58,8 +56,15 @@ def checkpoint_figure(table: pd.DataFrame, claims: pd.DataFrame, beginnings: pd.
     return fig
 
 
+def _shown(table: pd.DataFrame, of: str) -> pd.DataFrame:
+    """The rows of curves or of claims that are drawn."""
+    rows: pd.DataFrame = table.loc[(table["of"] == of) & ~table["premise"].astype(bool), :]
+    defined = set(rows.loc[rows["value"].notna(), "name"])
+    return rows.loc[rows["name"].isin(list(defined)), :]
+
+
 def _part_height(rows: pd.DataFrame) -> float:
-    n = rows["name"].nunique()
+    n = len(set(rows["name"]))
     return _HEAD + -(-n // len(_LEFTS)) * _ROW + _DEPTH if n else 0.0
 
 

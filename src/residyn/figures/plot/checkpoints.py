@@ -44,7 +44,7 @@ def over_steps(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
             ax.axhline(
                 threshold[np.isfinite(threshold)][0], color=style.MUTED, linewidth=0.6, linestyle=(0, (3, 2))
             )
-        scale_steps(ax, table["step"].unique())
+        scale_steps(ax, table["step"].to_numpy())
         ax.yaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 2.5, 5, 10]))
         # A power or an offset that all numbers share would stand where the title is.
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}".replace("-", "−")))
@@ -144,6 +144,6 @@ def _line(ax: Axes, rows: pd.DataFrame, colour: str) -> None:
             mark = panels.dot(str(verdict), place, at)
             mark.set(markersize=3.2, zorder=3)
             ax.add_line(mark)
-    if not rows["verdict"].isin(panels.VERDICT_NAMES).any():
+    if not set(rows["verdict"]) & set(panels.VERDICT_NAMES):
         look = {"marker": style.KIND_MARKERS.get(kind, "o"), "markersize": 2.6, "markeredgewidth": 0}
         ax.plot(step, value, linestyle="none", color=colour, zorder=3, label=f"_{kind} marks", **look)
