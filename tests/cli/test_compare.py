@@ -66,7 +66,9 @@ def test_two_runs_give_a_page_tables_and_a_digest(residyn, judged, other, tmp_pa
     assert pd.read_csv(out / "tables" / "claims.csv")["judged"].tolist() == ["undecided", "holds (artefact)"]
     assert "The number of samples differs: judged: 40; run: 30." in found["warnings"]
     assert f"residyn claims {other}" in errors.replace("\n", "")
-    names = [f"comparison.{kind}" for kind in ("html", "json", "pdf", "png", "svg")] + ["residyn.lock", "tables"]
+    pictures = [f"axes.{kind}" for kind in ("pdf", "png", "svg")]
+    names = [*pictures, *(f"comparison.{kind}" for kind in ("html", "json", "pdf", "png", "svg"))]
+    names += ["residyn.lock", "tables"]
     assert sorted(path.name for path in out.iterdir()) == names
     distance = found["distances"]["judged"]["run"]
     assert 0 < found["within"]["judged"] < np.pi / 2
@@ -80,6 +82,10 @@ def test_two_runs_give_a_page_tables_and_a_digest(residyn, judged, other, tmp_pa
     alike = pd.read_csv(out / "tables" / "similarity.csv")
     assert set(alike["n_samples"]) == {30}
     np.testing.assert_allclose(alike[alike["depth"] == alike["other_depth"]]["value"], 1, atol=1e-4)
+    axes = pd.read_csv(out / "tables" / "axes.csv")
+    assert set(axes["n_samples"]) == {30}
+    assert axes[axes["map"] == "matched"]["value"].min() > 0.999
+    assert "Units of judged and run, matched on one half of the documents, correlate by 1" in page
 
 
 def test_the_terminal_shows_claims_and_distances(residyn, judged, other, tmp_path, monkeypatch):
@@ -116,7 +122,7 @@ def test_checkpoints_stand_over_their_steps(residyn, judged, other, tmp_path):
     assert list(table["step"].unique()) == [20, 1000]
     page = (out / "comparison.html").read_text()
     assert "At the last of these steps alone" in page
-    assert page.count("<img") == 2
+    assert page.count("<img") == 3
     assert (out / "checkpoints.pdf").exists()
     # Compared as what they are not, nothing is left of it.
     code, printed, _ = residyn(*arguments)
@@ -174,6 +180,7 @@ def test_states_that_are_gone_leave_curves_and_distances(residyn, judged, other,
     assert found["within"]["bare"] is None
     assert found["distances"]["judged"]["bare"] >= 0
     assert not (tmp_path / "c" / "tables" / "similarity.csv").exists()
+    assert not list((tmp_path / "c").glob("**/axes.*"))
 
 
 def test_what_cannot_be_compared_is_said(residyn, judged, other, tmp_path):

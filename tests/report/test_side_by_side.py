@@ -43,8 +43,10 @@ def page(tmp_path_factory):
             "b": verdicts_of((1, "", "it grows", "does not hold"), (2, "", "it is dense", "undecided")),
         },
         distances,
-        pd.DataFrame([(1, "", "it grows", 5, 0, "From step 5 on.")], columns=list(BEGUN)),
+        beginnings=pd.DataFrame([(1, "", "it grows", 5, 0, "From step 5 on.")], columns=list(BEGUN)),
+        axes=["Units of a and b correlate."],
         training=file,
+        matched=file,
         warnings=["The texts differ."],
         picture=file,
         files=["comparison.pdf"],
@@ -96,6 +98,11 @@ def test_the_page_runs_nothing_asks_for_nothing_and_takes_names_as_text(page):
 def test_when_claims_begin_to_hold_is_told_of_checkpoints_alone(page):
     assert "From step 5 on." in render_comparison(page)
     assert 'id="training"' not in render_comparison(replace(page, training=None))
+
+
+def test_shared_axes_are_told_where_units_were_matched(page):
+    assert "<p>Units of a and b correlate.</p>" in render_comparison(page)
+    assert 'id="axes"' not in render_comparison(replace(page, matched=None))
 
 
 def test_without_verdicts_the_page_has_no_such_part(page):

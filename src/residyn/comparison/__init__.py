@@ -4,6 +4,7 @@ Relative depth is 0 at the first sublayer's state and 1 at the last one's; a tra
 its two states.
 """
 
+from residyn.comparison.axes import said_of_axes, shared_axes, shared_axes_table
 from residyn.comparison.checkpoints import beginnings, checkpoint_table
 from residyn.comparison.claims import ABSENT, claims_table
 from residyn.comparison.curves import curves
@@ -27,6 +28,9 @@ __all__ = [
     "paired",
     "relative_depth",
     "representation_similarity",
+    "said_of_axes",
+    "shared_axes",
+    "shared_axes_table",
     "shared_estimator",
     "similarity_table",
     "step_of",

@@ -217,6 +217,7 @@ def _compare(
     from residyn.figures.checkpoints import checkpoint_figure
     from residyn.figures.comparison import compare_figure
     from residyn.figures.saving import save
+    from residyn.figures.shared_axes import shared_axes_figure
     from residyn.report.side_by_side import side_by_side
     from residyn.report.write import write_comparison
 
@@ -236,11 +237,14 @@ def _compare(
     with reporter.stage("Comparing the states of shared texts, and drawing"):
         curves = comparison.curves(results)
         known = {name: (run.states, _texts(run.directory)) for name, run in runs.items() if run.states is not None}
+        axes, unmatched = comparison.shared_axes_table(known) if known else (None, [])
+        reporter.warn(unmatched)
         tables = {
             "curves": curves,
             "distances": comparison.distance_table(distances),
             "claims": claims.reset_index(allow_duplicates=True),
             "similarity": comparison.similarity_table(known) if known else None,
+            layout.AXES: axes,
             layout.CHECKPOINTS: checkpoints,
             "beginnings": beginnings,
         }
@@ -251,14 +255,18 @@ def _compare(
                 by_step = comparison.claims_table({name: verdicts[name] for name in steps})
                 drawn = checkpoint_figure(checkpoints, by_step, beginnings)
                 pictures += save(drawn, out / layout.CHECKPOINTS, provenance=record)
+            if axes is not None:
+                pictures += save(shared_axes_figure(axes), out / layout.AXES, provenance=record)
             page = side_by_side(
                 record["runs"],
                 results,
                 verdicts,
                 distances,
-                beginnings,
+                beginnings=beginnings,
+                axes=[] if axes is None else comparison.said_of_axes(axes),
                 warnings=record["warnings"],
                 picture=out / f"{layout.COMPARISON}.png",
+                matched=None if axes is None else out / f"{layout.AXES}.png",
                 training=None if steps is None else out / f"{layout.CHECKPOINTS}.png",
                 files=[path.name for path in pictures]
                 + [f"{layout.TABLES}/{name}.csv" for name, table in tables.items() if table is not None],

@@ -74,6 +74,8 @@ class SideBySide:
     picture: Picture
     beginnings: tuple[PageRow, ...]
     training: Picture | None
+    axes: tuple[str, ...]
+    matched: Picture | None
     files: tuple[str, ...]
     version: str
 
@@ -88,16 +90,19 @@ def side_by_side(
     results: Mapping[str, xr.Dataset],
     verdicts: Mapping[str, Verdicts | None],
     distances: xr.DataArray,
-    beginnings: pd.DataFrame | None = None,
     *,
+    beginnings: pd.DataFrame | None = None,
+    axes: Sequence[str] = (),
     warnings: Sequence[str],
     picture: Path,
     training: Path | None = None,
+    matched: Path | None = None,
     files: Sequence[str],
 ) -> SideBySide:
     """The page of runs by name: what each is, its results and verdicts, and the distances between them.
 
-    Of checkpoints also `beginnings`, when their claims begin to hold, and `training`, the picture of them.
+    Of checkpoints also `beginnings`, when their claims begin to hold, and `training`, the picture of them; of
+    runs whose units were matched, `axes`, what is said of them, and the picture `matched`.
     """
     rows = tuple(_verdicts(verdicts))
     return SideBySide(
@@ -121,6 +126,10 @@ def side_by_side(
         training=None
         if training is None
         else embedded(training.read_bytes(), "Statistics and verdicts over the steps of training", style.DPI),
+        axes=tuple(axes),
+        matched=None
+        if matched is None
+        else embedded(matched.read_bytes(), "Correlation of matched units over relative depth", style.DPI),
         files=tuple(files),
         version=version("residyn"),
     )
