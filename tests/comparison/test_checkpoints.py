@@ -138,6 +138,15 @@ def test_every_statistic_stands_at_its_step(runs, judged):
     assert set(of_curves.index.get_level_values("name")) == set(alone["quantity"])
 
 
+def test_results_without_means_by_kind_are_averaged_here(runs):
+    older = runs["small"].drop_vars([f"cosine{BY_KIND}"])
+    table = checkpoint_table({"a": older}, {"a": None}, {"a": 1}).set_index(["name", "kind"])
+    for kind in ("within", "cross"):
+        stored = runs["small"][f"cosine{BY_KIND}"].sel(transition_kind=kind, bound="value")
+        assert table.loc[("cosine", kind), "value"] == pytest.approx(float(stored), rel=1e-12)
+        assert np.isnan(table.loc[("cosine", kind), "low"])
+
+
 def test_networks_of_other_sizes_are_no_checkpoints_of_one_model(runs):
     with pytest.raises(DataError, match=r"small has 6 sublayers of 8 units while large has 10 sublayers of 11"):
         checkpoint_table(runs, dict.fromkeys(runs), {"small": 1, "large": 2})
