@@ -12,7 +12,7 @@ from residyn.figures.panel import Panel
 from residyn.figures.plot import depth, layers, parts
 from residyn.figures.plot.populations import paths_in_plane
 from residyn.quantities.autoencoder import AXIS, NAME, OF_COMPONENTS, PATH, PATHS
-from residyn.schema import BOUND, CURVE, SUBLAYER
+from residyn.schema import BOUND, SUBLAYER
 
 
 def autoencoder_explained(result: xr.DataArray, components: xr.DataArray, *, ax: Axes | None = None) -> Axes:
@@ -52,17 +52,17 @@ EXPLAINED = Panel(
     stem="autoencoder_explained",
     title="Variance in the plane of an autoencoder",
     beside="K",
-    needs=(f"{NAME}{CURVE}", OF_COMPONENTS),
-    defined_by=(f"{NAME}{CURVE}",),
+    needs=("autoencoder_explained_curve", "autoencoder_components"),
+    defined_by=("autoencoder_explained_curve",),
     draw=lambda inputs, ax: autoencoder_explained(
-        inputs.results[f"{NAME}{CURVE}"], inputs.results[OF_COMPONENTS], ax=ax
+        inputs.results["autoencoder_explained_curve"], inputs.results["autoencoder_components"], ax=ax
     ),
 )
 IN_PLANE = Panel(
     stem="autoencoder_paths",
     title="Paths in the plane of an autoencoder",
     beside="K",
-    needs=(PATHS,),
+    needs=("autoencoder_paths",),
     shape="map",
-    draw=lambda inputs, ax: autoencoder_paths(inputs.results[PATHS], ax=ax),
+    draw=lambda inputs, ax: autoencoder_paths(inputs.results["autoencoder_paths"], ax=ax),
 )
