@@ -15,6 +15,7 @@ SETTINGS = {
     "untrained": 1,
     "shuffled_tokens": True,
     "random_positions": False,
+    "autoencoder": True,
     "hosts": 2,
     "jacobian_samples": 2,
     "control_jacobians": 1,

@@ -66,7 +66,9 @@ def test_two_runs_give_a_page_tables_and_a_digest(residyn, judged, other, tmp_pa
     assert pd.read_csv(out / "tables" / "claims.csv")["judged"].tolist() == ["undecided", "holds (artefact)"]
     assert "The number of samples differs: judged: 40; run: 30." in found["warnings"]
     assert f"residyn claims {other}" in errors.replace("\n", "")
-    names = [f"comparison.{kind}" for kind in ("html", "json", "pdf", "png", "svg")] + ["residyn.lock", "tables"]
+    pictures = [f"axes.{kind}" for kind in ("pdf", "png", "svg")]
+    names = [*pictures, *(f"comparison.{kind}" for kind in ("html", "json", "pdf", "png", "svg"))]
+    names += ["residyn.lock", "tables"]
     assert sorted(path.name for path in out.iterdir()) == names
     distance = found["distances"]["judged"]["run"]
     assert 0 < found["within"]["judged"] < np.pi / 2
@@ -80,6 +82,10 @@ def test_two_runs_give_a_page_tables_and_a_digest(residyn, judged, other, tmp_pa
     alike = pd.read_csv(out / "tables" / "similarity.csv")
     assert set(alike["n_samples"]) == {30}
     np.testing.assert_allclose(alike[alike["depth"] == alike["other_depth"]]["value"], 1, atol=1e-4)
+    axes = pd.read_csv(out / "tables" / "axes.csv")
+    assert set(axes["n_samples"]) == {30}
+    assert axes[axes["map"] == "matched"]["value"].min() > 0.999
+    assert "Units of judged and run, matched on one half of the documents, correlate by 1" in page
 
 
 def test_the_terminal_shows_claims_and_distances(residyn, judged, other, tmp_path, monkeypatch):
@@ -95,6 +101,39 @@ def test_the_terminal_shows_claims_and_distances(residyn, judged, other, tmp_pat
         "comparison.png",
     ):
         assert words in " ".join(printed.split())  # titles are broken at the width of their table
+
+
+def test_checkpoints_stand_over_their_steps(residyn, judged, other, tmp_path):
+    early = shutil.copytree(other, tmp_path / "checkpoint-20")
+    run = json.loads((judged / "run.json").read_text())
+    run["request"]["revision"] = "stage1-step1000-tokens4B"
+    (judged / "run.json").write_text(json.dumps(run))
+    out = tmp_path / "c"
+    arguments = ("compare", judged, early, "--out", out, "-q", "--json")
+    code, printed, errors = residyn(*arguments, "--steps", "names")
+    assert code == 0, errors
+    said = {one["number"]: (one["from_step"], one["said"]) for one in json.loads(printed)["beginnings"]}
+    assert said[5] == (
+        1000,
+        "At the last of these steps alone, 1,000; not judged at step 20; as an artefact at step 1,000.",
+    )
+    assert json.loads((out / "comparison.json").read_text())["steps"] == {"checkpoint-20": 20, "judged": 1000}
+    table = pd.read_csv(out / "tables" / "checkpoints.csv")
+    assert list(table["step"].unique()) == [20, 1000]
+    page = (out / "comparison.html").read_text()
+    assert "At the last of these steps alone" in page
+    assert page.count("<img") == 3
+    assert (out / "checkpoints.pdf").exists()
+    # Compared as what they are not, nothing is left of it.
+    code, printed, _ = residyn(*arguments)
+    assert code == 0
+    assert "beginnings" not in json.loads(printed)
+    names = [path.name for path in (*out.iterdir(), *(out / "tables").iterdir())]
+    assert not [name for name in names if "checkpoints" in name or "beginnings" in name]
+    for steps, told in (("1,2,3", "got 3 for 2"), ("5,5", "both at step 5"), ("a,b", "got 'a'")):
+        code, _, errors = residyn(*arguments, "--steps", steps)
+        assert code == 2
+        assert told in " ".join(errors.split())
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -141,6 +180,7 @@ def test_states_that_are_gone_leave_curves_and_distances(residyn, judged, other,
     assert found["within"]["bare"] is None
     assert found["distances"]["judged"]["bare"] >= 0
     assert not (tmp_path / "c" / "tables" / "similarity.csv").exists()
+    assert not list((tmp_path / "c").glob("**/axes.*"))
 
 
 def test_what_cannot_be_compared_is_said(residyn, judged, other, tmp_path):

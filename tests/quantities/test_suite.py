@@ -115,12 +115,13 @@ def test_steps_that_are_there_are_not_computed_again(make_states: Make) -> None:
         yield lambda done, total: None
 
     kept: list[xr.Dataset] = []
-    whole = analyze(states, stages=stages, keep=kept.append)
+    settings = AnalysisSettings(autoencoder=True)
+    whole = analyze(states, settings, stages=stages, keep=kept.append)
     assert opened == [step.name for step in STEPS]
     assert len(kept) == len(STEPS)
     for done, earlier in enumerate(kept):
         opened.clear()
-        xr.testing.assert_identical(analyze(states, stages=stages, earlier=earlier), whole)
+        xr.testing.assert_identical(analyze(states, settings, stages=stages, earlier=earlier), whole)
         assert opened == [step.name for step in STEPS[done + 1 :]]
 
 
@@ -134,7 +135,7 @@ def test_every_step_reports_its_progress_to_the_end(make_states: Make) -> None:
 
         yield report
 
-    analyze(make_states(20), stages=stages)
+    analyze(make_states(20), AnalysisSettings(autoencoder=True), stages=stages)
     assert list(last) == [step.name for step in STEPS]
     assert all(done == total for done, total in last.values())
 

@@ -8,6 +8,7 @@ import xarray as xr
 
 from residyn.figures.panel import Inputs, Panel, Teleports
 from residyn.figures.registry import declared, further, lettered
+from residyn.quantities.autoencoder import autoencoded
 from residyn.quantities.registry import quantities
 from residyn.report.captions import (
     beyond,
@@ -578,6 +579,9 @@ def test_every_panel_has_words(results, moved, maps, predicted):
     # As of texts of which several tokens are samples.
     before = np.arange(results.sizes["sample"])
     results = results.assign_coords(text_id=("sample", before // 4), n_tokens=("sample", before % 4 + 1))
+    # What is made only where it is asked for.
+    values = np.random.default_rng(0).standard_normal((20, results.sizes["sublayer"], 6)).cumsum(axis=1)
+    results = results.assign(autoencoded(label_states(values.astype(np.float32), site_map().sublayers)))
     teleports = Teleports(moved["flow"], moved["summary"], moved["return_fraction"])
     inputs = Inputs(results, site_map(), teleports, jacobians=maps, outputs=predicted)
     drawn = (*lettered(inputs), *further(inputs))

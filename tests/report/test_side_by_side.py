@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -15,6 +16,8 @@ from residyn.report.side_by_side import side_by_side
 
 from .conftest import HOSTILE
 from .test_page import CLOSED, Parsed, poisoned, shape_of
+
+BEGUN = ("number", "variant", "claim", "from_step", "after_step", "said")
 
 
 def results(value: float, low: float, high: float) -> xr.Dataset:
@@ -40,6 +43,10 @@ def page(tmp_path_factory):
             "b": verdicts_of((1, "", "it grows", "does not hold"), (2, "", "it is dense", "undecided")),
         },
         distances,
+        beginnings=pd.DataFrame([(1, "", "it grows", 5, 0, "From step 5 on.")], columns=list(BEGUN)),
+        axes=["Units of a and b correlate."],
+        training=file,
+        matched=file,
         warnings=["The texts differ."],
         picture=file,
         files=["comparison.pdf"],
@@ -86,6 +93,16 @@ def test_the_page_runs_nothing_asks_for_nothing_and_takes_names_as_text(page):
     tags = {tag for tag, _ in parsed.tags}
     assert not tags & {"script", "iframe", "form", "object", "link"}
     assert "default-src &#39;none&#39;" in render_comparison(page)
+
+
+def test_when_claims_begin_to_hold_is_told_of_checkpoints_alone(page):
+    assert "From step 5 on." in render_comparison(page)
+    assert 'id="training"' not in render_comparison(replace(page, training=None))
+
+
+def test_shared_axes_are_told_where_units_were_matched(page):
+    assert "<p>Units of a and b correlate.</p>" in render_comparison(page)
+    assert 'id="axes"' not in render_comparison(replace(page, matched=None))
 
 
 def test_without_verdicts_the_page_has_no_such_part(page):

@@ -248,6 +248,14 @@ def _digest(distances: xr.DataArray, claims: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def _begun(beginnings: pd.DataFrame | None) -> dict[str, Any]:
+    """When claims begin to hold, as plain values; a step that is not there is null. Empty where there is none."""
+    if beginnings is None:
+        return {}
+    rows = beginnings.astype(object).where(beginnings.notna(), None).to_dict("records")
+    return {"beginnings": [{str(name): value for name, value in row.items()} for row in rows]}
+
+
 def _marked(cell: str) -> str:
     """The mark of a verdict, and where the claim comes from where that is known."""
     verdict, origin = without_origin(cell)
@@ -260,7 +268,7 @@ def show_comparison(found: Comparison, display: Display) -> None:
     if display.as_json:
         pictures = list(map(str, found.pictures))
         shown = {"comparison": str(out), "page": str(found.page), "figures": pictures, "warnings": found.warnings}
-        display.emit({**shown, **_digest(distances, claims)})
+        display.emit({**shown, **_digest(distances, claims), **_begun(found.beginnings)})
         return
     names = [str(name) for name in distances["run"].values]
     verdicts = [
@@ -271,6 +279,11 @@ def show_comparison(found: Comparison, display: Display) -> None:
         key = ", ".join(f"{sign} {verdict}" for verdict, sign in MARKS.items())
         key += f", {CROSSED} holds as an {ARTEFACT}"
         display.table(f"{out}: claims ({key})", ["", "claim", *names], verdicts)
+    if found.beginnings is not None and len(found.beginnings):
+        begun = found.beginnings
+        told = zip(begun["number"], begun["variant"], begun["claim"], begun["said"], strict=True)
+        begins = [(f"{number} {variant}".strip(), words, said) for number, variant, words, said in told]
+        display.table(f"{out}: when claims begin to hold", ["", "claim", "over training"], begins)
     rows = [
         (name, *(f"{value:.3f}" if np.isfinite(value) else "–" for value in (*row, within)))
         for name, row, within in zip(names, distances.values, distances["within"].values, strict=True)

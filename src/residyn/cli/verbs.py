@@ -314,6 +314,15 @@ def compare(
         bool,
         typer.Option("--with-controls", help="Put each run's untrained models and other controls beside it."),
     ] = False,
+    steps: Annotated[
+        str | None,
+        typer.Option(
+            "--steps",
+            metavar="S1,S2,…",
+            help="The runs are checkpoints of one model, at these steps of its training, in their order; or "
+            "`names`, where revisions or folders say them (step1000, checkpoint-500).",
+        ),
+    ] = None,
     crew: CrewSettings,
     display: Display,
 ) -> None:
@@ -323,7 +332,7 @@ def compare(
     from residyn.pipeline.compare import compare
 
     with crew_of(crew, display) as workers:
-        found = compare(directories, out, display, with_controls=with_controls, crew=workers)
+        found = compare(directories, out, display, with_controls=with_controls, steps=steps, crew=workers)
     show_comparison(found, display)
 
 

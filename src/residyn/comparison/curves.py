@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from residyn.comparison.depth import relative_depth
-from residyn.comparison.quantities import INFORMATION, compared, curve_of, shared_estimator
+from residyn.comparison.quantities import compared, curve_of, named, shared_estimator
 from residyn.errors import DataError
 from residyn.quantities.measure import INTERVAL
 from residyn.schema import BOUND, SUBLAYER, TRANSITION
@@ -35,7 +35,7 @@ def curves(runs: Mapping[str, xr.Dataset]) -> pd.DataFrame:
         raise DataError("Curves are compared between runs; there are none. Name results by run.")
     estimator = shared_estimator(runs)
     frames = [
-        _rows(curve).assign(run=run, quantity=_named(name, estimator))
+        _rows(curve).assign(run=run, quantity=named(name, estimator))
         for name in compared()
         for run, results in runs.items()
         if (curve := curve_of(results, name, estimator)) is not None
@@ -46,10 +46,6 @@ def curves(runs: Mapping[str, xr.Dataset]) -> pd.DataFrame:
             "Analyze them first: residyn analyze DIR."
         )
     return pd.concat(frames, ignore_index=True).reindex(columns=list(COLUMNS))
-
-
-def _named(quantity: str, estimator: str | None) -> str:
-    return f"{quantity} {estimator}" if quantity == INFORMATION else quantity
 
 
 def _rows(curve: xr.DataArray) -> pd.DataFrame:

@@ -17,12 +17,13 @@ from residyn.store import check_target, locked, read_json, write_json
 from residyn.store.files import disk_errors
 from residyn.store.layout import LOCK
 
-_TABLES = ("curves", "distances", "claims", "similarity")
+_TABLES = ("curves", "distances", "claims", "similarity", layout.CHECKPOINTS, "beginnings", layout.AXES)
+_PICTURES = (layout.COMPARISON, layout.CHECKPOINTS, layout.AXES)
 _OWN = {
     layout.COMPARISON_RECORD,
     layout.COMPARISON_PAGE,
     layout.TABLES,
-    *(f"{layout.COMPARISON}.{kind}" for kind in get_args(Format)),
+    *(f"{name}.{kind}" for name in _PICTURES for kind in get_args(Format)),
 }
 
 
@@ -71,6 +72,8 @@ def writing_to(out: Path) -> Iterator[None]:
 def write_folder(out: Path, record: Mapping[str, Any], tables: Mapping[str, pd.DataFrame | None]) -> None:
     """Write a comparison's record, and each table as tables/NAME.csv; one that is None is removed where it is.
 
+    A picture that an earlier comparison left is removed with its table.
+
     The record goes first: what is written after it is then known to be a comparison's. Raises StoreError where
     the folder cannot be written to, ResourceError where the disk is full.
     """
@@ -79,6 +82,8 @@ def write_folder(out: Path, record: Mapping[str, Any], tables: Mapping[str, pd.D
         for name, table in tables.items():
             if table is None:
                 (out / layout.TABLES / f"{name}.csv").unlink(missing_ok=True)
+                for kind in get_args(Format):
+                    (out / f"{name}.{kind}").unlink(missing_ok=True)
     header = {"format": layout.COMPARISON_FORMAT, "format_version": layout.COMPARISON_VERSION}
     write_json(out / layout.COMPARISON_RECORD, {**header, **record})
     for name, table in tables.items():

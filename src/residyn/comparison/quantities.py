@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,7 +11,7 @@ import xarray as xr
 from residyn.numerics import nan
 from residyn.quantities.registry import quantities
 from residyn.quantities.tables.curves import quartiles
-from residyn.schema import BOUND, BOUNDS, CURVE, SAMPLE, SUBLAYER, UNIT
+from residyn.schema import BOUND, BOUNDS, BY_KIND, CURVE, SAMPLE, SUBLAYER, TRANSITION, TRANSITION_KIND, UNIT
 
 GLOBAL = "global"
 """The space whose explained variance is compared: the paper's."""
@@ -36,6 +37,50 @@ def estimators_of(results: xr.Dataset) -> list[str]:
         return []
     # That of one estimator, as `mutual_information` returns it, has its name and no dimension of names.
     return [str(name) for name in np.atleast_1d(results[INFORMATION][ESTIMATOR].values)]
+
+
+def named(quantity: str, estimator: str | None) -> str:
+    """What a quantity is called where runs are compared: mutual information by its estimator."""
+    return f"{quantity} {estimator}" if quantity == INFORMATION else quantity
+
+
+def means_by_kind(
+    results: xr.Dataset, quantity: str, estimator: str | None
+) -> dict[str, tuple[float, float, float]]:
+    """A curve's mean over the transitions of each kind ("all", too), with the ends of its interval; empty without.
+
+    Means that are not defined are left out.
+    """
+    array = results.get(f"{quantity}{BY_KIND}")
+    if array is None or (quantity == INFORMATION and estimator is None):
+        return {}
+    if ESTIMATOR in array.dims:
+        array = array.sel({ESTIMATOR: estimator})
+    found = {}
+    for kind in map(str, array[TRANSITION_KIND].values):
+        one = array.sel({TRANSITION_KIND: kind})
+        value, low, high = (float(one.sel({BOUND: end})) for end in BOUNDS)
+        if not math.isnan(value):
+            found[kind] = (value, low, high)
+    return found
+
+
+def means_over_depth(
+    results: xr.Dataset, quantity: str, estimator: str | None
+) -> dict[str, tuple[float, float, float]]:
+    """A run's curve as one number for each kind of transition, and "" where it has a value a sublayer.
+
+    With the ends of the interval where the results hold it, which of sublayers they do not: NaN. Empty where the
+    run lacks the curve, or it is not defined anywhere.
+    """
+    found = {kind: ends for kind, ends in means_by_kind(results, quantity, estimator).items() if kind != "all"}
+    curve = None if found else curve_of(results, quantity, estimator)
+    if curve is None:
+        return found
+    values = curve.sel({BOUND: BOUNDS[0]}).values.astype(np.float64)
+    kinds = curve["kind"].values.astype(str) if TRANSITION in curve.dims else np.full(len(values), "")
+    means = {kind: float(nan.finite_mean(values[kinds == kind][None])[0]) for kind in dict.fromkeys(kinds)}
+    return {str(kind): (mean, math.nan, math.nan) for kind, mean in means.items() if not math.isnan(mean)}
 
 
 def curve_of(results: xr.Dataset, quantity: str, estimator: str | None) -> xr.DataArray | None:

@@ -56,8 +56,8 @@ def representation_similarity(states: xr.DataArray, other: xr.DataArray, *, seed
         coords={
             "depth": depths,
             "other_depth": depths,
-            "sublayer": ("depth", states[SUBLAYER].values[_nearest(states)]),
-            "other_sublayer": ("other_depth", other[SUBLAYER].values[_nearest(other)]),
+            "sublayer": ("depth", states[SUBLAYER].values[nearest(states)]),
+            "other_sublayer": ("other_depth", other[SUBLAYER].values[nearest(other)]),
         },
         name="representation_similarity",
         attrs={
@@ -134,7 +134,7 @@ def _rows(similarity: xr.DataArray, run: str, other: str) -> pd.DataFrame:
     )
 
 
-def _nearest(states: xr.DataArray) -> np.ndarray:
+def nearest(states: xr.DataArray) -> np.ndarray:
     """Positions of the sublayers nearest to each relative depth."""
     return np.rint(np.linspace(0.0, states.sizes[SUBLAYER] - 1, DEPTHS)).astype(int)
 
@@ -143,7 +143,7 @@ def _grams(states: xr.DataArray, labels: np.ndarray) -> np.ndarray:
     """Gram matrices with a diagonal of 0, centred for the unbiased estimator, (DEPTHS, n, n), each of norm 1."""
     rows = states.indexes[SAMPLE].get_indexer(labels)
     made = np.empty((DEPTHS, len(rows), len(rows)))
-    for gram, place in zip(made, _nearest(states), strict=True):
+    for gram, place in zip(made, nearest(states), strict=True):
         points = loaded(states.isel({SUBLAYER: [int(place)]}))[rows, 0].astype(np.float64)
         gram[:] = _centred(points)
     return made

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import pandas as pd
 import xarray as xr
-from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from residyn.errors import DataError
 from residyn.figures import style
+from residyn.figures.millimetres import LETTER_MM, entries, letter, share_of, words
 from residyn.figures.plot import comparison as panels
 
 _LEFTS = (10.0, 54.5, 99.0, 143.5)
@@ -27,8 +27,6 @@ _SECTION = 12.0
 """Room above the distances and the claims: letter, legend, numbers of runs."""
 _CLAIMS_LEFT, _CLAIMS_RIGHT = 58.0, 178.0
 """The claims begin there, or to the right of the distances, where these are wider."""
-_LETTER_MM = 1.16
-"""Width of a letter of small type, on the average."""
 
 
 class PageHeights(NamedTuple):
@@ -79,8 +77,8 @@ def compare_figure(
             _claims(fig, page, claims)
         left_out = len(names) - len(runs)
         if left_out:
-            words = f"{left_out} more run{'s are' if left_out > 1 else ' is'} in the tables"
-            _words(fig, page, style.WIDTH_MM / 2, 2.0, words, ha="center")
+            said = f"{left_out} more run{'s are' if left_out > 1 else ' is'} in the tables"
+            words(fig, style.WIDTH_MM / 2, 2.0, said, ha="center")
     return fig
 
 
@@ -114,26 +112,26 @@ def _page(n_quantities: int, n_runs: int, with_distances: bool, n_claims: int) -
 
 
 def _legends(fig: Figure, page: PageHeights, runs: Sequence[str], kinds: Sequence[str]) -> None:
-    entries = panels.run_entries(runs)
-    rows = [entries[start : start + _LEGEND_COLUMNS] for start in range(0, len(entries), _LEGEND_COLUMNS)]
+    named = panels.run_entries(runs)
+    rows = [named[start : start + _LEGEND_COLUMNS] for start in range(0, len(named), _LEGEND_COLUMNS)]
     top = page.height - 1.5
     for row, of_runs in enumerate(rows):
         for column, entry in enumerate(of_runs):
-            _entries(fig, page, (10.0 + 57.0 * column, top - row * _LEGEND_ROW), [entry])
-    _entries(fig, page, (10.0, top - len(rows) * _LEGEND_ROW), panels.line_entries(kinds))
+            entries(fig, (10.0 + 57.0 * column, top - row * _LEGEND_ROW), [entry])
+    entries(fig, (10.0, top - len(rows) * _LEGEND_ROW), panels.line_entries(kinds))
 
 
 def _small_multiples(
     fig: Figure, page: PageHeights, curves: pd.DataFrame, quantities: Sequence[str], runs: Sequence[str]
 ) -> None:
     top = page.height - page.legend
-    _letter(fig, page, "A", top - _ABOVE + 2.4)
+    letter(fig, "A", top - _ABOVE + 2.4)
     width, height = _AXES_MM
     for place, quantity in enumerate(quantities):
         row, column = divmod(place, len(_LEFTS))
         bottom = top - row * (_ABOVE + height + _BELOW) - _ABOVE - height
         box = (_LEFTS[column], bottom, width, height)
-        ax = fig.add_axes(_share_of(page, box))
+        ax = fig.add_axes(share_of(fig, box))
         panels.compared_curves(curves, quantity, runs, ax=ax)
         if place + len(_LEFTS) >= len(quantities):
             ax.set_xlabel("relative depth")
@@ -142,12 +140,12 @@ def _small_multiples(
 def _distances(fig: Figure, page: PageHeights, distances: xr.DataArray) -> None:
     top = _FOOT + page.last - _SECTION
     side = distances.sizes["run"] * _CELL
-    _letter(fig, page, "B", top + 7.6)
-    _words(fig, page, 10.0, top + 7.6, "distance of mean paths (rad)", size=style.BASE_PT, color=style.INK)
-    ax = fig.add_axes(_share_of(page, (10.0, top - side, side, side)))
+    letter(fig, "B", top + 7.6)
+    words(fig, 10.0, top + 7.6, "distance of mean paths (rad)", size=style.BASE_PT, color=style.INK)
+    ax = fig.add_axes(share_of(fig, (10.0, top - side, side, side)))
     panels.trajectory_distances(distances, ax=ax)
-    for line, words in enumerate(("framed: between halves of", "a run's own samples")):
-        _words(fig, page, 10.0, top - side - 3.2 - 2.8 * line, words)
+    for line, said in enumerate(("framed: between halves of", "a run's own samples")):
+        words(fig, 10.0, top - side - 3.2 - 2.8 * line, said)
 
 
 def _claims(fig: Figure, page: PageHeights, claims: pd.DataFrame) -> None:
@@ -156,50 +154,8 @@ def _claims(fig: Figure, page: PageHeights, claims: pd.DataFrame) -> None:
     begin = max(_CLAIMS_LEFT, _LEFTS[0] + n_runs * _CELL + 6.0)
     left = _CLAIMS_RIGHT - n_runs * _CLAIM_COLUMN
     box = (left, top - n_claims * _CLAIM_ROW, n_runs * _CLAIM_COLUMN, n_claims * _CLAIM_ROW)
-    ax = fig.add_axes(_share_of(page, box))
-    panels.claim_matrix(claims, letters=int((left - begin - 7.0) / _LETTER_MM), ax=ax)
-    _letter(fig, page, "C", top + 7.6, begin)
-    _entries(fig, page, (begin + 4.0, top + 9.4), panels.verdict_entries())
-    _words(fig, page, begin + 4.9, top + 4.2, f"where a claim that holds comes from: {panels.origin_words()}")
-
-
-def _entries(
-    fig: Figure, page: PageHeights, at: tuple[float, float], entries: Sequence[tuple[Artist, str]]
-) -> None:
-    """A legend's row with its top left corner at a place of the page; names are no formulas."""
-    x, y = at
-    legend = fig.legend(
-        [handle for handle, _ in entries],
-        ["entry"] * len(entries),
-        loc="upper left",
-        bbox_to_anchor=(x / style.WIDTH_MM, y / page.height),
-        ncols=len(entries),
-        columnspacing=1.2,
-        borderaxespad=0,
-        borderpad=0,
-        fontsize=style.SMALL_PT,
-        frameon=False,
-    )
-    for text, (_, name) in zip(legend.get_texts(), entries, strict=True):
-        text.set_parse_math(False)
-        text.set_text(name)
-
-
-def _letter(fig: Figure, page: PageHeights, letter: str, y: float, x: float = 1.5) -> None:
-    _words(fig, page, x, y, letter, size=style.LETTER_PT, weight="bold", color=style.INK)
-
-
-def _words(
-    fig: Figure, page: PageHeights, x: float, y: float, words: str, *, size: float = style.SMALL_PT,
-    ha: str = "left", weight: str = "normal", color: str = style.MUTED,
-) -> None:  # fmt: skip
-    fig.text(
-        x / style.WIDTH_MM, y / page.height, words, fontsize=size, ha=ha, va="baseline", fontweight=weight,
-        color=color, parse_math=False,
-    )  # fmt: skip
-
-
-def _share_of(page: PageHeights, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-    """A box in millimetres as shares of the page."""
-    left, bottom, width, height = box
-    return (left / style.WIDTH_MM, bottom / page.height, width / style.WIDTH_MM, height / page.height)
+    ax = fig.add_axes(share_of(fig, box))
+    panels.claim_matrix(claims, letters=int((left - begin - 7.0) / LETTER_MM), ax=ax)
+    letter(fig, "C", top + 7.6, begin)
+    entries(fig, (begin + 4.0, top + 9.4), panels.verdict_entries())
+    words(fig, begin + 4.9, top + 4.2, f"where a claim that holds comes from: {panels.origin_words()}")

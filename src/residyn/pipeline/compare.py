@@ -13,6 +13,7 @@ from residyn.crew import ALONE, Crew
 from residyn.errors import StoreError, UsageError
 from residyn.pipeline import analysis as analysing
 from residyn.pipeline.cluster import walking
+from residyn.pipeline.models import recorded_model
 from residyn.pipeline.reporter import SILENT, Reporter
 from residyn.runs import layout
 from residyn.runs.contents import (
@@ -25,7 +26,7 @@ from residyn.runs.contents import (
 )
 from residyn.runs.results import open_if_whole
 from residyn.runs.stages import ANALYSIS, CLAIMS, differs, read_stage
-from residyn.settings import AnalysisSettings, recorded
+from residyn.settings import AnalysisSettings, CaptureSettings, recorded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,11 +47,15 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a comparison found: distances between trajectories, the verdicts side by side, pictures and page."""
+    """What a comparison found: distances between trajectories, the verdicts side by side, pictures and page.
+
+    `beginnings` says from which training step on each claim holds; None where the runs are no checkpoints.
+    """
 
     folder: Path
     distances: xr.DataArray
     claims: pd.DataFrame
+    beginnings: pd.DataFrame | None
     warnings: list[str]
     pictures: list[Path]
     page: Path
@@ -62,21 +67,31 @@ def compare(
     reporter: Reporter = SILENT,
     *,
     with_controls: bool = False,
+    steps: str | None = None,
     crew: Crew = ALONE,
 ) -> Comparison:
     """Put runs beside each other: OUT/comparison.html, .png, .pdf, .svg and OUT/tables/*.csv; what was found.
 
+    `steps` makes the runs, without their controls, checkpoints of one model: their training steps, separated by
+    commas, in the order of the runs, or "names", where the revision, model or folder of each names its step.
+
     Runs are named by their folders, with as much of the path as tells them apart; controls as "RUN / CONTROL". A
     control without results is analysed first, into its own folder, with one estimator and no baselines. Raises
-    UsageError for fewer than two runs or one named twice, StoreError where a run has no results, where a file is
-    not what it should be, or where OUT holds anything else than a comparison.
+    UsageError for fewer than two runs, one named twice, or steps that are not those of the runs, DataError for
+    checkpoints of different models, StoreError where a run has no results, where a file is not what it should be,
+    or where OUT holds anything else than a comparison.
     """
-    from residyn.comparison import check_folder
+    from residyn.comparison import check_folder, steps_of_runs
 
     named = dict(zip(names_of(directories), directories, strict=True))
     for directory in directories:
         _check_run(directory)
     target = check_folder(out)
+    at = (
+        None
+        if steps is None
+        else steps_of_runs(steps, {name: _names_in(name, one) for name, one in named.items()})
+    )
     if with_controls:
         named |= _controls(named, reporter, crew)
     if len(named) < 2:
@@ -88,7 +103,7 @@ def compare(
             f"A comparison needs at least two runs; got {len(named)}{found}. Name another, or {advice}."
         )
     runs = {name: _open(directory, reporter) for name, directory in named.items()}
-    return _compare(runs, target, reporter, crew)
+    return _compare(runs, target, at, reporter, crew)
 
 
 def names_of(directories: Sequence[Path]) -> list[str]:
@@ -188,10 +203,21 @@ def _open(directory: Path, reporter: Reporter) -> Compared:
     return Compared(directory, results, verdicts, states)
 
 
-def _compare(runs: Mapping[str, Compared], out: Path, reporter: Reporter, crew: Crew) -> Comparison:
+def _names_in(name: str, directory: Path) -> list[str]:
+    """What may say the training step of a run of this name: the revision and place of its model, its folder."""
+    request = store.read_run(directory).get(CaptureSettings.SECTION)
+    revision = request.get("revision") if isinstance(request, Mapping) else None
+    return [str(said) for said in (revision, recorded_model(directory), name) if said]
+
+
+def _compare(
+    runs: Mapping[str, Compared], out: Path, steps: Mapping[str, int] | None, reporter: Reporter, crew: Crew
+) -> Comparison:
     from residyn import comparison
+    from residyn.figures.checkpoints import checkpoint_figure
     from residyn.figures.comparison import compare_figure
     from residyn.figures.saving import save
+    from residyn.figures.shared_axes import shared_axes_figure
     from residyn.report.side_by_side import side_by_side
     from residyn.report.write import write_comparison
 
@@ -200,34 +226,53 @@ def _compare(runs: Mapping[str, Compared], out: Path, reporter: Reporter, crew: 
     reporter.warn(warnings)
     with reporter.progress("trajectories", "samples") as progress, walking(crew):
         distances = comparison.trajectory_distance({n: _path(run) for n, run in runs.items()}, progress=progress)
-    claims = comparison.claims_table({name: run.verdicts for name, run in runs.items()})
+    verdicts = {name: run.verdicts for name, run in runs.items()}
+    claims = comparison.claims_table(verdicts)
+    checkpoints = None if steps is None else comparison.checkpoint_table(results, verdicts, steps)
+    beginnings = None if steps is None else comparison.beginnings(verdicts, steps)
     # Into the record and every picture's metadata: as in run.json, nobody's home folder is named there.
     described = {"runs": {name: _described(run) for name, run in runs.items()}, "warnings": warnings}
+    described |= {} if steps is None else {"steps": steps}
     record = store.without_home(store.plain(described))
     with reporter.stage("Comparing the states of shared texts, and drawing"):
         curves = comparison.curves(results)
         known = {name: (run.states, _texts(run.directory)) for name, run in runs.items() if run.states is not None}
+        axes, unmatched = comparison.shared_axes_table(known) if known else (None, [])
+        reporter.warn(unmatched)
         tables = {
             "curves": curves,
             "distances": comparison.distance_table(distances),
             "claims": claims.reset_index(allow_duplicates=True),
             "similarity": comparison.similarity_table(known) if known else None,
+            layout.AXES: axes,
+            layout.CHECKPOINTS: checkpoints,
+            "beginnings": beginnings,
         }
         with comparison.writing_to(out):
             comparison.write_folder(out, record, tables)
             pictures = save(compare_figure(curves, distances, claims), out / layout.COMPARISON, provenance=record)
+            if steps is not None and checkpoints is not None and beginnings is not None:
+                by_step = comparison.claims_table({name: verdicts[name] for name in steps})
+                drawn = checkpoint_figure(checkpoints, by_step, beginnings)
+                pictures += save(drawn, out / layout.CHECKPOINTS, provenance=record)
+            if axes is not None:
+                pictures += save(shared_axes_figure(axes), out / layout.AXES, provenance=record)
             page = side_by_side(
                 record["runs"],
                 results,
-                {name: run.verdicts for name, run in runs.items()},
+                verdicts,
                 distances,
+                beginnings=beginnings,
+                axes=[] if axes is None else comparison.said_of_axes(axes),
                 warnings=record["warnings"],
                 picture=out / f"{layout.COMPARISON}.png",
+                matched=None if axes is None else out / f"{layout.AXES}.png",
+                training=None if steps is None else out / f"{layout.CHECKPOINTS}.png",
                 files=[path.name for path in pictures]
                 + [f"{layout.TABLES}/{name}.csv" for name, table in tables.items() if table is not None],
             )
             written = write_comparison(page, out)
-    return Comparison(out, distances, claims, warnings, pictures, written)
+    return Comparison(out, distances, claims, beginnings, warnings, pictures, written)
 
 
 def _path(run: Compared) -> xr.DataArray:

@@ -47,6 +47,7 @@ def run(
     leave_out: tuple[int, ...] = (1, 3, 10),
     analysis_seed: int = 0,
     precision: Literal["float32", "float64"] = "float32",
+    autoencoder: bool = False,
     analysis_device: str | None = None,
     untrained: int = 3,
     permuted_weights: bool = True,

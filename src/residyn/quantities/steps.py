@@ -11,7 +11,7 @@ import xarray as xr
 from residyn.errors import DataError
 from residyn.numerics import pca
 from residyn.numerics.groups import weighted_mean
-from residyn.quantities import robustness
+from residyn.quantities import autoencoder, robustness
 from residyn.quantities.basis import kurtosis_rotated
 from residyn.quantities.convergence import convergences
 from residyn.quantities.correlations import correlation_density
@@ -54,13 +54,14 @@ LEAST_SAMPLES = 4
 class Step(NamedTuple):
     """Some results that are computed together: `compute` is given those of the steps before it.
 
-    `first` is a result that is there if and only if the step is done.
+    `first` is a result that is there if and only if the step is done, and `asked` whether settings ask for it.
     """
 
     name: str
     counts: str
     first: str
     compute: Callable[[xr.DataArray, AnalysisSettings, xr.Dataset, Progress], xr.Dataset]
+    asked: Callable[[AnalysisSettings], bool] = lambda _: True
 
 
 def _massive(
@@ -250,6 +251,12 @@ def _together(
     return made
 
 
+def _autoencoder(
+    states: xr.DataArray, settings: AnalysisSettings, _results: xr.Dataset, progress: Progress
+) -> xr.Dataset:
+    return autoencoder.autoencoded(states, seed=settings.analysis_seed, progress=progress)
+
+
 STEPS = (
     Step("massive units", "sublayers", "massive_ratio", _massive),
     Step("activations and transitions", "samples", "mean_activation", _quantities),
@@ -259,4 +266,5 @@ STEPS = (
     Step("privileged basis", "rotations", "kurtosis_rotated", _basis),
     Step("unit orbits", "nulls", "rotations", _orbits),
     Step("samples together", "parts", "pair_growth", _together),
+    Step("autoencoder", "epochs", autoencoder.PATHS, _autoencoder, lambda settings: settings.autoencoder),
 )

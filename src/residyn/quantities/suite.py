@@ -48,6 +48,7 @@ def analyze(
       sublayer) of the global space, of one fitted without the samples it is judged on, of equalised sublayers, of
       z-scored units, and without massive units.
     - angular_distance and angular_distance_walk (sublayer, other_sublayer): see `angular_distances`.
+    - Where settings ask for it, what `autoencoded` returns.
     - What `dimensions`, `without_massive`, `dependence` (with `information_excess`), `kurtosis_rotated`, `orbits`,
       `convergences` and `flows` return.
 
@@ -75,7 +76,7 @@ def analyze(
         results = Results(attrs={**provenance_of(states), "settings": settings.to_json()})
     lacking: dict[str, str] = {}
     for step in STEPS:
-        if step.first in results:
+        if step.first in results or not step.asked(settings):
             continue
         try:
             with (stages or partial(told, progress=progress))(step.name, step.counts) as tell:

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from residyn.claims import ClaimResult, Verdicts
-from residyn.comparison.quantities import ESTIMATOR, INFORMATION, compared, shared_estimator
+from residyn.comparison.quantities import INFORMATION, compared, means_by_kind, shared_estimator
 from residyn.figures import style
 from residyn.quantities.registry import quantities
 from residyn.report.captions.phrases import NAMES
 from residyn.report.images import embedded
 from residyn.report.record import Facts, Picture
-from residyn.schema import BOUND, BY_KIND, TRANSITION_KIND
 from residyn.words import interval, listed, number
 
 _FACTS = {
@@ -72,6 +72,10 @@ class SideBySide:
     means: tuple[PageRow, ...]
     distances: tuple[PageRow, ...]
     picture: Picture
+    beginnings: tuple[PageRow, ...]
+    training: Picture | None
+    axes: tuple[str, ...]
+    matched: Picture | None
     files: tuple[str, ...]
     version: str
 
@@ -87,11 +91,19 @@ def side_by_side(
     verdicts: Mapping[str, Verdicts | None],
     distances: xr.DataArray,
     *,
+    beginnings: pd.DataFrame | None = None,
+    axes: Sequence[str] = (),
     warnings: Sequence[str],
     picture: Path,
+    training: Path | None = None,
+    matched: Path | None = None,
     files: Sequence[str],
 ) -> SideBySide:
-    """The page of runs by name: what each is, its results and verdicts, and the distances between them."""
+    """The page of runs by name: what each is, its results and verdicts, and the distances between them.
+
+    Of checkpoints also `beginnings`, when their claims begin to hold, and `training`, the picture of them; of
+    runs whose units were matched, `axes`, what is said of them, and the picture `matched`.
+    """
     rows = tuple(_verdicts(verdicts))
     return SideBySide(
         title=f"{listed(list(results))} side by side",
@@ -110,6 +122,14 @@ def side_by_side(
         picture=embedded(
             picture.read_bytes(), "Curves of all runs over relative depth, distances, verdicts", style.DPI
         ),
+        beginnings=() if beginnings is None else tuple(_beginnings(beginnings)),
+        training=None
+        if training is None
+        else embedded(training.read_bytes(), "Statistics and verdicts over the steps of training", style.DPI),
+        axes=tuple(axes),
+        matched=None
+        if matched is None
+        else embedded(matched.read_bytes(), "Correlation of matched units over relative depth", style.DPI),
         files=tuple(files),
         version=version("residyn"),
     )
@@ -158,7 +178,7 @@ def _verdict(claim: ClaimResult | None, first: ClaimResult | None) -> Cell:
 def _means(results: Mapping[str, xr.Dataset]) -> Iterator[PageRow]:
     estimator = shared_estimator(results)
     for name in compared():
-        found = [_by_kind(one, name, estimator) for one in results.values()]
+        found = [means_by_kind(one, name, estimator) for one in results.values()]
         known = quantities().get(name)
         title = name.replace("_", " ") if known is None else known.title or name
         title = f"{title[:1].upper()}{title[1:]}{f', {estimator}' if name == INFORMATION else ''}"
@@ -166,22 +186,6 @@ def _means(results: Mapping[str, xr.Dataset]) -> Iterator[PageRow]:
             first = found[0].get(kind)
             cells = tuple(_mean(one.get(kind), first) for one in found)
             yield PageRow("", title, NAMES[kind], cells)
-
-
-def _by_kind(results: xr.Dataset, name: str, estimator: str | None) -> dict[str, tuple[float, float, float]]:
-    """A quantity's mean over transitions of each kind, with its interval."""
-    array = results.get(f"{name}{BY_KIND}")
-    if array is None or (name == INFORMATION and estimator is None):
-        return {}
-    if ESTIMATOR in array.dims:
-        array = array.sel({ESTIMATOR: estimator})
-    found = {}
-    for kind in map(str, array[TRANSITION_KIND].values):
-        one = array.sel({TRANSITION_KIND: kind})
-        value, low, high = (float(one.sel({BOUND: end})) for end in ("value", "low", "high"))
-        if not math.isnan(value):
-            found[kind] = (value, low, high)
-    return found
 
 
 def _mean(own: tuple[float, float, float] | None, first: tuple[float, float, float] | None) -> Cell:
@@ -193,6 +197,12 @@ def _mean(own: tuple[float, float, float] | None, first: tuple[float, float, flo
 def _apart(ends: Sequence[float], others: Sequence[float]) -> bool:
     """Whether two intervals do not overlap; not where one is not known."""
     return not np.isnan([*ends, *others]).any() and (ends[0] > others[1] or ends[1] < others[0])
+
+
+def _beginnings(beginnings: pd.DataFrame) -> Iterator[PageRow]:
+    told = zip(*(beginnings[name] for name in ("number", "variant", "claim", "said")), strict=True)
+    for number_of, variant, words, said in told:
+        yield PageRow(f"{number_of} {variant}".strip(), str(words), "", (Cell(str(said)),))
 
 
 def _distances(distances: xr.DataArray) -> Iterator[PageRow]:

@@ -40,6 +40,8 @@ EARLIER_STAGE_VERSIONS = (1,)
 """Without what stands in the files that a stage left."""
 
 COMPARISON, COMPARISON_RECORD, COMPARISON_PAGE = "comparison", "comparison.json", "comparison.html"
+CHECKPOINTS, AXES = "checkpoints", "axes"
+"""The pictures and the tables of checkpoints and of shared axes, in the folder of a comparison."""
 COMPARISON_FORMAT, COMPARISON_VERSION = "residyn comparison", 1
 
 

@@ -64,6 +64,10 @@ class AnalysisSettings(Settings, frozen=True, kw_only=True):
         Precision,
         Meta(description="Of products and kernels that are nearly all the work; sums are in float64."),
     ] = "float32"
+    autoencoder: Annotated[
+        bool,
+        Meta(description="Compress states to a plane by an autoencoder, as the paper does; it takes minutes."),
+    ] = False
     analysis_device: Annotated[
         str | None,
         Meta(description="Compute mutual information there with torch, such as cuda.", extra=ASIDE),

@@ -77,7 +77,7 @@ def compared_curves(table: pd.DataFrame, quantity: str, runs: Sequence[str], *, 
         _scale(ax, chosen["value"].to_numpy(np.float64))
         ax.set_xlim(-0.03, 1.03)
         ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-        ax.set_title(_title(quantity), loc="left", pad=3, parse_math=False)
+        ax.set_title(title_of(quantity), loc="left", pad=3, parse_math=False)
         style.dress(ax)
         if not np.isfinite(chosen["value"].to_numpy(np.float64)).any():
             parts.say(ax, "undefined")
@@ -151,7 +151,7 @@ def claim_matrix(claims: pd.DataFrame, *, letters: int = 58, ax: Axes | None = N
             if verdict not in VERDICT_NAMES:
                 _letter(ax, column, row, "–", "center")
                 continue
-            ax.add_line(_dot(AS_ARTEFACT if cell == AS_ARTEFACT else verdict, column, row))
+            ax.add_line(dot(AS_ARTEFACT if cell == AS_ARTEFACT else verdict, column, row))
             if verdict == HOLDS and origin in ORIGIN_LETTERS:
                 _letter(ax, column + _BESIDE, row, ORIGIN_LETTERS[origin], "left")
         for row in range(0, n_claims, 2):
@@ -190,7 +190,7 @@ def line_entries(kinds: Sequence[str]) -> list[tuple[Artist, str]]:
 
 def verdict_entries() -> list[tuple[Artist, str]]:
     """The legend's entries of verdicts."""
-    return [(_dot(name, 0, 0), name) for name in (HOLDS, AS_ARTEFACT, FAILS, UNDECIDED)]
+    return [(dot(name, 0, 0), name) for name in (HOLDS, AS_ARTEFACT, FAILS, UNDECIDED)]
 
 
 def origin_words() -> str:
@@ -219,7 +219,8 @@ def _scale(ax: Axes, values: np.ndarray) -> None:
         ax.margins(y=0.06)
 
 
-def _title(quantity: str) -> str:
+def title_of(quantity: str) -> str:
+    """What a plot of a compared quantity is called."""
     if quantity.startswith(_INFORMATION):
         estimator = quantity.removeprefix(_INFORMATION)
         return f"MI (nats), {style.plain(style.ESTIMATOR_NAMES.get(estimator, estimator), 18)}"
@@ -247,7 +248,8 @@ def _letter(ax: Axes, x: float, y: float, letter: str, ha: str) -> None:
     ax.text(x, y, letter, ha=ha, va="center", fontsize=style.SMALL_PT, color=style.MUTED, parse_math=False)
 
 
-def _dot(verdict: str, x: float, y: float) -> Line2D:
+def dot(verdict: str, x: float, y: float) -> Line2D:
+    """The mark of a verdict at a place of some axes."""
     look: dict[str, Any] = {
         HOLDS: {"markerfacecolor": style.INK, "markeredgecolor": style.INK},
         AS_ARTEFACT: {"marker": _CROSSED, "markerfacecolor": "white", "markeredgecolor": style.INK},

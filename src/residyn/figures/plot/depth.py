@@ -96,13 +96,15 @@ def hollow(ax: Axes, value: np.ndarray, places: Places, name: str, *, zorder: fl
         )  # fmt: skip
 
 
-def beside_null(ax: Axes, result: xr.DataArray, null: xr.DataArray | None, name: str) -> None:
+def beside_null(
+    ax: Axes, result: xr.DataArray, null: xr.DataArray | None, name: str, *, own_name: str = "data"
+) -> None:
     """A curve (bound, place) filled, its interval as the band, beside a null's (place) hollow where there is one;
     with the depth axis and the legend. Raises DataError where they are of different places.
     """
     places, own = places_of(result), summary(result)
     dots(ax, own.assign(q25=own["low"].variable, q75=own["high"].variable), places)
-    curves = [dot_entry("data", filled=True)]
+    curves = [dot_entry(own_name, filled=True)]
     if null is not None:
         same_places(result, null)
         hollow(ax, null.values, places, name)

@@ -150,22 +150,26 @@ def rotation_plane(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
     layer = result["layer"].values
     with style.context():
         ax = style.new_axes(ax)
-        style.dress(ax)
-        colours = layers.colours_of(layer)
-        rgba = colours.to_rgba(layer)
-        for path in paths:
-            steps = np.stack([path[:-1], path[1:]], axis=1)
-            ax.add_collection(LineCollection(list(steps), colors=rgba[:-1], linewidth=0.5, alpha=0.8))
-            ring = {"markerfacecolor": "white", "markeredgecolor": rgba[0], "markeredgewidth": 0.5}
-            ax.plot(*path[0], "o", markersize=2.4, **ring)
-            ax.plot(*path[-1], "o", markersize=2.4, color=rgba[-1], markeredgewidth=0)
+        paths_in_plane(ax, paths, layer)
         reach = _ROOM * float(np.quantile(np.abs(paths), _SEEN)) or 1.0
         ax.set_xlim(-reach, reach)
         ax.set_ylim(-reach, reach)
         ax.set_xlabel("fastest rotation, axis 1")
         ax.set_ylabel("fastest rotation, axis 2")
-        layers.colourbar(ax, colours, layer, axis_names(result.attrs))
+        layers.colourbar(ax, layers.colours_of(layer), layer, axis_names(result.attrs))
     return ax
+
+
+def paths_in_plane(ax: Axes, paths: np.ndarray, layer: np.ndarray) -> None:
+    """Draw paths (n, S, 2), coloured by layer (S,), from the ring to the dot."""
+    style.dress(ax)
+    rgba = layers.colours_of(layer).to_rgba(layer)
+    for path in paths:
+        steps = np.stack([path[:-1], path[1:]], axis=1)
+        ax.add_collection(LineCollection(list(steps), colors=rgba[:-1], linewidth=0.5, alpha=0.8))
+        ring = {"markerfacecolor": "white", "markeredgecolor": rgba[0], "markeredgewidth": 0.5}
+        ax.plot(*path[0], "o", markersize=2.4, **ring)
+        ax.plot(*path[-1], "o", markersize=2.4, color=rgba[-1], markeredgewidth=0)
 
 
 PAIR_GROWTH = Panel(

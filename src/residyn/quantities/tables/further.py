@@ -10,12 +10,13 @@ import pandas as pd
 import xarray as xr
 
 from residyn.numerics import nan
+from residyn.quantities.autoencoder import NAME, OF_COMPONENTS
 from residyn.quantities.massive import massive_table
 from residyn.quantities.orbits import orbits_mean_table, orbits_table
 from residyn.quantities.robustness import without_massive_table
 from residyn.quantities.tables.curves import interval_columns, quartiles, row_labels, spread_columns
 from residyn.quantities.tables.together import layer_pairs_table, together_table
-from residyn.schema import SUBLAYER, TRANSITION, UNIT
+from residyn.schema import BOUND, CURVE, SUBLAYER, TRANSITION, UNIT
 
 _OF_STEPS = ("step_correlation", "step_r2", "step_information", "step_r2_joint")
 
@@ -64,7 +65,7 @@ def explained_variance_table(results: xr.Dataset) -> pd.DataFrame:
 
 
 def dimension_table(results: xr.Dataset) -> pd.DataFrame:
-    """Per sublayer: participation ratio and its ceiling, components for 90 %, TwoNN, and the explained shares."""
+    """Per sublayer: participation ratio and its ceiling, components for 90 %, TwoNN, and explained shares."""
     ratio = results["participation_ratio"]
     columns = {
         "participation_ratio": ratio.values,
@@ -80,6 +81,11 @@ def dimension_table(results: xr.Dataset) -> pd.DataFrame:
         columns |= {
             f"explained {space}": row for space, row in zip(shares["space"].values, shares.values, strict=True)
         }
+    if OF_COMPONENTS in results:
+        curve = results[f"{NAME}{CURVE}"]
+        columns |= {NAME: curve.sel({BOUND: "value"}).values}
+        columns |= {f"{NAME}_{end}": values for end, values in interval_columns(results, NAME).items()}
+        columns |= {OF_COMPONENTS: results[OF_COMPONENTS].values}
     return pd.DataFrame({**row_labels(ratio, SUBLAYER), **columns})
 
 

@@ -8,6 +8,7 @@ import xarray as xr
 
 from residyn.figures.panel import Inputs, Panel, Teleports
 from residyn.figures.plot import (
+    autoencoders,
     controls,
     curves,
     heatmaps,
@@ -46,6 +47,8 @@ OF_RESULTS: Mapping[Panel, Callable[[xr.Dataset], Sentences]] = {
     IN_SPACE: space.in_space,
     variance.EXPLAINED_VARIANCE: space.cumulative,
     variance.EXPLAINED_VARIANCE_BY_SUBLAYER: space.by_sublayer,
+    autoencoders.EXPLAINED: space.autoencoder,
+    autoencoders.IN_PLANE: space.autoencoder_paths,
     controls.CORRELATION_EXCESS: beyond.beyond_skip,
     controls.MEAN_PATH: space.mean_path,
     controls.MEAN_OFFSET: space.mean_offset,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import xarray as xr
 
+from residyn.quantities.autoencoder import NAME, OF_COMPONENTS, PATHS
 from residyn.quantities.summaries import whole
 from residyn.report.captions.phrases import around, change, extreme, sentences
-from residyn.schema import SAMPLE, SUBLAYER
+from residyn.schema import CURVE, SAMPLE, SUBLAYER
 from residyn.words import counted, interval, listed, number, percent
 
 _SPACES = {
@@ -89,3 +91,29 @@ def _own_axes(results: xr.Dataset) -> str:
     if not (text and axes):
         return f"{text}." if text else ""
     return f"{text}; the number of axes for 90 % of its variance {axes}."
+
+
+def autoencoder(results: xr.Dataset) -> tuple[str, ...]:
+    """What an autoencoder's plane explains, mean over sublayers, and two components; where it is more."""
+    own = results[f"{NAME}{CURVE}"].sel(bound="value").values
+    components = results[OF_COMPONENTS].values
+    known = np.isfinite(own) & np.isfinite(components)
+    if not known.any():
+        return ()
+    more = int((results[f"{NAME}{CURVE}"].sel(bound="low").values[known] > components[known]).sum())
+    return (
+        f"The autoencoder's plane explains {percent(float(own[known].mean()))} of a sublayer's variance on "
+        f"held-out documents, mean over sublayers, and that of two principal components "
+        f"{percent(float(components[known].mean()))}; at {more} of {int(known.sum())} sublayers its interval lies "
+        "above theirs.",
+    )
+
+
+def autoencoder_paths(results: xr.Dataset) -> tuple[str, ...]:
+    """What is drawn of the plane, and of which network it is."""
+    attrs = results[PATHS].attrs
+    return (
+        f"Paths of held-out samples in the plane of an autoencoder of the widths {attrs['widths']}, best after "
+        f"{counted(int(attrs['epochs']), 'epoch')}; each begins at the ring and ends at the dot. Its axes have no "
+        "scale and no order.",
+    )
