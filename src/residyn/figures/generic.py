@@ -61,10 +61,10 @@ def draw(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
             curve = curve.assign(q25=curve["low"].variable, q75=curve["high"].variable)
         depth.dots(ax, curve, places)
         depth.finish(ax, curve)
-        ax.set_ylabel(_label(result), parse_math=False)
+        ax.set_ylabel(parts.in_two(_label(result)), parse_math=False)
         bands = [depth.band_entry("95 % interval over documents")] if with_interval else []
         bands += [depth.band_entry(f"middle half of {of}s") for of in rest if not with_interval]
-        parts.legend_above(ax, [*depth.entries(places), *bands])
+        parts.legend_above(ax, depth.entries(places, curve["value"].values), *([bands] if bands else []))
     return ax
 
 
@@ -84,4 +84,6 @@ def _histogram(ax: Axes, result: xr.DataArray, of: str) -> Axes:
 def _label(result: xr.DataArray) -> str:
     if result.attrs.get("label"):
         return style.plain(result.attrs["label"], _LONGEST)
-    return parts.with_units(title_of(result), result)
+    title = title_of(result)
+    # A label is no heading: only a name of capitals keeps the first.
+    return parts.with_units(title[:1].lower() + title[1:] if title[1:2].islower() else title, result)

@@ -82,7 +82,7 @@ class Panel:
     when        what else must be there
     letter      Figure 1's letter; "" for a panel that has only a file and a section of its own
     beside      the letter that such a panel belongs to
-    figure      another composite that shows it, "dynamics", and its `place` there: panels follow these numbers
+    figure      another composite that shows it, one of `pages.PAGES`, and its `place`: panels follow these numbers
     required    whether Figure 1 cannot be made without its results
     repeats     whether it shows again what the panel before it with the same letter shows
     shape       the room it takes; `shape_with_reference` where the paper's curve is laid over it

@@ -15,9 +15,9 @@ from residyn.axis_names import axis_names
 from residyn.claims import Verdicts
 from residyn.errors import DataError, StoreError
 from residyn.figures import figure1
-from residyn.figures.dynamics import NAME as DYNAMICS
+from residyn.figures.pages import panels_of_pages
 from residyn.figures.panel import Inputs, Panel, Teleports
-from residyn.figures.registry import composite_panels, further, lettered, required
+from residyn.figures.registry import further, lettered, required
 from residyn.quantities.massive import massive_table
 from residyn.quantities.suite import not_computed
 from residyn.report.abstract import abstract, key_numbers
@@ -198,7 +198,7 @@ def _warnings(found: RunContents) -> Iterator[str]:
 def _panels(
     found: RunContents,
 ) -> tuple[tuple[PanelSection, ...], tuple[PanelSection, ...], tuple[PanelSection, ...]]:
-    """The panels of Figure 1, those of the figure "Dynamics", and those beside both."""
+    """The panels of Figure 1, those of the composites beside it, and the others."""
     inputs = Inputs(
         found.results,
         figure1.sites_of(found.results),
@@ -208,7 +208,7 @@ def _panels(
         jacobians=found.jacobians,
         outputs=found.outputs,
     )
-    moving = composite_panels(DYNAMICS, inputs)
+    moving = panels_of_pages(inputs)
     rest = [panel for panel in further(inputs) if panel not in moving]
     first, second, others = (
         tuple(_panel(found, inputs, panel) for panel in panels) for panels in (lettered(inputs), moving, rest)

@@ -232,7 +232,7 @@ def _beside(
         depth.hollow(ax, curve(control, statistic).values, places, label)
         curves.append(depth.dot_entry(names[1], filled=False))
     depth.finish(ax, own)
-    return Entries(depth.entries(places), curves)
+    return Entries(depth.entries(places, own["value"].values), curves)
 
 
 def _over_samples(result: xr.DataArray, quantity: str, label: str, ax: Axes | None, *, log: bool = False) -> Axes:

@@ -34,7 +34,7 @@ def successive_writes_cosine(result: xr.DataArray, *, ax: Axes | None = None) ->
     `result` is `successive_writes_cosine` (sample, sublayer); else as `write_cosine`.
     """
     parts.expect(result, "successive_writes_cosine", (SAMPLE, SUBLAYER), _SITES)
-    return _beside_chance(result, "cosine of successive writes", ax)
+    return _beside_chance(result, "cosine of\nsuccessive writes", ax)
 
 
 def earlier_writes_overlap(result: xr.DataArray, chance: xr.DataArray, *, ax: Axes | None = None) -> Axes:
