@@ -1,8 +1,8 @@
 """Make the pictures of README.md and these pages of a finished run, and say which: `docs/pictures.py DIR`.
 
-Figure 1, Dynamics, panel L and the panels of local maps and of outputs are the run's own files, the report and the explorer are
-pictures of its pages in a headless browser. `images/pictures.json` names the run and holds the sha256 of each
-picture, which a test compares.
+Figure 1, Dynamics, panel L and the panels of local maps and of outputs are the run's own files, the report and
+the explorer are pictures of its pages in a headless browser. `images/pictures.json` names the run and holds the
+sha256 of each picture, which a test compares.
 """
 
 from __future__ import annotations

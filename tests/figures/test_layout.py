@@ -170,6 +170,7 @@ def test_words_of_every_panel_are_whole_and_apart(everything):
 def test_words_of_every_page_are_whole_and_apart_and_it_prints_on_a_sheet(everything):
     for name in PAGES:
         figure = page(name, everything)
+        assert figure is not None
         assert 25.4 * figure.get_size_inches()[1] <= 297
         check_words_stand_clear(figure)
         check_labels_fit_their_axes(figure)
