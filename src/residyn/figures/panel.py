@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from residyn.axis_names import AxisNames, axis_names
 from residyn.figures.reference import paper_reference
 from residyn.sitemap import SiteMap
 
@@ -56,6 +57,11 @@ class Inputs:
         """Each unit's rank in panel B, which all maps over units follow."""
         coords = self.results["mean_activation"].coords
         return coords["rank"].values if "rank" in coords else None
+
+    @property
+    def names(self) -> AxisNames:
+        """What the axes of the states are called."""
+        return axis_names(self.results.attrs)
 
     @property
     def n_components(self) -> int:

@@ -207,7 +207,7 @@ def finish(ax: Axes, curve: xr.Dataset) -> None:
     plain_numbers(ax)
     style.dress(ax)
     if not np.isfinite(value).any():
-        parts.say(ax, f"undefined for every {along}")
+        parts.say(ax, axis_names(curve.attrs).said(f"undefined for every {along}"))
 
 
 def plain_numbers(ax: Axes) -> None:

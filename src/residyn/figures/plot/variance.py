@@ -99,7 +99,7 @@ def explained_variance_by_sublayer(
         _share(ax, _label(result), values[[0, *chosen]])
         style.dress(ax)
         if not np.isfinite(values[0]).any():
-            parts.say(ax, "undefined for every sublayer")
+            parts.say(ax, axis_names(result.attrs).said("undefined for every sublayer"))
         main = [] if not others else [depth.dot_entry(style.plain(names[0], 16), filled=True)]
         parts.legend_above(ax, *_rows([*main, *depth.entries(places)], others))
     return ax
