@@ -118,6 +118,17 @@ def test_rotation_is_shown_over_all_draws_of_each_null(moving):
     assert line.get_xdata()[0] == pytest.approx(float(moving["rotation_ratio"].sel(bound="value")))
 
 
+def test_one_path_that_goes_far_leaves_the_view_of_the_plane_to_the_others(moving):
+    plane = moving["rotation_plane"].copy(deep=True)
+    plane[0] *= 50
+    near, far = (populations.rotation_plane(one) for one in (plane[1:], plane))
+    assert np.ptp(far.get_xlim()) == pytest.approx(np.ptp(far.get_ylim()))
+    assert np.ptp(far.get_xlim()) < 1.5 * np.ptp(near.get_xlim())
+    assert far.get_aspect() == 1
+    inside = [low < 0 < high for low, high in (far.get_xlim(), far.get_ylim())]
+    assert inside == [True, True]
+
+
 def test_other_results_are_refused_by_name(moving):
     with pytest.raises(DataError, match="'cka'"):
         layer_maps.cka(moving["angular_distance"])

@@ -24,9 +24,9 @@ _KINDS = ("kind", "from_layer")
 _NULL_COLOURS = ("#b8b8b8", "#e0b070")
 _MOST_PATHS = 24
 """Paths that are drawn: more would hide one another."""
-_SEEN, _ROOM = 0.97, 0.12
-"""Share of the coordinates that the view is made for, and the room around them in its widths: one path that goes
-far would leave the others a dot.
+_LEAVING, _ROOM = 0.1, 0.12
+"""Share of the paths that may leave the view on a side, and the room around the others in its widths: one path that
+goes far would leave the others a dot.
 """
 
 
@@ -160,8 +160,8 @@ def rotation_plane(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
             ring = {"markerfacecolor": "white", "markeredgecolor": rgba[0], "markeredgewidth": 0.5}
             ax.plot(*path[0], "o", markersize=2.4, **ring)
             ax.plot(*path[-1], "o", markersize=2.4, color=rgba[-1], markeredgewidth=0)
-        ends = np.quantile(paths.reshape(-1, 2), ((1 - _SEEN) / 2, (1 + _SEEN) / 2), axis=0)
-        low, high = np.minimum(ends[0], 0.0), np.maximum(ends[1], 0.0)
+        low = np.minimum(np.quantile(paths.min(axis=1), _LEAVING, axis=0), 0.0)
+        high = np.maximum(np.quantile(paths.max(axis=1), 1 - _LEAVING, axis=0), 0.0)
         reach = (0.5 + _ROOM) * (float((high - low).max()) or 1.0)
         ax.axhline(0, color=style.HAIRLINE, linewidth=style.LINE_PT, zorder=0, label="_centre")
         ax.axvline(0, color=style.HAIRLINE, linewidth=style.LINE_PT, zorder=0, label="_centre")
