@@ -25,8 +25,8 @@ _NULL_COLOURS = ("#b8b8b8", "#e0b070")
 _MOST_PATHS = 24
 """Paths that are drawn: more would hide one another."""
 _LEAVING, _ROOM = 0.1, 0.12
-"""Share of the paths that may leave the view on a side, and the room around the others in its widths: one path that
-goes far would leave the others a dot.
+"""Share of the paths that may leave the view on a side, and the room around the others in its widths: one path
+that goes far would leave the others a dot.
 """
 
 
