@@ -20,6 +20,7 @@ SETTINGS = {
     "jacobian_samples": 2,
     "control_jacobians": 1,
     "untrained_jacobians": 1,
+    "permuted_jacobians": False,
     "output_samples": 3,
     "skip_samples": 2,
     "control_outputs": 1,
