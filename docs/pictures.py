@@ -1,8 +1,8 @@
 """Make the pictures of README.md and these pages of a finished run, and say which: `docs/pictures.py DIR`.
 
-Figure 1, Dynamics, panel L and the panels of local maps are the run's own files, the report and the explorer are
-pictures of its pages in a headless browser. `images/pictures.json` names the run and holds the sha256 of each
-picture, which a test compares.
+Figure 1, Dynamics, panel L and the panels of local maps and of outputs are the run's own files, the report and
+the explorer are pictures of its pages in a headless browser. `images/pictures.json` names the run and holds the
+sha256 of each picture, which a test compares.
 """
 
 from __future__ import annotations
@@ -36,6 +36,11 @@ def main(directory: str) -> None:
     )
     maps = [["map_skew_share", "map_henrici"], ["map_effective_rank", "map_exponents"], ["map_eigenvalues"]]
     _in_rows(maps, figures, IMAGES / "local_maps.png")
+    _in_rows(
+        [["lens_kl", "lens_entropy", "lens_settled"], ["blocks_skipped", "blocks_swapped"]],
+        figures,
+        IMAGES / "outputs.png",
+    )
     _page(run.directory / "report.html", (1200, 1170), IMAGES / "report.png")
     _page(run.directory / "explorer.html", (1440, 900), IMAGES / "explorer.png")
     attrs = run.results.attrs

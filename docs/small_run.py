@@ -8,9 +8,10 @@ from pathlib import Path
 import residyn as rd
 
 WORK = Path(__file__).parent.parent / "build" / "docs-work"
-# Those of a first look, on few texts and with two of the controls.
+# Those of a first look, on few short texts and with two of the controls.
 SETTINGS = {
     "n": 60,
+    "max_tokens": 32,
     "preset": "quick",
     "untrained": 1,
     "shuffled_tokens": True,
@@ -20,6 +21,7 @@ SETTINGS = {
     "jacobian_samples": 2,
     "control_jacobians": 1,
     "untrained_jacobians": 1,
+    "permuted_jacobians": False,
     "output_samples": 3,
     "skip_samples": 2,
     "control_outputs": 1,

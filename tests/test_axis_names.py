@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 import residyn as rd
 from residyn.axis_names import axis_names
 from residyn.errors import DataError
+from residyn.figures import style
+from residyn.figures.figure1 import figure1
+from residyn.figures.layout import alone
+from residyn.figures.pages import PAGES, page
+from residyn.figures.panel import Inputs
+from residyn.figures.registry import further, lettered
+from residyn.pipeline.analysis import analysis
+from residyn.report.content import gather
 
 AREAS = ["V1", "LM", "AL", "PM"]
+OF_A_MODEL = re.compile(
+    r"\b(layers?|blocks?|models?|texts?|tokens?|documents?|MLPs?|attention|attn|sublayers?|units?|writes?)\b", re.I
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +61,56 @@ def test_axes_and_legends_say_what_the_recording_has(recording):
     assert heat.get_xlabel().startswith("neuron")
     paths = rd.plot.trajectories(rd.pc_scores(recording, rd.fit_space(recording, n_components=2)))
     assert "area" in words(paths)[3]
+
+
+@pytest.fixture(scope="module")
+def drawn(recording):
+    results = rd.analyze(
+        recording, rd.AnalysisSettings(components=3, estimators=("gcmi", "binned"), leave_out=(1,))
+    )
+    return Inputs(results)
+
+
+def figures_of(inputs):
+    """Every figure of a run: Figure 1, the composites beside it, each panel alone."""
+    yield "figure1", figure1(inputs.results)
+    yield from ((name, made) for name in PAGES if (made := page(name, inputs)) is not None)
+    for panel in (*lettered(inputs), *further(inputs)):
+        with style.context():
+            yield panel.stem, alone(panel, inputs)
+
+
+@pytest.mark.slow
+def test_no_figure_of_a_recording_speaks_of_a_model(drawn):
+    found = {name: [text.get_text() for text in made.findobj(Text)] for name, made in figures_of(drawn)}
+    assert len(found) > 40
+    said = {name: [one for one in texts if OF_A_MODEL.search(one)] for name, texts in found.items()}
+    assert not {name: texts for name, texts in said.items() if texts}
+    assert "Mean activation of each neuron" in found["panel_b"]
+    assert "Angles between all pairs of areas" in found["dynamics_angular_distance"]
+
+
+@pytest.mark.slow
+def test_no_caption_of_a_recording_speaks_of_a_model(recording, tmp_path):
+    rd.save_states(recording, tmp_path / "run")
+    analysis(tmp_path / "run", rd.AnalysisSettings(components=3, estimators=("gcmi",), leave_out=(1,)))
+    report = gather(tmp_path / "run")
+    for panel in (*report.panels, *report.dynamics, *report.further):
+        said = " ".join((panel.title, *panel.seen))
+        assert not OF_A_MODEL.search(said), said
+        assert not re.search(r"\b(units?(?! vector)|sublayers?|layers|texts|documents)\b", panel.definition), (
+            panel.definition
+        )
+    assert {row[2] for row in report.massive.rows} <= set(AREAS)
+
+
+def test_words_of_a_model_are_said_in_a_recordings():
+    names = axis_names({"depth_name": "time bin", "unit_name": "neuron"})
+    assert names.said("Units at 3.block, of two texts") == "Neurons at time bin 3, of two samples"
+    assert names.said("a random unit vector; 95 % interval over groups of documents") == (
+        "a random unit vector; 95 % interval over groups"
+    )
+    assert axis_names({}).said("Units at 3.block") == "Units at 3.block"
 
 
 def test_tables_name_places_and_steps(recording):

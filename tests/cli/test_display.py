@@ -56,6 +56,12 @@ def test_rates_below_one_a_second_are_seconds_each(monkeypatch):
     assert told == ["claims: 2 of 72 tasks, 65 s each, 4,550 s left"]
 
 
+def test_of_what_is_done_at_once_no_speed_is_told():
+    told = []
+    _Log(told.append, "dimension", "sublayers")(6, 6)
+    assert told == ["dimension: 6 of 6 sublayers"]
+
+
 def test_a_check_begins_and_ends_with_its_verdict_and_has_a_line_for_like_layers(residyn, model_folder):
     code, out, _ = residyn("check", model_folder)
     assert code == 0
@@ -102,3 +108,13 @@ def test_without_a_verb_there_is_help_and_the_version_is_told(residyn):
     assert "verify" in out
     code, out, _ = residyn("--version")
     assert (code, out) == (0, f"residyn {rd.__version__}\n")
+
+
+@pytest.mark.parametrize(("end", "told"), [("?", True), ("{}", False)])
+def test_texts_that_end_in_one_token_are_told_what_to_do(residyn, model_folder, tmp_path, end, told):
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    lines = [f"prompt {letters[i:]} of a few letters{end.format(letters[i])}" for i in range(12)]
+    (tmp_path / "mine.txt").write_text("\n".join(lines), encoding="utf-8")
+    code, _, said = residyn("capture", tmp_path / "run", "--model", model_folder, "--texts", tmp_path / "mine.txt")
+    assert code == 0, said
+    assert ("--position random reads each text at another place" in said) == told

@@ -12,6 +12,7 @@ import pytest
 import residyn as rd
 from residyn.errors import ModelError
 from residyn.pipeline import jacobians as stage
+from residyn.pipeline.reporter import Silent
 from residyn.pipeline.some_samples import drawn, next_token
 from residyn.runs import layout
 from residyn.runs.contents import open_jacobian_results
@@ -119,7 +120,10 @@ def test_of_no_samples_nothing_is_made_and_what_is_there_is_kept(copied):
     assert found["model"].identical(before)
     shutil.rmtree(copied / "jacobians")
     layout.stage(copied, stage.NAME).unlink()
-    assert stage.jacobians(copied, JacobianSettings(jacobian_samples=0)) == {}
+    told, reporter = [], Silent()
+    reporter.note = told.append
+    assert stage.jacobians(copied, JacobianSettings(jacobian_samples=0), reporter) == {}
+    assert told == ["No Jacobians are asked for (--jacobian-samples 0)."]
 
 
 def test_the_next_token_is_known_where_the_text_goes_on():

@@ -13,6 +13,7 @@ import residyn as rd
 from families import build, spelling_tokenizer
 from residyn.errors import ModelError
 from residyn.pipeline import outputs as stage
+from residyn.pipeline.reporter import Silent
 from residyn.runs import layout
 from residyn.runs.contents import open_output_results
 from residyn.settings import OutputSettings
@@ -121,4 +122,7 @@ def test_of_no_samples_nothing_is_made_and_what_is_there_is_kept(copied):
     assert stage.outputs(copied, OutputSettings(output_samples=0))["model"].identical(before)
     shutil.rmtree(copied / "outputs")
     layout.stage(copied, stage.NAME).unlink()
-    assert stage.outputs(copied, OutputSettings(output_samples=0)) == {}
+    told, reporter = [], Silent()
+    reporter.note = told.append
+    assert stage.outputs(copied, OutputSettings(output_samples=0), reporter) == {}
+    assert told == ["No outputs are asked for (--output-samples 0)."]

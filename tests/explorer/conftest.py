@@ -1,4 +1,4 @@
-"""A small real run with hostile texts, teleports, local maps and verdicts, and its explorer."""
+"""A small real run with hostile texts, teleports, local maps, outputs and verdicts, and its explorer."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from residyn.pipeline.analysis import analysis
 from residyn.pipeline.capture import capture
 from residyn.pipeline.explorer import explorer
 from residyn.pipeline.jacobians import jacobians
+from residyn.pipeline.outputs import outputs
 from residyn.pipeline.teleports import teleports
-from residyn.settings import AnalysisSettings, CaptureSettings, JacobianSettings, TeleportSettings
+from residyn.settings import AnalysisSettings, CaptureSettings, JacobianSettings, OutputSettings, TeleportSettings
 from residyn.store import open_states
 
 N_TEXTS = 26
@@ -28,7 +29,7 @@ WORDS = "abc defg hij <i>klm</i> no pq rst uvw xyz "
 
 @pytest.fixture(scope="session")
 def run(model_folder, tmp_path_factory) -> Path:
-    """Captured, analysed, teleported, its local maps taken, judged and explored; not to be touched."""
+    """Captured, analysed, teleported, its local maps and outputs taken, judged and explored; not to be touched."""
     folder = tmp_path_factory.mktemp("explored")
     texts = [f"{WORDS * (1 + i % 4)}{HOSTILE} number {i}" for i in range(N_TEXTS)]
     (folder / "texts.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in texts), encoding="utf-8")
@@ -42,6 +43,7 @@ def run(model_folder, tmp_path_factory) -> Path:
         ),
     )
     jacobians(made, JacobianSettings(jacobian_samples=3, control_jacobians=2, untrained_jacobians=2))
+    outputs(made, OutputSettings(output_samples=4, skip_samples=2, control_outputs=2, untrained_outputs=2))
     judged = {**example_claims(), "states_hash": open_states(made).attrs["states_hash"]}
     (made / "claims.json").write_text(json.dumps(judged), encoding="utf-8")
     explorer(made)

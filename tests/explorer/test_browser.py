@@ -368,6 +368,23 @@ def test_eigenvalues_of_local_maps_go_with_the_depth_and_the_network(browser, pa
     assert "permuted weights, 2 texts" in text(browser, "maps-said")
 
 
+def test_outputs_are_curves_like_any_quantity(browser, page, run):
+    opened(browser, page, "tab=curves&curve=outputs.lens_kl&depth=2")
+    found = rd.open_run(run).outputs["model"]
+    shown = table_of(browser, "curve-numbers")
+    np.testing.assert_allclose(numbers(shown["mean over 4 texts"]), found["lens_kl"].mean("sample"), rtol=1e-4)
+    exchanged = found["lens_exchanged_kl"].mean("sample")
+    np.testing.assert_allclose(numbers(shown["words of the head exchanged"]), exchanged, rtol=1e-4)
+    assert "null (words of the head exchanged)" in text(browser, "curve-value")
+    first = browser.evaluate("document.getElementById('curve-chart').toDataURL()")
+    choose(browser, "curve", "outputs.skip_kl")
+    assert browser.evaluate("document.getElementById('curve-chart').toDataURL()") != first
+    skipped = numbers(table_of(browser, "curve-numbers")["mean over 2 texts"])
+    np.testing.assert_allclose(skipped, np.repeat(found["skip_kl"].mean("sample"), 2), rtol=1e-4)
+    opened(browser, page, "tab=curves&curve=outputs.settling_depth")
+    assert "of the whole path" in text(browser, "curve-value")
+
+
 @pytest.mark.parametrize("width", [1280, 768, 390, 320])
 def test_no_view_is_wider_than_its_window(browser, page, width):
     for tab in TABS:

@@ -11,15 +11,18 @@ import xarray as xr
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-from residyn import cosine, mean_activation, unit_correlation, velocity
+import synthetic_maps
+from residyn import analyze, cosine, mean_activation, unit_correlation, velocity
 from residyn.adapters import from_array
-from residyn.figures.panel import Teleports
+from residyn.figures.panel import Inputs, Teleports
 from residyn.quantities.correlations import correlation_density
 from residyn.schema import label_result, label_states, transition_coords
+from residyn.settings import AnalysisSettings
 from residyn.sitemap import Site, SiteMap
 from residyn.spaces import Space, fit_space, pc_scores
 from residyn.teleports import flow, grid, return_fraction, summary
-from synthetic_jumps import UNITS, Law, make_jumps, relaxing
+from synthetic_jumps import LAYERS, UNITS, Law, make_jumps, relaxing
+from synthetic_outputs import outputs
 
 SPACES = ("global", "held out", "equalised", "z-scored", "without massive units")
 
@@ -223,6 +226,27 @@ def teleports() -> Teleports:
     """Teleports at places that the results of `full` have states of."""
     moved = flow_under(relaxing(0.9), at=("0.attn", "1.attn", "2.mlp", "3.attn"), hosts=3)
     return Teleports(moved, summary(moved, resamples=50), return_fraction(moved, resamples=50), host=1)
+
+
+@pytest.fixture(scope="session", params=[2, 3, 64])
+def everything(request: pytest.FixtureRequest) -> Inputs:
+    """What panels are drawn from of a model of so many layers: every quantity, teleports, local maps, outputs."""
+    n_layers = request.param
+    results = analyze(
+        states_of(site_map("llama", n_layers), n_units=8), AnalysisSettings(estimators=("gcmi", "binned"))
+    )
+    deepest = min(n_layers, LAYERS) - 1
+    moved = flow_under(
+        relaxing(0.9), at=[f"{layer}.attn" for layer in sorted({0, deepest // 2, deepest})], hosts=3
+    )
+    return Inputs(
+        results,
+        teleports=Teleports(moved, summary(moved, resamples=50), return_fraction(moved, resamples=50)),
+        reference=n_layers == 3,
+        jacobians={"model": synthetic_maps.falling(), "untrained-0": synthetic_maps.level()},
+        # Nearly one number everywhere, as in an untrained network, and numbers of many sizes.
+        outputs={"model": outputs(np.logspace(1, -6, 6), far=21.18 + 1e-4 * np.arange(12))},
+    )
 
 
 @pytest.fixture(scope="session")

@@ -152,7 +152,7 @@ def test_a_reference_of_velocity_has_its_own_scale(results):
     right = right_scale(ax)
     assert right.get_ylim()[0] == 0
     assert 3000 < right.get_ylim()[1] < 3500
-    assert right.get_ylabel() == "dashed, on a scale of its own"
+    assert right.get_ylabel() == "dashed, its own scale"
     assert right.yaxis.get_label_position() == "right"
     assert right.get_zorder() < ax.get_zorder()
     assert not ax.patch.get_visible()

@@ -1,4 +1,4 @@
-"""The second composite: the panels that declare it, in their order, from their results and beside their nulls."""
+"""Composites beside Figure 1: the panels that declare one, in order, from their results, beside their nulls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 import residyn as rd
 from residyn.errors import DataError
-from residyn.figures.dynamics import NAME, dynamics
+from residyn.figures.pages import DYNAMICS, MAPS_AND_OUTPUTS, page
 from residyn.figures.panel import Inputs
 from residyn.figures.plot import layer_maps, populations, writes
 from residyn.figures.registry import composite_panels, declared
@@ -48,14 +48,12 @@ def words(figure: Figure) -> list[str]:
 
 
 def test_the_panels_stand_in_the_order_of_their_places(moving, tmp_path):
-    panels = composite_panels(NAME, Inputs(moving))
-    places = [panel.place for panel in declared() if panel.figure == NAME]
+    panels = composite_panels(DYNAMICS, Inputs(moving))
+    places = [panel.place for panel in declared() if panel.figure]
     assert len(set(places)) == len(places)
-    # Panels of local maps need more than states: here they are not.
-    shown = [panel.place for panel in panels]
-    assert shown == [place for place in sorted(places) if place in shown]
-    assert {10, 22, 32, 42} <= set(shown) < set(places)
-    figure = dynamics(Inputs(moving))
+    assert [panel.place for panel in panels] == sorted(p.place for p in declared() if p.figure == DYNAMICS)
+    assert {10, 22, 32, 42} <= {panel.place for panel in panels} < set(places)
+    figure = page(DYNAMICS, Inputs(moving))
     assert words(figure) == list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(panels)])
     assert figure.get_size_inches()[0] * 25.4 == pytest.approx(180)
     (path,) = save(figure, tmp_path / "dynamics", ("pdf",))
@@ -63,23 +61,24 @@ def test_the_panels_stand_in_the_order_of_their_places(moving, tmp_path):
 
 
 def test_panels_beyond_the_alphabet_have_two_letters(moving, monkeypatch):
-    panel = composite_panels(NAME, Inputs(moving))[0]
+    panel = composite_panels(DYNAMICS, Inputs(moving))[0]
     many = [replace(panel, stem=f"{panel.stem}_{i}") for i in range(28)]
-    monkeypatch.setattr(import_module("residyn.figures.dynamics"), "composite_panels", lambda *_: many)
-    assert words(dynamics(Inputs(moving)))[-3:] == ["Z", "AA", "AB"]
+    monkeypatch.setattr(import_module("residyn.figures.pages"), "composite_panels", lambda *_: many)
+    assert words(page(DYNAMICS, Inputs(moving)))[-3:] == ["Z", "AA", "AB"]
 
 
 def test_what_is_not_there_is_left_out_and_nothing_is_no_figure(moving):
     without = moving.drop_vars([name for name in moving if str(name).startswith(("rotation", "cka"))])
-    stems = [panel.stem for panel in composite_panels(NAME, Inputs(without))]
+    stems = [panel.stem for panel in composite_panels(DYNAMICS, Inputs(without))]
     assert "dynamics_cka" not in stems
     assert "dynamics_pair_growth" in stems
-    assert dynamics(Inputs(xr.Dataset())) is None
+    assert page(DYNAMICS, Inputs(xr.Dataset())) is None
+    assert page(MAPS_AND_OUTPUTS, Inputs(moving)) is None
 
 
 def test_each_panel_says_what_it_shows(moving):
     inputs = Inputs(moving)
-    for panel in composite_panels(NAME, inputs):
+    for panel in composite_panels(DYNAMICS, inputs):
         assert seen(panel, inputs), panel.stem
         assert "nan" not in " ".join(seen(panel, inputs)).lower()
 
@@ -117,6 +116,17 @@ def test_rotation_is_shown_over_all_draws_of_each_null(moving):
             assert patch.get_data().values.sum() == pytest.approx(1)
     (line,) = [line for line in ax.get_lines() if line.get_label() == "data"]
     assert line.get_xdata()[0] == pytest.approx(float(moving["rotation_ratio"].sel(bound="value")))
+
+
+def test_one_path_that_goes_far_leaves_the_view_of_the_plane_to_the_others(moving):
+    plane = moving["rotation_plane"].copy(deep=True)
+    plane[0] *= 50
+    near, far = (populations.rotation_plane(one) for one in (plane[1:], plane))
+    assert np.ptp(far.get_xlim()) == pytest.approx(np.ptp(far.get_ylim()))
+    assert np.ptp(far.get_xlim()) < 1.5 * np.ptp(near.get_xlim())
+    assert far.get_aspect() == 1
+    inside = [low < 0 < high for low, high in (far.get_xlim(), far.get_ylim())]
+    assert inside == [True, True]
 
 
 def test_other_results_are_refused_by_name(moving):

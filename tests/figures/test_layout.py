@@ -2,44 +2,50 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from mpl_toolkits.mplot3d import Axes3D
 
 from residyn.figures import plot, style
 from residyn.figures.figure1 import figure1
-from residyn.figures.layout import arrange
+from residyn.figures.layout import alone, arrange
+from residyn.figures.pages import PAGES, page
 from residyn.figures.panel import Inputs
-from residyn.figures.registry import lettered, required
+from residyn.figures.plot import parts
+from residyn.figures.registry import further, lettered, required
 from synthetic_jumps import relaxing
+from synthetic_outputs import outputs
 
 FAMILIES = ("llama", "gemma2", "olmo2", "bloom", "opt", "falcon")
 
 
 def visible_texts(figure):
-    """The figure's texts that show something, with their boxes in millimetres."""
-    with style.context():
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        scale = 25.4 / figure.dpi
-        texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
-        boxes = [(text, text.get_window_extent(canvas.get_renderer())) for text in texts]
-    in_layout = [(text, box) for text, box in boxes if not hidden_tick(text, box)]
-    return [(text, *(scale * edge for edge in box.extents)) for text, box in in_layout]
+    """The texts that are drawn of a figure, with their boxes in millimetres; ticks outside a view are not."""
+    drawn, draw = {}, Text.draw
+
+    def noted(text, renderer, *args, **kwargs):
+        if text.get_visible() and text.get_text().strip():
+            drawn[text] = renderer
+        return draw(text, renderer, *args, **kwargs)
+
+    with style.context(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Text, "draw", noted)
+        FigureCanvasAgg(figure).draw()
+    scale = 25.4 / figure.dpi
+    return [(text, *(scale * edge for edge in text.get_window_extent(how).extents)) for text, how in drawn.items()]
 
 
-def hidden_tick(text, box):
-    """Ticks outside the view exist as texts without being drawn."""
-    ax = text.axes
-    if isinstance(ax, Axes3D):  # its ticks are all in view
-        return False
-    if ax is None or text not in [*ax.get_xticklabels(which="both"), *ax.get_yticklabels(which="both")]:
-        return False
-    shown = ax.get_window_extent().expanded(1.02, 1.02)
-    x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
-    along_x = text in ax.get_xticklabels(which="both")
-    return not ax.axison or not (shown.x0 <= x <= shown.x1 if along_x else shown.y0 <= y <= shown.y1)
+def check_labels_fit_their_axes(figure):
+    """No name of an axis is much longer than the axis; letters are wider on some pages than counted."""
+    for ax in figure.findobj(Axes):
+        if ax.axison and not isinstance(ax, Axes3D):
+            box = ax.get_window_extent()
+            for label, most in ((ax.xaxis.label, box.width), (ax.yaxis.label, box.height)):
+                extent = label.get_window_extent()
+                assert max(extent.width, extent.height) <= 1.1 * most or not label.get_text(), label
 
 
 def check_words_stand_clear(figure):
@@ -147,6 +153,45 @@ def test_composite_with_undefined_correlations(results):
     r = results["unit_correlation"].copy(deep=True)
     r[1] = float("nan")
     check_words_stand_clear(figure1(results.assign(unit_correlation=r)))
+
+
+@pytest.mark.slow
+def test_words_of_every_panel_are_whole_and_apart(everything):
+    drawn = (*lettered(everything), *further(everything))
+    assert len(drawn) > 45
+    for panel in drawn:
+        with style.context():
+            figure = alone(panel, everything)
+        check_words_stand_clear(figure)
+        check_labels_fit_their_axes(figure)
+
+
+@pytest.mark.slow
+def test_words_of_every_page_are_whole_and_apart_and_it_prints_on_a_sheet(everything):
+    for name in PAGES:
+        figure = page(name, everything)
+        assert figure is not None
+        assert 25.4 * figure.get_size_inches()[1] <= 297
+        check_words_stand_clear(figure)
+        check_labels_fit_their_axes(figure)
+
+
+def test_ticks_are_as_many_as_have_room():
+    assert parts.ticks_with_room(-170, -40, 4, 60).tolist() == [-150, -100, -50]
+    assert parts.ticks_with_room(-170, -40, 4, 17).tolist() == [-150, -50]
+    assert parts.ticks_with_room(0, 1, 4, 1).tolist() == [0.0]
+    assert parts.lowered(["0", "21", "23.mlp", "29"], [30, 5, 9]) == ["0", "21", "\n23.mlp", "29"]
+    assert parts.lowered(["21\n(9)", "23.mlp"], [5]) == ["21\n(9)", "\n\n23.mlp"]
+
+
+def test_numbers_along_an_axis_leave_the_legend_its_room():
+    """Matplotlib would put what they share, an offset or a power of ten, where the legend is."""
+    for far in (21.18 + 2e-5 * np.arange(12), 1e7 + 1e6 * np.arange(12)):
+        one = outputs(np.full(6, 1.0), far=far)
+        one["final_entropy"] = one["final_entropy"] * 0 + far[0] / 2
+        figure = plot.lens_entropy({"model": one}).figure
+        check_words_stand_clear(figure)
+        assert figure.axes[0].yaxis.get_offset_text().get_text() == ""
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -8,6 +8,7 @@ import xarray as xr
 
 from residyn.errors import DataError
 from residyn.figures import plot
+from residyn.figures.pages import MAPS_AND_OUTPUTS
 from residyn.figures.panel import Inputs
 from residyn.figures.registry import composite_panels
 from residyn.quantities.at_samples import curve, over_networks
@@ -69,7 +70,7 @@ def test_the_table_counts_the_samples_of_each_number(networks):
 
 def test_panels_are_there_where_outputs_are_and_blocks_were_skipped(networks):
     def stems(found):
-        panels = composite_panels("dynamics", Inputs(xr.Dataset(), outputs=found))
+        panels = composite_panels(MAPS_AND_OUTPUTS, Inputs(xr.Dataset(), outputs=found))
         return {panel.stem for panel in panels} & PANELS
 
     assert stems({}) == set()
@@ -81,7 +82,7 @@ def test_panels_are_there_where_outputs_are_and_blocks_were_skipped(networks):
 
 def test_captions_say_the_numbers(networks):
     inputs = Inputs(xr.Dataset(), outputs=networks)
-    said = {panel.stem: " ".join(seen(panel, inputs)) for panel in composite_panels("dynamics", inputs)}
+    said = {panel.stem: " ".join(seen(panel, inputs)) for panel in composite_panels(MAPS_AND_OUTPUTS, inputs)}
     assert "at one token of 6 texts" in said["lens_kl"]
     assert "7.05 nats on average over the first third of the depth and 1.95 over the last" in said["lens_kl"]
     assert "the words of the head exchanged, 17.1 and 6.91" in said["lens_kl"]

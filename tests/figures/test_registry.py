@@ -101,4 +101,4 @@ def test_two_components_have_no_space(full):
 def test_the_papers_curves_are_laid_over_where_asked(full, reference):
     shown = words(figure1(full, reference=reference))
     assert shown.count("Llama 3.1 8B, as published") == 3 * reference
-    assert shown.count("dashed, on a scale of its own") == reference
+    assert shown.count("dashed, its own scale") == reference

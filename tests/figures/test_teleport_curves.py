@@ -82,7 +82,7 @@ def test_retention_is_rho_at_the_horizon(numbers):
 def test_depth_is_in_layers_and_short_horizons_are_said(numbers):
     ax = plot.teleport_pull(numbers)
     np.testing.assert_array_equal(lines(ax)["disc"].get_xdata(), [0, 2.5, 3, 7])
-    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0", "2.mlp\n(10)", "3\n(9)", "7\n(1)"]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0", "2.mlp\n(10)", "\n\n3\n(9)", "7\n(1)"]
     assert ax.get_xlabel() == "layer moved at (sublayers followed, if fewer)"
     one = plot.teleport_pull(numbers.isel(injected=[0]))
     assert [tick.get_text() for tick in one.get_xticklabels()] == ["0"]

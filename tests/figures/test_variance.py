@@ -7,6 +7,8 @@ from matplotlib.figure import Figure
 
 from residyn.errors import DataError
 from residyn.figures import plot, style
+from residyn.figures.panel import Inputs
+from residyn.figures.registry import lettered
 from residyn.figures.saving import save
 
 
@@ -154,3 +156,13 @@ def test_hostile_names_are_only_text(shares, hostile, tmp_path):
     named = shares.assign_coords(space=["a", hostile, hostile + "2", "c", "d"]).assign_attrs(n_components=hostile)
     (path,) = save(plot.explained_variance_by_sublayer(named).figure, tmp_path / "f", ("svg",))
     assert "<b>" not in path.read_text(encoding="utf-8")
+
+
+def test_where_components_are_all_axes_panel_k_would_be_a_flat_line_and_is_left_out(full, shares):
+    def letters(values):
+        found = lettered(Inputs(full.assign(explained_variance_by_sublayer=shares * 0 + values)))
+        return [panel.letter for panel in found]
+
+    assert "K" in letters(shares.values)
+    assert "K" not in letters(1 - 1e-7)
+    assert "K" in letters(np.nan)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from claims_record import example_claims, old_record
-from residyn.figures.dynamics import NAME as DYNAMICS
+from residyn.figures.pages import PAGES
 from residyn.figures.registry import declared
 from residyn.report.claims import anchor_of, claim_rows, claims_of
 from residyn.runs.verdicts import read_verdicts
@@ -61,7 +61,7 @@ def test_what_else_shows_a_claim_stands_by_name_and_in_words(tmp_path):
 
 
 def test_every_claim_rests_on_one_panel(verdicts):
-    moving = [panel.stem for panel in declared() if panel.figure == DYNAMICS]
+    moving = [panel.stem for panel in declared() if panel.figure in PAGES]
     found = [claim for name in (*"ABCDEFGHIJKL", *moving) for claim in claims_of(verdicts, name)]
     assert sorted(found, key=lambda claim: claim.number) == sorted(verdicts.claims, key=lambda claim: claim.number)
     assert claims_of(None, "C") == claims_of(verdicts, "A") == ()

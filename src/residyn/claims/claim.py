@@ -72,7 +72,7 @@ class Criterion:
 @dataclass(frozen=True, kw_only=True)
 class Claim:
     """A claim, by its number in the paper's order, and the panel that shows it: a letter of Figure 1, or the stem
-    of a panel of the figure "Dynamics".
+    of a panel of another composite.
 
     `imitations` are conditions that know nothing of what the claim is about: one that reaches the model's value
     explains it. `removals` are those in which something is taken away: a claim that is lost there was about that.

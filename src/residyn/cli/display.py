@@ -75,8 +75,10 @@ class _Log:
             return
         self.said = now
         speed = (done - self.first) / max(now - self.started, 1e-9)
+        # Of what was done when it was first told, the speed is not known.
+        rate = f", {_speed(speed)}" if speed else ""
         left = f", {(total - done) / speed:,.0f} s left" if speed and done < total else ""
-        self.note(f"{self.text}: {done:,} of {total:,} {self.unit}, {_speed(speed)}{left}")
+        self.note(f"{self.text}: {done:,} of {total:,} {self.unit}{rate}{left}")
 
 
 class _Console(Console):

@@ -15,6 +15,7 @@ from residyn.errors import StoreError
 from residyn.explorer.curves import curves
 from residyn.explorer.field import field, texts_by_id
 from residyn.explorer.local_maps import map_curves, page_maps
+from residyn.explorer.outputs import output_curves
 from residyn.explorer.quantised import quantise
 from residyn.explorer.record import Explorer, Fallback, PageNames, PagePlace, Scores
 from residyn.explorer.samples import chosen_rows, oddness, samples
@@ -29,6 +30,7 @@ from residyn.runs import layout
 from residyn.runs.contents import (
     open_jacobian_results,
     open_noise_floor,
+    open_output_results,
     open_run_results,
     open_teleport_results,
     open_verdicts,
@@ -50,7 +52,11 @@ def gather(directory: Path) -> Explorer:
     found, said = _scores(directory, results, rows)
     teleports = open_teleport_results(directory)
     networks = open_jacobian_results(directory)
-    shown = (*curves(results, open_noise_floor(directory), rows), *map_curves(results, networks))
+    shown = (
+        *curves(results, open_noise_floor(directory), rows),
+        *map_curves(results, networks),
+        *output_curves(results, open_output_results(directory)),
+    )
     moved = field(directory, results, teleports.get("flow"), store.read_run(directory), texts_by_id(directory))
     maps = page_maps(results, networks)
     lacking, names = not_computed(results), axis_names(results.attrs)

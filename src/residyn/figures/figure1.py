@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from residyn.errors import DataError
 from residyn.figures import style
 from residyn.figures.composite import compose
-from residyn.figures.dynamics import dynamics
 from residyn.figures.layout import alone
+from residyn.figures.pages import PAGES, page
 from residyn.figures.panel import Inputs, Teleports
 from residyn.figures.registry import further, lettered, required
 from residyn.figures.saving import FORMATS, save
@@ -70,8 +70,8 @@ def draw_all(
     jacobians: Mapping[str, xr.Dataset] = MappingProxyType({}),
     outputs: Mapping[str, xr.Dataset] = MappingProxyType({}),
 ) -> list[Path]:
-    """Write `figure1` and `dynamics` as png, pdf and svg, and `panel_a` … `panel_l`, `panel_i_3d` in each of
-    `formats`, into `directory`; the paths.
+    """Write `figure1`, `dynamics` and `maps_and_outputs` as png, pdf and svg, and `panel_a` … `panel_l`,
+    `panel_i_3d` in each of `formats`, into `directory`; the paths.
 
     Panels whose results are not there are left out, as `panel_a` is where no site map is known. After them
     come the panels beside Figure 1: `panel_l_pull` and others of teleports, `control_…`, `map_…` of the local
@@ -83,9 +83,10 @@ def draw_all(
     whole = figure1(results, sites, teleports=teleports, noise=noise, reference=reference)
     paths = save(whole, directory / "figure1", FORMATS, provenance)
     inputs = Inputs(results, sites, teleports, noise, reference, jacobians, outputs)
-    second = dynamics(inputs)
-    if second is not None:
-        paths += save(second, directory / "dynamics", FORMATS, provenance)
+    for name in PAGES:
+        another = page(name, inputs)
+        if another is not None:
+            paths += save(another, directory / name, FORMATS, provenance)
     for panel in (*lettered(inputs), *further(inputs)):
         with style.context():
             fig = alone(panel, inputs)

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from residyn.axis_names import axis_names
 from residyn.errors import DataError
 from residyn.figures import style
 from residyn.figures.panel import Panel
@@ -61,10 +62,10 @@ def draw(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
             curve = curve.assign(q25=curve["low"].variable, q75=curve["high"].variable)
         depth.dots(ax, curve, places)
         depth.finish(ax, curve)
-        ax.set_ylabel(_label(result), parse_math=False)
-        bands = [depth.band_entry("95 % interval over documents")] if with_interval else []
-        bands += [depth.band_entry(f"middle half of {of}s") for of in rest if not with_interval]
-        parts.legend_above(ax, [*depth.entries(places), *bands])
+        ax.set_ylabel(parts.in_two(_label(result)), parse_math=False)
+        words = ["95 % interval over documents"] if with_interval else [f"middle half of {of}s" for of in rest]
+        bands = [depth.band_entry(axis_names(result.attrs).said(one)) for one in words]
+        parts.legend_above(ax, depth.entries(places, curve["value"].values), *([bands] if bands else []))
     return ax
 
 
@@ -72,16 +73,19 @@ def _histogram(ax: Axes, result: xr.DataArray, of: str) -> Axes:
     values = np.asarray(result.values, dtype=np.float64)
     style.dress(ax)
     ax.set_xlabel(_label(result), parse_math=False)
-    ax.set_ylabel(f"{of}s")
+    ax.set_ylabel(axis_names(result.attrs).said(f"{of}s"))
     known = values[np.isfinite(values)]
     if known.size:
         bars.draw(ax, known)
     else:
-        parts.say(ax, f"undefined for every {of}")
+        parts.say(ax, axis_names(result.attrs).said(f"undefined for every {of}"))
     return ax
 
 
 def _label(result: xr.DataArray) -> str:
     if result.attrs.get("label"):
-        return style.plain(result.attrs["label"], _LONGEST)
-    return parts.with_units(title_of(result), result)
+        return style.plain(axis_names(result.attrs).said(result.attrs["label"]), _LONGEST)
+    title = title_of(result)
+    # A label is no heading: only a name of capitals keeps the first.
+    label = title[:1].lower() + title[1:] if title[1:2].islower() else title
+    return axis_names(result.attrs).said(parts.with_units(label, result))

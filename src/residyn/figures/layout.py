@@ -114,15 +114,15 @@ def alone(panel: Panel, inputs: Inputs) -> Figure:
         left, bottom, wide, high = SPACE_BOX if in_space else ROW_BOX
         fig = style.new_figure(width, height + _TITLE_MM)
         box = (left, bottom * height / (height + _TITLE_MM), wide, high * height / (height + _TITLE_MM))
-        _entitle(fig, panel)
+        _entitle(fig, panel, inputs)
         panel.draw(inputs, fig.add_axes(box, projection="3d" if in_space else None))
         return fig
     width, height = SCHEMATIC_MM if shape == "schematic" else style.PANEL_MM
     fig = style.new_figure(width, height + _TITLE_MM, layout="constrained")
-    _entitle(fig, panel)
+    _entitle(fig, panel, inputs)
     panel.draw(inputs, fig.subplots())
     return fig
 
 
-def _entitle(fig: Figure, panel: Panel) -> None:
-    fig.suptitle(panel.title, x=0.015, ha="left", fontsize=style.TITLE_PT, parse_math=False)
+def _entitle(fig: Figure, panel: Panel, inputs: Inputs) -> None:
+    fig.suptitle(inputs.names.said(panel.title), x=0.015, ha="left", fontsize=style.TITLE_PT, parse_math=False)

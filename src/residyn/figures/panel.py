@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from residyn.axis_names import AxisNames, axis_names
 from residyn.figures.reference import paper_reference
 from residyn.sitemap import SiteMap
 
@@ -58,6 +59,11 @@ class Inputs:
         return coords["rank"].values if "rank" in coords else None
 
     @property
+    def names(self) -> AxisNames:
+        """What the axes of the states are called."""
+        return axis_names(self.results.attrs)
+
+    @property
     def n_components(self) -> int:
         """How many principal components the scores hold; 0 without scores."""
         return self.results["pc_scores"].sizes["pc"] if "pc_scores" in self.results else 0
@@ -82,7 +88,7 @@ class Panel:
     when        what else must be there
     letter      Figure 1's letter; "" for a panel that has only a file and a section of its own
     beside      the letter that such a panel belongs to
-    figure      another composite that shows it, "dynamics", and its `place` there: panels follow these numbers
+    figure      another composite that shows it, one of `pages.PAGES`, and its `place`: panels follow these numbers
     required    whether Figure 1 cannot be made without its results
     repeats     whether it shows again what the panel before it with the same letter shows
     shape       the room it takes; `shape_with_reference` where the paper's curve is laid over it

@@ -109,6 +109,7 @@ _RC: dict[str, Any] = {
     "axes.labelpad": 2.5,
     "axes.linewidth": LINE_PT,
     "axes.unicode_minus": True,
+    "axes.formatter.useoffset": False,  # it would stand where the legend does
     "xtick.color": INK,
     "ytick.color": INK,
     "xtick.labelsize": SMALL_PT,

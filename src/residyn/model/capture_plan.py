@@ -68,6 +68,11 @@ class CapturePlan:
             "sites": [[site.layer, site.site, site.module, site.where] for site in self.sites.sites],
         }
 
+    @property
+    def tied(self) -> float:
+        """The share of samples that share their last token with another one."""
+        return store.last_token_ties(self.records.last_token)[1]
+
     def summary(self) -> str:
         """The plan in one line."""
         distinct, tied = store.last_token_ties(self.records.last_token)

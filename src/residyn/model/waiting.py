@@ -33,4 +33,5 @@ def waiting_note() -> str:
     """What to tell of how threads wait for each other; empty where residyn did not decide it."""
     if not bound_spins():
         return ""
-    return f"its threads spin briefly for each other ({VARIABLE}={SPINS}; set it, or OMP_WAIT_POLICY, to decide)"
+    said = f"{VARIABLE}={SPINS}; set {' or '.join(_DECIDE)} to decide this"
+    return f"threads that wait soon let go of their core ({said})"

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from residyn.model.check import Check
     from residyn.model.loading import LoadedModel
 
+_MANY_TIED = 0.5
+"""Share of the texts with another's last token from which on it is said what to do."""
+
 
 def capture(
     directory: Path,
@@ -155,6 +158,10 @@ def planned(
     warnings = [*loaded.warnings, *texts.warnings, *samples.warnings]
     reporter.warn(warnings)
     reporter.note(plan.summary())
+    if settings.position == "end" and plan.tied > _MANY_TIED:
+        reporter.note(
+            "Texts that end in one token begin as one state; --position random reads each text at another place."
+        )
     seconds = {"texts_s": reading(), "model_s": loading(), "prepare_s": preparing()}
     return Planned(plan, {**texts.describe(), "tokens": samples.describe()}, warnings, seconds)
 

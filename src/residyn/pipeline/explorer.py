@@ -9,7 +9,7 @@ from residyn.errors import StoreError
 from residyn.pipeline.page import Page, made, shown_inputs
 from residyn.pipeline.reporter import SILENT, Reporter
 from residyn.runs import layout
-from residyn.runs.stages import ANALYSIS, CLAIMS, EXPLORER, JACOBIANS, TELEPORTS, Stage, check_written
+from residyn.runs.stages import ANALYSIS, CLAIMS, EXPLORER, JACOBIANS, OUTPUTS, TELEPORTS, Stage, check_written
 
 NAME = EXPLORER
 
@@ -27,7 +27,7 @@ def explorer(directory: Path, reporter: Reporter = SILENT) -> Path:
 
 
 def _check(directory: Path) -> None:
-    for name in (ANALYSIS, TELEPORTS, JACOBIANS, CLAIMS):
+    for name in (ANALYSIS, TELEPORTS, JACOBIANS, OUTPUTS, CLAIMS):
         check_written(directory, name)
 
 

@@ -61,6 +61,8 @@ def jacobians(
     with store.undisturbed(directory):
         states = store.open_states(directory)
     stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())
+    if not settings.jacobian_samples:
+        reporter.note("No Jacobians are asked for (--jacobian-samples 0).")
     if settings.jacobian_samples and stage.reasons(directory):
         with store.locked(directory, needed=False):
             _make(directory, stage, states, settings, reporter, model=(loaded, reload))

@@ -56,6 +56,8 @@ def outputs(
     with store.undisturbed(directory):
         states = store.open_states(directory)
     stage = Stage(NAME, {"states": states.attrs["states_hash"]}, settings.deciding())
+    if not settings.output_samples:
+        reporter.note("No outputs are asked for (--output-samples 0).")
     if settings.output_samples and stage.reasons(directory):
         with store.locked(directory, needed=False):
             _make(directory, stage, states, settings, reporter, model=(loaded, reload))

@@ -16,6 +16,9 @@ from residyn.numerics.nan import finite_mean
 from residyn.quantities.replicates import GROUPS, RESAMPLES, Plan, with_ends
 from residyn.schema import BOUND, BOUNDS, DOCUMENT, PROBE, SAMPLE, documents_of
 
+_LEAST = {"directions": 1.0}
+"""The least that a number in these units can be, where it does not say so itself."""
+
 
 def curve(found: xr.Dataset, name: str, seed: int = 0) -> xr.DataArray:
     """The mean over samples of one number, (place, bound): its value and the ends of its interval.
@@ -32,7 +35,8 @@ def curve(found: xr.Dataset, name: str, seed: int = 0) -> xr.DataArray:
     # Samples of which nothing is known are no groups that could have been drawn.
     values = values.isel({SAMPLE: np.flatnonzero(known)}) if known.any() else values
     plan = plan_of_samples(values, seed)
-    bounds = (float(values.attrs.get("least", -np.inf)), float(values.attrs.get("most", np.inf)))
+    least = _LEAST.get(str(values.attrs.get("units")), -np.inf)
+    bounds = (float(values.attrs.get("least", least)), float(values.attrs.get("most", np.inf)))
     rows = weighted_mean(values.transpose(SAMPLE, along).values.astype(np.float64), plan.group, plan.weights)
     ends = with_ends(rows, plan, bounds).T
     coords = {key: coord for key, coord in values.coords.items() if SAMPLE not in coord.dims}

@@ -56,7 +56,7 @@ def claim_rows(verdicts: Verdicts | None) -> tuple[ClaimRow, ...]:
 
 
 def claims_of(verdicts: Verdicts | None, panel: str) -> tuple[ClaimResult, ...]:
-    """The claims that rest on a panel: of Figure 1 by its letter, of "Dynamics" by its stem."""
+    """The claims that rest on a panel: of Figure 1 by its letter, of other composites by its stem."""
     return () if verdicts is None else tuple(claim for claim in verdicts.claims if claim.panel == panel)
 
 

@@ -15,9 +15,9 @@ from residyn.axis_names import axis_names
 from residyn.claims import Verdicts
 from residyn.errors import DataError, StoreError
 from residyn.figures import figure1
-from residyn.figures.dynamics import NAME as DYNAMICS
+from residyn.figures.pages import panels_of_pages
 from residyn.figures.panel import Inputs, Panel, Teleports
-from residyn.figures.registry import composite_panels, further, lettered, required
+from residyn.figures.registry import further, lettered, required
 from residyn.quantities.massive import massive_table
 from residyn.quantities.suite import not_computed
 from residyn.report.abstract import abstract, key_numbers
@@ -92,7 +92,7 @@ def gather(directory: Path) -> Report:
         subtitle=_subtitle(run, results),
         names=names,
         figure=_whole_figure(directory, found),
-        abstract=abstract(found.verdicts),
+        abstract=tuple(names.said(sentence) for sentence in abstract(found.verdicts)),
         key_numbers=key_numbers(run, results),
         missing=tuple(_missing(found)),
         verdicts=found.verdicts,
@@ -100,7 +100,7 @@ def gather(directory: Path) -> Report:
         dynamics=moving,
         further=further,
         massive=_massive(results),
-        limits=limits(results, found.noise),
+        limits=tuple(names.said(sentence) for sentence in limits(results, found.noise)),
         warnings=tuple(dict.fromkeys(_warnings(found))),
         provenance=provenance(run, results),
         command=repeat_command(run),
@@ -198,7 +198,7 @@ def _warnings(found: RunContents) -> Iterator[str]:
 def _panels(
     found: RunContents,
 ) -> tuple[tuple[PanelSection, ...], tuple[PanelSection, ...], tuple[PanelSection, ...]]:
-    """The panels of Figure 1, those of the figure "Dynamics", and those beside both."""
+    """The panels of Figure 1, those of the composites beside it, and the others."""
     inputs = Inputs(
         found.results,
         figure1.sites_of(found.results),
@@ -208,7 +208,7 @@ def _panels(
         jacobians=found.jacobians,
         outputs=found.outputs,
     )
-    moving = composite_panels(DYNAMICS, inputs)
+    moving = panels_of_pages(inputs)
     rest = [panel for panel in further(inputs) if panel not in moving]
     first, second, others = (
         tuple(_panel(found, inputs, panel) for panel in panels) for panels in (lettered(inputs), moving, rest)
@@ -229,16 +229,17 @@ def _figure_settings(run: Mapping[str, Any]) -> FigureSettings:
 
 
 def _panel(found: RunContents, inputs: Inputs, drawn: Panel) -> PanelSection:
-    said = seen(drawn, inputs)
-    alt = f"Panel {drawn.letter}: {drawn.title}." if drawn.letter else f"{drawn.title}."
+    said = tuple(inputs.names.said(sentence) for sentence in seen(drawn, inputs))
+    title = inputs.names.said(drawn.title)
+    alt = f"Panel {drawn.letter}: {title}." if drawn.letter else f"{title}."
     return PanelSection(
         name=drawn.stem.replace("_", "-"),
         letter=drawn.letter,
-        title=drawn.title,
+        title=title,
         picture=picture(drawn, inputs, " ".join([alt, *said[:1]]), found.pictures.get(drawn.stem)),
         seen=said,
         claims=() if drawn.repeats else claims_of(found.verdicts, drawn.letter or drawn.stem),
-        definition=drawn.definition or _definitions(found.results, drawn.defined_by),
+        definition=inputs.names.said(drawn.definition or _definitions(found.results, drawn.defined_by)),
         wide=is_wide(drawn.shape),
     )
 
@@ -262,12 +263,14 @@ def _definition(results: xr.Dataset, name: str) -> str:
 def _massive(results: xr.Dataset) -> Table | None:
     if "massive_ratio" not in results:
         return None
-    rows = massive_table(results["massive_ratio"], _TOP).to_dict("records")
+    rows, said = massive_table(results["massive_ratio"], _TOP).to_dict("records"), axis_names(results.attrs).said
     return Table(
-        caption="Largest |h| of a unit over the samples, over its sublayer's median |h|; massive from 100 on",
-        headings=("Unit", "Ratio", "Reached at", "Massive"),
+        caption=said(
+            "Largest |h| of a unit over the samples, over its sublayer's median |h|; massive from 100 on"
+        ),
+        headings=(said("Unit"), "Ratio", "Reached at", "Massive"),
         rows=tuple(
-            (str(row["unit"]), number(row["ratio"]), str(row["at_sublayer"]), "yes" if row["massive"] else "no")
+            (str(row["unit"]), number(row["ratio"]), said(row["at_sublayer"]), "yes" if row["massive"] else "no")
             for row in rows
         ),
     )

@@ -12,7 +12,7 @@
     DIR/outputs/parts/NAME/       the same sample by sample, as they were made
     DIR/claims.json               verdicts
     DIR/claims.partial.json       what an interrupted judgement has computed
-    DIR/figures/NAME.png, …       Figure 1, Dynamics, and their panels
+    DIR/figures/NAME.png, …       Figure 1, the composites beside it, their panels
     DIR/explorer.html             a page to walk through the run with
     DIR/report.html
     DIR/stages/NAME.json          of what a stage was finished, and what it wrote

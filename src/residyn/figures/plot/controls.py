@@ -10,6 +10,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from residyn.axis_names import axis_names
 from residyn.figures import style
 from residyn.figures.panel import Panel
 from residyn.figures.plot import depth, parts
@@ -84,10 +85,11 @@ def correlation_excess(correlation: xr.DataArray, skip: xr.DataArray, *, ax: Axe
         ax = style.new_axes(ax)
         drawn = [summary(correlation)["value"].values, curve(skip).values]
         depth.near_one(ax, np.concatenate(drawn))
+        said = axis_names(correlation.attrs).said
         entries = _beside(correlation, skip, ax, names=("successive states", "skip path alone"))
         depth.label_near_one(ax)
-        parts.legend_above(ax, entries.curves, [*entries.places, depth.band_entry("middle half of units")])
-        ax.set_ylabel("Pearson r, median over units\n(log scale of 1 − r)")
+        parts.legend_above(ax, entries.curves, [*entries.places, depth.band_entry(said("middle half of units"))])
+        ax.set_ylabel(said("Pearson r, median over units\n(log scale of 1 − r)"))
     return ax
 
 
@@ -109,8 +111,9 @@ def information_excess(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
     label = style.ESTIMATOR_NAMES.get(name) or style.plain(name or "estimate", 16)
     with style.context():
         ax = style.new_axes(ax)
+        said = axis_names(chosen.attrs).said
         entries = _beside(chosen, chosen["gaussian_floor"], ax, names=(label, "−½ ln(1 − r²)"), statistic="median")
-        parts.legend_above(ax, entries.curves, [*entries.places, depth.band_entry("middle half of units")])
+        parts.legend_above(ax, entries.curves, [*entries.places, depth.band_entry(said("middle half of units"))])
         ax.set_ylabel("mutual information (nats)")
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
     return ax
@@ -196,7 +199,9 @@ def kurtosis(result: xr.DataArray, rotated: xr.DataArray | None = None, *, ax: A
         ax = style.new_axes(ax)
         ax.set_yscale("log", nonpositive="mask")
         gaussian = ax.axhline(3, color=style.INK, linewidth=0.5, linestyle=(0, (4, 2)), zorder=0.8)
-        entries = _beside(result, rotated, ax, names=("over units", "rotated"), label="rotated")
+        entries = _beside(
+            result, rotated, ax, names=(axis_names(result.attrs).said("over units"), "rotated"), label="rotated"
+        )
         depth.label_log(ax)
         ax.set_ylabel("kurtosis of a state")
         parts.legend_above(
@@ -232,7 +237,7 @@ def _beside(
         depth.hollow(ax, curve(control, statistic).values, places, label)
         curves.append(depth.dot_entry(names[1], filled=False))
     depth.finish(ax, own)
-    return Entries(depth.entries(places), curves)
+    return Entries(depth.entries(places, own["value"].values), curves)
 
 
 def _over_samples(result: xr.DataArray, quantity: str, label: str, ax: Axes | None, *, log: bool = False) -> Axes:
@@ -277,6 +282,8 @@ MEAN_OFFSET = Panel(
     beside="I",
     title="States before the MLP, off the line",
     needs=("mean_path_offset", "mean_path_walk_offset"),
+    # What is no transformer has no states before MLPs.
+    when=lambda inputs: bool(np.isfinite(inputs.results["mean_path_offset"]).any()),
     draw=lambda inputs, ax: mean_offset(
         inputs.results["mean_path_offset"], inputs.results["mean_path_walk_offset"], ax=ax
     ),

@@ -23,7 +23,8 @@ from residyn.schema import TRANSITION
 
 _FACTORS = ((1.0, 1.5, 2.0, 3.0, 5.0, 7.0), (1.0, 2.0, 5.0), (1.0, 3.0), (1.0,))
 """Of powers of ten, at which a logarithmic axis is ticked: as many as there is room for."""
-_MOST_TICKS = 8
+_FEWEST_TICKS, _MOST_TICKS = 3, 8
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _NEAREST = 1e-7
 """How close to 1 a value can be told from it in float32."""
 _BAND = 0.3
@@ -123,11 +124,12 @@ def same_places(result: xr.DataArray, control: xr.DataArray) -> None:
         )
 
 
-def entries(places: Places) -> list[tuple[Artist, str]]:
-    """The legend's entries of the groups that occur: marker and name."""
+def entries(places: Places, drawn: np.ndarray | None = None) -> list[tuple[Artist, str]]:
+    """The legend's entries of the groups that occur: marker and name; of values drawn, those that have one."""
     return [
         (parts.marker(places.colours[group], places.markers[group], 3.2), places.names[group])
         for group in places.present
+        if drawn is None or np.isfinite(drawn[places.of(group)]).any() or not np.isfinite(drawn).any()
     ]
 
 
@@ -177,13 +179,26 @@ def label_near_one(ax: Axes) -> None:
 
 
 def _tick(ax: Axes, proposed: list[np.ndarray]) -> None:
-    """Tick the first of the proposed sets of numbers of which few enough lie within the limits, else the last."""
+    """Tick the first of the proposed sets of numbers of which few enough lie within the limits, else the last.
+
+    Where too few of all lie there, the limits are so close that the axis is ticked as a linear one.
+    """
     low, high = ax.get_ylim()
     within = [ticks[(ticks >= low - 1e-12) & (ticks <= high + 1e-12)] for ticks in proposed]
     chosen = next((ticks for ticks in within if len(ticks) <= _MOST_TICKS), within[-1])
+    if len(within[0]) < _FEWEST_TICKS:
+        chosen = parts.ticks_within(low, high, _FEWEST_TICKS + 1)
+        ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_locator(FixedLocator(np.sort(chosen).tolist()))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.8g}".replace("-", "−")))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _number(value)))
     ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _number(value: float) -> str:
+    """A tick's number, with a power of ten where it would begin with more than three zeros."""
+    digits, _, power = f"{value:.8g}".partition("e")
+    raised = f"×10{str(int(power)).translate(_RAISED)}" if power else ""
+    return f"{digits.replace('-', '−')}{raised}"
 
 
 def finish(ax: Axes, curve: xr.Dataset) -> None:
@@ -191,9 +206,17 @@ def finish(ax: Axes, curve: xr.Dataset) -> None:
     along, value = depth_of(curve["value"]), curve["value"].values
     span(ax, curve[layer_name(along)].values, axis_names(curve.attrs))
     ax.margins(y=0.06)
+    plain_numbers(ax)
     style.dress(ax)
     if not np.isfinite(value).any():
-        parts.say(ax, f"undefined for every {along}")
+        parts.say(ax, axis_names(curve.attrs).said(f"undefined for every {along}"))
+
+
+def plain_numbers(ax: Axes) -> None:
+    """Short numbers along a linear vertical axis: a common power of ten would stand where the legend does."""
+    if ax.get_yscale() == "linear":
+        ax.autoscale_view(scalex=False)
+        parts.shorten_numbers(ax.yaxis)
 
 
 def layer_name(along: str) -> str:
@@ -241,5 +264,5 @@ def _right_scale(ax: Axes) -> Axes:
     right.spines["right"].set_visible(True)
     right.spines["right"].set_color(style.MUTED)
     right.tick_params(axis="y", color=style.MUTED, labelcolor=style.MUTED)
-    right.set_ylabel("dashed, on a scale of its own", color=style.MUTED)
+    right.set_ylabel("dashed, its own scale", color=style.MUTED)
     return right

@@ -105,7 +105,9 @@ def mutual_information_curve(
         ax.set_ylabel("mutual information (nats)")
         short = [(handle, label.split()[0]) for handle, label in depth.entries(places)]
         short = short if axis_names(curve.attrs).of_a_model else depth.entries(places)
-        band = depth.band_entry("middle half of units" if len(marks) == 1 else "middle half")
+        band = depth.band_entry(
+            axis_names(curve.attrs).said("middle half of units") if len(marks) == 1 else "middle half"
+        )
         rows = [dashed, [*short, *tied, *ceiling], [marks[0], band], [*marks[1:], *dotted]]
         parts.legend_above(ax, *(row for row in rows if row))
     return ax

@@ -142,7 +142,7 @@ def _there(inputs: Inputs) -> bool:
 
 EIGENVALUES = Panel(
     stem="map_eigenvalues",
-    figure="dynamics",
+    figure="maps_and_outputs",
     place=90,
     title="Eigenvalues of layers' local maps",
     when=_there,
@@ -152,7 +152,7 @@ EIGENVALUES = Panel(
 )
 SKEW_SHARE = Panel(
     stem="map_skew_share",
-    figure="dynamics",
+    figure="maps_and_outputs",
     place=1,
     title="How much local maps turn",
     when=_there,
@@ -161,7 +161,7 @@ SKEW_SHARE = Panel(
 )
 HENRICI = Panel(
     stem="map_henrici",
-    figure="dynamics",
+    figure="maps_and_outputs",
     place=2,
     title="How far local maps are from normal",
     when=_there,
@@ -170,7 +170,7 @@ HENRICI = Panel(
 )
 EFFECTIVE_RANK = Panel(
     stem="map_effective_rank",
-    figure="dynamics",
+    figure="maps_and_outputs",
     place=3,
     title="Directions that the product of local maps keeps",
     when=_there,
@@ -179,7 +179,7 @@ EFFECTIVE_RANK = Panel(
 )
 EXPONENTS = Panel(
     stem="map_exponents",
-    figure="dynamics",
+    figure="maps_and_outputs",
     place=4,
     title="Growth of a small change, less the state's",
     when=_there,

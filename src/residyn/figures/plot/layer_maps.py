@@ -54,7 +54,7 @@ def angle_over_quarter(result: xr.DataArray, walk: xr.DataArray, *, ax: Axes | N
     with style.context():
         ax = style.new_axes(ax)
         depth.beside_null(ax, result, walk.sel(bound="value"), "walk")
-        ax.set_ylabel("angle over a quarter of\nthe layers (half turns)")
+        ax.set_ylabel(axis_names(result.attrs).said("angle over a quarter of\nthe layers (half turns)"))
         ax.set_ylim(bottom=0)
     return ax
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
-from matplotlib.colors import Normalize
+from matplotlib.colors import BoundaryNorm, ListedColormap, Normalize
 from matplotlib.lines import Line2D
 
 from residyn.axis_names import AxisNames
@@ -35,13 +35,25 @@ def colourbar(
 ) -> None:
     """The bar of the layers' colours beside `ax`, inside its layout slot, ticked as a depth axis."""
     ticks = [int(label) for label in parts.layer_ticks(np.unique(layers))[1]]
-    bar = ax.figure.colorbar(colours, cax=ax.inset_axes((left, 0.0, 0.035, 1.0)), ticks=ticks)
+    shown = _shown(colours, layers)
+    bar = ax.figure.colorbar(shown, cax=ax.inset_axes((left, 0.0, 0.035, 1.0)), ticks=ticks)
     _name(bar, ticks, names)
+
+
+def _shown(colours: ScalarMappable, layers: Sequence[int] | np.ndarray) -> ScalarMappable:
+    """The colours as a bar has them: a field for each of a few layers, between which there is none."""
+    there = np.unique(layers).astype(float)
+    if len(there) > parts.MOST_TICKS:
+        return colours
+    edges = [there[0] - 0.5, *(there[:-1] + there[1:]) / 2, there[-1] + 0.5]
+    each = ListedColormap(list(colours.to_rgba(there)))
+    return ScalarMappable(BoundaryNorm(edges, len(there)), each)
 
 
 def _name(bar: Colorbar, ticks: Sequence[int], names: AxisNames) -> None:
     """Say what the colours are of."""
     parts.dress_bar(bar, style.plain(names.depth, limit=24))
+    bar.minorticks_off()
     labels = [style.plain(names.place(tick)) for tick in ticks]
     if max(map(len, labels)) <= _ROOM_BESIDE_BAR:
         bar.set_ticks(list(ticks), labels=labels)
@@ -54,7 +66,7 @@ def corner_colourbar(
     every = [int(label) for label in parts.layer_ticks(np.unique(layers))[1]]
     ticks = every if len(every) <= _MOST_IN_CORNER else every[::3]
     cax = ax.inset_axes((0.76, 0.92, 0.27, 0.025))
-    bar = ax.figure.colorbar(colours, cax=cax, ticks=ticks, orientation="horizontal")
+    bar = ax.figure.colorbar(_shown(colours, layers), cax=cax, ticks=ticks, orientation="horizontal")
     _name(bar, ticks, names)
     cax.xaxis.set_label_position("top")
     cax.xaxis.labelpad = 1.5

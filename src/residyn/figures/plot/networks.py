@@ -75,6 +75,7 @@ def over_depth(
         ax.margins(y=0.06)
         if ax.get_yscale() == "log":
             depth.label_log(ax)
+        depth.plain_numbers(ax)
         style.dress(ax)
         ax.set_ylabel(label)
         if not np.isfinite(value).any():

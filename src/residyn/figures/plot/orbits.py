@@ -47,13 +47,16 @@ def orbits(results: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     with style.context():
         ax = style.new_axes(ax)
         style.dress(ax)
-        ax.set_xlabel("rotations of a unit, counter-clockwise > 0")
-        ax.set_ylabel("units")
+        said = axis_names(results["rotations"].attrs).said
+        ax.set_xlabel(said("rotations of a unit, counter-clockwise > 0"))
+        ax.set_ylabel(said("units"))
         if not len(turns):
             ax.text(0.5, 0.5, "undefined", transform=ax.transAxes, ha="center", va="center", color=style.MUTED)
             return ax
         tallest = bars.draw(ax, turns, _bins(turns).tolist())
-        ax.axvline(float(turns.mean()), color=style.MUTED, linewidth=0.9, linestyle="--", label="mean over units")
+        ax.axvline(
+            float(turns.mean()), color=style.MUTED, linewidth=0.9, linestyle="--", label=said("mean over units")
+        )
         nulls = rotations_of_nulls(results)
         for row, (null, (mean, sd)) in enumerate(nulls.items()):
             colour, marker, name = _NULLS.get(null, (style.MUTED, "o", style.plain(null)))

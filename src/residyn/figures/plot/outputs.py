@@ -66,7 +66,7 @@ def swap_kl(networks: Networks, *, ax: Axes | None = None) -> Axes:
 
     >>> ax = rd.plot.swap_kl(run.outputs)
     """
-    return over_depth(networks, "swap_kl", "KL in the other order, nats", ax, undefined=_NO_SKIPS)
+    return over_depth(networks, "swap_kl", "KL in the other\norder, nats", ax, undefined=_NO_SKIPS)
 
 
 def _there(inputs: Inputs) -> bool:
@@ -83,7 +83,7 @@ def _swapped(inputs: Inputs) -> bool:
 
 LENS_KL = Panel(
     stem="lens_kl",
-    figure="dynamics",
+    figure="maps_and_outputs",
     place=50,
     title="How far the lens is from the model's output",
     when=_there,
@@ -93,7 +93,7 @@ LENS_KL = Panel(
 )
 LENS_ENTROPY = Panel(
     stem="lens_entropy",
-    figure="dynamics",
+    figure="maps_and_outputs",
     place=51,
     title="How sharp the lens is",
     when=_there,
@@ -102,7 +102,7 @@ LENS_ENTROPY = Panel(
 )
 LENS_SETTLED = Panel(
     stem="lens_settled",
-    figure="dynamics",
+    figure="maps_and_outputs",
     place=52,
     title="Where the top token settles",
     when=_there,
@@ -111,7 +111,7 @@ LENS_SETTLED = Panel(
 )
 SKIP_KL = Panel(
     stem="blocks_skipped",
-    figure="dynamics",
+    figure="maps_and_outputs",
     place=60,
     title="What each block is worth",
     when=_skipped,
@@ -121,7 +121,7 @@ SKIP_KL = Panel(
 )
 SWAP_KL = Panel(
     stem="blocks_swapped",
-    figure="dynamics",
+    figure="maps_and_outputs",
     place=61,
     title="Whether the order of blocks matters",
     when=_swapped,

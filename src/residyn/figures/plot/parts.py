@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -23,6 +24,10 @@ from residyn.figures import style
 MOST_TICKS = 8
 _LARGE = 1e4
 _LEGEND_ROW_PT = 8.5
+_DIGIT_MM = 1.5
+"""A digit of a tick's label, on the wide side."""
+_LINE_LETTERS = 32
+"""Of a label along axes that are a panel high."""
 
 
 def expect(result: Any, quantity: str, dims: Sequence[str], coords: Sequence[str] = ()) -> None:
@@ -165,6 +170,39 @@ def ticks_within(low: float, high: float, about: int) -> np.ndarray:
     """
     ticks = np.asarray(MaxNLocator(about, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
     return ticks[(ticks >= low) & (ticks <= high)]
+
+
+def width_mm(ax: Axes) -> float:
+    """How wide axes are printed."""
+    return float(ax.get_window_extent().width) / ax.figure.dpi / style.MM
+
+
+def ticks_with_room(low: float, high: float, most: int, room_mm: float) -> np.ndarray:
+    """Round numbers from `low` to `high`, some of them left out where labels need more than `room_mm`."""
+    ticks = ticks_within(low, high, most)
+    if len(ticks) < 2:
+        return ticks
+    wide = _DIGIT_MM * (1 + max(len(f"{tick:g}") for tick in ticks))
+    return ticks[:: math.ceil(wide * (high - low) / (room_mm * (ticks[1] - ticks[0])))]
+
+
+def lowered(labels: Sequence[str], apart_mm: Sequence[float] | np.ndarray) -> list[str]:
+    """Labels of an axis, each below the one before where it would touch it."""
+    wide = [max(map(len, label.split("\n"))) for label in labels]
+    placed = list(labels)
+    for place, room in enumerate(apart_mm, start=1):
+        if room < _DIGIT_MM * (1 + (wide[place - 1] + wide[place]) / 2) and placed[place - 1] == labels[place - 1]:
+            placed[place] = "\n" * (1 + labels[place - 1].count("\n")) + labels[place]
+    return placed
+
+
+def in_two(label: str) -> str:
+    """A label on one line, or where it is longer than axes are high on two, broken near its middle."""
+    breaks = [at for at, letter in enumerate(label) if letter == " "]
+    if len(label) <= _LINE_LETTERS or not breaks:
+        return label
+    middle = min(breaks, key=lambda at: abs(at - len(label) / 2))
+    return f"{label[:middle]}\n{label[middle + 1 :]}"
 
 
 def shorten_numbers(axis: Axis) -> None:

@@ -24,9 +24,9 @@ _KINDS = ("kind", "from_layer")
 _NULL_COLOURS = ("#b8b8b8", "#e0b070")
 _MOST_PATHS = 24
 """Paths that are drawn: more would hide one another."""
-_SEEN, _ROOM = 0.97, 1.4
-"""Share of the coordinates that the view is made for, and the room around them: one path that goes far would leave
-the others a dot.
+_LEAVING, _ROOM = 0.1, 0.12
+"""Share of the paths that may leave the view on a side, and the room around the others in its widths: one path
+that goes far would leave the others a dot.
 """
 
 
@@ -97,7 +97,7 @@ def growth_by_distance(result: xr.DataArray, walk: xr.DataArray, *, ax: Axes | N
                 markerfacecolor=style.MUTED if filled else "white", markeredgecolor=style.MUTED, label=label,
             )  # fmt: skip
         ax.set_xticks(places, names)
-        ax.set_xlabel("quarter of the pairs, by distance before")
+        ax.set_xlabel("quarter of pairs, by distance")
         ax.set_ylabel("growth of distances (ln)")
         entries = [depth.dot_entry("data", filled=True), depth.dot_entry("random walk", filled=False)]
         parts.legend_above(ax, entries)
@@ -132,7 +132,7 @@ def rotation(ratio: xr.DataArray, drawn: xr.DataArray, *, ax: Axes | None = None
         if np.isfinite(value):
             ax.axvline(value, color=style.INK, linewidth=1.0, label="data")
             ax.axvspan(low, high, color=style.tint(style.INK, 0.12), linewidth=0, zorder=0.5, label="_interval")
-        ax.set_xlabel("R² of a rotation over R² of any map")
+        ax.set_xlabel("R², a rotation over any map")
         ax.set_ylabel("share of draws")
         data = Line2D([], [], color=style.INK, linewidth=1.0)
         parts.legend_above(ax, [(data, "data, 95 %")], entries)
@@ -142,8 +142,9 @@ def rotation(ratio: xr.DataArray, drawn: xr.DataArray, *, ax: Axes | None = None
 def rotation_plane(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
     """Paths of samples in the plane of the fastest rotation, coloured by layer, from the ring to the dot.
 
-    `result` is `rotation_plane` (condition, sublayer, plane_axis), of which the first paths are drawn. A path that
-    goes far leaves the view. Raises DataError for another result.
+    `result` is `rotation_plane` (condition, sublayer, plane_axis), of which the first paths are drawn. Both axes
+    have one scale, and thin lines cross at the centre that the plane turns about. A path that goes far leaves the
+    view. Raises DataError for another result.
     """
     parts.expect(result, "rotation_plane", (CONDITION, SUBLAYER, PLANE), ("layer",))
     paths = result.transpose(CONDITION, SUBLAYER, PLANE).values[:_MOST_PATHS]
@@ -151,9 +152,14 @@ def rotation_plane(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
     with style.context():
         ax = style.new_axes(ax)
         paths_in_plane(ax, paths, layer)
-        reach = _ROOM * float(np.quantile(np.abs(paths), _SEEN)) or 1.0
-        ax.set_xlim(-reach, reach)
-        ax.set_ylim(-reach, reach)
+        low = np.minimum(np.quantile(paths.min(axis=1), _LEAVING, axis=0), 0.0)
+        high = np.maximum(np.quantile(paths.max(axis=1), 1 - _LEAVING, axis=0), 0.0)
+        reach = (0.5 + _ROOM) * (float((high - low).max()) or 1.0)
+        ax.axhline(0, color=style.HAIRLINE, linewidth=style.LINE_PT, zorder=0, label="_centre")
+        ax.axvline(0, color=style.HAIRLINE, linewidth=style.LINE_PT, zorder=0, label="_centre")
+        for axis, middle in zip("xy", (low + high) / 2, strict=True):
+            getattr(ax, f"set_{axis}lim")(middle - reach, middle + reach)
+        ax.set_aspect("equal", adjustable="box")
         ax.set_xlabel("fastest rotation, axis 1")
         ax.set_ylabel("fastest rotation, axis 2")
         layers.colourbar(ax, layers.colours_of(layer), layer, axis_names(result.attrs))
@@ -181,7 +187,7 @@ PAIR_GROWTH = Panel(
     draw=lambda inputs, ax: growth(
         inputs.results["pair_growth_curve"],
         inputs.results.get("pair_growth_walk"),
-        "growth of distances,\nln per transition",
+        "growth of distances (ln)",
         ax=ax,
     ),
 )
@@ -217,7 +223,7 @@ POPULATION_GROWTH = Panel(
     draw=lambda inputs, ax: growth(
         inputs.results["population_growth_curve"],
         inputs.results.get("population_growth_walk"),
-        "growth of volume,\nln per transition",
+        "growth of volume (ln)",
         ax=ax,
     ),
 )

@@ -189,7 +189,8 @@ def _depth_axis(ax: Axes, summary: xr.Dataset, depth: np.ndarray) -> None:
             for name, site, layer in zip(names, sites, summary["injected_layer"].values, strict=True)
         ]
         ends = ["" if own == steps.max() else f"\n({own})" for own in steps]
-        ax.set_xticks(depth, [name + end for name, end in zip(said, ends, strict=True)])
+        apart = parts.width_mm(ax) * np.diff(depth) / (1.12 * (float(np.ptp(depth)) or 1.0))
+        ax.set_xticks(depth, parts.lowered([name + end for name, end in zip(said, ends, strict=True)], apart))
         few = " (sublayers followed, if fewer)" if (steps < steps.max()).any() else ""
         ax.set_xlabel(f"layer moved at{few}")
         return

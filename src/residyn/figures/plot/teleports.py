@@ -28,6 +28,7 @@ MOST = 6
 _KEPT = Normalize(0.0, 2.0)
 _CLOUD = "#dfb04a"
 _MARKER: dict[str, Any] = {"markersize": 3.4, "markeredgecolor": style.MUTED, "markeredgewidth": 0.9}
+_TICKS = 4
 _GAP = 0.022
 """Between two fields of a row, of the row's width."""
 _GAP_WITH_SCALE = 0.062
@@ -68,7 +69,8 @@ def teleports(
     field, sheet = fields.field_of(flow, host, place), fields.sheet_of(flow, host)
     with style.context():
         ax = style.new_axes(ax)
-        _draw(ax, field, sheet, None if cloud is None else fields.cloud_of(cloud, flow, place))
+        points = None if cloud is None else fields.cloud_of(cloud, flow, place)
+        _draw(ax, field, sheet, points, parts.width_mm(ax))
         _label(ax, cloud)
         _colourbar(ax, [field], left=1.035, width=0.035)
         entries = _entries(f", {_times(field)}", with_cloud=cloud is not None)
@@ -139,7 +141,7 @@ def _row(
         ax.set_axis_off()
         for column, (field, sheet, points) in enumerate(zip(drawn, sheets, clouds, strict=True)):
             inner = ax.inset_axes((column * (width + gap), 0.0, width, 1.0))
-            _draw(inner, field, sheet, points)
+            _draw(inner, field, sheet, points, width * parts.width_mm(ax))
             _title(inner, field, f"+{field.span} {_times(field)}".rstrip() if shared else _times(field))
             _label(inner, scores)
             if column:
@@ -159,16 +161,18 @@ def _label(ax: Axes, scores: xr.DataArray | None) -> None:
         getattr(ax, f"set_{axis}label")(name, parse_math=False)
 
 
-def _draw(ax: Axes, field: DrawnField, sheet: Sheet, cloud: np.ndarray | None) -> None:
+def _draw(ax: Axes, field: DrawnField, sheet: Sheet, cloud: np.ndarray | None, width_mm: float) -> None:
     if cloud is not None:
         ax.scatter(
             *cloud.T, s=3.0, color=_CLOUD, alpha=0.35, linewidths=0, rasterized=True, zorder=1, label="_cloud"
         )
     _arrows(ax, field)
     _control(ax, field, sheet)
-    for axis, (low, high) in zip("xy", sheet.view, strict=True):
-        getattr(ax, f"set_{axis}lim")(low, high)
-        getattr(ax, f"set_{axis}ticks")(parts.ticks_within(low, high, 4))
+    (left, right), (bottom, top) = sheet.view
+    ax.set_xlim(left, right)
+    ax.set_ylim(bottom, top)
+    ax.set_xticks(parts.ticks_with_room(left, right, _TICKS, width_mm))
+    ax.set_yticks(parts.ticks_within(bottom, top, _TICKS))
     style.dress(ax, frame=True)
 
 
@@ -242,7 +246,7 @@ def _colourbar(ax: Axes, drawn: list[DrawnField], *, left: float, width: float) 
         ScalarMappable(_KEPT, style.RETENTION), cax=ax.inset_axes((left, 0.0, width, 1.0)), extend=extend,
         extendfrac=0.06, ticks=[0.0, 0.5, 1.0, 1.5, 2.0],
     )  # fmt: skip
-    parts.dress_bar(bar, "displacement kept, ρ\n(1 = carried along)")
+    parts.dress_bar(bar, "share kept, ρ\n(1: carried along)")
 
 
 def _draw_row(inputs: Inputs, ax: Axes, row: Callable[..., Axes] = teleport_row) -> Axes:

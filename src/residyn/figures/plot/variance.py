@@ -33,6 +33,8 @@ _MOST = 4
 """How many of them are drawn unless more are asked for."""
 _LETTERS = 30
 """What two names in a row of the legend may have together, in the composite's narrow column."""
+_ALL = 1e-5
+"""How far from 1 the share of all variance is at most, as it is stored."""
 
 
 def explained_variance(result: xr.DataArray, *, ax: Axes | None = None) -> Axes:
@@ -99,7 +101,7 @@ def explained_variance_by_sublayer(
         _share(ax, _label(result), values[[0, *chosen]])
         style.dress(ax)
         if not np.isfinite(values[0]).any():
-            parts.say(ax, "undefined for every sublayer")
+            parts.say(ax, axis_names(result.attrs).said("undefined for every sublayer"))
         main = [] if not others else [depth.dot_entry(style.plain(names[0], 16), filled=True)]
         parts.legend_above(ax, *_rows([*main, *depth.entries(places)], others))
     return ax
@@ -158,11 +160,20 @@ EXPLAINED_VARIANCE = Panel(
     needs=("explained_variance",),
     draw=lambda inputs, ax: explained_variance(inputs.results["explained_variance"], ax=ax),
 )
+
+
+def _says_something(shares: xr.DataArray) -> bool:
+    """Whether a share is below 1: as many components as there are units leave a flat line."""
+    known = shares.values[np.isfinite(shares.values)]
+    return not known.size or bool(known.min() < 1 - _ALL)
+
+
 EXPLAINED_VARIANCE_BY_SUBLAYER = Panel(
     stem="panel_k",
     letter="K",
     title="Variance in one space, by sublayer",
     needs=("explained_variance_by_sublayer",),
+    when=lambda inputs: _says_something(inputs.results["explained_variance_by_sublayer"]),
     draw=lambda inputs, ax: explained_variance_by_sublayer(
         inputs.results["explained_variance_by_sublayer"], ax=ax
     ),

@@ -7,6 +7,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
+from residyn.axis_names import axis_names
 from residyn.figures import style
 from residyn.figures.panel import Panel
 from residyn.figures.plot import depth, parts
@@ -34,7 +35,7 @@ def successive_writes_cosine(result: xr.DataArray, *, ax: Axes | None = None) ->
     `result` is `successive_writes_cosine` (sample, sublayer); else as `write_cosine`.
     """
     parts.expect(result, "successive_writes_cosine", (SAMPLE, SUBLAYER), _SITES)
-    return _beside_chance(result, "cosine of successive writes", ax)
+    return _beside_chance(result, "cosine of\nsuccessive writes", ax)
 
 
 def earlier_writes_overlap(result: xr.DataArray, chance: xr.DataArray, *, ax: Axes | None = None) -> Axes:
@@ -54,7 +55,7 @@ def earlier_writes_overlap(result: xr.DataArray, chance: xr.DataArray, *, ax: Ax
         depth.hollow(ax, curve(chance).values, places, "chance")
         depth.finish(ax, own)
         ax.set_ylim(bottom=0)
-        ax.set_ylabel("share within the span\nof earlier writes")
+        ax.set_ylabel(axis_names(result.attrs).said("share within the span\nof earlier writes"))
         curves = [depth.dot_entry("written", filled=True), depth.dot_entry("random", filled=False)]
         parts.legend_above(ax, [*curves, depth.band_entry("middle half")], depth.entries(places))
     return ax
@@ -76,7 +77,7 @@ def _beside_chance(result: xr.DataArray, label: str, ax: Axes | None) -> Axes:
             entries.append((hatch, "random, ± 2 sd"))
         depth.dots(ax, own, places)
         depth.finish(ax, own)
-        ax.set_ylabel(label)
+        ax.set_ylabel(axis_names(result.attrs).said(label))
         parts.legend_above(ax, depth.entries(places), entries)
     return ax
 

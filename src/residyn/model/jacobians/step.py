@@ -27,7 +27,7 @@ from residyn.model.teleport.shared import cache_argument
 from residyn.model.teleport.tolerance import CONTROL, SUM, largest, limit, merged
 from residyn.sitemap import SiteMap
 
-_CACHES = ("past_key_values", "cache", "cache_params")
+_CACHES = ("cache", "past_key_values", "cache_params")
 """What the outputs of transformers' models call the cache that they filled."""
 
 Enter = Callable[[int, torch.Tensor], torch.Tensor]
