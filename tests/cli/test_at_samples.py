@@ -14,13 +14,13 @@ import pytest
 import residyn as rd
 from families import build, spelling_tokenizer
 from residyn.errors import ModelError
-from residyn.pipeline import jacobians, outputs
+from residyn.pipeline import jacobians, outputs, reporter
 from residyn.pipeline.some_samples import drawn, next_token
 from residyn.runs import layout
 from residyn.runs.contents import open_network_results
 from residyn.schema import NO_DOCUMENT
 from residyn.settings import JacobianSettings, OutputSettings
-from residyn.store import StoredText, TableBuilder
+from residyn.store import StoredText, TableBuilder, timing
 
 NETWORKS = ["model", "permuted-weights", "untrained-0", "untrained-1", "untrained-2"]
 
@@ -121,6 +121,32 @@ def test_of_no_samples_nothing_is_made_and_what_is_there_is_kept(kind, copied):
     shutil.rmtree(copied / kind.name)
     layout.stage(copied, kind.name).unlink()
     assert kind.do(copied, kind.none()) == {}
+
+
+def test_what_is_refused_adds_no_seconds_and_what_was_made_before_does(kind, experiment, copied, monkeypatch):
+    """Else a run would be another one each time that it is gone on with, and its report be written again."""
+    shutil.rmtree(copied / kind.name)
+    layout.stage(copied, kind.name).unlink()
+    plain, at_sample, texts = experiment.measured, 0, iter(range(10))
+
+    def refused(*given, **options):
+        found = plain(*given, **options)
+        if next(texts) == at_sample:
+            raise ModelError("its numbers cannot be trusted")
+        return found
+
+    monkeypatch.setattr(experiment, "measured", refused)
+    monkeypatch.setattr(reporter, "KEPT_EVERY_S", 0.0)
+    before = (copied / "run.json").read_bytes()
+    with pytest.raises(ModelError, match="cannot be trusted"):
+        kind.do(copied)
+    assert (copied / "run.json").read_bytes() == before
+    at_sample, texts = 1, iter(range(10))
+    with pytest.raises(ModelError, match="cannot be trusted"):
+        kind.do(copied)
+    assert timing(copied, f"{kind.name}_s") > json.loads(before)["timings"][f"{kind.name}_s"]
+    monkeypatch.setattr(experiment, "measured", plain)
+    assert list(kind.do(copied)) == NETWORKS
 
 
 def test_maps_are_proved_and_steps_are_those_of_the_states(finished):

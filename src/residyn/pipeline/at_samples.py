@@ -98,7 +98,12 @@ def _make(
     if is_done(stage, directory, reporter):
         return
     at = settings.at
-    with timed(directory, f"{kind.name}_s") as timer:
+    own = layout.network_parts(directory, kind.name, control_names.MODEL)
+
+    def left() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in own.glob("*.npz")}
+
+    with timed(directory, f"{kind.name}_s", left) as timer:
         loaded, asked = reopened(directory, model[0], reporter, model[1])
         kind.check(loaded)
         sites = read_layout(asked.sites)
