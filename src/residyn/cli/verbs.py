@@ -202,12 +202,12 @@ def jacobians(
 
     What is not typed is as it was when DIR's were taken last.
     """
-    from residyn.cli.show_jacobians import show_jacobians
-    from residyn.pipeline.jacobians import jacobians
+    from residyn.cli.show_networks import show_networks
+    from residyn.pipeline import jacobians
     from residyn.pipeline.models import continued
 
-    made = jacobians(directory, continued(directory, settings, chosen), display, reload=reload)
-    show_jacobians(directory, made, display)
+    made = jacobians.jacobians(directory, continued(directory, settings, chosen), display, reload=reload)
+    show_networks(jacobians.NAME, directory, made, display)
 
 
 @verb
@@ -224,12 +224,12 @@ def outputs(
 
     At some samples, beside controls. What is not typed is as it was when DIR's were taken last.
     """
-    from residyn.cli.show_outputs import show_outputs
+    from residyn.cli.show_networks import show_networks
+    from residyn.pipeline import outputs
     from residyn.pipeline.models import continued
-    from residyn.pipeline.outputs import outputs
 
-    made = outputs(directory, continued(directory, settings, chosen), display, reload=reload)
-    show_outputs(directory, made, display)
+    made = outputs.outputs(directory, continued(directory, settings, chosen), display, reload=reload)
+    show_networks(outputs.NAME, directory, made, display)
 
 
 @verb

@@ -133,7 +133,10 @@ def _inputs(
         "states": states.attrs["states_hash"],
         "results": None if results is None else hash_of_results(directory / layout.RESULTS),
         "teleports": hash_of_results(summary),
-        **{f"jacobians.{name}": hash_of_results(layout.jacobian_result(directory, name)) for name in maps},
+        **{
+            f"jacobians.{name}": hash_of_results(layout.network_result(directory, JACOBIANS, name))
+            for name in maps
+        },
         **{f"controls.{name}": control.attrs["states_hash"] for name, control in controls.items()},
     }
 

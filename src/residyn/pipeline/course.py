@@ -78,16 +78,14 @@ def _asked(name: str, settings: RunSettings) -> float:
 
 def _texts_mapped(settings: JacobianSettings) -> int:
     """At how many texts local maps are taken, in the run's model and in its controls."""
-    in_each = min(settings.control_jacobians, settings.jacobian_samples)
-    return settings.jacobian_samples + in_each * (settings.untrained_jacobians + settings.permuted_jacobians)
+    return settings.at.samples + settings.at.in_each * settings.at.controls
 
 
 def _texts_read(settings: OutputSettings) -> float:
     """At how many texts the lens is taken, in all networks; one where blocks are skipped counts for more."""
-    own = settings.output_samples + _SKIPPED * min(settings.skip_samples, settings.output_samples)
-    in_each = min(settings.control_outputs, settings.output_samples)
-    of_these = in_each + _SKIPPED * min(settings.skip_samples, in_each)
-    return own + of_these * (settings.untrained_outputs + settings.permuted_outputs)
+    at, skips = settings.at, settings.skip_samples
+    weighed = [n + _SKIPPED * min(skips, n) for n in (at.samples, at.in_each)]
+    return weighed[0] + weighed[1] * at.controls
 
 
 def _seconds(timings: Mapping[str, object], stage: str) -> float:

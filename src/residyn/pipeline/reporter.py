@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from residyn import store
-from residyn.errors import ResidynError
+from residyn.errors import DataError, ModelError, ResidynError
 from residyn.progress import Progress, seen, told
 from residyn.runs.stages import Stage, read_stage
 from residyn.words import clean
@@ -103,13 +103,21 @@ class Timer:
     def __init__(self, directory: Path, name: str) -> None:
         self._directory, self._name = directory, name
         self._kept = time.perf_counter()
+        self._before: float | None = None
         self._thread = threading.get_ident()
 
     def keep(self) -> None:
         """Write down the seconds since this was done last."""
         now = time.perf_counter()
+        if self._before is None:
+            self._before = store.timing(self._directory, self._name)
         store.add_timing(self._directory, self._name, now - self._kept)
         self._kept = now
+
+    def take_back(self) -> None:
+        """Have run.json count what it did before the first seconds were written down."""
+        if self._before is not None:
+            store.update_run(self._directory, timings={self._name: self._before})
 
     @contextmanager
     def progress(self, reporter: Reporter, text: str, unit: str) -> Iterator[Progress]:
@@ -127,15 +135,25 @@ class Timer:
 
 
 @contextmanager
-def timed(directory: Path, name: str) -> Iterator[Timer]:
-    """Count the seconds of some work on a run in its run.json, also where the work fails or is interrupted."""
+def timed(directory: Path, name: str, left: Callable[[], object] | None = None) -> Iterator[Timer]:
+    """Count the seconds of some work on a run in its run.json, also where the work fails or is interrupted.
+
+    `left` says what the work has left so far. Where the model or its data do not allow the work (ModelError,
+    DataError), and it left nothing more than before, its seconds are not counted: it is found out each time that
+    the run is gone on with, and run.json, of which the report is, stays as it was.
+    """
     timer = Timer(directory, name)
+    before = left() if left is not None else None
     try:
         yield timer
-    except BaseException:
+    except BaseException as error:
+        refused = isinstance(error, ModelError | DataError)
         # What went wrong is to be told, and not that its time could not be written down.
         with suppress(ResidynError):
-            timer.keep()
+            if refused and left is not None and left() == before:
+                timer.take_back()
+            else:
+                timer.keep()
         raise
     timer.keep()
 

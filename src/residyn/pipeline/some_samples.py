@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,11 @@ class Chosen:
     samples: Samples
     labels: list[int]
     next_tokens: list[int | None]
+
+    def first(self, n: int) -> Chosen:
+        """The first n of them."""
+        samples = replace(self.samples, samples=self.samples.samples[:n])
+        return Chosen(samples, self.labels[:n], self.next_tokens[:n])
 
 
 def chosen_samples(
@@ -99,26 +104,22 @@ def in_each(
     return found
 
 
-def keep_results(
-    directory: Path,
-    networks: dict[str, xr.Dataset],
-    path_of: Callable[[Path, str], Path],
-    table: tuple[str, pd.DataFrame],
-) -> list[Path]:
-    """Store the results of networks in place of all earlier ones, and their table; the paths, the model's last.
+def keep_results(directory: Path, stage: str, networks: dict[str, xr.Dataset], table: pd.DataFrame) -> list[Path]:
+    """Store a stage's results of networks in place of all earlier ones, and their table; the paths of all it left.
 
     Where the model's are, all are: they are removed first and written last.
     """
     from residyn.quantities.tables import write_frame
 
-    last = path_of(directory, control_names.MODEL)
+    last = layout.network_result(directory, stage, control_names.MODEL)
     remove_results(last)
     for path in last.parent.glob("*.zarr"):
         remove_results(path)
-    name, frame = table
-    written = [write_frame(frame, directory / layout.TABLES, name)]
+    parts = [layout.network_parts(directory, stage, name) for name in networks]
+    written = [write_frame(table, directory / layout.TABLES, stage), *parts]
     others = [one for one in networks if one != control_names.MODEL]
     for one in (*others, control_names.MODEL):
-        replace_results(networks[one], path_of(directory, one))
-        written.append(path_of(directory, one))
+        path = layout.network_result(directory, stage, one)
+        replace_results(networks[one], path)
+        written.append(path)
     return written

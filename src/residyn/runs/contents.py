@@ -149,7 +149,7 @@ def open_jacobian_results(directory: Path) -> dict[str, xr.Dataset]:
 
     Raises StoreError where they were damaged or changed.
     """
-    return _of_networks(directory, stages.JACOBIANS, layout.jacobian_result(directory, control_names.MODEL))
+    return open_network_results(directory, stages.JACOBIANS)
 
 
 def open_output_results(directory: Path) -> dict[str, xr.Dataset]:
@@ -157,11 +157,15 @@ def open_output_results(directory: Path) -> dict[str, xr.Dataset]:
 
     Raises StoreError where they were damaged or changed.
     """
-    return _of_networks(directory, stages.OUTPUTS, layout.output_result(directory, control_names.MODEL))
+    return open_network_results(directory, stages.OUTPUTS)
 
 
-def _of_networks(directory: Path, stage: str, own: Path) -> dict[str, xr.Dataset]:
-    """What a stage found in each network, where that of the run's model is there; by name, the model's first."""
+def open_network_results(directory: Path, stage: str) -> dict[str, xr.Dataset]:
+    """What a stage found in each network, where that of the run's model is there; by name, the model's first.
+
+    Raises StoreError where it was damaged or changed.
+    """
+    own = layout.network_result(directory, stage, control_names.MODEL)
     check_written(directory, stage, own.parent)
     if not own.exists():
         return {}
@@ -224,8 +228,8 @@ def drawn_panels(directory: Path, settings: FigureSettings) -> dict[str, Path]:
 _STANDS = {
     stages.ANALYSIS: lambda directory: directory / layout.RESULTS,
     stages.TELEPORTS: lambda directory: layout.teleport_result(directory, layout.TELEPORT_RESULTS[-1]),
-    stages.JACOBIANS: lambda directory: layout.jacobian_result(directory, control_names.MODEL),
-    stages.OUTPUTS: lambda directory: layout.output_result(directory, control_names.MODEL),
+    stages.JACOBIANS: lambda directory: layout.network_result(directory, stages.JACOBIANS, control_names.MODEL),
+    stages.OUTPUTS: lambda directory: layout.network_result(directory, stages.OUTPUTS, control_names.MODEL),
     stages.CLAIMS: lambda directory: directory / layout.CLAIMS,
     stages.FIGURES: lambda directory: directory / layout.FIGURES,
     stages.EXPLORER: lambda directory: directory / layout.EXPLORER,

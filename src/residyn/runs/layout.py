@@ -29,7 +29,7 @@ from residyn.store import layout as folders
 CONTROLS, RESULTS, TABLES, FIGURES = folders.CONTROLS, folders.RESULTS, folders.TABLES, folders.FIGURES
 STAGES, TELEPORTS, UNTRAINED = folders.STAGES, folders.TELEPORTS, folders.UNTRAINED
 JACOBIANS, OUTPUTS = folders.JACOBIANS, folders.OUTPUTS
-SUMMARY_TABLE, TELEPORT_TABLE, JACOBIAN_TABLE, OUTPUT_TABLE = "summary", "teleports", "jacobians", "outputs"
+SUMMARY_TABLE, TELEPORT_TABLE = "summary", "teleports"
 NOISE_FLOOR = "noise_floor.zarr"
 TELEPORT_RESULTS = ("flow", "return_fraction", "field", "summary")
 """In the order in which they are written: where the last one is, all are."""
@@ -61,20 +61,13 @@ def teleport_result(directory: Path, name: str) -> Path:
     return directory / TELEPORTS / f"{name}.zarr"
 
 
-def jacobian_result(directory: Path, name: str) -> Path:
-    return directory / JACOBIANS / f"{name}.zarr"
+def network_result(directory: Path, stage: str, name: str) -> Path:
+    """What a stage that is named as its folder found in the run's model, or in a control, of this name."""
+    return directory / stage / f"{name}.zarr"
 
 
-def jacobian_parts(directory: Path, name: str) -> Path:
-    return directory / JACOBIANS / "parts" / name
-
-
-def output_result(directory: Path, name: str) -> Path:
-    return directory / OUTPUTS / f"{name}.zarr"
-
-
-def output_parts(directory: Path, name: str) -> Path:
-    return directory / OUTPUTS / "parts" / name
+def network_parts(directory: Path, stage: str, name: str) -> Path:
+    return directory / stage / "parts" / name
 
 
 def stage(directory: Path, name: str) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -158,7 +158,46 @@ class TeleportSettings(Settings, frozen=True, kw_only=True):
         yield from _once(spelled("extents"), self.extents)
 
 
-class JacobianSettings(Settings, frozen=True, kw_only=True):
+class AtSamples(NamedTuple):
+    """At how many samples of a run something is taken, drawn by a seed, and in which networks.
+
+    `in_controls` of them are taken in each control too: in so many `untrained` models, and where it is `permuted`
+    in the model with its weights permuted.
+    """
+
+    samples: int
+    in_controls: int
+    untrained: int
+    permuted: bool
+    seed: int
+
+    @property
+    def in_each(self) -> int:
+        """At how many samples it is taken in each control."""
+        return min(self.in_controls, self.samples)
+
+    @property
+    def controls(self) -> int:
+        """The number of controls."""
+        return self.untrained + self.permuted
+
+
+class SampledSettings(Settings, frozen=True, kw_only=True):
+    """Settings of a stage that takes something at some samples: its fields are named after its section."""
+
+    @property
+    def at(self) -> AtSamples:
+        """The samples and networks that are asked for."""
+        many, one = self.SECTION, self.SECTION.removesuffix("s")
+        names = (f"{one}_samples", f"control_{many}", f"untrained_{many}", f"permuted_{many}", f"{one}_seed")
+        return AtSamples(*(getattr(self, name) for name in names))
+
+
+Untrained = Annotated[int, Meta(ge=0, description="Untrained models that are compared with.")]
+Permuted = Annotated[bool, Meta(description="Compare with the model's weights permuted, too.")]
+
+
+class JacobianSettings(SampledSettings, frozen=True, kw_only=True):
     """At which samples, and of which models, local linear maps are taken."""
 
     PANEL: ClassVar[str] = "Jacobians"
@@ -170,8 +209,8 @@ class JacobianSettings(Settings, frozen=True, kw_only=True):
     control_jacobians: Annotated[
         int, Meta(ge=0, description="Of these, the first so many are taken in each control too; 0 for no control.")
     ] = 1
-    untrained_jacobians: Annotated[int, Meta(ge=0, description="Untrained models that are compared with.")] = 3
-    permuted_jacobians: Annotated[bool, Meta(description="Compare with the model's weights permuted, too.")] = True
+    untrained_jacobians: Untrained = 3
+    permuted_jacobians: Permuted = True
     exact_width: Annotated[
         int,
         Meta(ge=1, description="Up to so many units all of a map is computed; of wider ones the largest values."),
@@ -185,7 +224,7 @@ class JacobianSettings(Settings, frozen=True, kw_only=True):
     jacobian_seed: Annotated[int, Meta(ge=0, description="Decides which samples, probes and random matrices.")] = 0
 
 
-class OutputSettings(Settings, frozen=True, kw_only=True):
+class OutputSettings(SampledSettings, frozen=True, kw_only=True):
     """At which samples, and of which models, predictions along depth are taken."""
 
     PANEL: ClassVar[str] = "Outputs"
@@ -200,8 +239,8 @@ class OutputSettings(Settings, frozen=True, kw_only=True):
     control_outputs: Annotated[
         int, Meta(ge=0, description="Of these, the first so many are read in each control too; 0 for no control.")
     ] = 1
-    untrained_outputs: Annotated[int, Meta(ge=0, description="Untrained models that are compared with.")] = 3
-    permuted_outputs: Annotated[bool, Meta(description="Compare with the model's weights permuted, too.")] = True
+    untrained_outputs: Untrained = 3
+    permuted_outputs: Permuted = True
     output_seed: Annotated[int, Meta(ge=0, description="Decides which samples, and how words are exchanged.")] = 0
 
 

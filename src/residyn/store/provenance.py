@@ -77,10 +77,14 @@ def withdraw_warnings(path: str | Path, beginning: str) -> None:
 
 def add_timing(path: str | Path, name: str, seconds: float) -> None:
     """Add to the seconds that run.json counts for a part of the work, over all processes that took part in it."""
+    update_run(path, timings={name: round(timing(path, name) + seconds, 2)})
+
+
+def timing(path: str | Path, name: str) -> float:
+    """The seconds that run.json counts for a part of the work; 0 where it does not say."""
     timings = read_run(path).get("timings")
-    before = timings.get(name) if isinstance(timings, dict) else None
-    known = before if isinstance(before, int | float) and not isinstance(before, bool) else 0
-    update_run(path, timings={name: round(known + seconds, 2)})
+    found = timings.get(name) if isinstance(timings, dict) else None
+    return found if isinstance(found, int | float) and not isinstance(found, bool) else 0
 
 
 def _warnings(record: Mapping[str, Any]) -> list[str]:

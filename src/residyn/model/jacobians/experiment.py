@@ -194,16 +194,21 @@ class _Work:
         self.progress(self.done, self.n_samples * len(self.sites.sites))
 
 
-def _widened(model: LoadedModel) -> LoadedModel:
-    """The model in a number format of at least 32 bits, because derivatives of narrower ones say little.
-
-    Raises ModelError for one that is spread over devices, ResourceError where there is no room for a wider copy.
-    """
+def check_whole(model: LoadedModel) -> None:
+    """Raise ModelError for a model that is spread over devices, of which no Jacobians are taken."""
     if is_spread(model.module):
         raise ModelError(
             f"Jacobians are of a model that is on one device, and {model.name} is spread over several, or "
             "offloaded. Load it on one device, or go without them."
         )
+
+
+def _widened(model: LoadedModel) -> LoadedModel:
+    """The model in a number format of at least 32 bits, because derivatives of narrower ones say little.
+
+    Raises ModelError for one that is spread over devices, ResourceError where there is no room for a wider copy.
+    """
+    check_whole(model)
     if model.dtype.itemsize >= 4:
         return model
     n = sum(parameter.numel() for parameter in model.module.parameters())
