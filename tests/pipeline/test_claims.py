@@ -12,7 +12,7 @@ import residyn as rd
 from residyn import claims as analysis
 from residyn.pipeline import claims as judging
 from residyn.runs import half_judged, layout
-from residyn.runs.contents import open_controls, open_jacobian_results, open_teleport_results
+from residyn.runs.contents import open_controls, open_network_results, open_teleport_results
 from residyn.runs.layout import CLAIMS, PARTIAL_CLAIMS
 from residyn.runs.stages import read_stage
 from residyn.settings import ClaimsSettings
@@ -81,9 +81,10 @@ def test_the_file_is_what_python_judges(finished):
         rd.open_states(finished),
         rd.open_results(finished / "results.zarr"),
         teleport_summary=open_teleport_results(finished)["summary"],
-        local_maps=open_jacobian_results(finished),
+        local_maps=open_network_results(finished, "jacobians"),
+        outputs=open_network_results(finished, "outputs"),
         controls=open_controls(finished),
-        numbers=[1, 5, 9, 14, 30, 31, 32],
+        numbers=[1, 5, 9, 14, 30, 31, 32, 33],
     )
     record = read_json(finished / CLAIMS)
     told = {(one["number"], one["variant"]): one for one in record["claims"]}

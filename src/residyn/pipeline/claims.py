@@ -16,7 +16,7 @@ from residyn.runs import layout
 from residyn.runs.contents import (
     begun_controls,
     open_controls,
-    open_jacobian_results,
+    open_network_results,
     open_run_results,
     open_teleport_results,
     outdated,
@@ -24,7 +24,7 @@ from residyn.runs.contents import (
 )
 from residyn.runs.half_judged import HalfJudged
 from residyn.runs.results import hash_of_results
-from residyn.runs.stages import ANALYSIS, CLAIMS, JACOBIANS, TELEPORTS, Stage
+from residyn.runs.stages import ANALYSIS, CLAIMS, JACOBIANS, OUTPUTS, TELEPORTS, Stage
 from residyn.runs.verdicts import read_verdicts
 from residyn.settings import ClaimsSettings
 from residyn.store.files import disk_errors
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from residyn.claims import Verdicts
 
 NAME = CLAIMS
+_AT_SAMPLES = (JACOBIANS, OUTPUTS)
+"""The stages at some samples whose results claims are judged by."""
 
 
 def claims(
@@ -42,9 +44,9 @@ def claims(
 ) -> Verdicts:
     """Judge the paper's claims on a run, and write claims.json; the verdicts.
 
-    What is there for the same states, results, controls, teleports, local maps and settings is not judged again,
-    and an interrupted judgement goes on with the tasks that it lacks. Results of other states are left out. Raises
-    as `rd.judge` does, and StoreError where the run cannot be read.
+    What is there for the same states, results, controls, teleports, local maps, outputs and settings is not judged
+    again, and an interrupted judgement goes on with the tasks that it lacks. Results of other states are left out.
+    Raises as `rd.judge` does, and StoreError where the run cannot be read.
     """
     settings = settings or ClaimsSettings()
     with store.undisturbed(directory):
@@ -65,12 +67,12 @@ def claims(
 
 @dataclass(frozen=True)
 class _Judged:
-    """What verdicts are of, the hashes of it, and what to warn of."""
+    """What verdicts are of, the hashes of it, and what to warn of. `at_samples`: by stage, then by network."""
 
     states: xr.DataArray
     results: xr.Dataset | None
     summary: xr.Dataset | None
-    maps: Mapping[str, xr.Dataset]
+    at_samples: Mapping[str, Mapping[str, xr.Dataset]]
     controls: Mapping[str, xr.DataArray]
     inputs: Mapping[str, str | None]
     notices: list[str]
@@ -83,13 +85,13 @@ def _judged(directory: Path) -> _Judged:
     states = store.open_states(directory)
     stored = open_run_results(directory)
     notice = outdated(directory, stored, states)
-    notices = [notice, uncovered(directory, ANALYSIS, TELEPORTS, JACOBIANS), _left_out(directory)]
+    notices = [notice, uncovered(directory, ANALYSIS, TELEPORTS, *_AT_SAMPLES), _left_out(directory)]
     results = None if notice else stored
     summary = open_teleport_results(directory).get("summary")
-    maps = _maps_of(directory, states)
+    at_samples = {stage: _of_these(directory, stage, states) for stage in _AT_SAMPLES}
     controls = open_controls(directory)
-    inputs = _inputs(directory, states, controls, results, maps)
-    return _Judged(states, results, summary, maps, controls, inputs, [one for one in notices if one])
+    inputs = _inputs(directory, states, controls, results, at_samples)
+    return _Judged(states, results, summary, at_samples, controls, inputs, [one for one in notices if one])
 
 
 def _judge(directory: Path, judged: _Judged, settings: ClaimsSettings, reporter: Reporter, crew: Crew) -> None:
@@ -107,7 +109,8 @@ def _judge(directory: Path, judged: _Judged, settings: ClaimsSettings, reporter:
                 judged.states,
                 judged.results,
                 teleport_summary=judged.summary,
-                local_maps=judged.maps,
+                local_maps=judged.at_samples[JACOBIANS],
+                outputs=judged.at_samples[OUTPUTS],
                 controls=judged.controls,
                 settings=settings,
                 ledger=begun.ledger,
@@ -125,7 +128,7 @@ def _inputs(
     states: xr.DataArray,
     controls: Mapping[str, xr.DataArray],
     results: xr.Dataset | None,
-    maps: Mapping[str, xr.Dataset],
+    at_samples: Mapping[str, Mapping[str, xr.Dataset]],
 ) -> dict[str, str | None]:
     """The hashes of everything that verdicts are of."""
     summary = layout.teleport_result(directory, layout.TELEPORT_RESULTS[-1])
@@ -134,21 +137,19 @@ def _inputs(
         "results": None if results is None else hash_of_results(directory / layout.RESULTS),
         "teleports": hash_of_results(summary),
         **{
-            f"jacobians.{name}": hash_of_results(layout.network_result(directory, JACOBIANS, name))
-            for name in maps
+            f"{stage}.{name}": hash_of_results(layout.network_result(directory, stage, name))
+            for stage, networks in at_samples.items()
+            for name in networks
         },
         **{f"controls.{name}": control.attrs["states_hash"] for name, control in controls.items()},
     }
 
 
-def _maps_of(directory: Path, states: xr.DataArray) -> dict[str, xr.Dataset]:
-    """The local maps at texts of these states, by network; those of other states are left out."""
+def _of_these(directory: Path, stage: str, states: xr.DataArray) -> dict[str, xr.Dataset]:
+    """What a stage found at samples of these states, by network; what it found of other states is left out."""
     hashes = states.attrs["states_hash"]
-    return {
-        name: maps
-        for name, maps in open_jacobian_results(directory).items()
-        if maps.attrs.get("states_hash") == hashes
-    }
+    networks = open_network_results(directory, stage)
+    return {name: found for name, found in networks.items() if found.attrs.get("states_hash") == hashes}
 
 
 def _left_out(directory: Path) -> str:

@@ -48,7 +48,7 @@ _READS = {
     stages.TELEPORTS: (stages.ANALYSIS,),
     stages.JACOBIANS: (),
     stages.OUTPUTS: (),
-    stages.CLAIMS: (stages.ANALYSIS, stages.CONTROLS, stages.TELEPORTS, stages.JACOBIANS),
+    stages.CLAIMS: (stages.ANALYSIS, stages.CONTROLS, stages.TELEPORTS, stages.JACOBIANS, stages.OUTPUTS),
     stages.FIGURES: _DRAWN,
     stages.EXPLORER: (*_DRAWN, stages.CLAIMS),
     stages.REPORT: (*_DRAWN, stages.CLAIMS),
