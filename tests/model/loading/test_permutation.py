@@ -154,16 +154,28 @@ def test_what_is_shared_is_permuted_once_and_stays_shared(model):
     assert not torch.equal(made.norm.weight, module.norm.weight)
 
 
-def test_a_head_that_is_tied_stays_tied_and_another_is_not_known(tiny_llama, tokenizer):
+@pytest.mark.parametrize("stored", [False, True], ids=["in memory", "in a folder"])
+def test_a_head_that_is_tied_stays_tied_and_another_is_permuted_too(stored, tiny_llama, tokenizer, tmp_path):
     for tied in (True, False):
-        model = load_model(tiny_llama(tie_word_embeddings=tied), tokenizer)
-        made = permuted(model)
+        given = tiny_llama(tie_word_embeddings=tied)
+        trained = given.get_output_embeddings().weight.detach().clone()
+        if stored:
+            given.save_pretrained(tmp_path / str(tied))
+            tokenizer.save_pretrained(tmp_path / str(tied))
+        model = load_model(str(tmp_path / str(tied))) if stored else load_model(given, tokenizer)
+        made = permuted(model, 3)
         whole, reason = language_model(made)
+        assert not reason
+        assert whole.base_model is made.module
+        head = whole.get_output_embeddings().weight
+        assert not torch.equal(head, trained)
+        assert torch.equal(head.flatten().sort().values, trained.flatten().sort().values)
         if tied:
-            assert whole.get_output_embeddings().weight is made.module.get_input_embeddings().weight
-        else:
-            assert whole is None
-            assert reason
+            assert head is made.module.get_input_embeddings().weight
+        again, _ = language_model(permuted(model, 3))
+        assert torch.equal(again.get_output_embeddings().weight, head)
+        own, _ = language_model(model)
+        assert torch.equal(own.get_output_embeddings().weight, trained)
 
 
 def test_the_record_says_what_it_is(model):
@@ -231,7 +243,7 @@ def test_what_cannot_be_made_is_said(model, monkeypatch):
         raise MemoryError("no room")
 
     with monkeypatch.context() as patched:
-        patched.setattr(permutation, "_shuffled", full)
+        patched.setattr(permutation, "shuffled", full)
         with pytest.raises(ResourceError, match="Memory ran out while the weights of"):
             permuted(model)
     monkeypatch.setattr(placement, "available_memory", lambda: 1000)

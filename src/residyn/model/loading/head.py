@@ -20,6 +20,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from residyn.errors import DataError
 from residyn.model.loading.quiet import message_of, quiet
+from residyn.model.loading.reordering import shuffled
 
 if TYPE_CHECKING:
     from residyn.model.loading.record import HeadSource, LoadedModel
@@ -80,6 +81,7 @@ def _is_tied(base: PreTrainedModel, source: HeadSource) -> bool:
     embedding, head = base.get_input_embeddings(), None
     if source.owner is not None:
         head = source.owner.get_output_embeddings()
+        embedding = embedding if source.permuted is None else source.owner.get_input_embeddings()
     if head is not None:
         return getattr(head, "weight", None) is getattr(embedding, "weight", None)
     if source.tied is not None:
@@ -102,6 +104,8 @@ def _fill(whole: PreTrainedModel, base: PreTrainedModel, source: HeadSource) -> 
             raise _NoHead(f"{name} is stored as {values.dtype} {tuple(values.shape)}, not as {tuple(empty.shape)}")
         if not bool(torch.isfinite(values).all()):
             raise DataError(f"{name}, in the model's head, holds NaN or infinite values. Fetch the weights again.")
+        if source.permuted is not None:
+            values = shuffled(values, name, source.permuted)
         path, _, last = name.rpartition(".")
         filled = nn.Parameter(values.to(device=like.device, dtype=like.dtype), requires_grad=False)
         whole.get_submodule(path).register_parameter(last, filled)

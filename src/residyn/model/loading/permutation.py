@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,12 +16,10 @@ from residyn.model.loading.architecture import quantization_of
 from residyn.model.loading.given import GivenModel, loaded
 from residyn.model.loading.placement import Need, Wish, place
 from residyn.model.loading.quiet import message_of
-from residyn.model.loading.record import HeadSource, LoadedModel
+from residyn.model.loading.record import LoadedModel
+from residyn.model.loading.reordering import BITS, shuffled
 from residyn.model.loading.twin import checked_seed
 from residyn.numerics.threads import over_rows
-
-# Integers as wide as the floats whose bits they carry: numpy knows no bfloat16.
-_BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def permuted(model: GivenModel, seed: int = 0) -> LoadedModel:
@@ -31,8 +28,8 @@ def permuted(model: GivenModel, seed: int = 0) -> LoadedModel:
     Every parameter is permuted as a whole: matrices over rows and columns, fused projections over their parts, 3-d
     tensors of experts over the experts; norms' weights and biases too. A parameter that several modules share is
     permuted once and stays shared. Buffers, such as rotary tables, stay. Number formats, device, attention
-    implementation and tokenizer are the trained model's, of which nothing is changed. A head is to be had where
-    it is tied to the embedding.
+    implementation and tokenizer are the trained model's, of which nothing is changed. Its head, where it is asked
+    for, is the permuted embedding where the trained one's is tied to that, and else the trained one's, permuted.
 
     seed: 0 ≤ seed < 2⁶³. A tensor's order depends on the seed, its name and its number of entries alone, and is
     drawn on the CPU, so that a seed is the same network on every device and in every number format.
@@ -78,7 +75,7 @@ def permuted(model: GivenModel, seed: int = 0) -> LoadedModel:
         dtype_reason="it is the trained model's",
         device_reason="it is the trained model's",
         warnings=tuple(dict.fromkeys((*placement.warnings, *model.warnings, told))),
-        head=HeadSource(owner=module),
+        head=None if model.head is None else replace(model.head, permuted=seed),
         recipe=replace(model.recipe, weights="permuted", seed=seed) if model.recipe else None,
     )
 
@@ -92,7 +89,7 @@ def _check(model: LoadedModel, parameters: Sequence[tuple[str, nn.Parameter]]) -
     for name, values in parameters:
         if values.is_meta:
             raise _refused(model, f"{name} is not in memory")
-        if not values.is_floating_point() or values.element_size() not in _BITS:
+        if not values.is_floating_point() or values.element_size() not in BITS:
             raise _refused(model, f"{name} is quantised ({str(values.dtype).removeprefix('torch.')})")
     if is_spread(model.module):
         raise _refused(model, "they are spread over several devices")
@@ -110,20 +107,11 @@ def _reordered(parameters: Sequence[tuple[str, nn.Parameter]], seed: int) -> dic
 
     def reorder(start: int, stop: int) -> None:
         for name, values in parameters[start:stop]:
-            made[id(values)] = nn.Parameter(_shuffled(values.detach(), name, seed), requires_grad=False)
+            made[id(values)] = nn.Parameter(shuffled(values.detach(), name, seed), requires_grad=False)
 
     # numpy shuffles without the interpreter's lock.
     over_rows(reorder, len(parameters))
     return made
-
-
-def _shuffled(values: torch.Tensor, name: str, seed: int) -> torch.Tensor:
-    """A copy of a tensor in another order, in place in that copy: a large tensor's index would be larger yet."""
-    drawn = torch.empty(values.shape, dtype=values.dtype, device="cpu").copy_(values)
-    digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
-    entries = drawn.view(_BITS[drawn.element_size()]).view(-1).numpy()
-    np.random.default_rng(int.from_bytes(digest[:8], "big")).shuffle(entries)
-    return drawn.to(values.device)
 
 
 def _files(model: LoadedModel, seed: int) -> dict[str, str]:

@@ -21,12 +21,14 @@ class HeadSource:
     """Where a base model's head is to be had: in the user's own model in memory, or in a folder's safetensors.
 
     `tied` is whether the whole model ties it to the embedding, which a part that reads text may contradict; None
-    where the base model's own config says so.
+    where the base model's own config says so. A head of a model with permuted weights is the trained one's, its
+    entries in the order of the seed `permuted`; None leaves them in place.
     """
 
     owner: PreTrainedModel | None = None
     folder: Path | None = None
     tied: bool | None = None
+    permuted: int | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
