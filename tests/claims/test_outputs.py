@@ -73,9 +73,7 @@ def test_texts_in_which_no_block_is_skipped_take_no_part():
     own, none = planted(FALLS), planted(FALLS, samples=20, seed=3) * np.nan
     both = xr.concat([own, none.assign_coords(sample=np.arange(6, 26))], "sample")
     found, alone = outputs.outputs({"model": both}, 20, 0), outputs.outputs({"model": own}, 20, 0)
-    assert found.model.by_text["skip_late_over_early"] == pytest.approx(
-        alone.model.by_text["skip_late_over_early"]
-    )
+    assert found.model.by_text["outputs.skip_kl"] == pytest.approx(alone.model.by_text["outputs.skip_kl"])
     assert found.model.plan.n_groups == 6
     unknown = judged(model=none)
     assert unknown.verdict == "undecided"

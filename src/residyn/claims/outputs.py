@@ -30,20 +30,20 @@ def _skipped(found: xr.Dataset) -> np.ndarray:
 
 def _of_skips(found: xr.Dataset) -> dict[str, np.ndarray]:
     """Of each text the log ratio of the median divergences, late blocks over early ones; and how often its most
-    likely token stays without a late block.
+    likely token stays without a late block. Each has the name of the curve that it is of.
     """
     kl, stays = (
         found[name].transpose(SAMPLE, LAYER).values.astype(np.float64) for name in ("skip_kl", "skip_agreement")
     )
     if kl.shape[1] < LEAST_LAYERS:
         unknown = np.full(len(kl), np.nan)
-        return {"skip_late_over_early": unknown, "late_skip_agreement": unknown}
+        return {"outputs.skip_kl": unknown, "outputs.skip_agreement": unknown}
     third = kl.shape[1] // 3
     early, late = (np.maximum(np.median(some, axis=1), ROUNDING) for some in (kl[:, :third], kl[:, -third:]))
     # Where half of the blocks rule out what the model does not, a ratio says nothing.
     known = np.isfinite(early) & np.isfinite(late)
     ratio = np.log(np.where(known, late, 1.0)) - np.log(np.where(known, early, 1.0))
     return {
-        "skip_late_over_early": np.where(known, ratio, np.nan),
-        "late_skip_agreement": thirds(stays)[1],
+        "outputs.skip_kl": np.where(known, ratio, np.nan),
+        "outputs.skip_agreement": thirds(stays)[1],
     }

@@ -25,8 +25,8 @@ CLAIM_33 = Claim(
         Criterion(
             name="skip_late_over_early",
             statistic="log ratio of the median divergence without a late block to that without an early one",
-            needs=("skip_late_over_early",),
-            compute=first_of("skip_late_over_early", 1),
+            needs=("outputs.skip_kl",),
+            compute=first_of("outputs.skip_kl", 1),
             threshold=HALF,
             above=False,
             null=TextSigns(),
@@ -35,8 +35,8 @@ CLAIM_33 = Claim(
         Criterion(
             name="late_skip_agreement",
             statistic="share of late blocks without which the most likely token stays",
-            needs=("late_skip_agreement",),
-            compute=first_of("late_skip_agreement", 1),
+            needs=("outputs.skip_agreement",),
+            compute=first_of("outputs.skip_agreement", 1),
             threshold=STAYS,
             null=TextSigns(),
             units="share of the blocks",
