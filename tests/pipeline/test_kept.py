@@ -121,7 +121,8 @@ def bytes_below(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "settings", [AnalysisSettings(estimators=("gcmi",), shuffles=1, components=4, leave_out=(3,))]
+    "settings",
+    [AnalysisSettings(estimators=("gcmi",), shuffles=1, components=4, leave_out=(3,), autoencoder=True)],
 )
 def test_an_analysis_interrupted_after_every_step_gives_the_same_bytes(asked, tmp_path, monkeypatch, settings):
     whole, model_texts = tmp_path / "whole", asked
