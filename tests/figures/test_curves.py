@@ -145,6 +145,16 @@ def test_reference_is_dashed_over_the_same_depth(results, quantity, hostile, tmp
     save(ax.figure, tmp_path / "f", ("svg",))
 
 
+def test_a_reference_nearer_to_one_is_within_the_axis_of_cosines(results):
+    ax = plot.cosine(results["cosine"], reference={"label": "x", "values": [0.5, 0.99997, 0.9]})
+    (dashed,) = [line for line in ax.get_lines() if line.get_linestyle() == "--"]
+    # On the axis: values beyond its end would all lie on one height.
+    heights = ax.transAxes.inverted().transform(ax.transData.transform(dashed.get_xydata()))[:, 1]
+    assert heights.max() < 1
+    apart = ax.yaxis.get_transform().transform(np.array([0.9999, 0.99997]))
+    assert apart[1] > apart[0]
+
+
 def test_a_reference_of_velocity_has_its_own_scale(results):
     alone = plot.velocity(results["velocity"])
     ax = plot.velocity(results["velocity"], reference={"label": "x", "values": [1000.0, 3000.0]})

@@ -81,7 +81,8 @@ def _curve(
     places, curve = depth.places_of(result), summary(result)
     ax = style.new_axes(ax)
     if quantity == "cosine":
-        depth.near_one(ax, curve["value"].values)
+        laid_over = () if reference is None else np.ravel(reference.get("values", ()))
+        depth.near_one(ax, np.concatenate([curve["value"].values, laid_over]))
     depth.dots(ax, curve, places)
     dashed = (
         [depth.reference_line(ax, reference, len(places.groups), own_scale=quantity == "velocity")]
