@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
@@ -14,8 +15,9 @@ import xarray as xr
 from threadpoolctl import threadpool_info
 
 import residyn as rd
-from residyn import store
+from residyn import executors, store
 from residyn.errors import DataError, UsageError
+from residyn.executors import in_order, threads_for
 from residyn.numerics.pca import one_thread
 from residyn.walk import each_block
 from store.producer import complete
@@ -97,6 +99,65 @@ def test_no_more_is_handed_out_at_a_time_than_was_asked_for(make_states: Make, m
             assert sum(each_block(states, len)) == 60
     assert counting.submitted == 30
     assert counting.most <= 3
+
+
+@pytest.mark.parametrize(
+    ("cores", "memory", "threads"),
+    [(1, 1, 2), (2, 1, 2), (6, 1, 6), (64, 1, 8), (64, 5 << 30, 3), (64, 1 << 40, 2)],
+)
+def test_threads_are_as_many_as_cores_as_far_as_memory_allows(monkeypatch, cores, memory, threads) -> None:
+    monkeypatch.setattr(executors, "cores", lambda: cores)
+    monkeypatch.setattr(executors, "available_memory", lambda: 32 << 30)
+    assert threads_for(memory) == threads
+
+
+def test_results_come_in_order_and_pieces_are_taken_as_they_are_handed_out(monkeypatch) -> None:
+    monkeypatch.setattr(executors, "cores", lambda: 3)
+    taken: list[int] = []
+    seen: list[int] = []
+
+    def pieces() -> Iterator[tuple[int]]:
+        for number in range(12):
+            taken.append(number)
+            yield (number,)
+
+    def work(number: int) -> int:
+        time.sleep(0.02 if number % 3 == 0 else 0)
+        return number
+
+    for number in in_order(work, pieces(), memory=1):
+        seen.append(number)
+        # Three under way beside the one that came, and none beyond them.
+        assert len(taken) == min(12, number + 4)
+    assert seen == list(range(12))
+
+
+def test_work_that_belongs_here_is_not_handed_to_an_executor() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        counting = Counting(pool)
+        with rd.running_on(counting):
+            assert list(in_order(abs, [(-1,), (-2,)], memory=1, here=True)) == [1, 2]
+            assert not counting.submitted
+            assert list(in_order(abs, [(-1,), (-2,)], memory=1)) == [1, 2]
+    assert counting.submitted == 2
+
+
+def test_what_a_piece_raises_is_raised_at_its_turn() -> None:
+    made = in_order(lambda number: 1 / number, [(2,), (0,), (1,)], memory=1)
+    assert next(made) == 0.5
+    with pytest.raises(ZeroDivisionError):
+        next(made)
+
+
+@pytest.mark.parametrize("cores", [1, 5])
+def test_a_walk_and_an_analysis_are_the_same_bits_on_any_number_of_threads(
+    stored, monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    here = rd.flows(stored), list(each_block(stored, np.copy))
+    monkeypatch.setattr(executors, "cores", lambda: cores)
+    there = rd.flows(stored), list(each_block(stored, np.copy))
+    assert there[0].identical(here[0])
+    assert [one.tobytes() for one in there[1]] == [one.tobytes() for one in here[1]]
 
 
 def test_what_a_block_raises_is_raised_here_and_the_executor_goes_on(make_states: Make, processes) -> None:

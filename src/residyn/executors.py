@@ -1,20 +1,27 @@
-"""Who computes the blocks of a walk: a few threads of its own, or an executor that was given."""
+"""Who computes pieces of work, whose results come in order: threads of this process, or an executor."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import cloudpickle
 
 from residyn.errors import UsageError
+from residyn.machine import available_memory, cores
 from residyn.numerics.pca import one_thread
 
 T = TypeVar("T")
+_FEWEST, _MOST = 2, 8
+"""Threads of this process: reading one block overlaps with computing on another, and blocks of too many would fill
+the memory without being read any faster.
+"""
 
 
 class _Given(NamedTuple):
@@ -22,16 +29,16 @@ class _Given(NamedTuple):
     at_once: int
 
 
-class Submit(Protocol[T]):
+class _Submit(Protocol[T]):
     """Called with the arguments of one piece of work; its result is the future's."""
 
     def __call__(self, *arguments: Any) -> Future[T]: ...
 
 
-class WalkPool(NamedTuple):
+class _Pool(NamedTuple):
     """`submit` hands out a piece of work; `at_once` is how many are to be under way at a time."""
 
-    submit: Submit[Any]
+    submit: _Submit[Any]
     at_once: int
 
 
@@ -40,7 +47,7 @@ _GIVEN: ContextVar[_Given | None] = ContextVar("residyn_executor", default=None)
 
 @contextmanager
 def running_on(executor: Executor, *, at_once: int = 4) -> Iterator[None]:
-    """A context in which states are read and reduced by `executor` and not by two threads of residyn's own.
+    """A context in which states are read and reduced by `executor` and not by threads of residyn's own.
 
     `executor` is any of PEP 3148: a ThreadPoolExecutor, a ProcessPoolExecutor, or `client.get_executor()` of
     dask.distributed, whose workers must see the run's directory under the same path. `at_once` pieces of work are
@@ -69,16 +76,41 @@ def running_on(executor: Executor, *, at_once: int = 4) -> Iterator[None]:
         _GIVEN.reset(token)
 
 
-@contextmanager
-def pool_for(work: Callable[..., T], own_threads: int) -> Iterator[WalkPool]:
-    """Whoever computes `work(*arguments)`: the executor that was given, or that many threads of its own.
+def in_order(
+    work: Callable[..., T], pieces: Iterable[tuple[Any, ...]], *, memory: int, here: bool = False
+) -> Iterator[T]:
+    """Yield `work(*piece)` for each piece, in their order, several under way at a time.
 
-    When the context ends, work that was not begun is cancelled; own threads are waited for, but not after Ctrl-C.
+    The executor that was given computes them (`running_on`), or threads of this process: one a core, at least 2
+    and at most 8, and no more than have room for `memory` bytes each in half of the memory that can be had. With
+    `here` it is threads of this process in any case. A piece is taken from `pieces` when it is handed out. Raises
+    what `work` raises, at the piece's turn. When no more is asked for, what was not begun is cancelled; threads of
+    this process are waited for, but not after Ctrl-C.
     """
-    given = _GIVEN.get()
+    waiting: deque[Future[T]] = deque()
+    coming = iter(pieces)
+    with _pool_for(work, memory, here) as pool:
+        waiting.extend(pool.submit(*piece) for piece in islice(coming, pool.at_once))
+        while waiting:
+            result = waiting.popleft().result()
+            waiting.extend(pool.submit(*piece) for piece in islice(coming, 1))
+            yield result
+
+
+def threads_for(memory: int) -> int:
+    """How many threads of this process work at a time where each needs so many bytes of memory, from 2 to 8."""
+    fitting = available_memory() // 2 // max(1, memory)
+    return max(_FEWEST, min(_MOST, cores(), fitting))
+
+
+@contextmanager
+def _pool_for(work: Callable[..., T], memory: int, here: bool) -> Iterator[_Pool]:
+    """Whoever computes `work(*arguments)`, as `in_order` says."""
+    given = None if here else _GIVEN.get()
     if given is None:
-        with _own(own_threads) as pool:
-            yield WalkPool(_on_threads(pool, work), own_threads)
+        n = threads_for(memory)
+        with _own(n) as pool:
+            yield _Pool(_on_threads(pool, work), n)
         return
     on_threads = isinstance(given.executor, ThreadPoolExecutor)
     submit = _on_threads(given.executor, work) if on_threads else _elsewhere(given.executor, work)
@@ -90,7 +122,7 @@ def pool_for(work: Callable[..., T], own_threads: int) -> Iterator[WalkPool]:
         return handed_out[-1]
 
     try:
-        yield WalkPool(kept, given.at_once)
+        yield _Pool(kept, given.at_once)
     finally:
         for future in handed_out:
             future.cancel()
@@ -110,11 +142,11 @@ def _own(threads: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=wait, cancel_futures=True)
 
 
-def _on_threads(pool: Executor, work: Callable[..., T]) -> Submit[T]:
+def _on_threads(pool: Executor, work: Callable[..., T]) -> _Submit[T]:
     return lambda *arguments: pool.submit(work, *arguments)
 
 
-def _elsewhere(executor: Executor, work: Callable[..., T]) -> Submit[T]:
+def _elsewhere(executor: Executor, work: Callable[..., T]) -> _Submit[T]:
     """Work and arguments travel as bytes: functions inside functions are among them, which pickle refuses."""
     packed = cloudpickle.dumps(work)
     return lambda *arguments: executor.submit(_unpacked, packed, cloudpickle.dumps(arguments))

@@ -3,10 +3,9 @@
 Along samples for what is summed over samples; along sublayers or units for what needs every sample at once, such
 as the eigenvalues of a sublayer's covariance or the mutual information of a unit.
 
-Two threads each load and reduce one block at a time, whatever the number of cores, so that at most two blocks
-are in memory; reading one overlaps with computing on the other. Under `running_on` an executor does it. Results
-are combined in the order of the dimension and the blocks depend on the array alone: the same states give the same
-bits in every run.
+Threads each load and reduce one block at a time, one a core, from two to eight, as far as memory allows; reading
+one block overlaps with computing on others. Under `running_on` an executor does it. Results are combined in the
+order of the dimension and the blocks depend on the array alone: the same states give the same bits in every run.
 
 A store decodes chunks of eight sublayers of up to 512 units whole. Along sublayers and units, what is loaded at a
 time are whole chunks, so that each is decoded once; the bands that are reduced are cut from it in memory.
@@ -15,9 +14,7 @@ time are whole chunks, so that each is decoded once; the bands that are reduced 
 from __future__ import annotations
 
 import itertools
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -26,14 +23,13 @@ import xarray as xr
 
 from residyn.arrays import float_of
 from residyn.errors import DataError
-from residyn.executors import pool_for
+from residyn.executors import in_order
 from residyn.progress import Progress
 from residyn.schema import SAMPLE, SUBLAYER, UNIT, check_states
 from residyn.store import layout
 
 T = TypeVar("T")
 
-_IN_FLIGHT = 2
 _BLOCK_BYTES = 64 << 20
 """Size of the blocks cut here, from an array in memory or from chunks that make no good blocks."""
 _CHUNK_BYTES = 256 << 20
@@ -44,6 +40,9 @@ _LOADED_BYTES = 512 << 20
 """Most of the bands loaded at a time; where the chunks of a store are larger, they are decoded more than once."""
 _BAND_MULTIPLE = {SUBLAYER: 8, UNIT: 64}
 """Bands have multiples of these, which are easily cut from the chunks of a store, where that many fit a block."""
+
+_COPIES = 3
+"""Of what is loaded at a time, the copies that one thread may hold: itself, and one in float64."""
 
 _LARGEST = float(np.finfo(np.float32).max)
 """Largest magnitude states may have; its square, summed over any number of units, is finite in float64."""
@@ -96,25 +95,16 @@ def each_numbered_block(
     check_states(states)
     _check_content(states)
     total = states.sizes[along]
-    pieces = iter(_pieces(states, along))
+    pieces = _pieces(states, along)
+    parts = ((states.isel({along: slice(bounds[0], bounds[-1])}), bounds) for bounds in pieces)
+    entry = states.nbytes // total
+    memory = _COPIES * entry * max(bounds[-1] - bounds[0] for bounds in pieces)
     work = partial(_load_and_reduce, reduce, along, states.sizes[SAMPLE])
-    with pool_for(work, _IN_FLIGHT) as pool:
-        waiting: deque[tuple[list[int], Future[list[T]]]] = deque()
-
-        def hand_out(n: int) -> None:
-            for bounds in itertools.islice(pieces, n):
-                part = states.isel({along: slice(bounds[0], bounds[-1])})
-                waiting.append((bounds, pool.submit(part, bounds)))
-
-        hand_out(pool.at_once)
-        while waiting:
-            bounds, future = waiting.popleft()
-            results = future.result()
-            hand_out(1)
-            for done, result in zip(bounds[1:], results, strict=True):
-                yield result
-                if progress is not None:
-                    progress(done, total)
+    for bounds, results in zip(pieces, in_order(work, parts, memory=memory), strict=True):
+        for done, result in zip(bounds[1:], results, strict=True):
+            yield result
+            if progress is not None:
+                progress(done, total)
 
 
 def _load_and_reduce(
@@ -202,7 +192,7 @@ def _load(part: xr.DataArray) -> np.ndarray:
 
 
 def _computed(part: xr.DataArray) -> np.ndarray:
-    # Dask's own threads would put a block on every core; the walk's two threads are the parallelism.
+    # Dask's own threads would put a block on every core; the walk's own threads are the parallelism.
     values = part.variable.compute(scheduler="synchronous").values
     return values.astype(float_of(values.dtype), copy=False)
 

@@ -86,8 +86,8 @@ def test_p_is_uniform_on_the_surrogates_own_law():
 def test_draws_are_treated_as_the_data_are():
     """Sizes that grow along a path, and a path that all share, are no part of a ratio, whosever it is."""
     states = paths(3, turning(0.2)) * np.exp(0.2 * np.arange(30))[:, None]
-    assert population._ratio_of(states)[0] == pytest.approx(ratio(states)[0], rel=1e-9)
-    assert population._ratio_of(states)[0] > 0.6
+    assert population.ratio_of(states)[0] == pytest.approx(ratio(states)[0], rel=1e-9)
+    assert population.ratio_of(states)[0] > 0.6
 
 
 def test_states_that_are_equal_have_no_paths():

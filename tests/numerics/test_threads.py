@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from functools import partial
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 from residyn.errors import UsageError
-from residyn.numerics.threads import cores, over_rows
+from residyn.numerics.threads import over_rows
 
 
 @pytest.mark.parametrize("threads", [None, 1, 2, 5])
@@ -84,12 +83,3 @@ def test_the_first_error_is_raised_and_parts_not_begun_are_left_out() -> None:
 def test_fewer_than_one_thread_is_refused() -> None:
     with pytest.raises(UsageError, match="threads=0"):
         over_rows(lambda start, stop: None, 3, 0)
-
-
-def test_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert 1 <= cores() <= (os.cpu_count() or 1)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3}, raising=False)
-    assert cores() == 1
-    monkeypatch.delattr(os, "sched_getaffinity")
-    monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert cores() == 1

@@ -60,6 +60,19 @@ def test_the_mean_is_over_repeats_and_decided_by_the_seed(massive: xr.DataArray)
     assert many.attrs["seed"] == 2
 
 
+@pytest.mark.parametrize(("units", "rotations"), [(64, 3), (2047, 3), (2048, 2), (4095, 2), (4096, 1)])
+def test_wide_states_are_rotated_fewer_times(
+    make_states: Make, monkeypatch: pytest.MonkeyPatch, units: int, rotations: int
+) -> None:
+    # A rotation of so many units takes a minute: here it is none.
+    monkeypatch.setattr(module, "haar_rotation", lambda n, rng: np.eye(1))
+    monkeypatch.setattr(module.numerics, "kurtosis_rotated", lambda rows, turn: np.ones(rows.shape[:2]))
+    found = residyn.kurtosis_rotated(make_states(4, units=units))
+    assert f'"repeats": {rotations}' in found.attrs["parameters"]
+    assert f"mean over {rotations} common" in found.attrs["definition"]
+    assert (found == 1).all()
+
+
 def test_bits_do_not_depend_on_blocks(massive: xr.DataArray, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = basis(massive)
     monkeypatch.setattr(stream, "_BLOCK_BYTES", 4 * massive[0].nbytes)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import Future
 from importlib.metadata import version
 
 import xarray as xr
@@ -19,13 +17,14 @@ from residyn.claims.outputs import outputs as of_outputs
 from residyn.claims.record import Verdicts
 from residyn.claims.work import Judging
 from residyn.errors import UsageError
-from residyn.executors import pool_for
+from residyn.executors import in_order
 from residyn.numerics import pca
 from residyn.progress import Progress, told
 from residyn.schema import DOCUMENT, SAMPLE, check_states
 from residyn.settings import ClaimsSettings
 
-_AT_ONCE = 2
+_COPIES = 6
+"""Of the samples that are compared, the copies that one task may hold: a surrogate, and what is made of it."""
 
 
 def judge(
@@ -59,8 +58,9 @@ def judge(
     null a claim holds with a probability of about 0.05 or less. A verdict speaks of this network over texts like
     these.
 
-    Two tasks are computed at a time, or those that an executor takes (`rd.running_on`): its workers must see the
-    files of lazy states, and states in memory travel whole with every task. What is found does not depend on it.
+    As many tasks are computed at a time as there are cores and memory for, at least two, or those that an executor
+    takes (`rd.running_on`): its workers must see the files of lazy states, and states in memory travel whole with
+    every task. What is found does not depend on it.
     `keep` is called with the ledger after every task, and a ledger that is given is gone on from; the caller
     answers for its being of the same states, controls and settings. `progress` is told of the tasks, as
     `rd.capture`'s is of tokens. Memory: the controls' samples, and for each task at work a surrogate of them and
@@ -114,15 +114,14 @@ def _chosen(numbers: Collection[int] | None) -> list[Claim]:
 def _fill(ledger: Ledger, work: Judging, keep: Callable[[Ledger], object] | None, progress: Progress) -> None:
     """Compute what the ledger lacks, a few tasks at a time, and add it in the order of the tasks."""
     keys = [key for key, _ in work.tasks()]
-    missing = deque(key for key in keys if key not in ledger)
-    waiting: deque[Future[Ledger]] = deque()
-    # One limit around all: those of two tasks that come and go would lift each other's.
-    with pca.one_thread(), pool_for(work.computed, _AT_ONCE) as pool:
-        while missing or waiting:
-            progress(len(keys) - len(missing) - len(waiting), len(keys))
-            while missing and len(waiting) < pool.at_once:
-                waiting.append(pool.submit(missing.popleft()))
-            ledger.update(waiting.popleft().result())
+    missing = [key for key in keys if key not in ledger]
+    there = len(keys) - len(missing)
+    progress(there, len(keys))
+    # One limit around all: those of tasks that come and go would lift each other's.
+    with pca.one_thread():
+        tasks = in_order(work.computed, ((key,) for key in missing), memory=_COPIES * work.some.nbytes)
+        for done, found in enumerate(tasks, there + 1):
+            ledger.update(found)
             if keep is not None:
                 keep(ledger)
-    progress(len(keys), len(keys))
+            progress(done, len(keys))

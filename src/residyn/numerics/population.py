@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from residyn.errors import DataError
-from residyn.numerics import fitted_maps, pca, surrogates
+from residyn.numerics import fitted_maps, pca
 from residyn.numerics.fitted_maps import Products
 from residyn.numerics.tensor_entropy import law_of
 
@@ -110,16 +110,11 @@ def ratios_of_surrogates(coordinates: np.ndarray, rng: np.random.Generator, draw
     `coordinates` (n, S, K) are along principal components; each surrogate has its own means, sizes and components.
     """
     law = law_of(coordinates.transpose(1, 2, 0))
-    return np.array([_ratio_of(law.draw(rng).transpose(2, 0, 1)) for _ in range(draws)])
+    return np.array([ratio_of(law.draw(rng).transpose(2, 0, 1)) for _ in range(draws)])
 
 
-def ratios_of_walks(states: np.ndarray, rng: np.random.Generator, draws: int) -> np.ndarray:
-    """The same (draws, 2) of random walks that keep each sample's norms, steps and angles."""
-    return np.array([_ratio_of(surrogates.random_walk(states, rng)) for _ in range(draws)])
-
-
-def _ratio_of(paths: np.ndarray) -> tuple[float, float]:
-    # As the data are treated: each draw has its own means, sizes and components.
+def ratio_of(paths: np.ndarray) -> tuple[float, float]:
+    """The ratio and the share of rotation of one draw's paths (n, S, D), with components of its own."""
     own = along_components(equalised(paths), PLANE_OF)
     ratio, turning = ratios(rotation_of(own, np.zeros(len(own), dtype=int), 1), np.ones((1, 1)))
     return float(ratio[0]), float(turning[0])

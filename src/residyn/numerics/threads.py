@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -10,6 +9,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from residyn.errors import UsageError
+from residyn.machine import cores
 
 T = TypeVar("T")
 _SHARES = 4
@@ -52,10 +52,3 @@ def results_of(tasks: Sequence[Callable[[], T]], threads: int | None = None) -> 
         raise
     finally:
         pool.shutdown(wait=wait, cancel_futures=True)
-
-
-def cores() -> int:
-    """How many cores this process may use, at least 1."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

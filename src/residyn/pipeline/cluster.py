@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 from residyn.crew import AHEAD, Crew, is_final, told, workers_of
 from residyn.errors import ResidynError, ResourceError
 from residyn.executors import running_on
+from residyn.machine import cores
 from residyn.pipeline.reporter import SILENT, Reporter
 from residyn.settings import CrewSettings
 
@@ -127,8 +127,7 @@ def _environments(settings: CrewSettings) -> list[dict[str, str]]:
     """What each worker finds in its environment: its share of the cores, and GPUs of its own."""
     from residyn.model.loading.placement import visible_gpus
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = str(max(1, cores // settings.workers))
+    threads = str(max(1, cores() // settings.workers))
     common = dict.fromkeys(_THREADS, threads)
     gpus, each = visible_gpus(), settings.gpus_per_worker
     if not gpus:

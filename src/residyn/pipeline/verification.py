@@ -40,21 +40,6 @@ from residyn.settings import (
 
 S = TypeVar("S", bound=Settings)
 
-_DRAWN = (stages.ANALYSIS, stages.NOISE_FLOOR, stages.TELEPORTS, stages.JACOBIANS, stages.OUTPUTS)
-_READS = {
-    stages.ANALYSIS: (),
-    stages.CONTROLS: (),
-    stages.NOISE_FLOOR: (stages.CONTROLS,),
-    stages.TELEPORTS: (stages.ANALYSIS,),
-    stages.JACOBIANS: (),
-    stages.OUTPUTS: (),
-    stages.CLAIMS: (stages.ANALYSIS, stages.CONTROLS, stages.TELEPORTS, stages.JACOBIANS, stages.OUTPUTS),
-    stages.FIGURES: _DRAWN,
-    stages.EXPLORER: (*_DRAWN, stages.CLAIMS),
-    stages.REPORT: (*_DRAWN, stages.CLAIMS),
-}
-"""The stages of whose outputs each stage is made."""
-
 
 @dataclass(frozen=True)
 class Verification:
@@ -130,14 +115,15 @@ def _repair(
     if found.shards:
         repair_damage(directory, found.shards, reload, reporter, crew=crew)
     _settings_as_finished(directory)
-    again: set[str] = set()
+    changed = bool(found.shards)
     do = _stages(directory, reload, reporter, crew)
-    for name, reads in _READS.items():
-        hurt = differs(directory, name) or (name == stages.CONTROLS and found.damaged_controls)
+    for name in stages.COMMANDS:
+        hurt = differs(directory, name) or (name == stages.CONTROLS and bool(found.damaged_controls))
         finished = read_stage(directory, name) is not None or differs(directory, name)
-        if finished and (hurt or found.shards or again & set(reads)):
+        changed |= finished and hurt
+        # A stage compares what it would read with what it was made of, and does nothing where these are the same.
+        if finished and changed:
             do[name]()
-            again.add(name)
     for control in sorted((directory / layout.CONTROLS).glob("*")):
         if store.has_manifest(control) and differs(control, stages.ANALYSIS):
             analysis(control, continued(control, AnalysisSettings(), ()), reporter, crew=crew)

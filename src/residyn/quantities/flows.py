@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from residyn.errors import DataError
+from residyn.executors import in_order
 from residyn.numerics import fitted_maps, linear_maps, pca, population, surrogates
 from residyn.numerics.multiple import p_values
 from residyn.quantities.measure import INTERVAL
@@ -29,6 +30,8 @@ NULL, DRAW, CONDITION, PLANE = "rotation_null", "rotation_draw", "condition", "p
 EIGENVALUE, PART = "eigenvalue", "part"
 WALKS = 20
 """Random walks that rotation is compared with."""
+_COPIES = 4
+"""Of a random walk in float64, the copies that a thread may hold while its rotation is measured."""
 SURROGATES = ("tensor marginals", "random walk")
 _MAP = (
     "of the map A of Δ ≈ A h, by ridge regression of the step on the state in the first "
@@ -151,6 +154,14 @@ def _eigenvalues(maps: list[np.ndarray]) -> np.ndarray:
     return np.stack([np.stack([one.real, one.imag], axis=-1) for one in ordered])
 
 
+def _ratios_of_walks(values: np.ndarray, rng: np.random.Generator) -> list[float]:
+    """The rotation ratio of random walks that keep each sample's norms, steps and angles."""
+    # Drawn one after another, as they are handed out: the draws do not depend on how many threads there are.
+    walks = ((surrogates.random_walk(values, rng),) for _ in range(WALKS))
+    memory = _COPIES * values.size * 8
+    return [ratio for ratio, _ in in_order(population.ratio_of, walks, memory=memory, here=True)]
+
+
 def _rotation(states: xr.DataArray, plan: Plan, seed: int) -> dict[str, xr.DataArray]:
     of_paths = rotated(states, plan)
     if of_paths is None:
@@ -160,7 +171,7 @@ def _rotation(states: xr.DataArray, plan: Plan, seed: int) -> dict[str, xr.DataA
     drawn[0] = of_paths.ratios_of_surrogates(plan.seed)
     values = loaded(some)
     if values.shape[2] >= surrogates.LEAST_UNITS:
-        drawn[1, :WALKS] = population.ratios_of_walks(values, np.random.default_rng([seed, 2]), WALKS)[:, 0]
+        drawn[1, :WALKS] = _ratios_of_walks(values, np.random.default_rng([seed, 2]))
     p = [float(p_values(np.asarray(ratio[0]), row[np.isfinite(row)], "greater")) for row in drawn]
     sums = fitted_maps.centred(found.products, np.ones((1, plan.n_groups)))
     plane, angle = fitted_maps.fastest_plane(fitted_maps.best_rotation(sums.xx[0], sums.xy[0]))

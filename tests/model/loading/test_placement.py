@@ -95,9 +95,3 @@ def test_tf32_that_the_user_switched_on_is_recorded(machine, monkeypatch):
     monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: "high")
     (warning,) = place(read_wish("float32", "cuda"), BILLION).warnings
     assert "TF32" in warning
-
-
-def test_available_memory_is_that_of_this_machine():
-    import psutil
-
-    assert 0 < placement.available_memory() <= psutil.virtual_memory().total

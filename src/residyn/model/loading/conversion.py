@@ -21,13 +21,13 @@ import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from residyn.errors import ModelError, ResourceError
+from residyn.machine import available_memory
 from residyn.model.assets import cache_dir
 from residyn.model.gguf_guard import GgufHeader, check_header
 from residyn.model.loading import gguf_config
 from residyn.model.loading.architecture import check_causal, check_size
 from residyn.model.loading.checkpoint import Contents, hash_files, list_folder
 from residyn.model.loading.gguf_tokenizer import complete_tokenizer
-from residyn.model.loading.placement import available_memory
 from residyn.model.loading.pretrained import check_report
 from residyn.model.loading.quiet import message_of, quiet, quiet_module
 from residyn.store.scratch import scratch_in

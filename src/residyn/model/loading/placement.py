@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import psutil
 import torch
 
 from residyn.errors import ResourceError, UsageError
+from residyn.machine import available_memory
 from residyn.settings import DEVICES
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -111,29 +110,6 @@ def visible_gpus() -> list[str]:
     count = torch.cuda.device_count()
     named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
     return named[:count] if named else [str(number) for number in range(count)]
-
-
-def available_memory() -> int:
-    """Bytes of main memory that can still be had, within the limit of a container where there is one."""
-    available = psutil.virtual_memory().available
-    groups = (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "inactive_file"),
-        (
-            "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-            "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-            "total_inactive_file",
-        ),
-    )
-    for limit, usage, cache in groups:
-        try:
-            most, used = int(Path(limit).read_text()), int(Path(usage).read_text())
-            statistics = (Path(limit).parent / "memory.stat").read_text()
-        except (OSError, ValueError):  # no such group, or its limit is "max"
-            continue
-        # Cached file pages count as used and are given back under pressure.
-        counts = dict(line.split() for line in statistics.splitlines())
-        available = min(available, most - used + int(counts.get(cache, 0)))
-    return max(available, 0)
 
 
 def _place_on(device: torch.device, device_reason: str, chosen: torch.dtype | None, need: Need) -> Placement:
