@@ -192,6 +192,18 @@ def test_products_alone_say_what_the_matrices_say():
     np.testing.assert_allclose(free.layer_coupling, exact.layer_coupling, atol=0.02)
 
 
+@pytest.mark.parametrize("units", [16, 32])
+def test_products_alone_of_no_more_units_than_values_that_are_kept(units: int) -> None:
+    model = loaded("llama", hidden_size=units, intermediate_size=96, num_attention_heads=2, num_key_value_heads=1)
+    exact, free = (jacobians(model, TEXT, exact_width=width) for width in (units, 1))
+    assert (exact.attrs["exact"], free.attrs["exact"]) == (1, 0)
+    for name in ("spectral_norm", "frobenius", "complex_share", "rotation", "layer_rotation"):
+        np.testing.assert_allclose(free[name], exact[name], rtol=1e-4)
+    sizes = [np.hypot(found.eigenvalue_real, found.eigenvalue_imag)[..., :units] for found in (free, exact)]
+    # Matrices and their eigenvalues are in float32, which the smallest of them show.
+    np.testing.assert_allclose(sizes[0], sizes[1], rtol=1e-3, atol=1e-3 * float(sizes[1].max()))
+
+
 def test_texts_that_are_there_are_not_done_again_and_others_are(tmp_path, monkeypatch):
     model = loaded("llama")
     whole = jacobians(model, [TEXT, "Another one."])

@@ -122,6 +122,22 @@ def test_products_alone_give_the_largest_values_and_estimate_the_norms():
     assert np.isfinite(odd[:4]).all()
 
 
+@pytest.mark.parametrize(("width", "k"), [(1, 4), (5, 8), (8, 8), (9, 8), (10, 8)])
+def test_of_few_units_all_eigenvalues_are_found(width: int, k: int) -> None:
+    """A search leaves out two at least: up to there they are the matrix's own, and NaN where there are no more."""
+    matrix = np.random.default_rng(width).standard_normal((width, width))
+    values = largest_eigenvalues(lambda v: v @ matrix.T, width, k, np.random.default_rng(0))
+    assert len(values) == k
+    known = values[np.isfinite(values)]
+    exact = np.linalg.eigvals(matrix)
+    exact = exact[np.argsort(-np.abs(exact), kind="stable")][:k]
+    # One whose conjugate is cut off is left out.
+    parted = width > k and exact[-1].imag != 0 and not np.isclose(exact[:-1], exact[-1].conj()).any()
+    assert len(known) == min(width, k) - parted
+    np.testing.assert_allclose(np.sort_complex(known), np.sort_complex(exact[: len(known)]), rtol=1e-3)
+    assert (np.diff(np.abs(known)) <= 1e-12).all()
+
+
 def test_eigenvalues_that_are_not_found_are_no_numbers(monkeypatch):
     monkeypatch.setattr(matrix_free, "_RESTARTS", 1)
     rng = np.random.default_rng(5)

@@ -17,6 +17,8 @@ PROBES = 32
 _OVERSAMPLED = 10
 _POWERS = 3
 _TOLERANCE, _RESTARTS = 1e-3, 8
+_ARPACK_LEAVES = 2
+"""How many eigenvalues ARPACK leaves out at least."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,26 @@ def largest_eigenvalues(forward: Product, width: int, k: int, rng: np.random.Gen
     """The k eigenvalues of the largest modulus, by Arnoldi's iteration (ARPACK), the largest first.
 
     Where the last one's conjugate would not be among them, it is NaN instead: no pair is parted. Those that are
-    not found within `_RESTARTS` restarts are NaN, too: of a spectrum without gaps, a random matrix's, few are.
+    not found within `_RESTARTS` restarts are NaN, too: of a spectrum without gaps, a random matrix's, few are. Of
+    so few units that nearly all eigenvalues are asked for, they are those of the matrix, and NaN beyond them.
     """
+    if width < k + _ARPACK_LEAVES:
+        found = np.linalg.eigvals(forward(np.eye(width)).T).astype(complex)
+        return _sorted(found, k)
     linalg: Any = scipy.sparse.linalg
     operator = linalg.LinearOperator((width, width), lambda v: forward(np.ravel(v)[None])[0], dtype=np.float64)
     start = rng.standard_normal(width)
     try:
-        found = linalg.eigs(operator, k=k, tol=_TOLERANCE, v0=start, maxiter=_RESTARTS, return_eigenvectors=False)
+        found = linalg.eigs(
+            operator, k=k, tol=_TOLERANCE, v0=start, maxiter=_RESTARTS, rng=rng, return_eigenvectors=False
+        )
     except linalg.ArpackNoConvergence as error:
         found = np.asarray(error.eigenvalues)
+    return _sorted(found, k)
+
+
+def _sorted(found: np.ndarray, k: int) -> np.ndarray:
+    """The k of the largest modulus, the largest first, without one whose conjugate is cut off; NaN beyond them."""
     found = found[np.argsort(-np.abs(found), kind="stable")][:k]
     if len(found) and found[-1].imag:
         paired = np.isclose(found[:-1], found[-1].conj(), rtol=100 * _TOLERANCE).any()
