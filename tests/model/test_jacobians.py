@@ -222,6 +222,27 @@ def test_texts_that_are_there_are_not_done_again_and_others_are(tmp_path, monkey
     assert len(done) == 4
 
 
+def test_files_are_the_same_bytes_in_one_go_and_text_by_text(tmp_path):
+    model = loaded("llama")
+    texts = [TEXT, "Another one.", "And a third."]
+    for n in (1, 2, 3):
+        grown = jacobians(model, texts[:n], out=tmp_path / "grown")
+    whole = jacobians(model, texts, out=tmp_path / "whole")
+    files = [
+        {one.name: one.read_bytes() for one in (tmp_path / name).glob("*.npz")} for name in ("grown", "whole")
+    ]
+    assert files[0] == files[1]
+    assert len(files[0]) == 3
+    assert 0 < grown.attrs["proof_error"] == whole.attrs["proof_error"]
+    twice = jacobians(model, [TEXT, TEXT], out=tmp_path / "twice")
+    (once,) = (tmp_path / "twice").glob("*.npz")
+    assert once.read_bytes() == files[0][once.name]
+    np.testing.assert_array_equal(twice.frobenius[1], twice.frobenius[0])
+    # What was proved of another text is not taken over by one that becomes the first.
+    other = jacobians(model, texts[::-1], out=tmp_path / "whole")
+    assert 0 < other.attrs["proof_error"] != whole.attrs["proof_error"]
+
+
 def test_ctrl_c_is_heeded_between_texts(tmp_path, monkeypatch):
     model = loaded("llama")
     plain = experiment.measured

@@ -106,15 +106,15 @@ def jacobians(
     sites = find_sites(wide, layout)
     samples = hosts.samples
     with told("Jacobians", "sublayers", progress) as tell:
-        work = _Work(wide, sites, wide.n_units <= exact_width, int(seed), tell, len(samples))
+        work = _Work(wide, sites, wide.n_units <= exact_width, int(seed), tell, samples)
         made = (
-            [work.of(sample) for sample in samples]
+            [work.of(number) for number in range(len(samples))]
             if out is None
             else kept(
                 Parts(Path(out), "Jacobians"),
                 [sample.input_ids for sample in samples],
-                lambda number: work.fingerprint(samples[number]),
-                lambda number: work.of(samples[number]),
+                work.fingerprint,
+                work.of,
                 lambda _: work.add(len(sites.sites)),
             )
         )
@@ -141,35 +141,44 @@ def jacobians(
 
 @dataclass
 class _Work:
-    """What the samples of one model have in common; the first that is computed is proved."""
+    """What the samples of one model have in common; samples go by their numbers.
+
+    The first of them is proved, whichever is computed first, so that a sample's file is the same bytes after an
+    interruption.
+    """
 
     model: LoadedModel
     sites: SiteMap
     exact: bool
     seed: int
     progress: Progress
-    n_samples: int
+    samples: Sequence[Sample]
     done: int = 0
-    proved: bool = False
 
-    def fingerprint(self, sample: Sample) -> str:
+    def fingerprint(self, number: int) -> str:
         """The sha256 of what decides a sample's numbers."""
         return fingerprint_of(
             {
                 "format": FORMAT,
                 "model": self.model.fingerprint(),
                 "sites": self.sites.to_json(),
-                "ids": list(sample.input_ids),
+                "ids": list(self.samples[number].input_ids),
+                "proved": self._is_proved(number),
                 "exact": self.exact,
                 "seed": self.seed,
                 "residyn_version": residyn_version(),
             }
         )
 
-    def of(self, sample: Sample) -> dict[str, np.ndarray]:
+    def _is_proved(self, number: int) -> bool:
+        # By its tokens, after which its file is named: a text may be given twice.
+        return self.samples[number].input_ids == self.samples[0].input_ids
+
+    def of(self, number: int) -> dict[str, np.ndarray]:
         """The arrays of one sample."""
+        sample = self.samples[number]
         try:
-            return self._of(sample)
+            return self._of(sample, prove=self._is_proved(number))
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not hooks.out_of_memory(error):
                 raise
@@ -178,20 +187,19 @@ class _Work:
                 "Take shorter texts, or a smaller exact_width."
             ) from error
 
-    def _of(self, sample: Sample) -> dict[str, np.ndarray]:
+    def _of(self, sample: Sample, *, prove: bool) -> dict[str, np.ndarray]:
         step = token_step(self.model.module, self.sites, sample.input_ids)
-        proof = None if self.proved else Proof(step, self.model.name, self.seed)
+        proof = Proof(step, self.model.name, self.seed) if prove else None
         # The text decides, not its place among others, so that more texts can be added.
         seed = [self.seed, *(number % _SECOND for number in sample.input_ids[-8:]), sample.n_tokens]
         seen = proof.add if proof is not None else lambda *_: None
         found = measured(step, local_maps(step, MEMORY), exact=self.exact, seed=seed, report=self.add, seen=seen)
         error = np.nan if proof is None else proof.error()
-        self.proved = True
         return {**found, "proof_error": np.array(error), "reason": np.array(step.reason)}
 
     def add(self, sublayers: int) -> None:
         self.done += sublayers
-        self.progress(self.done, self.n_samples * len(self.sites.sites))
+        self.progress(self.done, len(self.samples) * len(self.sites.sites))
 
 
 def check_whole(model: LoadedModel) -> None:
