@@ -61,6 +61,7 @@ def known_curves() -> tuple[str, ...]:
     )
 
 
+@pca.one_thread()
 def curves(
     states: xr.DataArray, plan: Plan, names: Collection[str] | None = None, *, axes: np.ndarray | None = None
 ) -> Curves:
@@ -97,8 +98,7 @@ def curves(
     ratios = [name for name in (RATIO, DIRECTION_RATIO) if name in wanted]
     if ratios:
         readings = [resampled_ratios(some, of_some, directions=name == DIRECTION_RATIO) for name in ratios]
-        with pca.one_thread():
-            made |= dict(zip(ratios, read_together(some, readings, along=SUBLAYER), strict=True))
+        made |= dict(zip(ratios, read_together(some, readings, along=SUBLAYER), strict=True))
     made |= _along_units(some, of_some, [name for name in _ALONG_UNITS if name in wanted])
     made |= curves_together(states, plan, wanted)
     return Curves(made, depth_of(states), states.sizes[SAMPLE], plan.n_groups, states.sizes[UNIT])

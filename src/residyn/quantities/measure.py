@@ -132,6 +132,7 @@ class _Merging:
         }
 
 
+@pca.one_thread()
 def rows_of(
     chosen: Iterable[Quantity], gathered: Mapping[Gather, Any], depth: Depth, plan: Plan
 ) -> dict[str, np.ndarray]:
