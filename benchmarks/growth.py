@@ -6,7 +6,7 @@
 
 Each shape is samples × sublayers × units. Writes synthetic states of that shape into DIR, in shards as a run has
 them, and analyses them in a process of its own with the default settings. Prints the CPU seconds of each step (of
-both threads of the walk, and those of the estimators), what a sample costs beside the first shape's, and the peak
+all threads of the walk, and those of the estimators), what a sample costs beside the first shape's, and the peak
 resident memory. States are a random walk over depth with a falling spectrum and one massive unit. The arrays are
 deleted afterwards unless --keep is given.
 """

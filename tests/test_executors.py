@@ -149,15 +149,36 @@ def test_what_a_piece_raises_is_raised_at_its_turn() -> None:
         next(made)
 
 
+def test_a_piece_of_work_has_two_threads_for_its_own_pieces(monkeypatch, processes) -> None:
+    monkeypatch.setattr(executors, "cores", lambda: 8)
+    assert threads_for(1) == 8
+    assert set(in_order(threads_for, [(1,)] * 5, memory=1)) == {2}
+    assert threads_for(1) == 8
+    with ThreadPoolExecutor(1) as pool:
+        with rd.running_on(pool):
+            assert set(in_order(threads_for, [(1,)], memory=1)) == {2}
+        assert pool.submit(threads_for, 1).result() == 8
+
+    def at_work() -> bool:
+        return executors._AT_WORK.get()
+
+    with rd.running_on(processes):
+        assert list(in_order(at_work, [()], memory=1)) == [True]
+
+
 @pytest.mark.parametrize("cores", [1, 5])
-def test_a_walk_and_an_analysis_are_the_same_bits_on_any_number_of_threads(
+def test_a_walk_and_a_flow_are_the_same_bits_on_any_number_of_threads(
     stored, monkeypatch: pytest.MonkeyPatch, cores: int
 ) -> None:
+    monkeypatch.setattr("residyn.walk._BLOCK_BYTES", 8 * stored[0].nbytes)
+    mean = rd.velocity.curve(stored)
     here = rd.flows(stored), list(each_block(stored, np.copy))
+    assert len(here[1]) == 12
     monkeypatch.setattr(executors, "cores", lambda: cores)
     there = rd.flows(stored), list(each_block(stored, np.copy))
     assert there[0].identical(here[0])
     assert [one.tobytes() for one in there[1]] == [one.tobytes() for one in here[1]]
+    assert rd.velocity.curve(stored).identical(mean)
 
 
 def test_what_a_block_raises_is_raised_here_and_the_executor_goes_on(make_states: Make, processes) -> None:

@@ -43,6 +43,8 @@ class _Pool(NamedTuple):
 
 
 _GIVEN: ContextVar[_Given | None] = ContextVar("residyn_executor", default=None)
+_AT_WORK: ContextVar[bool] = ContextVar("residyn_at_work", default=False)
+"""Whether this thread computes a piece: the other cores have pieces of their own."""
 
 
 @contextmanager
@@ -82,10 +84,10 @@ def in_order(
     """Yield `work(*piece)` for each piece, in their order, several under way at a time.
 
     The executor that was given computes them (`running_on`), or threads of this process: one a core, at least 2
-    and at most 8, and no more than have room for `memory` bytes each in half of the memory that can be had. With
-    `here` it is threads of this process in any case. A piece is taken from `pieces` when it is handed out. Raises
-    what `work` raises, at the piece's turn. When no more is asked for, what was not begun is cancelled; threads of
-    this process are waited for, but not after Ctrl-C.
+    and at most 8, and no more than have room for `memory` bytes each in half of the memory that can be had; 2
+    within a piece of other work. With `here` it is threads of this process in any case. A piece is taken from
+    `pieces` when it is handed out. Raises what `work` raises, at the piece's turn. When no more is asked for, what
+    was not begun is cancelled; threads of this process are waited for, but not after Ctrl-C.
     """
     waiting: deque[Future[T]] = deque()
     coming = iter(pieces)
@@ -99,6 +101,8 @@ def in_order(
 
 def threads_for(memory: int) -> int:
     """How many threads of this process work at a time where each needs so many bytes of memory, from 2 to 8."""
+    if _AT_WORK.get():
+        return _FEWEST
     fitting = available_memory() // 2 // max(1, memory)
     return max(_FEWEST, min(_MOST, cores(), fitting))
 
@@ -143,7 +147,15 @@ def _own(threads: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def _on_threads(pool: Executor, work: Callable[..., T]) -> _Submit[T]:
-    return lambda *arguments: pool.submit(work, *arguments)
+    return lambda *arguments: pool.submit(_piece, work, *arguments)
+
+
+def _piece(work: Callable[..., T], *arguments: Any) -> T:
+    token = _AT_WORK.set(True)
+    try:
+        return work(*arguments)
+    finally:
+        _AT_WORK.reset(token)
 
 
 def _elsewhere(executor: Executor, work: Callable[..., T]) -> _Submit[T]:
@@ -155,7 +167,7 @@ def _elsewhere(executor: Executor, work: Callable[..., T]) -> _Submit[T]:
 def _unpacked(work: bytes, arguments: bytes) -> Any:
     # As in a walk's own threads: the last bits of a product can depend on how many threads share it.
     with one_thread():
-        return _work_of(work)(*cloudpickle.loads(arguments))
+        return _piece(_work_of(work), *cloudpickle.loads(arguments))
 
 
 @lru_cache(maxsize=2)

@@ -114,6 +114,17 @@ def test_every_kind_of_file_that_was_harmed_is_named_and_mended(residyn, own, sm
     assert differing(own, small) == []
 
 
+def test_what_is_whole_and_of_nothing_that_changed_is_not_made_again(residyn, own, monkeypatch):
+    """By a later residyn, to which every record is out of date: repair mends, and is no new run."""
+    monkeypatch.setattr("residyn.runs.stages.version", lambda _: "9.9.9")
+    records = {path.name: path.read_bytes() for path in (own / "stages").iterdir()}
+    change_cell(own / "tables" / "cosine.csv")
+    assert residyn("verify", own, "--repair", "-q")[0] == 0
+    again = {name for name, record in records.items() if (own / "stages" / name).read_bytes() != record}
+    assert again == {"analysis.json", *(f"{name}.json" for name in ("claims", "figures", "explorer", "report"))}
+    assert {"controls.json", "jacobians.json", "outputs.json", "teleports.json"} < set(records)
+
+
 @pytest.mark.parametrize(
     ("name", "verb", "advised"),
     [

@@ -64,7 +64,7 @@ def test_the_mean_is_over_repeats_and_decided_by_the_seed(massive: xr.DataArray)
 def test_wide_states_are_rotated_fewer_times(
     make_states: Make, monkeypatch: pytest.MonkeyPatch, units: int, rotations: int
 ) -> None:
-    # A rotation of so many units takes a minute: here it is none.
+    # How many there are, without their cost.
     monkeypatch.setattr(module, "haar_rotation", lambda n, rng: np.eye(1))
     monkeypatch.setattr(module.numerics, "kurtosis_rotated", lambda rows, turn: np.ones(rows.shape[:2]))
     found = residyn.kurtosis_rotated(make_states(4, units=units))

@@ -23,8 +23,8 @@ from residyn.progress import Progress, told
 from residyn.schema import DOCUMENT, SAMPLE, check_states
 from residyn.settings import ClaimsSettings
 
-_COPIES = 6
-"""Of the samples that are compared, the copies that one task may hold: a surrogate, and what is made of it."""
+_COPIES = 7
+"""Of the samples that are compared, as many as one task holds at its peak: a surrogate, and what is made of it."""
 
 
 def judge(

@@ -24,7 +24,7 @@ from residyn.pipeline.reporter import SILENT, Reporter
 from residyn.pipeline.teleports import teleports
 from residyn.runs import layout, stages
 from residyn.runs.contents import uncovered
-from residyn.runs.stages import differs, read_stage
+from residyn.runs.stages import StageRecord, differs, read_stage
 from residyn.runs.verification import SECTIONS, Outputs, verify_outputs
 from residyn.settings import (
     AnalysisSettings,
@@ -39,6 +39,9 @@ from residyn.settings import (
 )
 
 S = TypeVar("S", bound=Settings)
+
+_OUTPUTS_OF = {"results": stages.ANALYSIS, "again": stages.CONTROLS}
+"""Whose outputs a record's inputs are, where they are not called by the name of the stage."""
 
 
 @dataclass(frozen=True)
@@ -115,18 +118,24 @@ def _repair(
     if found.shards:
         repair_damage(directory, found.shards, reload, reporter, crew=crew)
     _settings_as_finished(directory)
-    changed = bool(found.shards)
+    again: set[str] = set()
     do = _stages(directory, reload, reporter, crew)
     for name in stages.COMMANDS:
         hurt = differs(directory, name) or (name == stages.CONTROLS and bool(found.damaged_controls))
-        finished = read_stage(directory, name) is not None or differs(directory, name)
-        changed |= finished and hurt
-        # A stage compares what it would read with what it was made of, and does nothing where these are the same.
-        if finished and changed:
+        record = read_stage(directory, name)
+        finished = record is not None or differs(directory, name)
+        if finished and (hurt or found.shards or again & _reads(record)):
             do[name]()
+            again.add(name)
     for control in sorted((directory / layout.CONTROLS).glob("*")):
         if store.has_manifest(control) and differs(control, stages.ANALYSIS):
             analysis(control, continued(control, AnalysisSettings(), ()), reporter, crew=crew)
+
+
+def _reads(record: StageRecord | None) -> set[str]:
+    """The stages of whose outputs a stage was made, as its record says."""
+    inputs = () if record is None else record.inputs
+    return {_OUTPUTS_OF.get(name, name) for name in (one.partition(".")[0] for one in inputs)}
 
 
 def _stages(
